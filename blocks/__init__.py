@@ -1,0 +1,1 @@
+"""Block Kit screens: pure functions from facts to messages and views."""

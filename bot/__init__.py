@@ -1,0 +1,1 @@
+"""The billing bot: a Slack app for the prepaid balance at Nous Portal."""

@@ -1,0 +1,1 @@
+"""Two servers on loopback that keep the rules of Slack and of the portal."""

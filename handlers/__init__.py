@@ -1,0 +1,1 @@
+"""Listeners: what a Slack request turns into."""
