@@ -1,0 +1,1 @@
+"""What billing means: values and rules, without I/O, clock or randomness."""

@@ -1,0 +1,152 @@
+"""What can go wrong, as types. Errors carry codes and facts; the words for them live in `blocks.errors`.
+
+BillingError
+├── NotLinkedError            this person has not connected a portal account
+├── RelinkRequiredError       the stored grant is dead; only connecting again helps
+├── AccountMismatchError      a grant for another account or organisation than the stored one
+├── NotAllowedError           judged here from the billing state, before anything is asked of the portal
+├── ChargeNotFoundError       no such charge, or not this person's
+├── StaleError                a button or modal whose time is over
+└── PortalError
+    ├── PortalUnavailableError    no answer that can be used; nothing depends on it
+    ├── AmbiguousAnswerError      no usable answer on a money route: it may or may not have been charged
+    └── PortalRefusalError        a typed "no" from the portal
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+class RefusalCode(StrEnum):
+    """The portal's `error` codes (contract, "Errors"); OTHER keeps the server's message."""
+
+    UNAUTHORIZED = "unauthorized"
+    SESSION_REVOKED = "session_revoked"
+    INSUFFICIENT_SCOPE = "insufficient_scope"
+    REMOTE_SPENDING_REVOKED = "remote_spending_revoked"
+    BILLING_DISABLED = "cli_billing_disabled"
+    ROLE_REQUIRED = "role_required"
+    NO_PAYMENT_METHOD = "no_payment_method"
+    CONSENT_REQUIRED = "consent_required"
+    ORG_ACCESS_DENIED = "org_access_denied"
+    MONTHLY_CAP_EXCEEDED = "monthly_cap_exceeded"
+    AMOUNT_OUT_OF_BOUNDS = "amount_out_of_bounds"
+    VALIDATION_FAILED = "validation_failed"
+    IDEMPOTENCY_CONFLICT = "idempotency_conflict"
+    RATE_LIMITED = "rate_limited"
+    TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
+    STRIPE_UNAVAILABLE = "stripe_unavailable"
+    UPGRADE_CAP_EXCEEDED = "upgrade_cap_exceeded"
+    AUTO_TOP_UP_DISABLED_FAILURES = "auto_top_up_disabled_failures"
+    SUBSCRIPTION_MUTATION_REJECTED = "subscription_mutation_rejected"
+    PREVIEW_REJECTED = "preview_rejected"
+    OTHER = "other"
+
+
+ACCESS_LOST = frozenset(
+    {
+        RefusalCode.UNAUTHORIZED,
+        RefusalCode.SESSION_REVOKED,
+        RefusalCode.INSUFFICIENT_SCOPE,
+        RefusalCode.REMOTE_SPENDING_REVOKED,
+        RefusalCode.ORG_ACCESS_DENIED,
+    }
+)
+"""Refusals that mean this grant may no longer look or spend."""
+
+NEEDS_RELINK = frozenset(
+    {RefusalCode.UNAUTHORIZED, RefusalCode.SESSION_REVOKED, RefusalCode.ORG_ACCESS_DENIED}
+)
+"""Refusals that only a new connection mends."""
+
+WAIT = frozenset(
+    {
+        RefusalCode.RATE_LIMITED,
+        RefusalCode.TEMPORARILY_UNAVAILABLE,
+        RefusalCode.STRIPE_UNAVAILABLE,
+    }
+)
+"""Refusals that pass by themselves."""
+
+
+class BillingError(Exception):
+    """The root: everything this app expects to go wrong."""
+
+
+class NotLinkedError(BillingError):
+    """This person has not connected a portal account."""
+
+
+class RelinkRequiredError(BillingError):
+    """The stored grant is dead; only connecting again helps. Nothing was charged by what raised it."""
+
+
+class AccountMismatchError(BillingError):
+    """A new grant speaks for another account or organisation than the stored one."""
+
+
+class NotAllowedError(BillingError):
+    """The billing state says no before anything is asked of the portal's money routes."""
+
+    def __init__(self, code: RefusalCode, portal_url: str | None = None) -> None:
+        super().__init__(code.value)
+        self.code = code
+        self.portal_url = portal_url
+
+
+class ChargeNotFoundError(BillingError):
+    """No such charge, or it belongs to somebody else: the two are not told apart."""
+
+
+class StaleError(BillingError):
+    """A button or modal whose time is over."""
+
+
+class PortalError(BillingError):
+    """The portal did not do as asked."""
+
+
+class PortalUnavailableError(PortalError):
+    """No answer that can be used: connection, timeout, 5xx, or a body that is not the API's.
+
+    `retry_after` is in seconds when a 503 named it; `busy` tells a 503 from the rest.
+    """
+
+    def __init__(self, what: str, *, retry_after: int | None = None, busy: bool = False) -> None:
+        super().__init__(what)
+        self.retry_after = retry_after
+        self.busy = busy
+
+
+class AmbiguousAnswerError(PortalError):
+    """No usable answer on a money route: it may or may not have been charged. Ask again, same key."""
+
+
+class PortalRefusalError(PortalError):
+    """A typed "no": `code`, the server's `message`, and the facts that came with it.
+
+    `retry_after` is in seconds, None when absent or absurd; `remaining` in US dollars.
+    """
+
+    def __init__(  # noqa: PLR0913 - the wire's own fields
+        self,
+        code: RefusalCode,
+        *,
+        message: str | None = None,
+        portal_url: str | None = None,
+        retry_after: int | None = None,
+        remaining: Decimal | None = None,
+        actor: str | None = None,
+    ) -> None:
+        super().__init__(code.value)
+        self.code = code
+        self.message = message
+        self.portal_url = portal_url
+        self.retry_after = retry_after
+        self.remaining = remaining
+        self.actor = actor

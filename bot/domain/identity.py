@@ -1,0 +1,45 @@
+"""Who acts: a person of Slack, and the portal account behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """A Slack person. A user id alone names nobody: ids are unique within an enterprise or a team only.
+
+    `enterprise` is empty outside Enterprise Grid. On a grid it decides and `team` is dropped from the
+    key, since the same person appears under several workspaces (and under two team ids) there.
+    """
+
+    enterprise: str
+    team: str
+    user: str
+
+    @property
+    def key(self) -> str:
+        """The one stored form, e.g. `T0ACME:U0ADA` or `E0GRID:U0ADA`."""
+        return f"{self.enterprise or self.team}:{self.user}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """A portal account within an organisation, as a grant is bound to it."""
+
+    account_id: str
+    email: str | None
+    organisation_id: str
+    organisation_name: str | None
+
+    def same_grant_as(self, other: Account) -> bool:
+        """Tell whether both speak for the same account and the same organisation (behaviour 42)."""
+        return (self.account_id, self.organisation_id) == (
+            other.account_id,
+            other.organisation_id,
+        )
+
+
+def has_scope(granted: str, wanted: str) -> bool:
+    """Tell whether a space-separated scope holds `wanted` as a whole token (RFC 6749, 3.3)."""
+    return wanted in granted.split()

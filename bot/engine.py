@@ -1,0 +1,280 @@
+"""The reconciler: claims what is due, advances it under a lease, stores when it is due next.
+
+It knows no billing. A kind's `advance` may start anywhere in a thing's life, any number of times; each
+step it takes asks the stored state first. Nothing is terminal by accident: an exception is logged and
+tried again, later and later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from bot.domain.clock import Clock
+
+LEASE_SECONDS = 15.0
+RENEW_EVERY_SECONDS = 3.0
+IDLE_SECONDS = 5.0
+CONCURRENCY = 4_000
+RETRY_CAP_SECONDS = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """A row held under a lease. `attempts` counts runs since the last that returned properly, this one
+    included; `wakes` is what the row's counter said when it was claimed.
+    """
+
+    id: str
+    token: str
+    attempts: int
+    wakes: int
+
+
+class Leases(Protocol):
+    """Where a kind's things are claimed and given back."""
+
+    async def claim(self, limit: int, seconds: float) -> Sequence[Claim]:
+        """Take up to `limit` due things for `seconds`."""
+
+    async def renew(self, claims: Sequence[Claim], seconds: float) -> set[str]:
+        """Prolong; return the ids still held."""
+
+    async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> None:
+        """Give back."""
+
+    async def next_due(self) -> datetime | None:
+        """Return when the next free thing is due."""
+
+
+class LeaseLostError(Exception):
+    """Somebody else holds the thing now: whatever this run still wanted to do is theirs to do."""
+
+
+class StoppingError(Exception):
+    """The engine stops: return at once; the thing is due again at the next start."""
+
+
+class Lease:
+    """What `advance` is given: the claim, and a way to wait that ends when the engine stops."""
+
+    def __init__(self, engine: Engine, kind: Kind, claim: Claim, good_until: float) -> None:
+        self.claim = claim
+        self.kind = kind
+        self.good_until = good_until
+        self._engine = engine
+
+    @property
+    def id(self) -> str:
+        """The thing's id."""
+        return self.claim.id
+
+    @property
+    def token(self) -> str:
+        """What every state change compares with (fencing)."""
+        return self.claim.token
+
+    async def ensure(self, seconds: float) -> None:
+        """Make sure that the lease outlives a call of `seconds`, before that call leaves.
+
+        Raises:
+            LeaseLostError: it is somebody else's already.
+        """
+        if self.good_until - time.monotonic() <= seconds:
+            await self._engine.renew([self])
+        if self.good_until - time.monotonic() <= seconds:
+            raise LeaseLostError(self.id)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait within `advance`.
+
+        Raises:
+            StoppingError: the engine stops.
+        """
+        await self._engine.sleep(seconds)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """A sort of durable thing. `advance` returns when the thing is due next, None for never by itself."""
+
+    name: str
+    leases: Leases
+    advance: Callable[[Lease], Awaitable[datetime | None]]
+
+
+class Engine:
+    """Runs the kinds. `run` until `stop`."""
+
+    def __init__(
+        self,
+        kinds: Sequence[Kind],
+        clock: Clock,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        concurrency: int = CONCURRENCY,
+    ) -> None:
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._clock = clock
+        self._lease_seconds = lease_seconds
+        self._concurrency = concurrency
+        self._due = set(self._kinds)
+        self._woken = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._held: dict[tuple[str, str], Lease] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.beat_at: float | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """How many things are being advanced."""
+        return len(self._held)
+
+    def wake(self, *kinds: str) -> None:
+        """Look for due things of these kinds at once."""
+        self._due.update(kinds)
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until `stop` is called. A database that is away is tried again, later and later."""
+        renewing = asyncio.create_task(self._renew_all())
+        failures = 0
+        try:
+            while not self._stopping.is_set():
+                try:
+                    await self._claim_due()
+                    await self._wait_for_work()
+                    failures = 0
+                except Exception:
+                    failures += 1
+                    log.exception("engine.database_unreachable", failures=failures)
+                    self._due = set(self._kinds)
+                    with suppress(StoppingError):
+                        await self.sleep(_backoff(failures))
+        finally:
+            renewing.cancel()
+            with suppress(asyncio.CancelledError):
+                await renewing
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Take nothing new; let the running steps reach a safe point; give everything back."""
+        self._stopping.set()
+        self._woken.set()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the clock; raises StoppingError as soon as the engine stops."""
+        waiting = asyncio.ensure_future(self._clock.sleep(seconds))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            stopping.cancel()
+        if self._stopping.is_set():
+            raise StoppingError
+
+    async def renew(self, leases: Sequence[Lease]) -> None:
+        """Prolong these leases; what was lost keeps its old end and runs into LeaseLostError."""
+        by_kind: dict[str, list[Lease]] = {}
+        for lease in leases:
+            by_kind.setdefault(lease.kind.name, []).append(lease)
+        for name, group in by_kind.items():
+            started = time.monotonic()
+            claims = [lease.claim for lease in group]
+            held = await self._kinds[name].leases.renew(claims, self._lease_seconds)
+            for lease in group:
+                lease.good_until = started + self._lease_seconds if lease.id in held else 0.0
+
+    async def _claim_due(self) -> None:
+        while self._due and not self._stopping.is_set():
+            free = self._concurrency - len(self._held)
+            if free <= 0:
+                return
+            kind = self._kinds[self._due.pop()]
+            limit = min(free, 100)
+            started = time.monotonic()
+            claims = await kind.leases.claim(limit, self._lease_seconds)
+            for claim in claims:
+                self._start(kind, claim, started + self._lease_seconds)
+            if len(claims) == limit:
+                self._due.add(kind.name)
+        self.beat_at = time.monotonic()
+
+    def _start(self, kind: Kind, claim: Claim, good_until: float) -> None:
+        lease = Lease(self, kind, claim, good_until)
+        self._held[kind.name, claim.id] = lease
+        task = asyncio.create_task(self._advance(lease), name=f"{kind.name} {claim.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _advance(self, lease: Lease) -> None:
+        failed = False
+        due_at: datetime | None = self._clock.now()
+        try:
+            due_at = await lease.kind.advance(lease)
+        except LeaseLostError:
+            log.warning("engine.lease_lost", kind=lease.kind.name, id=lease.id)
+        except StoppingError:
+            failed = lease.claim.attempts > 1
+        except asyncio.CancelledError:
+            failed = True
+        except Exception:
+            failed = True
+            wait = _backoff(lease.claim.attempts)
+            due_at = self._clock.now() + timedelta(seconds=wait)
+            log.exception(
+                "engine.retry", kind=lease.kind.name, id=lease.id, in_seconds=round(wait, 2)
+            )
+        await self._give_back(lease, due_at, failed=failed)
+
+    async def _give_back(self, lease: Lease, due_at: datetime | None, *, failed: bool) -> None:
+        try:
+            await lease.kind.leases.release(lease.claim, due_at, failed=failed)
+        except Exception:
+            # The lease runs out by itself, and then the thing is due again.
+            log.exception("engine.release_failed", kind=lease.kind.name, id=lease.id)
+        self._held.pop((lease.kind.name, lease.id), None)
+        self.wake(lease.kind.name)
+
+    async def _wait_for_work(self) -> None:
+        moments = [await kind.leases.next_due() for kind in self._kinds.values()]
+        now = self._clock.now()
+        waits = [(moment - now).total_seconds() for moment in moments if moment is not None]
+        wait = min(IDLE_SECONDS, max(0.01, min(waits, default=IDLE_SECONDS)))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._woken.wait()
+        if self._woken.is_set():
+            self._woken.clear()
+        else:
+            self._due = set(self._kinds)
+
+    async def _renew_all(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY_SECONDS)
+            try:
+                await self.renew(list(self._held.values()))
+            except Exception:
+                log.exception("engine.renew_failed")
+
+
+def _backoff(attempts: int) -> float:
+    ceiling = min(RETRY_CAP_SECONDS, 0.5 * 2 ** min(attempts, 10))
+    return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - spreads load, guards nothing

@@ -1,0 +1,154 @@
+"""The portal's billing calls, one method each, for one person's grant."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
+
+from bot.domain.errors import AmbiguousAnswerError, PortalUnavailableError
+from bot.domain.money import to_wire
+from bot.portal.error_map import error_for
+from bot.portal.schemas import (
+    AccountWire,
+    BillingStateWire,
+    ChargeAcceptedWire,
+    ChargeStatusWire,
+    UnusableAnswerError,
+    read,
+)
+from bot.portal.transport import Answer, Exchange, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from bot.domain.billing import AccountInfo, BillingState, ChargeStatus
+
+
+class TokenSource(Protocol):
+    """Where a bearer token comes from."""
+
+    async def access_token(self, *, rejected: str | None = None) -> str:
+        """Return a token that is good now; never again the one the portal `rejected`."""
+
+
+class PortalClient:
+    """Billing calls with one grant's tokens against one deployment.
+
+    Every method may raise PortalRefusalError, and RelinkRequiredError from the token source. Reads raise
+    PortalUnavailableError where there is no usable answer; the money route AmbiguousAnswerError.
+    """
+
+    def __init__(self, transport: Transport, base: str, tokens: TokenSource) -> None:
+        self._transport = transport
+        self._base = base
+        self._tokens = tokens
+
+    async def account(self) -> AccountInfo:
+        """`GET /api/oauth/account`."""
+        body = await self._call("GET", "/api/oauth/account")
+        try:
+            return read(AccountWire, body).to_domain()
+        except UnusableAnswerError as error:
+            raise PortalUnavailableError(str(error)) from None
+
+    async def state(self) -> BillingState:
+        """`GET /api/billing/state`."""
+        body = await self._call("GET", "/api/billing/state")
+        try:
+            return read(BillingStateWire, body).to_domain(self._base)
+        except UnusableAnswerError as error:
+            raise PortalUnavailableError(str(error)) from None
+
+    async def charge(self, amount: Decimal, *, idempotency_key: str) -> str:
+        """`POST /api/billing/charge`: ask for `amount` US dollars, return the portal's charge id.
+
+        The money is not confirmed by this. Asking again with the same key never charges twice.
+
+        Raises:
+            AmbiguousAnswerError: it may or may not have been charged.
+        """
+        if not idempotency_key.strip():
+            raise ValueError("a charge needs an idempotency key")
+        body = await self._call(
+            "POST",
+            "/api/billing/charge",
+            json={"amountUsd": to_wire(amount)},
+            headers={"Idempotency-Key": idempotency_key},
+            money=True,
+        )
+        charge_id = read(ChargeAcceptedWire, body).charge_id
+        if charge_id is None:
+            raise AmbiguousAnswerError("accepted without a charge id")
+        return charge_id
+
+    async def charge_status(self, charge_id: str) -> ChargeStatus:
+        """`GET /api/billing/charge/{id}`; an unknown id is pending for ever."""
+        body = await self._call("GET", f"/api/billing/charge/{quote(charge_id, safe='')}")
+        try:
+            return read(ChargeStatusWire, body).to_domain()
+        except UnusableAnswerError as error:
+            raise PortalUnavailableError(str(error)) from None
+
+    async def configure_auto_reload(
+        self, *, enabled: bool, threshold: Decimal, reload_to: Decimal
+    ) -> None:
+        """`PATCH /api/billing/auto-top-up`: exactly these three; both amounts are needed to disable too."""
+        await self._call(
+            "PATCH",
+            "/api/billing/auto-top-up",
+            json={
+                "enabled": enabled,
+                "threshold": to_wire(threshold),
+                "topUpAmount": to_wire(reload_to),
+            },
+        )
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        money: bool = False,
+    ) -> Mapping[str, Any]:
+        token = await self._tokens.access_token()
+        answer = await self._send(method, path, token, json, headers or {}, money=money)
+        if answer.status == HTTPStatus.UNAUTHORIZED and not _session_revoked(answer):
+            token = await self._tokens.access_token(rejected=token)
+            answer = await self._send(method, path, token, json, headers or {}, money=money)
+        if not answer.ok:
+            raise error_for(answer, base=self._base, money=money)
+        if answer.body is None:
+            raise (AmbiguousAnswerError if money else PortalUnavailableError)("not JSON")
+        return answer.body
+
+    async def _send(  # noqa: PLR0913 - the parts of one request
+        self,
+        method: str,
+        path: str,
+        token: str,
+        json: Mapping[str, Any] | None,
+        headers: Mapping[str, str],
+        *,
+        money: bool,
+    ) -> Answer:
+        exchange = Exchange(
+            method=method,
+            url=f"{self._base}{path}",
+            json=json,
+            headers={**headers, "Authorization": f"Bearer {token}"},
+        )
+        try:
+            return await self._transport.send(exchange)
+        except PortalUnavailableError as error:
+            if money:
+                raise AmbiguousAnswerError(str(error)) from error
+            raise
+
+
+def _session_revoked(answer: Answer) -> bool:
+    return (answer.body or {}).get("error") == "session_revoked"

@@ -1,0 +1,86 @@
+"""A non-2xx answer becomes a typed error (contract, "Errors")."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from bot.domain.errors import (
+    WAIT,
+    AmbiguousAnswerError,
+    PortalRefusalError,
+    PortalUnavailableError,
+    RefusalCode,
+)
+from bot.domain.money import parse_wire
+from bot.portal.hosts import portal_link
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from bot.domain.errors import PortalError
+    from bot.portal.transport import Answer
+
+_BY_NAME = {
+    code.value: code
+    for code in RefusalCode
+    if code not in {RefusalCode.OTHER, RefusalCode.UNAUTHORIZED}
+}
+_MESSAGE_LENGTH = 500
+
+
+def error_for(answer: Answer, *, base: str, money: bool) -> PortalError:
+    """Return the error a failed exchange stands for.
+
+    On a money route everything that is not surely a "no" is AmbiguousAnswerError: 5xx without a known
+    code, a redirect, and an answer that is not the API's JSON.
+    """
+    code = _code(answer)
+    if code is None and money:
+        return AmbiguousAnswerError(f"status {answer.status}")
+    if code is None:
+        busy = answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+        what = f"status {answer.status}"
+        return PortalUnavailableError(what, retry_after=answer.retry_after, busy=busy)
+    body = answer.body or {}
+    return PortalRefusalError(
+        code,
+        message=_text(body, "message"),
+        portal_url=portal_link(base, _text(body, "portalUrl")),
+        retry_after=answer.retry_after,
+        remaining=parse_wire(body.get("remainingUsd")),
+        actor=_text(body, "actor"),
+    )
+
+
+def _code(answer: Answer) -> RefusalCode | None:
+    named = _named(answer.body)
+    match answer.status:
+        case HTTPStatus.UNAUTHORIZED:
+            revoked = named is RefusalCode.SESSION_REVOKED
+            return RefusalCode.SESSION_REVOKED if revoked else RefusalCode.UNAUTHORIZED
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return named or RefusalCode.RATE_LIMITED
+        case HTTPStatus.SERVICE_UNAVAILABLE:
+            return named if named in WAIT else None
+        case HTTPStatus.REQUEST_TIMEOUT:
+            return None
+        case status if 400 <= status < 500:  # noqa: PLR2004 - RFC 9110's 4xx
+            return (named or RefusalCode.OTHER) if answer.body else None
+        case _:
+            return None
+
+
+def _named(body: Mapping[str, Any] | None) -> RefusalCode | None:
+    if not body:
+        return None
+    if body.get("code") == "remote_spending_disabled":
+        return RefusalCode.BILLING_DISABLED
+    error = body.get("error")
+    return _BY_NAME.get(error) if isinstance(error, str) else None
+
+
+def _text(body: Mapping[str, Any], name: str) -> str | None:
+    value = body.get(name)
+    return value.strip()[:_MESSAGE_LENGTH] or None if isinstance(value, str) else None

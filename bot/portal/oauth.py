@@ -1,0 +1,182 @@
+"""Tokens of the portal: the device authorization grant (RFC 8628) and refresh with rotation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from bot.domain.errors import PortalUnavailableError, RelinkRequiredError
+from bot.portal.hosts import ForeignHostError, HostRules, origin_of
+from bot.portal.schemas import DeviceCodeWire, TokenWire, UnusableAnswerError, read
+from bot.portal.transport import Answer, Exchange, Transport
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.domain.clock import Clock
+
+FIRST_SCOPES = ("inference:invoke", "tool:invoke")
+BILLING_SCOPE = "billing:manage"
+DEVICE_GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
+_DEAD = frozenset({"invalid_grant", "invalid_token", "refresh_token_reused"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tokens:
+    """A grant's secrets. `expires_at` (UTC) is the access token's; `scope` is what was granted."""
+
+    access: str = field(repr=False)
+    refresh: str | None = field(repr=False)
+    expires_at: datetime
+    scope: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceCode:
+    """A device authorization in progress; `interval` in seconds, `expires_at` in UTC."""
+
+    device_code: str = field(repr=False)
+    user_code: str = field(repr=False)
+    verification_url: str = field(repr=False)
+    interval: int
+    expires_at: datetime
+
+
+class GrantProblem(StrEnum):
+    """Why a device grant gave no tokens (yet)."""
+
+    PENDING = "authorization_pending"
+    SLOW_DOWN = "slow_down"
+    BUSY = "busy"
+    EXPIRED = "expired_token"
+    DENIED = "access_denied"
+    OTHER = "other"
+
+
+class DeviceGrantError(Exception):
+    """No tokens: `problem` says whether to go on asking."""
+
+    def __init__(self, problem: GrantProblem, retry_after: int | None = None) -> None:
+        super().__init__(problem.value)
+        self.problem = problem
+        self.retry_after = retry_after
+
+
+class OAuthClient:
+    """The token routes of one deployment family."""
+
+    def __init__(
+        self, transport: Transport, hosts: HostRules, clock: Clock, *, client_id: str
+    ) -> None:
+        self._transport = transport
+        self._hosts = hosts
+        self._clock = clock
+        self._client_id = client_id
+
+    @property
+    def base(self) -> str:
+        """Where new grants are made."""
+        return self._hosts.base_for()
+
+    async def request_device_code(self, scope: str) -> DeviceCode:
+        """Start a grant (RFC 8628, 3.1).
+
+        Raises:
+            PortalUnavailableError: no usable answer, or a link that leads to another host.
+        """
+        answer = await self._post(self.base, "device/code", {"scope": scope})
+        if not answer.ok:
+            raise PortalUnavailableError(f"device code: status {answer.status}")
+        try:
+            wire = read(DeviceCodeWire, answer.body)
+            link = wire.verification_uri_complete
+            trusted = origin_of(link) == origin_of(self.base)
+        except (UnusableAnswerError, ValueError, KeyError) as error:
+            raise PortalUnavailableError("device code: unusable answer") from error
+        if not trusted:
+            raise PortalUnavailableError("device code: the link leads to another host")
+        return DeviceCode(
+            device_code=wire.device_code,
+            user_code=wire.user_code,
+            verification_url=link,
+            interval=min(max(1, wire.interval), 60),
+            expires_at=self._clock.now() + timedelta(seconds=min(max(1, wire.expires_in), 3600)),
+        )
+
+    async def exchange_device_code(self, base: str, device_code: str, asked_scope: str) -> Tokens:
+        """Ask once whether the person has decided (RFC 8628, 3.4).
+
+        Raises:
+            DeviceGrantError: not yet, or never.
+            PortalUnavailableError: an outage; ask again.
+        """
+        form = {"grant_type": DEVICE_GRANT_TYPE, "device_code": device_code}
+        answer = await self._post(base, "token", form)
+        if answer.ok:
+            return self._tokens(answer, refresh=None, scope=asked_scope)
+        if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise DeviceGrantError(GrantProblem.BUSY, answer.retry_after)
+        error = (answer.body or {}).get("error")
+        if not error or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise PortalUnavailableError(f"device token: status {answer.status}")
+        known = {problem.value for problem in GrantProblem}
+        raise DeviceGrantError(GrantProblem(error) if error in known else GrantProblem.OTHER)
+
+    async def refresh(self, base: str, tokens: Tokens) -> Tokens:
+        """Spend the single-use refresh token for the next pair. Store the result before anything else.
+
+        Raises:
+            RelinkRequiredError: the session is dead; never try this token again.
+            PortalUnavailableError: an outage, not a logout; nothing may be wiped.
+        """
+        if tokens.refresh is None:
+            raise RelinkRequiredError("no refresh token")
+        headers = {"x-nous-refresh-token": tokens.refresh}
+        answer = await self._post(base, "token", {"grant_type": "refresh_token"}, headers)
+        if answer.ok:
+            return self._tokens(answer, refresh=tokens.refresh, scope=tokens.scope)
+        if _is_dead(answer):
+            raise RelinkRequiredError("the portal ended this session")
+        raise PortalUnavailableError(f"refresh: status {answer.status}")
+
+    def _tokens(self, answer: Answer, *, refresh: str | None, scope: str) -> Tokens:
+        try:
+            wire = read(TokenWire, answer.body)
+        except UnusableAnswerError as error:
+            raise PortalUnavailableError("token: unusable answer") from error
+        return Tokens(
+            access=wire.access_token,
+            refresh=wire.refresh_token or refresh,
+            expires_at=self._clock.now() + timedelta(seconds=max(0, wire.expires_in)),
+            scope=wire.scope if wire.scope is not None else scope,
+        )
+
+    async def _post(
+        self, base: str, route: str, form: dict[str, str], headers: dict[str, str] | None = None
+    ) -> Answer:
+        if base != self._hosts.base_for(base):
+            raise RelinkRequiredError(
+                "this grant belongs to another deployment"
+            ) from ForeignHostError()
+        return await self._transport.send(
+            Exchange(
+                method="POST",
+                url=f"{base}/api/oauth/{route}",
+                form={"client_id": self._client_id, **form},
+                headers=headers or {},
+            )
+        )
+
+
+def _is_dead(answer: Answer) -> bool:
+    if (
+        answer.status == HTTPStatus.TOO_MANY_REQUESTS
+        or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    ):
+        return False
+    body = answer.body or {}
+    described = str(body.get("error_description") or "").lower()
+    return bool(body.get("error")) and (body["error"] in _DEAD or "reuse" in described)

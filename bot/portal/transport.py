@@ -1,0 +1,149 @@
+"""One HTTP exchange with the portal: bounded in time and size, never redirected, answers as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import http.cookiejar
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import httpx
+import simplejson
+from httpx_aiohttp import AiohttpTransport
+
+from bot.domain.errors import PortalUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from bot.domain.clock import Clock
+
+TIMEOUT_SECONDS = 10.0
+MAX_BODY_BYTES = 1_000_000
+MAX_RETRY_AFTER_SECONDS = 86_400
+CONCURRENT_REQUESTS = 256
+
+
+def parse_retry_after(value: str | None, now: datetime) -> int | None:
+    """Read `Retry-After` (RFC 9110, 10.2.3) as whole seconds from `now`.
+
+    Negative, absurd (above a day) and unreadable values count as absent.
+    """
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit():
+        seconds = int(text[:12])
+    else:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            return None
+        seconds = round((moment - now).total_seconds())
+    return seconds if 0 <= seconds <= MAX_RETRY_AFTER_SECONDS else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What came back. `body` is the JSON object, empty for an empty body, None when it is not one."""
+
+    status: int
+    body: Mapping[str, Any] | None
+    retry_after: int | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether the status is a success."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - RFC 9110's 2xx
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exchange:
+    """What to send. Either `json` (Decimals become exact JSON numbers) or `form`."""
+
+    method: str
+    url: str
+    json: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def request(self, http: httpx.AsyncClient) -> httpx.Request:
+        """Build the httpx request."""
+        if self.json is None:
+            return http.build_request(self.method, self.url, data=self.form, headers=self.headers)
+        content = simplejson.dumps(self.json, use_decimal=True).encode()
+        headers = {**self.headers, "Content-Type": "application/json"}
+        return http.build_request(self.method, self.url, content=content, headers=headers)
+
+
+class Transport:
+    """The shared connections to the portal. Close it once, last."""
+
+    def __init__(self, clock: Clock, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        # Cookies of one person's answer must never travel with another's request.
+        no_cookies = http.cookiejar.CookieJar(
+            http.cookiejar.DefaultCookiePolicy(allowed_domains=())
+        )
+        self._http = httpx.AsyncClient(
+            transport=AiohttpTransport(
+                client=lambda: aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                )
+            ),
+            cookies=no_cookies,
+            follow_redirects=False,
+            headers={"Accept": "application/json", "User-Agent": "billing-bot"},
+        )
+        self._places = asyncio.Semaphore(CONCURRENT_REQUESTS)
+        self._clock = clock
+        self._timeout_seconds = timeout_seconds
+
+    async def send(self, exchange: Exchange) -> Answer:
+        """Do one exchange within the timeout.
+
+        Raises:
+            PortalUnavailableError: no whole answer came (connection, timeout, size); the portal may
+                or may not have seen the request.
+        """
+        async with self._places:
+            try:
+                async with asyncio.timeout(self._timeout_seconds):
+                    response = await self._http.send(exchange.request(self._http), stream=True)
+                    try:
+                        content = await _read(response)
+                    finally:
+                        await response.aclose()
+            except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+                raise PortalUnavailableError(type(error).__name__) from error
+        return Answer(
+            status=response.status_code,
+            body=_json_object(content),
+            retry_after=parse_retry_after(response.headers.get("Retry-After"), self._clock.now()),
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+
+async def _read(response: httpx.Response) -> bytes:
+    chunks = bytearray()
+    async for chunk in response.aiter_bytes():
+        chunks += chunk
+        if len(chunks) > MAX_BODY_BYTES:
+            raise PortalUnavailableError("the answer is too large")
+    return bytes(chunks)
+
+
+def _json_object(content: bytes) -> Mapping[str, Any] | None:
+    if not content.strip():
+        return {}
+    try:
+        body = simplejson.loads(content, use_decimal=True, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None

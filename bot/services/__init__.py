@@ -1,0 +1,1 @@
+"""The rules: who may do what, in which order, and what follows."""

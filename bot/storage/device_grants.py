@@ -1,0 +1,199 @@
+"""Device grants in progress. Codes, tokens and the response_url are sealed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, update
+
+from bot.domain.identity import Identity
+from bot.engine import LeaseLostError
+from bot.storage.leases import LeaseStore
+from bot.storage.tables import device_grants
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Row
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from bot.engine import Lease
+    from bot.storage.cipher import Cipher
+    from bot.storage.database import Database
+
+
+class GrantState(StrEnum):
+    """Where a device grant stands."""
+
+    PENDING = "pending"
+    GRANTED = "granted"
+    """Tokens are here and stored; whose they are is still to be asked."""
+    LINKED = "linked"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    MISMATCH = "mismatch"
+    """Another account or organisation than the one whose permission was to be widened."""
+    SUPERSEDED = "superseded"
+    """The person started another one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceGrant:
+    """One "connect". `codes` holds device_code, url and response_url; `wanted` is what to go on with."""
+
+    id: str
+    identity: Identity
+    state: GrantState
+    base_url: str
+    asked_scope: str
+    wanted: str | None
+    interval_seconds: int
+    expires_at: datetime
+    created_at: datetime
+    codes: dict[str, Any] = field(repr=False)
+    tokens: dict[str, Any] | None = field(default=None, repr=False)
+    told_at: datetime | None = None
+
+
+class DeviceGrantStore:
+    """Device grants of everybody."""
+
+    def __init__(self, database: Database, cipher: Cipher) -> None:
+        self._database = database
+        self._cipher = cipher
+        self.leases = LeaseStore(database, device_grants)
+
+    async def start(self, grant: DeviceGrant, *, due_at: datetime) -> None:
+        """Store a new grant; the person's former pending ones are superseded, silently."""
+        row = device_grants.c
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                update(device_grants)
+                .where(row.owner == grant.identity.key, row.state == GrantState.PENDING.value)
+                .values(
+                    state=GrantState.SUPERSEDED.value,
+                    due_at=None,
+                    sealed_codes=None,
+                    wakes=row.wakes + 1,
+                )
+            )
+            await connection.execute(
+                insert(device_grants).values(
+                    id=grant.id,
+                    enterprise=grant.identity.enterprise,
+                    team=grant.identity.team,
+                    user=grant.identity.user,
+                    owner=grant.identity.key,
+                    state=grant.state.value,
+                    base_url=grant.base_url,
+                    asked_scope=grant.asked_scope,
+                    wanted=grant.wanted,
+                    interval_seconds=grant.interval_seconds,
+                    expires_at=grant.expires_at,
+                    created_at=grant.created_at,
+                    sealed_codes=self._cipher.seal(grant.identity.key, grant.codes),
+                    due_at=due_at,
+                )
+            )
+
+    async def get(self, grant_id: str) -> DeviceGrant | None:
+        """Return a grant."""
+        query = select(device_grants).where(device_grants.c.id == grant_id)
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else self._grant(row)
+
+    async def schedule(self, grant_id: str, due_at: datetime) -> None:
+        """Have a grant looked at then."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                update(device_grants).where(device_grants.c.id == grant_id).values(due_at=due_at)
+            )
+
+    async def cancel_pending(self, identity: Identity) -> None:
+        """Drop the person's grants that are still going on, codes and tokens included."""
+        row = device_grants.c
+        states = [GrantState.PENDING.value, GrantState.GRANTED.value]
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                update(device_grants)
+                .where(row.owner == identity.key, row.state.in_(states))
+                .values(
+                    state=GrantState.SUPERSEDED.value,
+                    due_at=None,
+                    sealed_codes=None,
+                    sealed_tokens=None,
+                    wakes=row.wakes + 1,
+                )
+            )
+
+    async def move(  # noqa: PLR0913 - the parts of one compare-and-set
+        self,
+        lease: Lease,
+        grant: DeviceGrant,
+        after: GrantState,
+        *,
+        tokens: dict[str, Any] | None = None,
+        forget_tokens: bool = False,
+        within: AsyncConnection | None = None,
+    ) -> None:
+        """Change the state under a lease.
+
+        Raises:
+            LeaseLostError: the row is no longer in the grant's state, or no longer ours.
+        """
+        values: dict[str, Any] = {"state": after.value}
+        if tokens is not None:
+            values["sealed_tokens"] = self._cipher.seal(grant.identity.key, tokens)
+        if forget_tokens:
+            values["sealed_tokens"] = None
+        statement = (
+            update(device_grants)
+            .where(
+                device_grants.c.id == lease.id,
+                device_grants.c.state == grant.state.value,
+                device_grants.c.lease_token == lease.token,
+            )
+            .values(**values)
+        )
+        if within is not None:
+            changed = (await within.execute(statement)).rowcount
+        else:
+            async with self._database.transaction() as connection:
+                changed = (await connection.execute(statement)).rowcount
+        if not changed:
+            raise LeaseLostError(lease.id)
+
+    async def note(self, lease: Lease, **values: object) -> None:
+        """Record facts under a lease.
+
+        Raises:
+            LeaseLostError: the row is no longer ours.
+        """
+        statement = (
+            update(device_grants)
+            .where(device_grants.c.id == lease.id, device_grants.c.lease_token == lease.token)
+            .values(**values)
+        )
+        async with self._database.transaction() as connection:
+            if not (await connection.execute(statement)).rowcount:
+                raise LeaseLostError(lease.id)
+
+    def _grant(self, row: Row[Any]) -> DeviceGrant:
+        return DeviceGrant(
+            id=row.id,
+            identity=Identity(enterprise=row.enterprise, team=row.team, user=row.user),
+            state=GrantState(row.state),
+            base_url=row.base_url,
+            asked_scope=row.asked_scope,
+            wanted=row.wanted,
+            interval_seconds=row.interval_seconds,
+            expires_at=row.expires_at,
+            created_at=row.created_at,
+            codes=self._cipher.open(row.owner, row.sealed_codes) if row.sealed_codes else {},
+            tokens=self._cipher.open(row.owner, row.sealed_tokens) if row.sealed_tokens else None,
+            told_at=row.told_at,
+        )

@@ -1,0 +1,114 @@
+"""Leases on rows: who works on what is due, and until when."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, case, func, or_, select, update
+
+from bot.engine import Claim
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Table
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from bot.storage.database import Database
+
+
+class LeaseStore:
+    """The lease columns of one table, as the engine wants them (`bot.engine.Leases`)."""
+
+    def __init__(self, database: Database, table: Table) -> None:
+        self._database = database
+        self._table = table
+
+    async def claim(self, limit: int, seconds: float) -> Sequence[Claim]:
+        """Take up to `limit` due rows that nobody holds. Rows another process is taking are passed over."""
+        row = self._table.c
+        free = or_(row.lease_until.is_(None), row.lease_until < self._database.lease_now())
+        due = (
+            select(row.id)
+            .where(and_(row.due_at <= self._database.clock.now(), free))
+            .order_by(row.due_at)
+            .limit(limit)
+        )
+        if not self._database.is_sqlite:
+            due = due.with_for_update(skip_locked=True)
+        statement = (
+            update(self._table)
+            .where(row.id.in_(due.scalar_subquery()))
+            .values(
+                lease_token=secrets.token_hex(16),
+                lease_until=self._database.lease_until(seconds),
+                attempts=row.attempts + 1,
+            )
+            .returning(row.id, row.lease_token, row.attempts, row.wakes)
+        )
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(statement)).all()
+        return [
+            Claim(id=r.id, token=r.lease_token, attempts=r.attempts, wakes=r.wakes) for r in rows
+        ]
+
+    async def renew(self, claims: Sequence[Claim], seconds: float) -> set[str]:
+        """Prolong leases in one statement; return the ids still held."""
+        row = self._table.c
+        statement = (
+            update(self._table)
+            .where(
+                row.id.in_([c.id for c in claims]), row.lease_token.in_([c.token for c in claims])
+            )
+            .values(lease_until=self._database.lease_until(seconds))
+            .returning(row.id)
+        )
+        async with self._database.transaction() as connection:
+            return set((await connection.execute(statement)).scalars())
+
+    async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> None:
+        """Give a row back, next due then. A wake that came meanwhile keeps it due at once.
+
+        `attempts` counts the runs since the last one that returned properly.
+        """
+        row = self._table.c
+        statement = (
+            update(self._table)
+            .where(row.id == claim.id, row.lease_token == claim.token)
+            .values(
+                lease_token=None,
+                lease_until=None,
+                attempts=row.attempts if failed else 0,
+                due_at=due_at
+                if failed
+                else case((row.wakes == claim.wakes, due_at), else_=row.due_at),
+            )
+        )
+        async with self._database.transaction() as connection:
+            await connection.execute(statement)
+
+    async def next_due(self) -> datetime | None:
+        """Return when the next row that nobody holds is due."""
+        row = self._table.c
+        async with self._database.transaction() as connection:
+            found: datetime | None = await connection.scalar(
+                select(func.min(row.due_at)).where(row.lease_token.is_(None))
+            )
+        return found
+
+    async def clear(self) -> None:
+        """Forget the leases of a former life (SQLite: one process only, so they are all dead)."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                update(self._table)
+                .where(self._table.c.lease_token.is_not(None))
+                .values(lease_token=None, lease_until=None)
+            )
+
+
+async def wake(connection: AsyncConnection, table: Table, row_id: str, now: datetime) -> None:
+    """Make a row due at once, also when somebody is working on it, within the caller's transaction."""
+    changed: dict[str, Any] = {"due_at": now, "wakes": table.c.wakes + 1}
+    await connection.execute(update(table).where(table.c.id == row_id).values(**changed))

@@ -1,0 +1,189 @@
+"""Links: which portal grant a Slack person acts with. Tokens are sealed."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from bot.domain.identity import Account, Identity
+from bot.storage.cipher import SealBrokenError
+from bot.storage.tables import links
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+
+    from sqlalchemy import Row
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from bot.storage.cipher import Cipher
+    from bot.storage.database import Database
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """A person's grant. `access` and `refresh` are None once the grant is dead; times are UTC.
+
+    `generation` grows with every stored change of the tokens.
+    """
+
+    identity: Identity
+    account: Account
+    base_url: str
+    scope: str
+    expires_at: datetime
+    access: str | None = field(repr=False)
+    refresh: str | None = field(repr=False)
+    generation: int = 0
+    linked_at: datetime
+
+    @property
+    def dead(self) -> bool:
+        """Tell whether only a new connection helps."""
+        return self.access is None
+
+
+class LinkStore:
+    """Links of everybody, by identity."""
+
+    def __init__(self, database: Database, cipher: Cipher) -> None:
+        self._database = database
+        self._cipher = cipher
+
+    async def get(self, identity: Identity) -> Link | None:
+        """Return the person's link."""
+        async with self._database.transaction() as connection:
+            return await self._read(connection, identity)
+
+    async def put(self, link: Link, *, within: AsyncConnection | None = None) -> None:
+        """Store a link, in place of the person's former one."""
+        if within is None:
+            async with self._database.transaction() as connection:
+                await self._write(connection, link)
+        else:
+            await self._write(within, link)
+
+    async def remove(self, identity: Identity) -> Link | None:
+        """Forget the person's link and its tokens; return what it was."""
+        async with self._database.transaction() as connection:
+            link = await self._read(connection, identity)
+            await connection.execute(delete(links).where(links.c.owner == identity.key))
+        return link
+
+    @asynccontextmanager
+    async def locked(
+        self, identity: Identity
+    ) -> AsyncIterator[tuple[Link | None, AsyncConnection | None]]:
+        """Hold the person's link against refreshers in other processes; yields it as it is now.
+
+        On PostgreSQL the row is locked until the block ends, which commits what was written `within` the
+        yielded connection. SQLite has one process, which keeps its own lock: the connection is None there.
+        """
+        if self._database.is_sqlite:
+            yield await self.get(identity), None
+            return
+        async with self._database.transaction() as connection:
+            query = select(links.c.owner).where(links.c.owner == identity.key).with_for_update()
+            await connection.execute(query)
+            yield await self._read(connection, identity), connection
+
+    async def replace_tokens(  # noqa: PLR0913 - the columns of one change
+        self,
+        link: Link,
+        *,
+        access: str | None,
+        refresh: str | None,
+        expires_at: datetime,
+        scope: str,
+        within: AsyncConnection | None = None,
+    ) -> None:
+        """Store rotated tokens (or None: the grant is dead) if nobody stored others since `link` was read."""
+        sealed = None
+        if access is not None:
+            sealed = self._cipher.seal(link.identity.key, {"access": access, "refresh": refresh})
+        statement = (
+            update(links)
+            .where(links.c.owner == link.identity.key, links.c.generation == link.generation)
+            .values(
+                sealed_tokens=sealed,
+                expires_at=expires_at,
+                scope=scope,
+                generation=link.generation + 1,
+            )
+        )
+        if within is not None:
+            await within.execute(statement)
+            return
+        async with self._database.transaction() as connection:
+            await connection.execute(statement)
+
+    async def _read(self, connection: AsyncConnection, identity: Identity) -> Link | None:
+        row = (
+            await connection.execute(select(links).where(links.c.owner == identity.key))
+        ).one_or_none()
+        return None if row is None else self._link(row)
+
+    async def _write(self, connection: AsyncConnection, link: Link) -> None:
+        values = self._values(link)
+        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
+        statement = insert(links).values(**values, generation=1)
+        changed = {**values, "generation": links.c.generation + 1}
+        await connection.execute(
+            statement.on_conflict_do_update(index_elements=[links.c.owner], set_=changed)
+        )
+
+    def _values(self, link: Link) -> dict[str, Any]:
+        owner = link.identity.key
+        sealed = self._cipher.seal(owner, {"access": link.access, "refresh": link.refresh})
+        return {
+            "owner": owner,
+            "enterprise": link.identity.enterprise,
+            "team": link.identity.team,
+            "user": link.identity.user,
+            "base_url": link.base_url,
+            "account_id": link.account.account_id,
+            "email": link.account.email,
+            "organisation_id": link.account.organisation_id,
+            "organisation_name": link.account.organisation_name,
+            "scope": link.scope,
+            "expires_at": link.expires_at,
+            "sealed_tokens": sealed if link.access is not None else None,
+            "linked_at": link.linked_at,
+        }
+
+    def _open(self, row: Row[Any]) -> dict[str, Any]:
+        if row.sealed_tokens is None:
+            return {}
+        try:
+            return self._cipher.open(row.owner, row.sealed_tokens)
+        except SealBrokenError:
+            # Shown as "connect again"; the sealed tokens stay, should the right key come back.
+            log.warning("links.seal_broken", owner=row.owner)
+            return {}
+
+    def _link(self, row: Row[Any]) -> Link:
+        secrets = self._open(row)
+        return Link(
+            identity=Identity(enterprise=row.enterprise, team=row.team, user=row.user),
+            account=Account(
+                account_id=row.account_id,
+                email=row.email,
+                organisation_id=row.organisation_id,
+                organisation_name=row.organisation_name,
+            ),
+            base_url=row.base_url,
+            scope=row.scope,
+            expires_at=row.expires_at,
+            access=secrets.get("access"),
+            refresh=secrets.get("refresh"),
+            generation=row.generation,
+            linked_at=row.linked_at,
+        )

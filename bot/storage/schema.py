@@ -1,0 +1,53 @@
+"""Brings a database to the newest schema, and tells whether it is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from bot.storage.database import Database
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+_MIGRATION_LOCK = 0x62_69_6C_6C
+
+
+def alembic_config() -> Config:
+    """Return alembic's configuration, made here so that there is no second settings file."""
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+async def migrate(database: Database) -> None:
+    """Upgrade to the newest schema. Processes that start together wait for one another on PostgreSQL."""
+    async with database.transaction() as connection:
+        if not database.is_sqlite:
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+        await connection.run_sync(_upgrade)
+
+
+async def is_current(database: Database) -> bool:
+    """Tell whether the database has the newest schema."""
+    newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    async with database.transaction() as connection:
+        return await connection.run_sync(_revision) == newest
+
+
+def _upgrade(connection: Connection) -> None:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

@@ -1,0 +1,171 @@
+"""The schema. Changing it means a new migration beside this file's change."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment, UTC in and out, on databases with and without time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Bring to UTC; SQLite keeps it without an offset so that text order is time order."""
+        if value is None:
+            return None
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Return it aware."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Dollars(TypeDecorator[Decimal]):
+    """US dollars as exact decimal text: SQLite has no exact number, and nothing here adds up in SQL."""
+
+    impl = String(24)
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Write plain digits."""
+        return None if value is None else format(value, "f")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
+        """Read back exactly what was written."""
+        return None if value is None else Decimal(value)
+
+
+def _who() -> list[Column[Any]]:
+    return [
+        Column("enterprise", String(32), nullable=False),
+        Column("team", String(32), nullable=False),
+        Column("user", String(32), nullable=False),
+        Column("owner", String(80), nullable=False),
+    ]
+
+
+def _lease() -> list[Column[Any]]:
+    return [
+        Column("due_at", Moment, index=True),
+        Column("lease_token", String(32)),
+        Column("lease_until", Moment),
+        Column("attempts", Integer, nullable=False, server_default="0"),
+        Column("wakes", Integer, nullable=False, server_default="0"),
+    ]
+
+
+links = Table(
+    "links",
+    metadata,
+    Column("owner", String(80), primary_key=True),
+    Column("enterprise", String(32), nullable=False),
+    Column("team", String(32), nullable=False),
+    Column("user", String(32), nullable=False),
+    Column("base_url", String(500), nullable=False),
+    Column("account_id", String(255), nullable=False),
+    Column("email", String(320)),
+    Column("organisation_id", String(255), nullable=False),
+    Column("organisation_name", String(255)),
+    Column("scope", Text, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("sealed_tokens", LargeBinary),
+    Column("generation", Integer, nullable=False),
+    Column("linked_at", Moment, nullable=False),
+)
+
+charges = Table(
+    "charges",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    *_who(),
+    Column("state", String(16), nullable=False),
+    Column("amount", Dollars, nullable=False),
+    Column("idempotency_key", String(64), nullable=False, unique=True),
+    Column("account_id", String(255), nullable=False),
+    Column("organisation_id", String(255), nullable=False),
+    Column("organisation_name", String(255)),
+    Column("card", String(120)),
+    Column("created_at", Moment, nullable=False),
+    Column("confirmed_at", Moment),
+    Column("submitted_at", Moment),
+    Column("ended_at", Moment),
+    Column("check_asked_at", Moment),
+    Column("checked_at", Moment),
+    Column("deadline", Moment),
+    Column("portal_charge_id", String(255)),
+    Column("settled_amount", Dollars),
+    Column("failure", String(40)),
+    Column("refusal", String(40)),
+    Column("refusal_detail", Text),
+    Column("retry_at", Moment),
+    Column("portal_url", Text),
+    Column("ambiguous_since", Moment),
+    *_lease(),
+    Index("ix_charges_owner_created_at", "owner", "created_at"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", String(32), ForeignKey("charges.id"), primary_key=True),
+    Column("channel", String(32)),
+    Column("ts", String(32)),
+    Column("posting_since", Moment),
+    Column("shown", String(64)),
+    Column("reply_state", String(16)),
+    Column("replied_state", String(16)),
+    Column("view_id", String(32)),
+    *_lease(),
+)
+
+device_grants = Table(
+    "device_grants",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    *_who(),
+    Column("state", String(16), nullable=False),
+    Column("base_url", String(500), nullable=False),
+    Column("asked_scope", Text, nullable=False),
+    Column("wanted", String(120)),
+    Column("interval_seconds", Integer, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("sealed_codes", LargeBinary),
+    Column("sealed_tokens", LargeBinary),
+    Column("told_at", Moment),
+    *_lease(),
+    Index("ix_device_grants_owner", "owner"),
+)
