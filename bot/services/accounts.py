@@ -17,7 +17,6 @@ from bot.portal.oauth import Tokens
 if TYPE_CHECKING:
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
-    from bot.portal.hosts import HostRules
     from bot.portal.oauth import OAuthClient
     from bot.portal.transport import Transport
     from bot.storage.links import Link, LinkStore
@@ -42,13 +41,11 @@ class Accounts:
         links: LinkStore,
         oauth: OAuthClient,
         transport: Transport,
-        hosts: HostRules,
         clock: Clock,
     ) -> None:
         self._links = links
         self._oauth = oauth
         self._transport = transport
-        self._hosts = hosts
         self._clock = clock
         self._cache: dict[str, _Cached] = {}
         self._refreshing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

@@ -11,7 +11,7 @@ import structlog
 from bot.domain.errors import PortalUnavailableError
 from bot.domain.identity import has_scope
 from bot.portal.oauth import BILLING_SCOPE, FIRST_SCOPES, DeviceGrantError, GrantProblem
-from bot.storage.device_grants import DeviceGrant, GrantState
+from bot.domain.grant import DeviceGrant, GrantState
 from bot.storage.links import Link
 
 if TYPE_CHECKING:

@@ -142,9 +142,14 @@ class Purchases:
             raise StaleError
         return current
 
-    async def cancel(self, identity: Identity, charge_id: str) -> None:
-        """Turn a proposal down; what is not a proposal (any more) stays as it is."""
-        await self._charges.cancel(charge_id, identity.key, now=self._clock.now())
+    async def cancel(self, identity: Identity, charge_id: str) -> Charge:
+        """Turn a proposal down and return it; what is not a proposal (any more) stays as it is.
+
+        Raises:
+            ChargeNotFoundError: no such charge of theirs.
+        """
+        cancelled = await self._charges.cancel(charge_id, identity.key, now=self._clock.now())
+        return cancelled or await self._mine(identity, charge_id)
 
     async def check_again(self, identity: Identity, charge_id: str) -> Charge:
         """Have an open charge asked about now.
@@ -169,6 +174,11 @@ class Purchases:
         if charge is None:
             raise StaleError
         return charge
+
+    async def waiting_for(self, identity: Identity, wanted: str | None) -> Charge | None:
+        """Return the person's charge that a grant was begun for (`resume ID`), None otherwise."""
+        verb, _, charge_id = (wanted or "").partition(" ")
+        return await self._charges.get(charge_id, owner=identity.key) if verb == "resume" else None
 
     async def _mine(self, identity: Identity, charge_id: str) -> Charge:
         charge = await self._charges.get(charge_id, owner=identity.key)
@@ -210,8 +220,8 @@ class Purchases:
             except PortalRefusalError as error:
                 return await self._refused(lease, charge, error, maybe_sent=maybe_sent)
             except (NotLinkedError, RelinkRequiredError):
-                error = PortalRefusalError(RefusalCode.UNAUTHORIZED)
-                return await self._refused(lease, charge, error, maybe_sent=maybe_sent)
+                gone = PortalRefusalError(RefusalCode.UNAUTHORIZED)
+                return await self._refused(lease, charge, gone, maybe_sent=maybe_sent)
             except AmbiguousAnswerError as error:
                 log.warning("charge.ambiguous", charge=charge.id, answer=str(error))
                 if not maybe_sent:

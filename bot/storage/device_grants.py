@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
+from bot.domain.grant import DeviceGrant, GrantState
 from bot.domain.identity import Identity
 from bot.engine import LeaseLostError
 from bot.storage.leases import LeaseStore
@@ -22,40 +21,6 @@ if TYPE_CHECKING:
     from bot.engine import Lease
     from bot.storage.cipher import Cipher
     from bot.storage.database import Database
-
-
-class GrantState(StrEnum):
-    """Where a device grant stands."""
-
-    PENDING = "pending"
-    GRANTED = "granted"
-    """Tokens are here and stored; whose they are is still to be asked."""
-    LINKED = "linked"
-    DENIED = "denied"
-    EXPIRED = "expired"
-    FAILED = "failed"
-    MISMATCH = "mismatch"
-    """Another account or organisation than the one whose permission was to be widened."""
-    SUPERSEDED = "superseded"
-    """The person started another one."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeviceGrant:
-    """One "connect". `codes` holds device_code, url and response_url; `wanted` is what to go on with."""
-
-    id: str
-    identity: Identity
-    state: GrantState
-    base_url: str
-    asked_scope: str
-    wanted: str | None
-    interval_seconds: int
-    expires_at: datetime
-    created_at: datetime
-    codes: dict[str, Any] = field(repr=False)
-    tokens: dict[str, Any] | None = field(default=None, repr=False)
-    told_at: datetime | None = None
 
 
 class DeviceGrantStore:

@@ -1,0 +1,187 @@
+"""The one message of a charge, in each of its states, its thread reply, and the modal's last word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blocks import ids
+from blocks.errors import refusal_copy
+from blocks.kit import Block, Json, Message, actions, button, context, escape, message, modal, moment, section
+from blocks.words import organisation
+from bot.domain.charge import Charge, ChargeState, FailureReason
+from bot.domain.errors import RefusalCode
+from bot.domain.money import show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FAILURES = {
+    FailureReason.AUTHENTICATION_REQUIRED: (
+        "*Your card requires verification*",
+        "Your bank wants you to approve this payment. Nothing was added to your balance; "
+        "finish the purchase on the portal.",
+    ),
+    FailureReason.PAYMENT_METHOD_EXPIRED: (
+        "*Your card has expired*",
+        "Nothing was added to your balance. Update the card on the portal, then try again.",
+    ),
+    FailureReason.CARD_DECLINED: (
+        "*Your card was declined*",
+        "Nothing was added to your balance. Try another card on the portal, or ask your bank.",
+    ),
+    FailureReason.PROCESSING_ERROR: (
+        "*The payment didn't go through*",
+        "Nothing was added to your balance. Try again, or pay on the portal.",
+    ),
+}
+
+
+def charge_message(charge: Charge) -> Message:
+    """Make the charge's message as it stands now."""
+    return message(*_TELL[charge.state](charge), context(_details(charge)))
+
+
+def charge_reply(charge: Charge) -> Message:
+    """Make the short reply in the message's thread that makes Slack notify."""
+    return message(section(_headline(charge)))
+
+
+def charge_modal(charge: Charge) -> Json:
+    """Make the modal's last word, in place of "Processing"."""
+    told = _TELL[charge.state](charge)
+    return modal(_MODAL_TITLES.get(charge.state, "Add funds"), *told, callback_id=ids.INFO_VIEW)
+
+
+def is_told(charge: Charge) -> bool:
+    """Tell whether the state is one to interrupt people for, rather than still on its way."""
+    return charge.state not in {ChargeState.CONFIRMED, ChargeState.SUBMITTED}
+
+
+def _headline(charge: Charge) -> str:
+    first = _TELL[charge.state](charge)[0]
+    return "" if first is None else first.spoken.split("\n", maxsplit=1)[0]
+
+
+def _pending(charge: Charge) -> list[Block | None]:
+    return [section(f":hourglass_flowing_sand: *Adding {show(charge.amount)} to your balance…*")]
+
+
+def _settled(charge: Charge) -> list[Block | None]:
+    return [section(f":white_check_mark: *{show(charge.told_amount)} added to your balance*")]
+
+
+def _failed(charge: Charge) -> list[Block | None]:
+    title, words = _FAILURES[charge.failure or FailureReason.PROCESSING_ERROR]
+    return [section(f":x: {title}\n{words}"), _portal(charge)]
+
+
+def _refused(charge: Charge) -> list[Block | None]:
+    code = charge.refusal or RefusalCode.OTHER
+    copy = refusal_copy(code, detail=charge.refusal_detail, retry_at=charge.retry_at)
+    words = f":x: *{show(charge.amount)} was not charged*\n{copy.words}"
+    buttons = [
+        button("Connect", ids.CONNECT, style="primary") if copy.connect else None,
+        button("Manage on portal", ids.MANAGE_ON_PORTAL, url=charge.portal_url)
+        if copy.portal and charge.portal_url
+        else None,
+    ]
+    return [section(words), actions(*buttons)]
+
+
+def _needs_scope(charge: Charge) -> list[Block | None]:
+    words = (
+        f":lock: *One-time setup: {show(charge.amount)} was not charged yet*\n"
+        "Your connection may look at billing but not spend. Enable billing once, then resume this purchase. "
+        "An owner or admin may have to approve it."
+    )
+    return [
+        section(words),
+        actions(
+            button("Enable billing", ids.ENABLE_BILLING, value=charge.id, style="primary"),
+            button(f"Resume {show(charge.amount)}", ids.RESUME, value=charge.id),
+        ),
+    ]
+
+
+def _overdue(charge: Charge) -> list[Block | None]:
+    words = (
+        f":hourglass_flowing_sand: *{show(charge.amount)} is still pending*\n"
+        "The portal has not confirmed it in time. This is a timeout, not a failure: the payment may still go "
+        "through. This app keeps asking for a day and brings this message up to date."
+    )
+    return [section(words), *_check(charge)]
+
+
+def _unconfirmed(charge: Charge) -> list[Block | None]:
+    words = (
+        f":warning: *{show(charge.amount)} may or may not have been charged*\n"
+        f"{_why_unconfirmed(charge)} Please don't buy it again yet: check again here, or look on the portal."
+    )
+    return [section(words), *_check(charge)]
+
+
+def _why_unconfirmed(charge: Charge) -> str:
+    if charge.refusal is None:
+        return "The portal gave no clear answer. This app keeps asking for a day and brings this message up to date."
+    copy = refusal_copy(charge.refusal, detail=None, retry_at=charge.retry_at)
+    return f"The portal stopped answering about it. {copy.words}"
+
+
+def _check(charge: Charge) -> list[Block | None]:
+    note = None
+    if charge.check_pending:
+        note = context("Checking now…")
+    elif charge.checked_at is not None:
+        note = context(f"Checked {moment(charge.checked_at)}: nothing new yet.")
+    reconnect = charge.refusal is not None and refusal_copy(charge.refusal).connect
+    return [
+        note,
+        actions(
+            button("Check again", ids.CHECK_AGAIN, value=charge.id),
+            button("Connect", ids.CONNECT) if reconnect else None,
+            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=charge.portal_url) if charge.portal_url else None,
+        ),
+    ]
+
+
+def _ended_early(charge: Charge) -> list[Block | None]:
+    return [section(f"*{show(charge.amount)} was not charged*\nThe purchase was not confirmed.")]
+
+
+def _portal(charge: Charge) -> Block | None:
+    if charge.portal_url is None:
+        return None
+    return actions(button("Manage on portal", ids.MANAGE_ON_PORTAL, url=charge.portal_url))
+
+
+def _details(charge: Charge) -> str:
+    parts = [organisation(charge.organisation_name)]
+    if charge.card:
+        parts.append(escape(charge.card))
+    if charge.confirmed_at is not None:
+        parts.append(f"confirmed {moment(charge.confirmed_at)}")
+    return " · ".join(parts)
+
+
+_TELL: dict[ChargeState, Callable[[Charge], list[Block | None]]] = {
+    ChargeState.PROPOSED: _pending,
+    ChargeState.CANCELLED: _ended_early,
+    ChargeState.EXPIRED: _ended_early,
+    ChargeState.CONFIRMED: _pending,
+    ChargeState.NEEDS_SCOPE: _needs_scope,
+    ChargeState.REFUSED: _refused,
+    ChargeState.SUBMITTED: _pending,
+    ChargeState.SETTLED: _settled,
+    ChargeState.FAILED: _failed,
+    ChargeState.OVERDUE: _overdue,
+    ChargeState.UNCONFIRMED: _unconfirmed,
+}
+
+_MODAL_TITLES = {
+    ChargeState.SETTLED: "Funds added",
+    ChargeState.FAILED: "Not added",
+    ChargeState.REFUSED: "Not charged",
+    ChargeState.NEEDS_SCOPE: "One-time setup",
+    ChargeState.OVERDUE: "Still pending",
+    ChargeState.UNCONFIRMED: "Not confirmed",
+}

@@ -1,0 +1,130 @@
+"""Connecting and disconnecting a portal account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blocks import ids
+from blocks.kit import Json, Message, actions, button, confirmed, context, escape, header, home, message, modal, moment, section
+from blocks.words import organisation
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from blocks.kit import Block
+    from bot.domain.identity import Account
+
+
+def welcome_message() -> Message:
+    """Make the answer to somebody who has not connected an account."""
+    return message(*_welcome())
+
+
+def welcome_home() -> Json:
+    """Make the App Home of somebody who has not connected an account."""
+    return home(header("Billing"), *_welcome(), context("Or type `/billing` in any channel. Only you see the answers."))
+
+
+def link_message(url: str, user_code: str, expires_at: datetime) -> Message:
+    """Make the message with the link to approve."""
+    return message(*_link(url, user_code, expires_at))
+
+
+def link_modal(url: str, user_code: str, expires_at: datetime) -> Json:
+    """Make the modal with the link to approve, where no message can be shown."""
+    return modal("Connect", *_link(url, user_code, expires_at), callback_id=ids.INFO_VIEW)
+
+
+def connected_note(account: Account, *, may_bill: bool) -> str:
+    """Say whose account is connected now."""
+    who = f"*Connected* as {escape(account.email)}" if account.email else "*Connected*"
+    words = f":white_check_mark: {who} in {organisation(account.organisation_name)}."
+    if not may_bill:
+        words += (
+            " Billing was not allowed for this connection, so it can look but not spend: "
+            "an org admin or owner has to approve it; your card was not charged."
+        )
+    return words
+
+
+def connected_message(note: str, *, resume: tuple[str, str] | None = None) -> Message:
+    """Make the outcome of connecting; `resume` is (charge id, amount shown) of a purchase to go on with."""
+    go_on = button("Show my balance", ids.SHOW_OVERVIEW)
+    if resume is not None:
+        charge_id, amount = resume
+        go_on = button(f"Resume {amount}", ids.RESUME, value=charge_id, style="primary")
+    return message(section(note), actions(go_on))
+
+
+def already_connected_message(account: Account) -> Message:
+    """Make the answer to `/billing connect` of somebody who is connected."""
+    who = f" as {escape(account.email)}" if account.email else ""
+    return message(
+        section(f"You are connected{who} in *{organisation(account.organisation_name)}*."),
+        actions(
+            button("Show my balance", ids.SHOW_OVERVIEW, style="primary"),
+            button("Connect another account", ids.CONNECT),
+            confirmed(
+                button("Disconnect", ids.DISCONNECT),
+                title="Disconnect?",
+                words="This app forgets your portal account and its access. Charges already made stay listed.",
+                yes="Disconnect",
+                no="Keep it",
+            ),
+        ),
+    )
+
+
+def not_connected_message(*, why: str) -> Message:
+    """Make the outcome of a connection that did not come about; `why` is a whole sentence."""
+    return message(section(f"*Not connected.* {why}"), actions(button("Connect", ids.CONNECT, style="primary")))
+
+
+DENIED = "The request was turned down on the portal."
+EXPIRED = "The link has expired before it was approved. Start again for a new one."
+FAILED = "The portal did not accept the request. Start again, or ask your portal's admin."
+MISMATCH = "That was another account or organisation than the one you buy with. Nothing was changed or charged."
+
+
+def disconnected_message(account: Account | None) -> Message:
+    """Make the answer to `disconnect`; None: there was nothing to forget."""
+    if account is None:
+        return message(section("You are not connected, so there is nothing to forget."))
+    who = f" {escape(account.email)}" if account.email else ""
+    return message(
+        section(
+            f"*Disconnected.* This app has forgotten your portal account{who} and its access to "
+            f"{organisation(account.organisation_name)}. Charges already made stay on the portal."
+        ),
+        actions(button("Connect", ids.CONNECT)),
+    )
+
+
+def cancelled_message() -> Message:
+    """Make the answer to Cancel beside the link."""
+    return message(section("Connecting was cancelled. Nothing was changed."), actions(button("Connect", ids.CONNECT)))
+
+
+def _welcome() -> list[Block | None]:
+    return [
+        section(
+            "*See and top up your prepaid balance at Nous Portal, without leaving Slack.*\n"
+            "Connect your portal account once. Your card stays on the portal: this app never sees it, "
+            "and it charges only what you confirm."
+        ),
+        actions(button("Connect", ids.CONNECT, style="primary")),
+    ]
+
+
+def _link(url: str, user_code: str, expires_at: datetime) -> list[Block | None]:
+    return [
+        section(
+            "*Connect your Nous Portal account*\n"
+            f"Open the portal and approve. The code there should read *{escape(user_code)}*."
+        ),
+        actions(
+            button("Open Nous Portal", ids.OPEN_LINK, url=url, style="primary"),
+            button("Cancel", ids.CANCEL_CONNECT),
+        ),
+        context(f"Good until {moment(expires_at)}. This message tells you when it is done."),
+    ]

@@ -1,0 +1,200 @@
+"""Errors in words: what happened, whose turn it is, and the next step. One table, no copy elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+
+from blocks import ids
+from blocks.kit import Block, Json, Message, actions, button, escape, header, home, message, modal, moment, section
+from bot.domain.errors import (
+    AccountMismatchError,
+    AmbiguousAnswerError,
+    ChargeNotFoundError,
+    NotAllowedError,
+    NotLinkedError,
+    PortalRefusalError,
+    PortalUnavailableError,
+    RefusalCode,
+    RelinkRequiredError,
+    StaleError,
+)
+from bot.domain.money import show
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Copy:
+    """What to say (mrkdwn, escaped) and which next steps to offer."""
+
+    words: str
+    connect: bool = False
+    portal: bool = False
+    overview: bool = False
+
+
+_REFUSALS = {
+    RefusalCode.UNAUTHORIZED: Copy(
+        words="Your connection to Nous Portal has ended. Connect again to go on.", connect=True
+    ),
+    RefusalCode.SESSION_REVOKED: Copy(
+        words="You were logged out of Nous Portal. Connect again to go on.", connect=True
+    ),
+    RefusalCode.INSUFFICIENT_SCOPE: Copy(
+        words="Your connection may look at billing but not change it. Connect again and allow billing.",
+        connect=True,
+    ),
+    RefusalCode.REMOTE_SPENDING_REVOKED: Copy(
+        words="Spending from this app was switched off for your account. Connect again to switch it on.",
+        connect=True,
+    ),
+    RefusalCode.BILLING_DISABLED: Copy(
+        words="Buying from Slack is switched off for your organisation. An admin can turn it on on the portal.",
+        portal=True,
+    ),
+    RefusalCode.ROLE_REQUIRED: Copy(
+        words="Only owners and admins of your organisation can do this. Ask one of them.", portal=True
+    ),
+    RefusalCode.NO_PAYMENT_METHOD: Copy(
+        words="There is no card on file. Add one on the portal, then try again.", portal=True
+    ),
+    RefusalCode.CONSENT_REQUIRED: Copy(
+        words="Your card needs a one-time confirmation on the portal before it can be used here.", portal=True
+    ),
+    RefusalCode.ORG_ACCESS_DENIED: Copy(
+        words="Your connection does not cover this organisation. Connect again and choose the right one.",
+        connect=True,
+    ),
+    RefusalCode.MONTHLY_CAP_EXCEEDED: Copy(
+        words="This would go over your organisation's monthly limit. Choose a smaller amount.", portal=True
+    ),
+    RefusalCode.AMOUNT_OUT_OF_BOUNDS: Copy(words="The portal does not take this amount.", portal=True),
+    RefusalCode.VALIDATION_FAILED: Copy(words="The portal does not take this request.", portal=True),
+    RefusalCode.IDEMPOTENCY_CONFLICT: Copy(
+        words="This purchase was already started with another amount. Start afresh.", overview=True
+    ),
+    RefusalCode.RATE_LIMITED: Copy(words="Too many charges in a short time.", portal=True),
+    RefusalCode.TEMPORARILY_UNAVAILABLE: Copy(words="Charging is not available on the portal right now."),
+    RefusalCode.STRIPE_UNAVAILABLE: Copy(words="The payment processor is not available right now."),
+    RefusalCode.UPGRADE_CAP_EXCEEDED: Copy(words="The plan was changed five times today. Try again tomorrow."),
+    RefusalCode.AUTO_TOP_UP_DISABLED_FAILURES: Copy(
+        words="Auto-reload was switched off after failed payments. Mend the card on the portal first.",
+        portal=True,
+    ),
+    RefusalCode.SUBSCRIPTION_MUTATION_REJECTED: Copy(words="The portal did not change the plan.", portal=True),
+    RefusalCode.PREVIEW_REJECTED: Copy(words="The portal could not preview this change.", portal=True),
+    RefusalCode.OTHER: Copy(words="The portal said no, without saying why.", portal=True),
+}
+
+_SERVER_SPEAKS = frozenset(
+    {
+        RefusalCode.AMOUNT_OUT_OF_BOUNDS,
+        RefusalCode.VALIDATION_FAILED,
+        RefusalCode.SUBSCRIPTION_MUTATION_REJECTED,
+        RefusalCode.PREVIEW_REJECTED,
+        RefusalCode.OTHER,
+    }
+)
+
+_WAITS = frozenset(
+    {RefusalCode.RATE_LIMITED, RefusalCode.TEMPORARILY_UNAVAILABLE, RefusalCode.STRIPE_UNAVAILABLE}
+)
+
+
+def refusal_copy(code: RefusalCode, *, detail: str | None = None, retry_at: datetime | None = None) -> Copy:
+    """Return the words for a portal's "no". `detail` is the fact kept with it, as the ledger stores it."""
+    copy = _REFUSALS[code]
+    if code in _SERVER_SPEAKS and detail:
+        return Copy(words=escape(detail), portal=copy.portal)
+    if code is RefusalCode.MONTHLY_CAP_EXCEEDED and detail:
+        left = _dollars(detail)
+        return Copy(words=f"{copy.words} {show(left)} is left this month.", portal=True) if left is not None else copy
+    if code is RefusalCode.REMOTE_SPENDING_REVOKED and detail == "admin":
+        words = "An admin switched off spending from this app for your account. Ask them, then connect again."
+        return Copy(words=words, connect=True)
+    if code in _WAITS:
+        again = f"Try again {moment(retry_at)}." if retry_at else "Try again in a few minutes."
+        return Copy(words=f"{copy.words} {again}", portal=copy.portal)
+    return copy
+
+
+def error_copy(error: Exception, *, now: datetime, incident: str) -> tuple[Copy, str | None]:
+    """Return the words for any error and the portal link that came with it.
+
+    An error that nobody expected shows `incident`, which the log carries too.
+    """
+    match error:
+        case NotLinkedError():
+            return Copy(words="Connect your Nous Portal account first.", connect=True), None
+        case RelinkRequiredError():
+            return _REFUSALS[RefusalCode.UNAUTHORIZED], None
+        case AccountMismatchError():
+            return Copy(words="That was another account or organisation. Nothing was changed.", connect=True), None
+        case NotAllowedError():
+            return _REFUSALS[error.code], error.portal_url
+        case PortalRefusalError():
+            return _refusal(error, now), error.portal_url
+        case ChargeNotFoundError():
+            return Copy(words="This purchase is not yours, or it no longer exists.", overview=True), None
+        case StaleError():
+            return Copy(words="This has expired. Nothing was charged; start again.", overview=True), None
+        case AmbiguousAnswerError():
+            return Copy(words="The portal gave no clear answer: it may or may not have happened.", portal=True), None
+        case PortalUnavailableError():
+            words = "Couldn't load billing: Nous Portal did not answer. You are still connected; try again in a minute."
+            return Copy(words=words, overview=True), None
+    words = f"Something went wrong on our side, and we don't know what yet. Support can look it up: *{incident}*"
+    return Copy(words=words, overview=True), None
+
+
+def error_message(copy: Copy, portal_url: str | None = None) -> Message:
+    """Make the answer to a command or a click that could not be done."""
+    return message(section(copy.words), _steps(copy, portal_url))
+
+
+def error_modal(title: str, copy: Copy, portal_url: str | None = None) -> Json:
+    """Make the modal in place of one that could not be shown."""
+    # "Try again" answers with a message, which a modal would hide.
+    steps = _steps(replace(copy, overview=False), portal_url)
+    return modal(title, section(copy.words), steps, callback_id=ids.INFO_VIEW)
+
+
+def error_home(copy: Copy, portal_url: str | None = None) -> Json:
+    """Make the App Home of somebody whose billing could not be loaded."""
+    return home(header("Billing"), section(copy.words), _steps(replace(copy, overview=False), portal_url))
+
+
+def stranger_copy() -> Copy:
+    """Return the words for somebody from another workspace."""
+    return Copy(words="This app belongs to another workspace, so it can't act for you here.")
+
+
+def stranger_message() -> Message:
+    """Make the answer to somebody from another workspace."""
+    return error_message(stranger_copy())
+
+
+def _refusal(error: PortalRefusalError, now: datetime) -> Copy:
+    retry_at = None if error.retry_after is None else now + timedelta(seconds=error.retry_after)
+    detail = error.message
+    if error.code is RefusalCode.MONTHLY_CAP_EXCEEDED:
+        detail = None if error.remaining is None else format(error.remaining, "f")
+    if error.code is RefusalCode.REMOTE_SPENDING_REVOKED:
+        detail = error.actor
+    return refusal_copy(error.code, detail=detail, retry_at=retry_at)
+
+
+def _steps(copy: Copy, portal_url: str | None) -> Block | None:
+    return actions(
+        button("Connect", ids.CONNECT, style="primary") if copy.connect else None,
+        button("Manage on portal", ids.MANAGE_ON_PORTAL, url=portal_url) if copy.portal and portal_url else None,
+        button("Try again", ids.SHOW_OVERVIEW) if copy.overview else None,
+    )
+
+
+def _dollars(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
+

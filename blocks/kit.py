@@ -1,0 +1,234 @@
+"""Block Kit in the house's hand: escaping, limits, and values that carry their own reading for screen readers.
+
+Slack reads a message's `text` to people who cannot see it, never its blocks. So every block here knows what
+it says (`spoken`), and a Message's text is the sum of that: nothing can be shown and left unsaid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+Json = dict[str, Any]
+
+SECTION_TEXT = 3000
+HEADER_TEXT = 150
+LABEL = 2000
+TITLE = 24
+BUTTON_TEXT = 75
+OPTION_TEXT = 75
+OPTION_VALUE = 150
+RADIO_OPTIONS = 10
+ACTIONS = 25
+MESSAGE_BLOCKS = 50
+MODAL_BLOCKS = 100
+METADATA = 3000
+MESSAGE_TEXT = 3900
+
+
+class LimitError(ValueError):
+    """A screen breaks one of Slack's limits: a mistake in the program."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """A Block Kit block, and what it says to somebody who hears it."""
+
+    json: Json
+    spoken: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """What chat.postMessage and a response_url take."""
+
+    text: str
+    blocks: tuple[Json, ...]
+
+
+def message(*blocks: Block | None) -> Message:
+    """Make a message; its text is all that its blocks say."""
+    present = [block for block in blocks if block is not None]
+    _limit("blocks", len(present), MESSAGE_BLOCKS)
+    spoken = "\n".join(block.spoken for block in present if block.spoken)
+    return Message(text=spoken[:MESSAGE_TEXT], blocks=tuple(block.json for block in present))
+
+
+def modal(  # noqa: PLR0913 - the view's own fields
+    title: str,
+    *blocks: Block | None,
+    callback_id: str,
+    submit: str | None = None,
+    close: str = "Close",
+    private_metadata: str = "",
+    notify_on_close: bool = False,
+) -> Json:
+    """Make a modal view."""
+    for name, words in (("title", title), ("submit", submit or ""), ("close", close)):
+        _limit(name, len(words), TITLE)
+    _limit("private_metadata", len(private_metadata), METADATA)
+    present = [block.json for block in blocks if block is not None]
+    _limit("blocks", len(present), MODAL_BLOCKS)
+    view: Json = {
+        "type": "modal",
+        "callback_id": callback_id,
+        "title": plain(title),
+        "close": plain(close),
+        "blocks": present,
+        "private_metadata": private_metadata,
+        "notify_on_close": notify_on_close,
+    }
+    if submit is not None:
+        view["submit"] = plain(submit)
+    return view
+
+
+def home(*blocks: Block | None) -> Json:
+    """Make an App Home view."""
+    present = [block.json for block in blocks if block is not None]
+    _limit("blocks", len(present), MODAL_BLOCKS)
+    return {"type": "home", "blocks": present}
+
+
+def escape(words: str) -> str:
+    """Make words from people or the portal harmless in mrkdwn, on one line."""
+    return " ".join(words.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def moment(when: datetime) -> str:
+    """Write a moment in the reader's own time zone, with UTC where that is not possible."""
+    fallback = when.strftime("%Y-%m-%d %H:%M UTC")
+    return f"<!date^{int(when.timestamp())}^{{date_short_pretty}} at {{time}}|{fallback}>"
+
+
+def link(url: str, words: str) -> str:
+    """Write a link in mrkdwn."""
+    return f"<{url.replace('|', '%7C').replace('>', '%3E')}|{escape(words)}>"
+
+
+def plain(words: str) -> Json:
+    """Make a plain text object."""
+    return {"type": "plain_text", "text": words, "emoji": True}
+
+
+def mrkdwn(words: str) -> Json:
+    """Make a mrkdwn text object in which Slack links nothing by itself. `words` are escaped already."""
+    return {"type": "mrkdwn", "text": words, "verbatim": True}
+
+
+def header(words: str) -> Block:
+    """Make a header (plain text)."""
+    _limit("header", len(words), HEADER_TEXT)
+    return Block(json={"type": "header", "text": plain(words)}, spoken=f"*{escape(words)}*")
+
+
+def section(words: str, *, spoken: str | None = None, accessory: Json | None = None) -> Block:
+    """Make a section of mrkdwn; `spoken` where drawing and reading differ."""
+    _limit("section", len(words), SECTION_TEXT)
+    json: Json = {"type": "section", "text": mrkdwn(words)}
+    if accessory is not None:
+        json["accessory"] = accessory
+    return Block(json=json, spoken=words if spoken is None else spoken)
+
+
+def fields(pairs: Iterable[tuple[str, str]]) -> Block:
+    """Make a section of labelled values, two beside each other (mrkdwn, escaped already)."""
+    present = list(pairs)
+    _limit("fields", len(present), 10)
+    json = {"type": "section", "fields": [mrkdwn(f"*{name}*\n{value}") for name, value in present]}
+    return Block(json=json, spoken="\n".join(f"{name}: {value}" for name, value in present))
+
+
+def context(words: str) -> Block:
+    """Make a line of small print (mrkdwn, escaped already)."""
+    _limit("context", len(words), SECTION_TEXT)
+    return Block(json={"type": "context", "elements": [mrkdwn(words)]}, spoken=words)
+
+
+def divider() -> Block:
+    """Make a line."""
+    return Block(json={"type": "divider"})
+
+
+def actions(*elements: Json | None, block_id: str | None = None) -> Block | None:
+    """Make a row of buttons; None without any."""
+    present = [element for element in elements if element is not None]
+    _limit("actions", len(present), ACTIONS)
+    if not present:
+        return None
+    json: Json = {"type": "actions", "elements": present}
+    if block_id is not None:
+        json["block_id"] = block_id
+    links = [f"{each['text']['text']}: {each['url']}" for each in present if "url" in each]
+    return Block(json=json, spoken="\n".join(links))
+
+
+def button(
+    words: str, action_id: str, *, value: str | None = None, url: str | None = None, style: str | None = None
+) -> Json:
+    """Make a button; `value` is an opaque id, never an amount or a payer."""
+    _limit("button", len(words), BUTTON_TEXT)
+    json: Json = {"type": "button", "text": plain(words), "action_id": action_id}
+    optional = {"value": value, "url": url, "style": style}
+    return json | {name: given for name, given in optional.items() if given is not None}
+
+
+def confirmed(element: Json, *, title: str, words: str, yes: str, no: str) -> Json:
+    """Have Slack ask "are you sure" before the element acts."""
+    return element | {
+        "confirm": {"title": plain(title), "text": plain(words), "confirm": plain(yes), "deny": plain(no)}
+    }
+
+
+def radios(
+    label: str, options: Sequence[tuple[str, str]], *, block_id: str, action_id: str, chosen: str | None = None
+) -> Block:
+    """Make a choice of one, `options` as (value, words)."""
+    _limit("radio options", len(options), RADIO_OPTIONS)
+    made = [{"text": plain(words), "value": value} for value, words in options]
+    element: Json = {"type": "radio_buttons", "action_id": action_id, "options": made}
+    initial = next((option for option in made if option["value"] == chosen), None)
+    if initial is not None:
+        element["initial_option"] = initial
+    return _input(label, element, block_id=block_id, optional=True, hint=None)
+
+
+def text_input(  # noqa: PLR0913 - the element's own fields
+    label: str,
+    *,
+    block_id: str,
+    action_id: str,
+    placeholder: str | None = None,
+    initial: str | None = None,
+    hint: str | None = None,
+    optional: bool = False,
+) -> Block:
+    """Make a line to type in."""
+    element: Json = {"type": "plain_text_input", "action_id": action_id, "max_length": 40}
+    if placeholder is not None:
+        element["placeholder"] = plain(placeholder)
+    if initial:
+        element["initial_value"] = initial
+    return _input(label, element, block_id=block_id, optional=optional, hint=hint)
+
+
+def _input(label: str, element: Json, *, block_id: str, optional: bool, hint: str | None) -> Block:
+    json: Json = {
+        "type": "input",
+        "block_id": block_id,
+        "label": plain(label),
+        "element": element,
+        "optional": optional,
+    }
+    if hint is not None:
+        json["hint"] = plain(hint)
+    return Block(json=json, spoken=label)
+
+
+def _limit(what: str, length: int, most: int) -> None:
+    if length > most:
+        raise LimitError(f"{what}: {length} is more than {most}")

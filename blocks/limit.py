@@ -1,0 +1,46 @@
+"""The monthly limit and auto-reload, as they stand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blocks import ids
+from blocks.kit import Block, Json, actions, button, context, modal, section
+from blocks.overview import auto_reload_line
+from blocks.words import bar
+from bot.domain.money import show
+
+if TYPE_CHECKING:
+    from bot.domain.billing import BillingState, MonthlyCap
+
+
+def limit_modal(state: BillingState) -> Json:
+    """Make the modal of the monthly limit; it is changed on the portal only."""
+    cap = section("No monthly cap visible.") if state.monthly_cap is None else _cap(state.monthly_cap)
+    return modal(
+        "Monthly limit",
+        cap,
+        context("The limit is set on the portal."),
+        actions(button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)),
+        callback_id=ids.INFO_VIEW,
+    )
+
+
+def auto_reload_modal(state: BillingState) -> Json:
+    """Make the modal that shows auto-reload; it is changed on the portal."""
+    setting = state.auto_reload
+    words = "No auto-reload setting visible." if setting is None else f"Auto-reload is {auto_reload_line(setting)}."
+    return modal(
+        "Auto-reload",
+        section(words),
+        context("Auto-reload buys funds by itself whenever the balance falls below an amount you choose."),
+        actions(button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)),
+        callback_id=ids.INFO_VIEW,
+    )
+
+
+def _cap(cap: MonthlyCap) -> Block:
+    ceiling = " (default ceiling)" if cap.is_default_ceiling else ""
+    words = f"*{show(cap.spent)} of {show(cap.limit)}* spent this month{ceiling}, {show(cap.left)} left"
+    share = min(cap.spent / cap.limit, 1) if cap.limit > 0 else cap.limit
+    return section(f"{words}\n`{bar(share)}`", spoken=words)

@@ -1,0 +1,88 @@
+"""The overview: what there is to use, how it is paid for, and what can be done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blocks import ids
+from blocks.kit import Block, Message, actions, button, context, escape, header, home, message, section
+from blocks.usage import usage_blocks
+from blocks.words import card_name, organisation, role_name, why_this_card
+from bot.domain.billing import AutoReloadCardKind
+from bot.domain.money import show
+
+if TYPE_CHECKING:
+    from blocks.kit import Json
+    from bot.domain.billing import AutoReload, BillingState, Usage
+
+
+def overview_message(state: BillingState, usage: Usage | None, *, note: str | None = None) -> Message:
+    """Make the answer to `/billing`. `usage` is None when it could not be had: then the bars are left out."""
+    return message(*_overview(state, usage, note))
+
+
+def overview_home(state: BillingState, usage: Usage | None) -> Json:
+    """Make the App Home of somebody who is connected."""
+    return home(*_overview(state, usage, None))
+
+
+def _overview(state: BillingState, usage: Usage | None, note: str | None) -> list[Block | None]:
+    return [
+        section(note) if note else None,
+        header(f"Balance {show(state.balance)}"),
+        context(_who(state)),
+        *(usage_blocks(usage) if usage else []),
+        section("\n".join(_payment_lines(state))) if _payment_lines(state) else None,
+        _gate(state),
+        _buttons(state),
+    ]
+
+
+def _who(state: BillingState) -> str:
+    role = role_name(state.role)
+    name = organisation(state.organisation_name)
+    return f"{name} · {role}" if role else name
+
+
+def _payment_lines(state: BillingState) -> list[str]:
+    lines = []
+    if state.auto_reload is not None:
+        lines.append(f"*Auto-reload:* {auto_reload_line(state.auto_reload)}")
+    if state.card is not None:
+        why = why_this_card(state.card)
+        name = escape(card_name(state.card))
+        lines.append(f"*Card:* {name}, {why}" if why else f"*Card:* {name}")
+    elif state.may_charge:
+        lines.append("*Card:* none yet. Add one on the portal to add funds.")
+    return lines
+
+
+def auto_reload_line(setting: AutoReload) -> str:
+    """Say what auto-reload does, in one line (escaped)."""
+    if not setting.enabled:
+        return "off"
+    words = f"on: below {show(setting.threshold)}, reload to {show(setting.reload_to)}"
+    if setting.card_kind is AutoReloadCardKind.DISTINCT:
+        words += f", with {escape(card_name(setting.card)) if setting.card else 'a different card'}"
+    return words
+
+
+def _gate(state: BillingState) -> Block | None:
+    if not state.may_change_plan:
+        return context("Owners and admins can add funds. Ask one of them when the balance runs low.")
+    if not state.billing_enabled:
+        name = organisation(state.organisation_name)
+        return context(f"Buying from Slack is switched off for {name}. An admin can turn it on on the portal.")
+    return None
+
+
+def _buttons(state: BillingState) -> Block | None:
+    portal = button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)
+    if not state.may_charge:
+        return actions(portal)
+    return actions(
+        button("Add funds", ids.ADD_FUNDS, style="primary"),
+        button("Auto-reload", ids.AUTO_RELOAD),
+        button("Monthly limit", ids.MONTHLY_LIMIT),
+        portal,
+    )

@@ -1,0 +1,134 @@
+"""Everything the app is made of, built once and closed once."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.portal.hosts import HostRules
+from bot.portal.oauth import OAuthClient
+from bot.portal.transport import Transport
+from bot.services.accounts import Accounts
+from bot.services.billing import Billing
+from bot.services.linking import Linking
+from bot.services.outbox import Outbox
+from bot.services.purchases import PollRules, Purchases
+from bot.storage.charges import ChargeStore
+from bot.storage.cipher import Cipher
+from bot.storage.database import Database
+from bot.storage.device_grants import DeviceGrantStore
+from bot.storage.links import LinkStore
+from bot.storage.messages import MessageStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from bot.domain.clock import Clock
+    from bot.domain.identity import Identity
+    from bot.engine import Leases
+    from bot.settings import Settings
+
+SLACK_TIMEOUT_SECONDS = 10
+
+
+class SystemClock:
+    """The computer's own clock."""
+
+    def now(self) -> datetime:
+        """Return the present moment in UTC."""
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+@dataclass(kw_only=True, slots=True)
+class Workspace:
+    """Where the app is installed, as Slack said at the start; empty until it has."""
+
+    team: str = ""
+    enterprise: str = ""
+    bot_user: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Runtime:
+    """What handlers and jobs work with. `wake` takes the names of engine kinds."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    slack: AsyncWebClient
+    http: aiohttp.ClientSession
+    accounts: Accounts
+    billing: Billing
+    linking: Linking
+    purchases: Purchases
+    outbox: Outbox
+    leases: Mapping[str, Leases]
+    wake: Callable[..., None]
+    workspace: Workspace
+
+    def knows(self, identity: Identity) -> bool:
+        """Tell whether a person belongs to the workspace (or grid) that this app is installed in."""
+        if identity.enterprise and self.workspace.enterprise:
+            return identity.enterprise == self.workspace.enterprise
+        return identity.team == self.workspace.team
+
+
+@asynccontextmanager
+async def open_runtime(
+    settings: Settings, *, wake: Callable[..., None], clock: Clock | None = None
+) -> AsyncIterator[Runtime]:
+    """Build the runtime; close its connections on leaving, the portal's and Slack's after the work."""
+    clock = clock or SystemClock()
+    database = Database(settings.database_url, clock)
+    cipher = Cipher(settings.keys())
+    hosts = HostRules(environment_base_url=settings.portal_base_url)
+    transport = Transport(clock)
+    http = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+    )
+    oauth = OAuthClient(transport, hosts, clock, client_id=settings.portal_client_id)
+    links = LinkStore(database, cipher)
+    grants = DeviceGrantStore(database, cipher)
+    charges = ChargeStore(database)
+    messages = MessageStore(database)
+    accounts = Accounts(links, oauth, transport, clock)
+    rules = PollRules(
+        interval_seconds=settings.poll_interval_seconds, cap_seconds=settings.poll_cap_seconds
+    )
+    try:
+        yield Runtime(
+            settings=settings,
+            clock=clock,
+            database=database,
+            # A repeated post after a lost answer would be a second message: the outbox repeats, knowingly.
+            slack=AsyncWebClient(
+                token=settings.slack_bot_token.get_secret_value(),
+                base_url=settings.slack_api_url,
+                session=http,
+                timeout=SLACK_TIMEOUT_SECONDS,
+                retry_handlers=[],
+            ),
+            http=http,
+            accounts=accounts,
+            billing=Billing(accounts),
+            linking=Linking(database, grants, links, accounts, oauth, clock),
+            purchases=Purchases(charges, accounts, clock, rules),
+            outbox=Outbox(messages, charges, clock),
+            leases={"charge": charges.leases, "message": messages.leases, "device_grant": grants.leases},
+            wake=wake,
+            workspace=Workspace(),
+        )
+    finally:
+        await transport.aclose()
+        await http.close()
+        await database.aclose()

@@ -1,0 +1,138 @@
+"""The only reader of the environment. A fault is one readable line; no secret is ever printed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.storage.cipher import Cipher, CipherKeyError
+from bot.storage.database import async_url
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; `faults` are whole lines for the person who sets them."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Settings(BaseSettings):
+    """What an operator can set (environment, or a `.env` file)."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+    slack_bot_token: SecretStr = Field(description="the bot token of one workspace, xoxb-…")
+    slack_signing_secret: SecretStr = Field(description="proves that requests come from Slack")
+    slack_api_url: str = Field("https://slack.com/api/", description="Slack's Web API")
+    hermes_portal_base_url: str | None = Field(None, description="the portal; wins over the next")
+    nous_portal_base_url: str | None = Field(None, description="the portal")
+    portal_client_id: str = Field("hermes-cli", description="the OAuth client id at the portal")
+    database_url: str = Field("sqlite:///billing-bot.db", description="`sqlite:///file` or `postgresql://…`")
+    billing_bot_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        description="encryption keys, newest first, comma-separated (`billing-bot generate-key`)"
+    )
+    host: str = Field("127.0.0.1", description="where HTTP listens")
+    port: int = Field(3000, ge=0, le=65535, description="where HTTP listens")
+    poll_interval_seconds: float = Field(2, gt=0, le=60, description="how often a charge is asked about")
+    poll_cap_seconds: float = Field(300, gt=0, le=3600, description="when a charge counts as timed out")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much is logged")
+    log_format: Literal["json", "console"] = Field("json", description="`json` or `console`")
+
+    @property
+    def portal_base_url(self) -> str | None:
+        """The operator's portal, None for the default one."""
+        return self.hermes_portal_base_url or self.nous_portal_base_url
+
+    @field_validator("billing_bot_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(key.strip() for key in value.split(",") if key.strip())
+        return value
+
+    @field_validator("billing_bot_keys")
+    @classmethod
+    def _check_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not keys:
+            raise ValueError("no key given; `billing-bot generate-key` makes one")
+        try:
+            Cipher(tuple(key.get_secret_value() for key in keys))
+        except CipherKeyError:
+            raise ValueError("not an encryption key; `billing-bot generate-key` makes one") from None
+        return keys
+
+    @field_validator("slack_bot_token")
+    @classmethod
+    def _check_token(cls, token: SecretStr) -> SecretStr:
+        if not token.get_secret_value().startswith("xoxb-"):
+            raise ValueError("not a bot token; it starts with xoxb- (OAuth & Permissions in the app's settings)")
+        return token
+
+    @field_validator("slack_signing_secret")
+    @classmethod
+    def _check_secret(cls, secret: SecretStr) -> SecretStr:
+        if not secret.get_secret_value().strip():
+            raise ValueError("empty; copy it from Basic Information in the app's settings")
+        return secret
+
+    @field_validator("slack_api_url", "hermes_portal_base_url", "nous_portal_base_url")
+    @classmethod
+    def _check_url(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("https://", "http://")):
+            raise ValueError("not a web address; it starts with https://")
+        return url
+
+    @field_validator("slack_api_url")
+    @classmethod
+    def _end_with_slash(cls, url: str) -> str:
+        return url if url.endswith("/") else f"{url}/"
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, url: str) -> str:
+        async_url(url)
+        return url
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _any_case(cls, value: object, info: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return value.upper() if getattr(info, "field_name", "") == "log_level" else value.lower()
+
+    @model_validator(mode="after")
+    def _cap_above_interval(self) -> Settings:
+        if self.poll_cap_seconds < self.poll_interval_seconds:
+            raise ValueError("POLL_CAP_SECONDS: must not be below POLL_INTERVAL_SECONDS")
+        return self
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the encryption keys, newest first."""
+        return tuple(key.get_secret_value() for key in self.billing_bot_keys)
+
+
+def load_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: one line per fault, without the values.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError([_line(each["loc"], each["type"], each["msg"]) for each in error.errors()]) from None
+
+
+def _line(location: tuple[int | str, ...], kind: str, words: str) -> str:
+    if not location:
+        return words.removeprefix("Value error, ")
+    name = str(location[0])
+    described = Settings.model_fields[name].description
+    if kind == "missing":
+        return f"{name.upper()}: missing; {described}"
+    return f"{name.upper()}: {words.removeprefix('Value error, ')}"

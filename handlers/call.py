@@ -1,0 +1,179 @@
+"""One request from Slack: who asks, what for, and the ways to answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from blocks.loading import loading_message, loading_modal
+from bot.domain.identity import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from slack_bolt.context.ack.async_ack import AsyncAck
+
+    from blocks.kit import Json, Message
+    from bot.runtime import Runtime
+
+PATIENCE_SECONDS = 1.5
+GONE_VIEW = frozenset({"not_found", "hash_conflict", "view_not_found"})
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(kw_only=True, slots=True)
+class Call:
+    """A command, click, submission or event. `view` is the modal it concerns, once there is one."""
+
+    runtime: Runtime
+    identity: Identity
+    body: dict[str, Any]
+    ack: AsyncAck
+    text: str = ""
+    incident: str = field(default_factory=lambda: secrets.token_hex(4))
+    view_id: str | None = None
+    view_hash: str | None = None
+    view_title: str = "Billing"
+    told_to_wait: bool = False
+
+    @property
+    def action(self) -> dict[str, Any]:
+        """The clicked element's payload."""
+        actions: list[dict[str, Any]] = self.body.get("actions") or [{}]
+        return actions[0]
+
+    @property
+    def metadata(self) -> str:
+        """The submitted or clicked view's private metadata."""
+        view: dict[str, Any] = self.body.get("view") or {}
+        return str(view.get("private_metadata") or "")
+
+    @property
+    def in_ephemeral(self) -> bool:
+        """Tell whether the click came from a message that only the person sees."""
+        container: dict[str, Any] = self.body.get("container") or {}
+        return bool(container.get("is_ephemeral"))
+
+    @property
+    def response_url(self) -> str | None:
+        """Where the answer goes, None for clicks in a view."""
+        url = self.body.get("response_url")
+        return url if isinstance(url, str) and url else None
+
+    @property
+    def own_response_url(self) -> str | None:
+        """The response_url, if replacing its message replaces nothing but this call's own answer."""
+        return self.response_url if "command" in self.body or self.in_ephemeral else None
+
+    def typed(self, block_id: str) -> str | None:
+        """Return what was typed or chosen in an input of the submitted view."""
+        values: dict[str, Any] = self.body["view"]["state"]["values"].get(block_id) or {}
+        element: dict[str, Any] = next(iter(values.values()), {})
+        option: dict[str, Any] = element.get("selected_option") or {}
+        value = element.get("value") or option.get("value")
+        return value if isinstance(value, str) else None
+
+    async def reply(self, message: Message) -> None:
+        """Answer the person alone, in place of the ephemeral that was clicked where there was one."""
+        if self.response_url is None:
+            log.warning("call.no_place_to_reply", incident=self.incident)
+            return
+        replace = self.in_ephemeral or self.told_to_wait
+        await post_response(self.runtime, self.response_url, message, replace=replace)
+
+    @asynccontextmanager
+    async def patience(self) -> AsyncIterator[None]:
+        """Tell the person that it takes a moment, if it does."""
+
+        async def tell() -> None:
+            await asyncio.sleep(PATIENCE_SECONDS)
+            self.told_to_wait = True
+            await self.reply(loading_message())
+
+        telling = asyncio.create_task(tell())
+        try:
+            yield
+        finally:
+            telling.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await telling
+
+    async def open_loading(self, title: str) -> None:
+        """Open a modal at once (a trigger is good for three seconds and one view), or take over the one
+        that was clicked in.
+        """
+        self.view_title = title
+        clicked: dict[str, Any] = self.body.get("view") or {}
+        if clicked.get("type") == "modal":
+            self.view_id, self.view_hash = clicked.get("id"), clicked.get("hash")
+            await self.show(loading_modal(title))
+            return
+        answer = await self.runtime.slack.views_open(
+            trigger_id=self.body.get("trigger_id", ""), view=loading_modal(title)
+        )
+        view: dict[str, Any] = answer.get("view") or {}
+        self.view_id, self.view_hash = view.get("id"), view.get("hash")
+
+    async def show(self, view: Json) -> bool:
+        """Put a view in the place of the open one; False when the person has closed or left it."""
+        if self.view_id is None:
+            raise RuntimeError("no view is open")
+        try:
+            answer = await self.runtime.slack.views_update(
+                view_id=self.view_id, hash=self.view_hash, view=view
+            )
+        except SlackApiError as error:
+            if error.response.get("error") in GONE_VIEW:
+                log.info("call.view_gone", error=error.response.get("error"))
+                return False
+            raise
+        updated: dict[str, Any] = answer.get("view") or {}
+        self.view_hash = updated.get("hash")
+        return True
+
+
+async def post_response(runtime: Runtime, url: str, message: Message, *, replace: bool) -> bool:
+    """Post to a response_url, to the person alone; False when Slack no longer takes it."""
+    client = AsyncWebhookClient(
+        url,
+        session=runtime.http,
+        timeout=int(runtime.slack.timeout),
+        retry_handlers=[],
+    )
+    answer = await client.send_dict(
+        {
+            **asdict(message),
+            "response_type": "ephemeral",
+            "replace_original": replace,
+            "unfurl_links": False,
+            "unfurl_media": False,
+        }
+    )
+    if answer.status_code != 200:  # noqa: PLR2004 - HTTP's OK
+        log.warning("call.response_url_refused", status=answer.status_code)
+    return answer.status_code == 200  # noqa: PLR2004 - HTTP's OK
+
+
+def identity_of(body: dict[str, Any]) -> Identity:
+    """Return who acts. In a shared channel that may be somebody of another workspace."""
+    event: dict[str, Any] = body.get("event") or {}
+    user: Any = body.get("user") or body.get("user_id") or event.get("user") or ""
+    team: Any = body.get("team_id") or body.get("team") or ""
+    enterprise: Any = body.get("enterprise_id") or body.get("enterprise") or ""
+    if isinstance(user, dict):
+        team = user.get("team_id") or team
+        user = user.get("id") or ""
+    return Identity(enterprise=_id(enterprise), team=_id(team), user=_id(user))
+
+
+def _id(value: object) -> str:
+    return str(value.get("id") or "") if isinstance(value, dict) else str(value or "")

@@ -1,0 +1,46 @@
+"""App Home: the overview that is always there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+from slack_sdk.errors import SlackApiError
+
+from blocks.connect import welcome_home
+from blocks.errors import error_copy, error_home
+from blocks.overview import overview_home
+from bot.domain.errors import BillingError, NotLinkedError
+
+if TYPE_CHECKING:
+    from blocks.kit import Json
+    from bot.domain.identity import Identity
+    from bot.runtime import Runtime
+    from handlers.call import Call
+
+log = structlog.get_logger(__name__)
+
+
+async def handle_home_opened(call: Call) -> None:
+    """Publish the person's Home as it is now."""
+    await publish_home(call.runtime, call.identity)
+
+
+async def publish_home(runtime: Runtime, identity: Identity) -> None:
+    """Publish a person's Home; useful without a connection too. A failure is not worth more than a line."""
+    view = await _home(runtime, identity)
+    try:
+        await runtime.slack.views_publish(user_id=identity.user, view=view)
+    except SlackApiError as error:
+        log.info("home.not_published", error=error.response.get("error"))
+
+
+async def _home(runtime: Runtime, identity: Identity) -> Json:
+    try:
+        state, usage = await runtime.billing.overview(identity)
+    except NotLinkedError:
+        return welcome_home()
+    except BillingError as error:
+        copy, portal_url = error_copy(error, now=runtime.clock.now(), incident="")
+        return error_home(copy, portal_url)
+    return overview_home(state, usage)

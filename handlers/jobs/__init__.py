@@ -1,0 +1,1 @@
+"""What the clock triggers: the same services, the same screens."""

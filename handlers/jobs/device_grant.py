@@ -1,0 +1,75 @@
+"""A device grant advances; its outcome takes the place of the link that was shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from blocks import connect
+from blocks.overview import overview_message
+from bot.domain.charge import ChargeState
+from bot.domain.errors import BillingError
+from bot.domain.money import show
+from bot.services.linking import may_bill
+from bot.domain.grant import GrantState
+from handlers.call import post_response
+from handlers.home import publish_home
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from blocks.kit import Message
+    from bot.engine import Lease
+    from bot.runtime import Runtime
+    from bot.domain.grant import DeviceGrant
+
+log = structlog.get_logger(__name__)
+
+_ENDS = {
+    GrantState.DENIED: connect.DENIED,
+    GrantState.EXPIRED: connect.EXPIRED,
+    GrantState.FAILED: connect.FAILED,
+    GrantState.MISMATCH: connect.MISMATCH,
+}
+
+
+async def advance_device_grant(runtime: Runtime, lease: Lease) -> datetime | None:
+    """Ask until the person has decided, then tell them what came of it."""
+    grant = await runtime.linking.advance(lease)
+    if grant is None or grant.told_at is not None:
+        return None
+    await _tell(runtime, grant, await _outcome(runtime, grant))
+    await runtime.linking.told(lease)
+    if grant.state is GrantState.LINKED:
+        await publish_home(runtime, grant.identity)
+    return None
+
+
+async def _outcome(runtime: Runtime, grant: DeviceGrant) -> Message:
+    link = await runtime.accounts.former_link(grant.identity)
+    if grant.state is not GrantState.LINKED or link is None:
+        return connect.not_connected_message(why=_ENDS.get(grant.state, connect.FAILED))
+    note = connect.connected_note(link.account, may_bill=may_bill(link))
+    charge = await runtime.purchases.waiting_for(grant.identity, grant.wanted)
+    if charge is not None and charge.state is ChargeState.NEEDS_SCOPE and may_bill(link):
+        return connect.connected_message(note, resume=(charge.id, show(charge.amount)))
+    try:
+        state, usage = await runtime.billing.overview(grant.identity)
+    except BillingError:
+        return connect.connected_message(note)
+    return overview_message(state, usage, note=note)
+
+
+async def _tell(runtime: Runtime, grant: DeviceGrant, message: Message) -> None:
+    """Replace the link's message; where that is gone, write to the person directly."""
+    url: Any = grant.codes.get("response_url")
+    if url and await post_response(runtime, url, message, replace=True):
+        return
+    await runtime.slack.chat_postMessage(
+        channel=grant.identity.user,
+        text=message.text,
+        blocks=list(message.blocks),
+        unfurl_links=False,
+        unfurl_media=False,
+    )

@@ -1,0 +1,192 @@
+"""A charge's one message: posted once, edited to the outcome, with a thread reply when that took long.
+
+Slack has no idempotency key for posting. So the row says that a post leaves before it leaves, the message
+carries the charge's id as metadata, and before a second try the app looks for it in the conversation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import simplejson
+import structlog
+from slack_sdk.errors import SlackApiError
+
+from blocks import ids
+from blocks.charge import charge_message, charge_modal, charge_reply
+from bot.runtime import SLACK_TIMEOUT_SECONDS
+
+if TYPE_CHECKING:
+    from blocks.kit import Message
+    from bot.domain.charge import Charge
+    from bot.engine import Lease
+    from bot.runtime import Runtime
+    from bot.services.outbox import Telling
+
+UNREACHABLE = frozenset(
+    {
+        "account_inactive",
+        "cannot_dm_bot",
+        "channel_not_found",
+        "is_archived",
+        "is_inactive",
+        "messages_tab_disabled",
+        "not_in_channel",
+        "restricted_action",
+        "token_revoked",
+        "user_disabled",
+        "user_not_found",
+    }
+)
+"""Slack's ways to say that this person cannot be written to now."""
+
+LATER = timedelta(hours=1)
+RATE_LIMIT_SECONDS = 5
+LOOK_BACK = 200
+
+log = structlog.get_logger(__name__)
+
+
+async def advance_message(runtime: Runtime, lease: Lease) -> datetime | None:
+    """Bring Slack to what the ledger says; return when to try again if Slack said not now."""
+    try:
+        telling = await _post(runtime, lease, await runtime.outbox.telling(lease))
+        await _edit(runtime, lease, telling)
+        await _finish_modal(runtime, lease, telling)
+        await _reply(runtime, lease, telling)
+    except SlackApiError as error:
+        wait = _wait(error)
+        if wait is None:
+            raise
+        log.warning("message.later", charge=lease.id, error=error.response.get("error"))
+        return runtime.clock.now() + wait
+    return None
+
+
+async def _post(runtime: Runtime, lease: Lease, telling: Telling) -> Telling:
+    if telling.message.ts is not None:
+        return telling
+    channel = await _conversation(runtime, telling.charge)
+    ts = await _find_posted(runtime, telling, channel) if telling.maybe_posted else None
+    shown = None
+    if ts is None:
+        message = charge_message(telling.charge)
+        await runtime.outbox.about_to_post(lease)
+        await lease.ensure(SLACK_TIMEOUT_SECONDS)
+        answer = await runtime.slack.chat_postMessage(
+            channel=channel,
+            metadata={"event_type": ids.CHARGE_EVENT, "event_payload": {"charge": telling.charge.id}},
+            unfurl_links=False,
+            unfurl_media=False,
+            **_content(message),
+        )
+        ts, shown = str(answer["ts"]), _digest(message)
+    await runtime.outbox.posted(lease, channel=channel, ts=ts, shown=shown)
+    return await runtime.outbox.telling(lease)
+
+
+async def _edit(runtime: Runtime, lease: Lease, telling: Telling) -> None:
+    message = charge_message(telling.charge)
+    if telling.message.shown == _digest(message):
+        return
+    await lease.ensure(SLACK_TIMEOUT_SECONDS)
+    await runtime.slack.chat_update(
+        channel=str(telling.message.channel),
+        ts=str(telling.message.ts),
+        metadata={"event_type": ids.CHARGE_EVENT, "event_payload": {"charge": telling.charge.id}},
+        **_content(message),
+    )
+    await runtime.outbox.shows(lease, _digest(message))
+
+
+async def _finish_modal(runtime: Runtime, lease: Lease, telling: Telling) -> None:
+    """Give the open "Processing" modal its last word; the message has said it already."""
+    if telling.message.view_id is None or not telling.has_outcome:
+        return
+    try:
+        await runtime.slack.views_update(
+            view_id=telling.message.view_id, view=charge_modal(telling.charge)
+        )
+    except SlackApiError as error:
+        log.info("message.modal_gone", charge=lease.id, error=error.response.get("error"))
+    await runtime.outbox.modal_done(lease)
+
+
+async def _reply(runtime: Runtime, lease: Lease, telling: Telling) -> None:
+    if not telling.reply_due:
+        return
+    if not (telling.maybe_replied and await _find_reply(runtime, telling)):
+        await runtime.outbox.about_to_reply(lease, telling.charge.state)
+        await lease.ensure(SLACK_TIMEOUT_SECONDS)
+        await runtime.slack.chat_postMessage(
+            channel=str(telling.message.channel),
+            thread_ts=telling.message.ts,
+            metadata={"event_type": ids.REPLY_EVENT, "event_payload": _reply_payload(telling.charge)},
+            unfurl_links=False,
+            unfurl_media=False,
+            **_content(charge_reply(telling.charge)),
+        )
+    await runtime.outbox.replied(lease, telling.charge.state)
+
+
+async def _conversation(runtime: Runtime, charge: Charge) -> str:
+    answer = await runtime.slack.conversations_open(users=charge.identity.user)
+    channel: dict[str, Any] = answer["channel"]
+    return str(channel["id"])
+
+
+async def _find_posted(runtime: Runtime, telling: Telling, channel: str) -> str | None:
+    """Return the ts of a post whose answer was lost."""
+    since = telling.charge.confirmed_at or telling.charge.created_at
+    oldest = f"{(since - timedelta(minutes=5)).timestamp():.6f}"
+    cursor: str | None = None
+    while True:
+        answer = await runtime.slack.conversations_history(
+            channel=channel, oldest=oldest, limit=LOOK_BACK, include_all_metadata=True, cursor=cursor
+        )
+        for message in answer["messages"]:
+            if _is(message, ids.CHARGE_EVENT, {"charge": telling.charge.id}):
+                return str(message["ts"])
+        cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+        if not cursor:
+            return None
+
+
+async def _find_reply(runtime: Runtime, telling: Telling) -> bool:
+    """Tell whether a thread reply whose answer was lost is there."""
+    answer = await runtime.slack.conversations_replies(
+        channel=str(telling.message.channel),
+        ts=str(telling.message.ts),
+        limit=LOOK_BACK,
+        include_all_metadata=True,
+    )
+    wanted = _reply_payload(telling.charge)
+    return any(_is(message, ids.REPLY_EVENT, wanted) for message in answer["messages"])
+
+
+def _reply_payload(charge: Charge) -> dict[str, str]:
+    return {"charge": charge.id, "state": charge.state.value}
+
+
+def _is(message: dict[str, Any], event_type: str, payload: dict[str, str]) -> bool:
+    metadata: dict[str, Any] = message.get("metadata") or {}
+    return metadata.get("event_type") == event_type and metadata.get("event_payload") == payload
+
+
+def _content(message: Message) -> dict[str, Any]:
+    return {"text": message.text, "blocks": list(message.blocks)}
+
+
+def _digest(message: Message) -> str:
+    return hashlib.sha256(simplejson.dumps(asdict(message), sort_keys=True).encode()).hexdigest()
+
+
+def _wait(error: SlackApiError) -> timedelta | None:
+    code = error.response.get("error")
+    if code == "ratelimited" or error.response.status_code == 429:  # noqa: PLR2004 - Too Many Requests
+        named = str(error.response.headers.get("Retry-After") or "")
+        return timedelta(seconds=int(named) if named.isdigit() else RATE_LIMIT_SECONDS)
+    return LATER if code in UNREACHABLE else None

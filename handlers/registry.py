@@ -1,0 +1,95 @@
+"""What can be typed after `/billing`, and what belongs to it. A new subcommand is one row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from handlers.subcommands import auto_reload, buy, connect, disconnect, limit, overview, usage
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from handlers.call import Call
+
+    Handle = Callable[[Call], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subcommand:
+    """A row. `handle` answers the typed command; the rest are listeners by id.
+
+    `actions` are acknowledged before they run; `submissions` acknowledge by themselves, with what the
+    modal becomes; `closings` answer a modal that was closed.
+    """
+
+    name: str
+    arguments: str = ""
+    does: str
+    handle: Handle
+    actions: Mapping[str, Handle] = field(default_factory=dict)
+    submissions: Mapping[str, Handle] = field(default_factory=dict)
+    closings: Mapping[str, Handle] = field(default_factory=dict)
+
+    @property
+    def typed(self) -> str:
+        """What to type: `/billing buy [AMOUNT]`."""
+        return " ".join(part for part in ("/billing", self.name, self.arguments) if part)
+
+
+SUBCOMMANDS = (
+    Subcommand(
+        name="",
+        does="your balance, and what you can do",
+        handle=overview.handle_overview,
+        actions=overview.ACTIONS,
+    ),
+    Subcommand(
+        name="buy",
+        arguments="[AMOUNT]",
+        does="add funds: choose an amount, confirm, and follow it to the outcome",
+        handle=buy.handle_buy,
+        actions=buy.ACTIONS,
+        submissions=buy.SUBMISSIONS,
+        closings=buy.CLOSINGS,
+    ),
+    Subcommand(name="usage", does="what is left of your plan and top-ups", handle=usage.handle_usage),
+    Subcommand(
+        name="limit",
+        does="how much may be charged this month",
+        handle=limit.handle_limit,
+        actions=limit.ACTIONS,
+    ),
+    Subcommand(
+        name="auto-reload",
+        does="whether funds are bought by themselves when the balance is low",
+        handle=auto_reload.handle_auto_reload,
+        actions=auto_reload.ACTIONS,
+    ),
+    Subcommand(
+        name="connect",
+        does="link your Nous Portal account",
+        handle=connect.handle_connect,
+        actions=connect.ACTIONS,
+    ),
+    Subcommand(
+        name="disconnect",
+        does="forget your Nous Portal account",
+        handle=disconnect.handle_disconnect,
+        actions=disconnect.ACTIONS,
+    ),
+)
+
+HELP = "help"
+HELP_DOES = "this list"
+
+
+def usage_rows() -> list[tuple[str, str]]:
+    """Return (what to type, what it does) for every row, help last."""
+    rows = [(row.typed, row.does) for row in SUBCOMMANDS]
+    return [*rows, (f"/billing {HELP}", HELP_DOES)]
+
+
+def usage_hint() -> str:
+    """Return what Slack shows behind `/billing` while typing."""
+    return f"[{' | '.join(row.name for row in SUBCOMMANDS if row.name)} | {HELP}]"

@@ -1,0 +1,37 @@
+"""`/billing …`: which row of the registry answers."""
+
+from __future__ import annotations
+
+import difflib
+import html
+from typing import TYPE_CHECKING
+
+from blocks.help import help_message
+from handlers.registry import HELP, SUBCOMMANDS, usage_rows
+
+if TYPE_CHECKING:
+    from handlers.call import Call
+
+_BY_NAME = {row.name: row for row in SUBCOMMANDS}
+_SHOWN = 40
+
+
+async def handle_command(call: Call) -> None:
+    """Route by the first word, whatever its case; the rest is the row's own to read."""
+    typed = html.unescape(str(call.body.get("text") or "")).strip()
+    word, _, rest = typed.partition(" ")
+    row = _BY_NAME.get(word.lower())
+    if row is not None:
+        call.text = rest.strip()
+        await row.handle(call)
+    elif word.lower() in {HELP, "?", "-h", "--help"}:
+        await call.reply(help_message(usage_rows()))
+    else:
+        await call.reply(help_message(usage_rows(), unknown=typed[:_SHOWN], near=near_miss(word)))
+
+
+def near_miss(word: str) -> str | None:
+    """Return the subcommand that a mistyped word probably meant."""
+    names = [*filter(None, _BY_NAME), HELP]
+    found = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    return found[0] if found else None

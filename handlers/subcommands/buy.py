@@ -1,0 +1,189 @@
+"""`/billing buy [AMOUNT]`: from the amount to the person's yes. The engine does the rest."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from blocks import ids
+from blocks.charge import charge_message, charge_modal, is_told
+from blocks.help import amount_help_message
+from blocks.loading import loading_modal
+from blocks.purchase import (
+    add_card_modal,
+    amount_modal,
+    amount_problem,
+    confirm_modal,
+    processing_modal,
+)
+from blocks.words import card_name
+from bot.domain.charge import OPEN
+from bot.domain.money import AmountError, Bounds, parse_typed, parse_wire, show
+
+if TYPE_CHECKING:
+    from bot.domain.billing import BillingState
+    from handlers.call import Call
+
+
+async def handle_buy(call: Call) -> None:
+    """Ask for an amount, or go straight to the confirmation with the typed one."""
+    amount = None
+    if call.text:
+        try:
+            amount = parse_typed(call.text)
+        except AmountError as error:
+            await call.reply(amount_help_message(call.text, amount_problem(error)))
+            return
+    await call.open_loading("Confirm purchase" if amount else "Add funds")
+    await _continue(call, amount)
+
+
+async def handle_add_funds(call: Call) -> None:
+    """Ask for an amount."""
+    await call.open_loading("Add funds")
+    await _continue(call, None)
+
+
+async def handle_amount(call: Call) -> None:
+    """Read the chosen amount; go on to the confirmation, or say what is wrong beside the field."""
+    call.view_id, call.view_title = call.body["view"]["id"], "Add funds"
+    try:
+        amount = _remembered_bounds(call.metadata).check(_chosen_amount(call))
+    except AmountError as error:
+        await call.ack(response_action="errors", errors={ids.AMOUNT_CUSTOM: amount_problem(error)})
+        return
+    except _TwoAmountsError:
+        words = "You chose an amount above too. Choose “Another amount” there, or clear this."
+        await call.ack(response_action="errors", errors={ids.AMOUNT_CUSTOM: words})
+        return
+    await call.ack(response_action="update", view=loading_modal("Confirm purchase"))
+    call.view_title = "Confirm purchase"
+    await _continue(call, amount)
+
+
+async def handle_back(call: Call) -> None:
+    """Return to the amount; a proposal that was shown is turned down."""
+    await call.open_loading("Add funds")
+    charge_id = call.action.get("value")
+    typed = call.metadata if call.body["view"].get("callback_id") == ids.CARD_VIEW else ""
+    if charge_id:
+        charge = await call.runtime.purchases.cancel(call.identity, charge_id)
+        typed = show(charge.amount)
+    state = await call.runtime.billing.state(call.identity)
+    await call.show(_amount_modal(state, typed=typed or None))
+
+
+async def handle_check_card(call: Call) -> None:
+    """Look again whether there is a card, and go on with the purchase if so."""
+    await call.open_loading("Add a card first")
+    amount = parse_typed(call.metadata) if call.metadata else None
+    await _continue(call, amount, checked=True)
+
+
+async def handle_pay(call: Call) -> None:
+    """Store the person's yes before anything else; the acknowledgement says that it is under way."""
+    view = call.body["view"]
+    call.view_title = "Confirm purchase"
+    charge = await call.runtime.purchases.confirm(call.identity, call.metadata, view_id=view["id"])
+    await call.ack(
+        response_action="update",
+        view=charge_modal(charge) if is_told(charge) else processing_modal(charge),
+    )
+    call.runtime.wake("charge", "message")
+
+
+async def handle_confirm_closed(call: Call) -> None:
+    """Turn the proposal down: the person closed the confirmation."""
+    await call.runtime.purchases.cancel(call.identity, call.metadata)
+
+
+async def handle_check_again(call: Call) -> None:
+    """Have an open charge asked about now; its message is brought up to date."""
+    charge = await call.runtime.purchases.check_again(call.identity, call.action.get("value") or "")
+    call.runtime.wake("charge", "message")
+    if charge.state not in OPEN:
+        await call.reply(charge_message(charge))
+
+
+async def handle_resume(call: Call) -> None:
+    """Go on with a purchase that waited for the billing permission: the same charge, the same key."""
+    await call.runtime.purchases.resume(call.identity, call.action.get("value") or "")
+    call.runtime.wake("charge", "message")
+
+
+async def _continue(call: Call, amount: Decimal | None, *, checked: bool = False) -> None:
+    """Show the next step towards a charge: a card, an amount, or the confirmation."""
+    state = await call.runtime.billing.state(call.identity)
+    state.require_charging()
+    if state.card is None:
+        typed = show(amount) if amount is not None else None
+        await call.show(add_card_modal(state, typed=typed, still=checked))
+    elif amount is None:
+        await call.show(_amount_modal(state))
+    else:
+        await _propose(call, state, amount, card_name(state.card))
+
+
+async def _propose(call: Call, state: BillingState, amount: Decimal, card: str) -> None:
+    try:
+        proposal = await call.runtime.purchases.propose(call.identity, amount, state, card)
+    except AmountError as error:
+        await call.show(_amount_modal(state, typed=show(amount), problem=amount_problem(error)))
+        return
+    shown = await call.show(confirm_modal(proposal.charge, state, open_equal=proposal.open_equal))
+    if not shown:
+        await call.runtime.purchases.cancel(call.identity, proposal.charge.id)
+
+
+def _amount_modal(
+    state: BillingState, *, typed: str | None = None, problem: str | None = None
+) -> dict[str, object]:
+    bounds = {"min": _text(state.bounds.minimum), "max": _text(state.bounds.maximum)}
+    return amount_modal(
+        state.presets,
+        state.bounds,
+        remembered=json.dumps(bounds),
+        balance=state.balance,
+        typed=typed,
+        problem=problem,
+    )
+
+
+class _TwoAmountsError(Exception):
+    """A preset and another amount were both given: it is not for us to say which was meant."""
+
+
+def _chosen_amount(call: Call) -> Decimal:
+    preset = call.typed(ids.AMOUNT_PRESET)
+    custom = (call.typed(ids.AMOUNT_CUSTOM) or "").strip()
+    if preset in {None, ids.CUSTOM}:
+        return parse_typed(custom)
+    amount = parse_typed(preset or "")
+    if custom and parse_typed(custom) != amount:
+        raise _TwoAmountsError
+    return amount
+
+
+def _remembered_bounds(remembered: str) -> Bounds:
+    """Read the bounds the modal was made with: only to answer at once. The portal's own decide later."""
+    try:
+        bounds = json.loads(remembered)
+        return Bounds(minimum=parse_wire(bounds["min"]), maximum=parse_wire(bounds["max"]))
+    except (ValueError, KeyError, TypeError):
+        return Bounds()
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else format(amount, "f")
+
+
+ACTIONS = {
+    ids.ADD_FUNDS: handle_add_funds,
+    ids.BACK_TO_AMOUNT: handle_back,
+    ids.CHECK_CARD: handle_check_card,
+    ids.CHECK_AGAIN: handle_check_again,
+    ids.RESUME: handle_resume,
+}
+SUBMISSIONS = {ids.AMOUNT_VIEW: handle_amount, ids.CONFIRM_VIEW: handle_pay}
+CLOSINGS = {ids.CONFIRM_VIEW: handle_confirm_closed}

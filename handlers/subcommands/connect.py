@@ -1,0 +1,58 @@
+"""`/billing connect`, and enabling billing for a purchase that waits for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blocks import ids
+from blocks.connect import already_connected_message, cancelled_message, link_message, link_modal
+
+if TYPE_CHECKING:
+    from handlers.call import Call
+
+
+async def handle_connect(call: Call) -> None:
+    """Begin, unless the person is connected already: then offer what they may have meant."""
+    link = await call.runtime.accounts.former_link(call.identity)
+    if link is not None and not link.dead:
+        await call.reply(already_connected_message(link.account))
+        return
+    await _begin(call, wanted=None)
+
+
+async def handle_connect_button(call: Call) -> None:
+    """Begin, whatever was before."""
+    await _begin(call, wanted=None)
+
+
+async def handle_enable_billing(call: Call) -> None:
+    """Begin a grant with the billing permission for a purchase that waits for it."""
+    await _begin(call, wanted=f"resume {call.action.get('value') or ''}")
+
+
+async def handle_cancel(call: Call) -> None:
+    """Drop the grant in progress."""
+    await call.runtime.linking.cancel(call.identity)
+    await call.reply(cancelled_message())
+
+
+async def _begin(call: Call, *, wanted: str | None) -> None:
+    """Show the link first, then start asking whether it was approved."""
+    linking = call.runtime.linking
+    if call.response_url is None:
+        await call.open_loading("Connect")
+        grant = await linking.begin(call.identity, response_url=None, wanted=wanted)
+        await call.show(link_modal(grant.codes["url"], grant.codes["user_code"], grant.expires_at))
+    else:
+        async with call.patience():
+            grant = await linking.begin(call.identity, response_url=call.own_response_url, wanted=wanted)
+        await call.reply(link_message(grant.codes["url"], grant.codes["user_code"], grant.expires_at))
+    await linking.shown(grant)
+    call.runtime.wake("device_grant")
+
+
+ACTIONS = {
+    ids.CONNECT: handle_connect_button,
+    ids.ENABLE_BILLING: handle_enable_billing,
+    ids.CANCEL_CONNECT: handle_cancel,
+}

@@ -1,0 +1,17 @@
+"""`/billing usage`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blocks.usage import usage_message
+
+if TYPE_CHECKING:
+    from handlers.call import Call
+
+
+async def handle_usage(call: Call) -> None:
+    """Show the bars."""
+    async with call.patience():
+        info = await call.runtime.billing.account(call.identity)
+    await call.reply(usage_message(info.usage, info.account.organisation_name))
