@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING
 
 from blocks import ids
 from blocks.errors import refusal_copy
-from blocks.kit import Block, Json, Message, actions, button, context, escape, message, modal, moment, section
+from blocks.kit import (
+    Block,
+    Json,
+    Message,
+    actions,
+    button,
+    context,
+    escape,
+    message,
+    modal,
+    moment,
+    section,
+)
 from blocks.words import organisation
 from bot.domain.charge import Charge, ChargeState, FailureReason
 from bot.domain.errors import RefusalCode
@@ -139,7 +151,9 @@ def _check(charge: Charge) -> list[Block | None]:
         actions(
             button("Check again", ids.CHECK_AGAIN, value=charge.id),
             button("Connect", ids.CONNECT) if reconnect else None,
-            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=charge.portal_url) if charge.portal_url else None,
+            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=charge.portal_url)
+            if charge.portal_url
+            else None,
         ),
     ]
 

@@ -5,7 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
-from blocks.kit import Json, Message, actions, button, confirmed, context, escape, header, home, message, modal, moment, section
+from blocks.kit import (
+    Json,
+    Message,
+    actions,
+    button,
+    confirmed,
+    context,
+    escape,
+    header,
+    home,
+    message,
+    modal,
+    moment,
+    section,
+)
 from blocks.words import organisation
 
 if TYPE_CHECKING:
@@ -22,7 +36,11 @@ def welcome_message() -> Message:
 
 def welcome_home() -> Json:
     """Make the App Home of somebody who has not connected an account."""
-    return home(header("Billing"), *_welcome(), context("Or type `/billing` in any channel. Only you see the answers."))
+    return home(
+        header("Billing"),
+        *_welcome(),
+        context("Or type `/billing` in any channel. Only you see the answers."),
+    )
 
 
 def link_message(url: str, user_code: str, expires_at: datetime) -> Message:
@@ -77,13 +95,17 @@ def already_connected_message(account: Account) -> Message:
 
 def not_connected_message(*, why: str) -> Message:
     """Make the outcome of a connection that did not come about; `why` is a whole sentence."""
-    return message(section(f"*Not connected.* {why}"), actions(button("Connect", ids.CONNECT, style="primary")))
+    return message(
+        section(f"*Not connected.* {why}"), actions(button("Connect", ids.CONNECT, style="primary"))
+    )
 
 
 DENIED = "The request was turned down on the portal."
 EXPIRED = "The link has expired before it was approved. Start again for a new one."
 FAILED = "The portal did not accept the request. Start again, or ask your portal's admin."
-MISMATCH = "That was another account or organisation than the one you buy with. Nothing was changed or charged."
+MISMATCH = (
+    "That was another account or organisation than the one you buy with. Nothing was changed or charged."
+)
 
 
 def disconnected_message(account: Account | None) -> Message:
@@ -102,7 +124,9 @@ def disconnected_message(account: Account | None) -> Message:
 
 def cancelled_message() -> Message:
     """Make the answer to Cancel beside the link."""
-    return message(section("Connecting was cancelled. Nothing was changed."), actions(button("Connect", ids.CONNECT)))
+    return message(
+        section("Connecting was cancelled. Nothing was changed."), actions(button("Connect", ids.CONNECT))
+    )
 
 
 def _welcome() -> list[Block | None]:

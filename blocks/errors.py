@@ -7,7 +7,20 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from blocks import ids
-from blocks.kit import Block, Json, Message, actions, button, escape, header, home, message, modal, moment, section
+from blocks.kit import (
+    Block,
+    Json,
+    Message,
+    actions,
+    button,
+    escape,
+    header,
+    home,
+    message,
+    modal,
+    moment,
+    section,
+)
 from bot.domain.errors import (
     AccountMismatchError,
     AmbiguousAnswerError,
@@ -59,7 +72,8 @@ _REFUSALS = {
         words="There is no card on file. Add one on the portal, then try again.", portal=True
     ),
     RefusalCode.CONSENT_REQUIRED: Copy(
-        words="Your card needs a one-time confirmation on the portal before it can be used here.", portal=True
+        words="Your card needs a one-time confirmation on the portal before it can be used here.",
+        portal=True,
     ),
     RefusalCode.ORG_ACCESS_DENIED: Copy(
         words="Your connection does not cover this organisation. Connect again and choose the right one.",
@@ -76,12 +90,16 @@ _REFUSALS = {
     RefusalCode.RATE_LIMITED: Copy(words="Too many charges in a short time.", portal=True),
     RefusalCode.TEMPORARILY_UNAVAILABLE: Copy(words="Charging is not available on the portal right now."),
     RefusalCode.STRIPE_UNAVAILABLE: Copy(words="The payment processor is not available right now."),
-    RefusalCode.UPGRADE_CAP_EXCEEDED: Copy(words="The plan was changed five times today. Try again tomorrow."),
+    RefusalCode.UPGRADE_CAP_EXCEEDED: Copy(
+        words="The plan was changed five times today. Try again tomorrow."
+    ),
     RefusalCode.AUTO_TOP_UP_DISABLED_FAILURES: Copy(
         words="Auto-reload was switched off after failed payments. Mend the card on the portal first.",
         portal=True,
     ),
-    RefusalCode.SUBSCRIPTION_MUTATION_REJECTED: Copy(words="The portal did not change the plan.", portal=True),
+    RefusalCode.SUBSCRIPTION_MUTATION_REJECTED: Copy(
+        words="The portal did not change the plan.", portal=True
+    ),
     RefusalCode.PREVIEW_REJECTED: Copy(words="The portal could not preview this change.", portal=True),
     RefusalCode.OTHER: Copy(words="The portal said no, without saying why.", portal=True),
 }
@@ -108,9 +126,15 @@ def refusal_copy(code: RefusalCode, *, detail: str | None = None, retry_at: date
         return Copy(words=escape(detail), portal=copy.portal)
     if code is RefusalCode.MONTHLY_CAP_EXCEEDED and detail:
         left = _dollars(detail)
-        return Copy(words=f"{copy.words} {show(left)} is left this month.", portal=True) if left is not None else copy
+        return (
+            Copy(words=f"{copy.words} {show(left)} is left this month.", portal=True)
+            if left is not None
+            else copy
+        )
     if code is RefusalCode.REMOTE_SPENDING_REVOKED and detail == "admin":
-        words = "An admin switched off spending from this app for your account. Ask them, then connect again."
+        words = (
+            "An admin switched off spending from this app for your account. Ask them, then connect again."
+        )
         return Copy(words=words, connect=True)
     if code in _WAITS:
         again = f"Try again {moment(retry_at)}." if retry_at else "Try again in a few minutes."
@@ -129,7 +153,9 @@ def error_copy(error: Exception, *, now: datetime, incident: str) -> tuple[Copy,
         case RelinkRequiredError():
             return _REFUSALS[RefusalCode.UNAUTHORIZED], None
         case AccountMismatchError():
-            return Copy(words="That was another account or organisation. Nothing was changed.", connect=True), None
+            return Copy(
+                words="That was another account or organisation. Nothing was changed.", connect=True
+            ), None
         case NotAllowedError():
             return _REFUSALS[error.code], error.portal_url
         case PortalRefusalError():
@@ -139,7 +165,9 @@ def error_copy(error: Exception, *, now: datetime, incident: str) -> tuple[Copy,
         case StaleError():
             return Copy(words="This has expired. Nothing was charged; start again.", overview=True), None
         case AmbiguousAnswerError():
-            return Copy(words="The portal gave no clear answer: it may or may not have happened.", portal=True), None
+            return Copy(
+                words="The portal gave no clear answer: it may or may not have happened.", portal=True
+            ), None
         case PortalUnavailableError():
             words = "Couldn't load billing: Nous Portal did not answer. You are still connected; try again in a minute."
             return Copy(words=words, overview=True), None
@@ -187,7 +215,9 @@ def _refusal(error: PortalRefusalError, now: datetime) -> Copy:
 def _steps(copy: Copy, portal_url: str | None) -> Block | None:
     return actions(
         button("Connect", ids.CONNECT, style="primary") if copy.connect else None,
-        button("Manage on portal", ids.MANAGE_ON_PORTAL, url=portal_url) if copy.portal and portal_url else None,
+        button("Manage on portal", ids.MANAGE_ON_PORTAL, url=portal_url)
+        if copy.portal and portal_url
+        else None,
         button("Try again", ids.SHOW_OVERVIEW) if copy.overview else None,
     )
 
@@ -197,4 +227,3 @@ def _dollars(text: str) -> Decimal | None:
         return Decimal(text)
     except InvalidOperation:
         return None
-

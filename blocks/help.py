@@ -24,7 +24,9 @@ def help_message(
         problem,
         header("What you can type"),
         section(lines),
-        context("Only you see the answers. Your card stays on the portal; this app charges only what you confirm."),
+        context(
+            "Only you see the answers. Your card stays on the portal; this app charges only what you confirm."
+        ),
     )
 
 

@@ -168,7 +168,12 @@ def actions(*elements: Json | None, block_id: str | None = None) -> Block | None
 
 
 def button(
-    words: str, action_id: str, *, value: str | None = None, url: str | None = None, style: str | None = None
+    words: str,
+    action_id: str,
+    *,
+    value: str | None = None,
+    url: str | None = None,
+    style: str | None = None,
 ) -> Json:
     """Make a button; `value` is an opaque id, never an amount or a payer."""
     _limit("button", len(words), BUTTON_TEXT)
@@ -185,7 +190,12 @@ def confirmed(element: Json, *, title: str, words: str, yes: str, no: str) -> Js
 
 
 def radios(
-    label: str, options: Sequence[tuple[str, str]], *, block_id: str, action_id: str, chosen: str | None = None
+    label: str,
+    options: Sequence[tuple[str, str]],
+    *,
+    block_id: str,
+    action_id: str,
+    chosen: str | None = None,
 ) -> Block:
     """Make a choice of one, `options` as (value, words)."""
     _limit("radio options", len(options), RADIO_OPTIONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from blocks import ids
@@ -29,7 +30,11 @@ def limit_modal(state: BillingState) -> Json:
 def auto_reload_modal(state: BillingState) -> Json:
     """Make the modal that shows auto-reload; it is changed on the portal."""
     setting = state.auto_reload
-    words = "No auto-reload setting visible." if setting is None else f"Auto-reload is {auto_reload_line(setting)}."
+    words = (
+        "No auto-reload setting visible."
+        if setting is None
+        else f"Auto-reload is {auto_reload_line(setting)}."
+    )
     return modal(
         "Auto-reload",
         section(words),
@@ -42,5 +47,5 @@ def auto_reload_modal(state: BillingState) -> Json:
 def _cap(cap: MonthlyCap) -> Block:
     ceiling = " (default ceiling)" if cap.is_default_ceiling else ""
     words = f"*{show(cap.spent)} of {show(cap.limit)}* spent this month{ceiling}, {show(cap.left)} left"
-    share = min(cap.spent / cap.limit, 1) if cap.limit > 0 else cap.limit
+    share = min(cap.spent / cap.limit, Decimal(1)) if cap.limit > 0 else Decimal(1)
     return section(f"{words}\n`{bar(share)}`", spoken=words)

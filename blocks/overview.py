@@ -72,7 +72,9 @@ def _gate(state: BillingState) -> Block | None:
         return context("Owners and admins can add funds. Ask one of them when the balance runs low.")
     if not state.billing_enabled:
         name = organisation(state.organisation_name)
-        return context(f"Buying from Slack is switched off for {name}. An admin can turn it on on the portal.")
+        return context(
+            f"Buying from Slack is switched off for {name}. An admin can turn it on on the portal."
+        )
     return None
 
 

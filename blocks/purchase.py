@@ -79,7 +79,9 @@ def confirm_modal(charge: Charge, state: BillingState, *, open_equal: Charge | N
     return modal(
         "Confirm purchase",
         section(_buy_again(open_equal)) if open_equal else None,
-        section(f"Add *{show(charge.amount)}* to the balance of *{organisation(charge.organisation_name)}*."),
+        section(
+            f"Add *{show(charge.amount)}* to the balance of *{organisation(charge.organisation_name)}*."
+        ),
         fields(
             [
                 ("Total", show(charge.amount)),

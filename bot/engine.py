@@ -58,6 +58,9 @@ class Leases(Protocol):
     async def next_due(self) -> datetime | None:
         """Return when the next free thing is due."""
 
+    async def clear(self) -> None:
+        """Forget the leases of a former life."""
+
 
 class LeaseLostError(Exception):
     """Somebody else holds the thing now: whatever this run still wanted to do is theirs to do."""
@@ -239,9 +242,7 @@ class Engine:
             failed = True
             wait = _backoff(lease.claim.attempts)
             due_at = self._clock.now() + timedelta(seconds=wait)
-            log.exception(
-                "engine.retry", kind=lease.kind.name, id=lease.id, in_seconds=round(wait, 2)
-            )
+            log.exception("engine.retry", kind=lease.kind.name, id=lease.id, in_seconds=round(wait, 2))
         await self._give_back(lease, due_at, failed=failed)
 
     async def _give_back(self, lease: Lease, due_at: datetime | None, *, failed: bool) -> None:

@@ -81,6 +81,15 @@ def configure_logging(level: str, form: Literal["json", "console"]) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for name in ("slack_bolt", "slack_sdk", "httpx", "aiosqlite", "asyncio", "alembic", "uvicorn", "sqlalchemy"):
+    for name in (
+        "slack_bolt",
+        "slack_sdk",
+        "httpx",
+        "aiosqlite",
+        "asyncio",
+        "alembic",
+        "uvicorn",
+        "sqlalchemy",
+    ):
         # At INFO and below these log bodies, headers or statements.
         logging.getLogger(name).setLevel(logging.WARNING)

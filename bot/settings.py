@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     hermes_portal_base_url: str | None = Field(None, description="the portal; wins over the next")
     nous_portal_base_url: str | None = Field(None, description="the portal")
     portal_client_id: str = Field("hermes-cli", description="the OAuth client id at the portal")
-    database_url: str = Field("sqlite:///billing-bot.db", description="`sqlite:///file` or `postgresql://…`")
+    database_url: str = Field(
+        "sqlite:///billing-bot.db", description="`sqlite:///file` or `postgresql://…`"
+    )
     billing_bot_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         description="encryption keys, newest first, comma-separated (`billing-bot generate-key`)"
     )
@@ -40,7 +42,9 @@ class Settings(BaseSettings):
     port: int = Field(3000, ge=0, le=65535, description="where HTTP listens")
     poll_interval_seconds: float = Field(2, gt=0, le=60, description="how often a charge is asked about")
     poll_cap_seconds: float = Field(300, gt=0, le=3600, description="when a charge counts as timed out")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much is logged")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="how much is logged"
+    )
     log_format: Literal["json", "console"] = Field("json", description="`json` or `console`")
 
     @property
@@ -70,7 +74,9 @@ class Settings(BaseSettings):
     @classmethod
     def _check_token(cls, token: SecretStr) -> SecretStr:
         if not token.get_secret_value().startswith("xoxb-"):
-            raise ValueError("not a bot token; it starts with xoxb- (OAuth & Permissions in the app's settings)")
+            raise ValueError(
+                "not a bot token; it starts with xoxb- (OAuth & Permissions in the app's settings)"
+            )
         return token
 
     @field_validator("slack_signing_secret")
@@ -125,7 +131,9 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsError([_line(each["loc"], each["type"], each["msg"]) for each in error.errors()]) from None
+        raise SettingsError(
+            [_line(each["loc"], each["type"], each["msg"]) for each in error.errors()]
+        ) from None
 
 
 def _line(location: tuple[int | str, ...], kind: str, words: str) -> str:

@@ -43,9 +43,7 @@ class ChargeState(StrEnum):
 
 
 TRANSITIONS: dict[ChargeState, frozenset[ChargeState]] = {
-    ChargeState.PROPOSED: frozenset(
-        {ChargeState.CONFIRMED, ChargeState.CANCELLED, ChargeState.EXPIRED}
-    ),
+    ChargeState.PROPOSED: frozenset({ChargeState.CONFIRMED, ChargeState.CANCELLED, ChargeState.EXPIRED}),
     ChargeState.CANCELLED: frozenset(),
     ChargeState.EXPIRED: frozenset(),
     ChargeState.CONFIRMED: frozenset(
@@ -56,9 +54,7 @@ TRANSITIONS: dict[ChargeState, frozenset[ChargeState]] = {
             ChargeState.UNCONFIRMED,
         }
     ),
-    ChargeState.NEEDS_SCOPE: frozenset(
-        {ChargeState.CONFIRMED, ChargeState.REFUSED, ChargeState.EXPIRED}
-    ),
+    ChargeState.NEEDS_SCOPE: frozenset({ChargeState.CONFIRMED, ChargeState.REFUSED, ChargeState.EXPIRED}),
     ChargeState.REFUSED: frozenset(),
     ChargeState.SUBMITTED: frozenset(
         {
@@ -70,13 +66,9 @@ TRANSITIONS: dict[ChargeState, frozenset[ChargeState]] = {
     ),
     ChargeState.SETTLED: frozenset(),
     ChargeState.FAILED: frozenset(),
-    ChargeState.OVERDUE: frozenset(
-        {ChargeState.SETTLED, ChargeState.FAILED, ChargeState.UNCONFIRMED}
-    ),
+    ChargeState.OVERDUE: frozenset({ChargeState.SETTLED, ChargeState.FAILED, ChargeState.UNCONFIRMED}),
     # Never refused: a later "no" proves nothing about an earlier request that got no answer.
-    ChargeState.UNCONFIRMED: frozenset(
-        {ChargeState.SUBMITTED, ChargeState.SETTLED, ChargeState.FAILED}
-    ),
+    ChargeState.UNCONFIRMED: frozenset({ChargeState.SUBMITTED, ChargeState.SETTLED, ChargeState.FAILED}),
 }
 
 OPEN = frozenset({ChargeState.OVERDUE, ChargeState.UNCONFIRMED})

@@ -92,9 +92,7 @@ class PortalClient:
         except UnusableAnswerError as error:
             raise PortalUnavailableError(str(error)) from None
 
-    async def configure_auto_reload(
-        self, *, enabled: bool, threshold: Decimal, reload_to: Decimal
-    ) -> None:
+    async def configure_auto_reload(self, *, enabled: bool, threshold: Decimal, reload_to: Decimal) -> None:
         """`PATCH /api/billing/auto-top-up`: exactly these three; both amounts are needed to disable too."""
         await self._call(
             "PATCH",

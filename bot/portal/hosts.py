@@ -54,11 +54,7 @@ def _is_loopback(host: str) -> bool:
 def origin_of(url: str) -> str:
     """Return scheme, host and, where it is not the default, port: `https://host`."""
     parts = urlsplit(url)
-    port = (
-        f":{parts.port}"
-        if parts.port not in (None, {"https": 443, "http": 80}[parts.scheme])
-        else ""
-    )
+    port = f":{parts.port}" if parts.port not in (None, {"https": 443, "http": 80}[parts.scheme]) else ""
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{host}{port}"
 

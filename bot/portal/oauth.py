@@ -68,9 +68,7 @@ class DeviceGrantError(Exception):
 class OAuthClient:
     """The token routes of one deployment family."""
 
-    def __init__(
-        self, transport: Transport, hosts: HostRules, clock: Clock, *, client_id: str
-    ) -> None:
+    def __init__(self, transport: Transport, hosts: HostRules, clock: Clock, *, client_id: str) -> None:
         self._transport = transport
         self._hosts = hosts
         self._clock = clock
@@ -158,9 +156,7 @@ class OAuthClient:
         self, base: str, route: str, form: dict[str, str], headers: dict[str, str] | None = None
     ) -> Answer:
         if base != self._hosts.base_for(base):
-            raise RelinkRequiredError(
-                "this grant belongs to another deployment"
-            ) from ForeignHostError()
+            raise RelinkRequiredError("this grant belongs to another deployment") from ForeignHostError()
         return await self._transport.send(
             Exchange(
                 method="POST",
@@ -172,10 +168,7 @@ class OAuthClient:
 
 
 def _is_dead(answer: Answer) -> bool:
-    if (
-        answer.status == HTTPStatus.TOO_MANY_REQUESTS
-        or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    ):
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return False
     body = answer.body or {}
     described = str(body.get("error_description") or "").lower()

@@ -129,7 +129,7 @@ class OrganisationWire(Wire):
     @property
     def domain_role(self) -> Role:
         """The role; an unknown one is UNKNOWN."""
-        return Role(self.role) if self.role in Role.__members__ else Role.UNKNOWN
+        return Role.__members__.get(self.role or "", Role.UNKNOWN)
 
 
 class BoundsWire(Wire):
@@ -239,9 +239,7 @@ class UserWire(SnakeWire):
 class AccountOrganisationWire(SnakeWire):
     """`organisation` of the account call."""
 
-    id: Annotated[
-        str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)
-    ]
+    id: Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
     name: Text = None
     slug: Text = None
 

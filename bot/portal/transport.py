@@ -84,9 +84,7 @@ class Transport:
 
     def __init__(self, clock: Clock, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         # Cookies of one person's answer must never travel with another's request.
-        no_cookies = http.cookiejar.CookieJar(
-            http.cookiejar.DefaultCookiePolicy(allowed_domains=())
-        )
+        no_cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
         self._http = httpx.AsyncClient(
             transport=AiohttpTransport(
                 client=lambda: aiohttp.ClientSession(

@@ -159,9 +159,7 @@ class Linking:
             await self._grants.move(lease, grant, GrantState.MISMATCH, forget_tokens=True)
             return
         async with self._database.transaction() as connection:
-            await self._grants.move(
-                lease, grant, GrantState.LINKED, forget_tokens=True, within=connection
-            )
+            await self._grants.move(lease, grant, GrantState.LINKED, forget_tokens=True, within=connection)
             await self._links.put(self._new_link(grant, info.account), within=connection)
         self._accounts.forget_cached(grant.identity)
 

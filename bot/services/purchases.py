@@ -30,6 +30,7 @@ from bot.domain.money import CENT
 from bot.portal.transport import TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -79,9 +80,7 @@ class PollRules:
 class Purchases:
     """Charges: what people ask of them, and how they advance by themselves."""
 
-    def __init__(
-        self, charges: ChargeStore, accounts: Accounts, clock: Clock, rules: PollRules
-    ) -> None:
+    def __init__(self, charges: ChargeStore, accounts: Accounts, clock: Clock, rules: PollRules) -> None:
         self._charges = charges
         self._accounts = accounts
         self._clock = clock
@@ -179,6 +178,10 @@ class Purchases:
         """Return the person's charge that a grant was begun for (`resume ID`), None otherwise."""
         verb, _, charge_id = (wanted or "").partition(" ")
         return await self._charges.get(charge_id, owner=identity.key) if verb == "resume" else None
+
+    async def history(self, identity: Identity, *, limit: int = 20) -> Sequence[Charge]:
+        """Return the person's confirmed charges, newest first."""
+        return await self._charges.of_owner(identity.key, limit=limit)
 
     async def _mine(self, identity: Identity, charge_id: str) -> Charge:
         charge = await self._charges.get(charge_id, owner=identity.key)
@@ -333,19 +336,13 @@ class Purchases:
             case ChargeStatusKind.PENDING:
                 return None
             case ChargeStatusKind.SETTLED:
-                return await self._end(
-                    lease, charge, ChargeState.SETTLED, settled_amount=status.amount
-                )
+                return await self._end(lease, charge, ChargeState.SETTLED, settled_amount=status.amount)
             case ChargeStatusKind.FAILED:
                 reason = FailureReason.from_wire(status.reason)
                 return await self._end(lease, charge, ChargeState.FAILED, failure=reason)
 
-    async def _end(
-        self, lease: Lease, charge: Charge, state: ChargeState, **facts: object
-    ) -> Charge:
-        return await self._charges.move(
-            lease, charge.state, state, ended_at=self._clock.now(), **facts
-        )
+    async def _end(self, lease: Lease, charge: Charge, state: ChargeState, **facts: object) -> Charge:
+        return await self._charges.move(lease, charge.state, state, ended_at=self._clock.now(), **facts)
 
     async def _follow_up(self, lease: Lease, charge: Charge) -> tuple[Charge, datetime | None]:
         """Ask once about a charge whose end is open; return it and when to ask next, ever later."""

@@ -71,9 +71,7 @@ class ChargeStore:
         async with self._database.transaction() as connection:
             return [_charge(row) for row in await connection.execute(query)]
 
-    async def equal_in(
-        self, owner: str, amount: Decimal, states: Collection[ChargeState]
-    ) -> Charge | None:
+    async def equal_in(self, owner: str, amount: Decimal, states: Collection[ChargeState]) -> Charge | None:
         """Return the owner's newest charge of just that amount in one of the states."""
         query = (
             select(charges)
@@ -106,9 +104,7 @@ class ChargeStore:
                 {"confirmed_at": now, "due_at": now, "wakes": charges.c.wakes + 1},
             )
             if charge is not None:
-                await connection.execute(
-                    insert(messages).values(id=charge_id, view_id=view_id, due_at=now)
-                )
+                await connection.execute(insert(messages).values(id=charge_id, view_id=view_id, due_at=now))
         return charge
 
     async def cancel(self, charge_id: str, owner: str, *, now: datetime) -> Charge | None:
@@ -123,9 +119,7 @@ class ChargeStore:
                 {"ended_at": now, "due_at": None},
             )
 
-    async def move(
-        self, lease: Lease, before: ChargeState, after: ChargeState, **values: object
-    ) -> Charge:
+    async def move(self, lease: Lease, before: ChargeState, after: ChargeState, **values: object) -> Charge:
         """Change the state under a lease, and have its message told, in one transaction.
 
         Raises:
@@ -215,6 +209,4 @@ def _charge(row: Row[Any]) -> Charge:
     values["state"] = ChargeState(row.state)
     values["failure"] = FailureReason(row.failure) if row.failure else None
     values["refusal"] = RefusalCode(row.refusal) if row.refusal else None
-    return Charge(
-        identity=Identity(enterprise=row.enterprise, team=row.team, user=row.user), **values
-    )
+    return Charge(identity=Identity(enterprise=row.enterprise, team=row.team, user=row.user), **values)

@@ -50,18 +50,14 @@ class LeaseStore:
         )
         async with self._database.transaction() as connection:
             rows = (await connection.execute(statement)).all()
-        return [
-            Claim(id=r.id, token=r.lease_token, attempts=r.attempts, wakes=r.wakes) for r in rows
-        ]
+        return [Claim(id=r.id, token=r.lease_token, attempts=r.attempts, wakes=r.wakes) for r in rows]
 
     async def renew(self, claims: Sequence[Claim], seconds: float) -> set[str]:
         """Prolong leases in one statement; return the ids still held."""
         row = self._table.c
         statement = (
             update(self._table)
-            .where(
-                row.id.in_([c.id for c in claims]), row.lease_token.in_([c.token for c in claims])
-            )
+            .where(row.id.in_([c.id for c in claims]), row.lease_token.in_([c.token for c in claims]))
             .values(lease_until=self._database.lease_until(seconds))
             .returning(row.id)
         )
@@ -81,9 +77,7 @@ class LeaseStore:
                 lease_token=None,
                 lease_until=None,
                 attempts=row.attempts if failed else 0,
-                due_at=due_at
-                if failed
-                else case((row.wakes == claim.wakes, due_at), else_=row.due_at),
+                due_at=due_at if failed else case((row.wakes == claim.wakes, due_at), else_=row.due_at),
             )
         )
         async with self._database.transaction() as connection:

@@ -79,9 +79,7 @@ class LinkStore:
         return link
 
     @asynccontextmanager
-    async def locked(
-        self, identity: Identity
-    ) -> AsyncIterator[tuple[Link | None, AsyncConnection | None]]:
+    async def locked(self, identity: Identity) -> AsyncIterator[tuple[Link | None, AsyncConnection | None]]:
         """Hold the person's link against refreshers in other processes; yields it as it is now.
 
         On PostgreSQL the row is locked until the block ends, which commits what was written `within` the
@@ -126,9 +124,7 @@ class LinkStore:
             await connection.execute(statement)
 
     async def _read(self, connection: AsyncConnection, identity: Identity) -> Link | None:
-        row = (
-            await connection.execute(select(links).where(links.c.owner == identity.key))
-        ).one_or_none()
+        row = (await connection.execute(select(links).where(links.c.owner == identity.key))).one_or_none()
         return None if row is None else self._link(row)
 
     async def _write(self, connection: AsyncConnection, link: Link) -> None:

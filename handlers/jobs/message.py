@@ -107,9 +107,7 @@ async def _finish_modal(runtime: Runtime, lease: Lease, telling: Telling) -> Non
     if telling.message.view_id is None or not telling.has_outcome:
         return
     try:
-        await runtime.slack.views_update(
-            view_id=telling.message.view_id, view=charge_modal(telling.charge)
-        )
+        await runtime.slack.views_update(view_id=telling.message.view_id, view=charge_modal(telling.charge))
     except SlackApiError as error:
         log.info("message.modal_gone", charge=lease.id, error=error.response.get("error"))
     await runtime.outbox.modal_done(lease)

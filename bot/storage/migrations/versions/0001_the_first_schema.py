@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("confirmed_at", bot.storage.tables.Moment(timezone=True), nullable=True),
         sa.Column("submitted_at", bot.storage.tables.Moment(timezone=True), nullable=True),
         sa.Column("ended_at", bot.storage.tables.Moment(timezone=True), nullable=True),
+        sa.Column("check_asked_at", bot.storage.tables.Moment(timezone=True), nullable=True),
         sa.Column("checked_at", bot.storage.tables.Moment(timezone=True), nullable=True),
         sa.Column("deadline", bot.storage.tables.Moment(timezone=True), nullable=True),
         sa.Column("portal_charge_id", sa.String(length=255), nullable=True),
@@ -53,7 +54,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("charges", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_charges_due_at"), ["due_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_charges_owner"), ["owner"], unique=False)
         batch_op.create_index("ix_charges_owner_created_at", ["owner", "created_at"], unique=False)
 
     op.create_table(
@@ -82,7 +82,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("device_grants", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_device_grants_due_at"), ["due_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_device_grants_owner"), ["owner"], unique=False)
+        batch_op.create_index("ix_device_grants_owner", ["owner"], unique=False)
 
     op.create_table(
         "links",
@@ -134,13 +134,12 @@ def downgrade() -> None:
     op.drop_table("messages")
     op.drop_table("links")
     with op.batch_alter_table("device_grants", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_device_grants_owner"))
+        batch_op.drop_index("ix_device_grants_owner")
         batch_op.drop_index(batch_op.f("ix_device_grants_due_at"))
 
     op.drop_table("device_grants")
     with op.batch_alter_table("charges", schema=None) as batch_op:
         batch_op.drop_index("ix_charges_owner_created_at")
-        batch_op.drop_index(batch_op.f("ix_charges_owner"))
         batch_op.drop_index(batch_op.f("ix_charges_due_at"))
 
     op.drop_table("charges")

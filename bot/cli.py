@@ -1,0 +1,127 @@
+"""The program `billing-bot`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bot.app import StartError, serve, work
+from bot.log import configure_logging
+from bot.runtime import SystemClock
+from bot.sandbox.demo import run_demo, run_sandbox
+from bot.settings import Settings, SettingsError, load_settings
+from bot.storage.cipher import generate_key
+from bot.storage.database import Database, SecondProcessError
+from bot.storage.schema import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+FAULTY_SETTINGS = 2
+
+app = typer.Typer(
+    name="billing-bot",
+    help="/billing for Slack: see and top up your organisation's prepaid balance at Nous Portal.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command("serve")
+def serve_command(
+    host: Annotated[str | None, typer.Option(help="where HTTP listens; HOST, 127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="where HTTP listens; PORT, 3000")] = None,
+) -> None:
+    """Run the Slack app and its worker in one process."""
+    settings = _settings()
+    chosen = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    _run(lambda stop: serve(settings.model_copy(update=chosen), stop))
+
+
+@app.command("worker")
+def worker_command() -> None:
+    """Run a worker alone, beside any number of others on the same PostgreSQL."""
+    settings = _settings()
+    _run(lambda stop: work(settings, stop))
+
+
+@app.command("demo")
+def demo_command(
+    port: Annotated[int, typer.Option(help="of the page; the portal and the bot take the next two")] = 8765,
+) -> None:
+    """Run the sandbox portal, the sandbox Slack and the bot on loopback, to try everything by hand."""
+    _run(lambda stop: run_demo(port, stop))
+
+
+@app.command("sandbox")
+def sandbox_command(
+    portal_port: Annotated[int, typer.Option(help="where the sandbox portal listens")] = 8766,
+    slack_port: Annotated[int, typer.Option(help="where the sandbox Slack listens")] = 8765,
+) -> None:
+    """Run the two sandbox servers alone, to try your own deployment against them."""
+    _run(lambda stop: run_sandbox(portal_port, slack_port, stop))
+
+
+@app.command("migrate")
+def migrate_command() -> None:
+    """Bring the database to the newest schema."""
+    settings = _settings()
+
+    async def go(_stop: asyncio.Event) -> None:
+        database = Database(settings.database_url, SystemClock())
+        try:
+            await migrate(database)
+        finally:
+            await database.aclose()
+
+    _run(go)
+    typer.echo("The database has the newest schema.")
+
+
+@app.command("generate-key")
+def generate_key_command() -> None:
+    """Print a new encryption key for BILLING_BOT_KEYS."""
+    typer.echo(generate_key())
+
+
+def main() -> None:
+    """Run the program."""
+    app()
+
+
+def _settings() -> Settings:
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        for fault in error.faults:
+            typer.echo(fault, err=True)
+        sys.exit(FAULTY_SETTINGS)
+    configure_logging(settings.log_level, settings.log_format)
+    return settings
+
+
+def _run(program: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run until done or told to stop (SIGINT, SIGTERM); a start that cannot be is one readable line."""
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await program(stop)
+
+    try:
+        asyncio.run(run())
+    except StartError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(FAULTY_SETTINGS)
+    except SecondProcessError as error:
+        typer.echo(
+            f"DATABASE_URL: another process already works on {error}; SQLite serves one, use postgresql:// for more",
+            err=True,
+        )
+        sys.exit(FAULTY_SETTINGS)

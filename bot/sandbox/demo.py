@@ -1,0 +1,160 @@
+"""The demo: both sandbox servers and the real app, as its own process, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import tempfile
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.sandbox.portal import PortalSandbox
+from bot.sandbox.serving import serve
+from bot.sandbox.slack import SlackSandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+SIGNING_SECRET = "sandbox-signing-secret"  # noqa: S105 - guards nothing outside the sandbox
+BOT_TOKEN = "xoxb-sandbox-0000-billing"  # noqa: S105 - same
+READY_SECONDS = 30
+STOP_SECONDS = 10
+
+
+@asynccontextmanager
+async def open_sandbox(
+    *, portal_port: int, slack_port: int, app_port: int
+) -> AsyncIterator[tuple[PortalSandbox, SlackSandbox]]:
+    """Run the two servers, knowing of each other and of the app."""
+    portal = PortalSandbox()
+    slack = SlackSandbox(
+        app_url=f"http://127.0.0.1:{app_port}/slack/events",
+        signing_secret=SIGNING_SECRET,
+        bot_token=BOT_TOKEN,
+    )
+    async with (
+        serve(portal.app, port=portal_port) as portal_url,
+        serve(slack.app, port=slack_port) as slack_url,
+    ):
+        portal.public_url = portal_url
+        slack.public_url = slack_url
+        slack.portal_url = portal_url
+        yield portal, slack
+
+
+async def run_sandbox(portal_port: int, slack_port: int, stop: asyncio.Event) -> None:
+    """Run the two servers until told to stop, and say how to point an app at them."""
+    async with open_sandbox(portal_port=portal_port, slack_port=slack_port, app_port=3000) as (
+        portal,
+        slack,
+    ):
+        _say(f"Slack's page        {slack.public_url}")
+        _say("Settings for an app on 127.0.0.1:3000:")
+        for name, value in _environment(portal, slack).items():
+            _say(f"  {name}={value}")
+        await stop.wait()
+
+
+async def run_demo(port: int, stop: asyncio.Event) -> None:
+    """Run everything until told to stop. The app's database lives as long as the demo."""
+    async with open_sandbox(portal_port=port + 1, slack_port=port, app_port=port + 2) as (portal, slack):
+        with tempfile.TemporaryDirectory(prefix="billing-demo-") as folder:
+            environment = {
+                **_environment(portal, slack),
+                "PORT": str(port + 2),
+                "DATABASE_URL": f"sqlite:///{Path(folder) / 'demo.db'}",
+                "BILLING_BOT_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+                "LOG_FORMAT": "console",
+                "LOG_LEVEL": "WARNING",
+            }
+            app = DemoApp(environment, port + 2)
+            slack.restart_app = app.kill_and_restart
+            try:
+                await app.start()
+                _say(f"\n  Open {slack.public_url}\n")
+                _say("  Type /billing there. The portal's own pages: " + portal.public_url)
+                _say("  Ctrl-C ends it.\n")
+                await stop.wait()
+            finally:
+                await app.stop()
+
+
+class DemoApp:
+    """The app as a child process, which can be killed the hard way."""
+
+    def __init__(self, environment: dict[str, str], port: int) -> None:
+        self._environment = environment
+        self._port = port
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it and wait until it is ready.
+
+        Raises:
+            RuntimeError: it ended, or was not ready in time; its own words are on standard error.
+        """
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bot",
+            "serve",
+            env={**os.environ, **self._environment},
+            # Ctrl-C in the terminal is for the demo, which then ends the app itself.
+            start_new_session=True,
+        )
+        async with asyncio.timeout(READY_SECONDS):
+            while not await self._ready():
+                if self._process.returncode is not None:
+                    raise RuntimeError("the app did not start")
+                await asyncio.sleep(0.1)
+
+    async def kill_and_restart(self) -> None:
+        """Kill it with SIGKILL, as a crash would, and start it again."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        await self.start()
+
+    async def stop(self) -> None:
+        """End it properly; by force if it does not end."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._process.wait()
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def _ready(self) -> bool:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        except OSError:
+            return False
+        try:
+            writer.write(b"GET /readyz HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+            await writer.drain()
+            return b" 200 " in await reader.readline()
+        finally:
+            writer.close()
+
+
+def _environment(portal: PortalSandbox, slack: SlackSandbox) -> dict[str, str]:
+    return {
+        "SLACK_BOT_TOKEN": BOT_TOKEN,
+        "SLACK_SIGNING_SECRET": SIGNING_SECRET,
+        "SLACK_API_URL": slack.api_url,
+        "HERMES_PORTAL_BASE_URL": portal.public_url,
+    }
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,180 @@
+"""The page of the device authorization grant: who are you, and may this app in?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.sandbox.portal.markup import Html, lines, page, render
+from bot.sandbox.portal.sign_in import BILLING_SCOPE, DeviceCodeError
+from bot.sandbox.portal.wire import form_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from bot.sandbox.portal.estate import Estate
+    from bot.sandbox.portal.sign_in import DeviceGrant
+    from bot.sandbox.portal.world import Person
+
+_ASK_FOR_CODE = """<section class="sheet">
+<h1>Connect an app</h1>
+<p class="soft">Type the code that Slack shows you.</p>
+<form class="stack" method="get" action="/device">
+<div><label class="above" for="user_code">Code</label>
+<input class="typed-code" type="text" id="user_code" name="user_code" placeholder="XXXX-XXXX"
+ autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength="12" required></div>
+<button class="primary">Continue</button>
+</form>
+</section>"""
+_CONSENT = """<section class="sheet">
+<h1>Let {app} in?</h1>
+<p class="soft">It asks to use your Nous Portal account from Slack.</p>
+<p class="code">{code}</p>
+<p class="note">Go on only if Slack shows you the same code.</p>
+</section>
+<form class="sheet" method="post" action="/device">
+<input type="hidden" name="user_code" value="{code}">
+<h2>It will be able to</h2>
+<ul class="can">
+{abilities}
+</ul>
+<fieldset>
+<legend>You are signed in as</legend>
+{people}
+</fieldset>
+<div class="actions">
+<button class="primary" name="decision" value="approve">Approve</button>
+{without}
+<button class="quiet" name="decision" value="deny">Deny</button>
+</div>
+</form>"""
+_ABILITY = "<li><strong>{what}</strong> <span class='note'>{detail}</span></li>"
+_LOOK = (
+    "See who you are and what is left",
+    "Your name, your organisation, its balance and plan.",
+)
+_SPEND = (
+    "Spend and change billing for your organisation",
+    "Add funds with the card on file, set auto-reload, change the plan. It asks you first.",
+)
+_WITHOUT = """<button name="decision" value="approve-without-billing">
+Approve without billing permission</button>"""
+_TEAM = "<p class='team'>{name}</p>"
+_CHOICE = """<label class="choice"><input type="radio" name="person" value="{key}"{checked} required>
+<span class="name">{name}</span><span class="role">{role}</span></label>"""
+_RESULT = """<section class="sheet" role="status">
+<h1>{title}</h1>
+<p>{sentence}</p>
+<p class="soft">You can close this tab and go back to Slack.</p>
+</section>"""
+_DEAD = """<section class="sheet" role="alert">
+<h1>{title}</h1>
+<p>{sentence}</p>
+<p><a href="/device">Type another code</a></p>
+</section>"""
+_ROLES = {
+    "OWNER": "owner",
+    "ADMIN": "admin",
+    "FINANCE_ADMIN": "finance admin",
+    "SECURITY_ADMIN": "security admin",
+    "MEMBER": "member",
+}
+_DEAD_CODES = {
+    "unknown": (
+        404,
+        "We don't know this code",
+        "Check it against the one in Slack, letter by letter.",
+    ),
+    "expired": (410, "This code has expired", "Start again in Slack to get a new one."),
+    "used": (
+        409,
+        "This code was already used",
+        "Each code works once. Start again in Slack if you still need to connect.",
+    ),
+}
+_APP_NAMES = {"hermes-cli": "Billing for Slack"}
+
+
+async def read_device(estate: Estate, request: Request) -> Response:
+    """`GET /device`: the question, or the field for the code."""
+    user_code = request.query_params.get("user_code", "").strip()
+    if not user_code:
+        return page("Connect an app", render(_ASK_FOR_CODE))
+    try:
+        grant = estate.sign_in.waiting(user_code)
+    except DeviceCodeError as error:
+        return _dead(error)
+    return page("Connect an app", _consent(estate, grant))
+
+
+async def answer_device(estate: Estate, request: Request) -> Response:
+    """`POST /device`: the button that was pressed."""
+    form = await form_of(request)
+    user_code, person = form.get("user_code", ""), form.get("person", "")
+    decision = form.get("decision", "")
+    try:
+        if decision == "deny":
+            estate.deny(user_code)
+            return _result("Turned away", "The app was not connected. Nothing was changed.")
+        grant = estate.sign_in.waiting(user_code)
+        if person not in estate.people or not decision.startswith("approve"):
+            return page("Connect an app", _consent(estate, grant), 400)
+        billing = decision == "approve"
+        estate.approve(user_code, person, billing=billing)
+    except DeviceCodeError as error:
+        return _dead(error)
+    return _approved(estate.people[person], grant, billing=billing)
+
+
+def _approved(person: Person, grant: DeviceGrant, *, billing: bool) -> Response:
+    if BILLING_SCOPE not in grant.scope:
+        return _result("You're connected", f"Signed in as {person.name}.")
+    if not billing:
+        sentence = f"Signed in as {person.name}, without the billing permission."
+    elif person.may_change_plan:
+        sentence = f"Signed in as {person.name}, with the billing permission."
+    else:
+        sentence = (
+            f"Signed in as {person.name}, without the billing permission: "
+            "an owner or admin of your organisation has to give it."
+        )
+    return _result("You're connected", sentence)
+
+
+def _consent(estate: Estate, grant: DeviceGrant) -> Html:
+    spends = BILLING_SCOPE in grant.scope
+    abilities = [_LOOK, _SPEND] if spends else [_LOOK]
+    return render(
+        _CONSENT,
+        app=_APP_NAMES.get(grant.client_id, grant.client_id),
+        code=grant.user_code,
+        abilities=lines(render(_ABILITY, what=what, detail=why) for what, why in abilities),
+        people=_people(estate),
+        without=Html(_WITHOUT if spends else ""),
+    )
+
+
+def _people(estate: Estate) -> Html:
+    parts: list[Html] = []
+    for slug, organisation in estate.organisations.items():
+        members = [each for each in estate.people.values() if each.organisation == slug]
+        parts.append(render(_TEAM, name=organisation.name))
+        parts.extend(_choice(each, chosen=each.key == "ada") for each in members)
+    return lines(parts)
+
+
+def _choice(person: Person, *, chosen: bool) -> Html:
+    role = _ROLES.get(person.role, person.role.replace("_", " ").lower())
+    if person.can_change_plan is not None:
+        role += ", may spend" if person.can_change_plan else ", may not spend"
+    checked = Html(" checked" if chosen else "")
+    return render(_CHOICE, key=person.key, name=person.name, role=role, checked=checked)
+
+
+def _result(title: str, sentence: str) -> Response:
+    return page(title, render(_RESULT, title=title, sentence=sentence))
+
+
+def _dead(error: DeviceCodeError) -> Response:
+    status, title, sentence = _DEAD_CODES[error.why]
+    return page(title, render(_DEAD, title=title, sentence=sentence), status)

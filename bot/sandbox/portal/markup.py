@@ -1,0 +1,69 @@
+"""HTML in which every value is escaped unless it is HTML already."""
+
+from __future__ import annotations
+
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from starlette.responses import HTMLResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_SAFETY = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title} · Nous Portal sandbox</title>
+<style>{css}</style>
+</head>
+<body>
+<header class="top"><a class="wordmark" href="/billing">Nous Portal</a>
+<span class="mark" title="No real account, no real card, no real money">Sandbox</span></header>
+<main>
+{content}
+</main>
+</body>
+</html>
+"""
+
+
+class Html(str):
+    """Text that is markup: safe to send as it stands."""
+
+    __slots__ = ()
+
+
+def render(template: str, **values: object) -> Html:
+    """Fill the `{names}` of a template; whatever is not `Html` is escaped."""
+    return Html(template.format(**{name: _safe(value) for name, value in values.items()}))
+
+
+def lines(parts: Iterable[object]) -> Html:
+    """The parts below one another; whatever is not `Html` is escaped."""
+    return Html("\n".join(_safe(part) for part in parts))
+
+
+def page(title: str, content: Html, status: int = 200) -> HTMLResponse:
+    """A whole page."""
+    whole = render(_PAGE, title=title, css=Html(_stylesheet()), content=content)
+    return HTMLResponse(whole, status, headers=_SAFETY)
+
+
+def _safe(value: object) -> str:
+    return value if isinstance(value, Html) else escape(str(value))
+
+
+@cache
+def _stylesheet() -> str:
+    return (files(__package__) / "page.css").read_text("utf-8")

@@ -1,0 +1,92 @@
+"""The OAuth routes: device codes and tokens (RFC 6749, RFC 8628, contract "Authorization")."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.sandbox.portal.pipeline import meet
+from bot.sandbox.portal.refusals import TokenRefusalError
+from bot.sandbox.portal.scenarios import SCENARIOS
+from bot.sandbox.portal.sign_in import LOGIN_SCOPES
+from bot.sandbox.portal.wire import ExactJSONResponse, form_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from bot.sandbox.portal.estate import Estate
+    from bot.sandbox.portal.sign_in import AccessToken, Session
+
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+_REFRESH_HEADER = "x-nous-refresh-token"
+_NOT_STORED = {"Cache-Control": "no-store"}
+
+
+async def start_device_grant(estate: Estate, request: Request) -> Response:
+    """`POST /api/oauth/device/code`."""
+    form = await form_of(request)
+    client_id = _client_id(form)
+    grant = estate.sign_in.start(client_id, form.get("scope", " ".join(LOGIN_SCOPES)))
+    page = f"{estate.public_url}/device"
+    return ExactJSONResponse(
+        {
+            "device_code": grant.device_code,
+            "user_code": grant.user_code,
+            "verification_uri": page,
+            "verification_uri_complete": f"{page}?user_code={grant.user_code}",
+            "expires_in": estate.sign_in.code_seconds,
+            "interval": grant.interval,
+        },
+        headers=_NOT_STORED,
+    )
+
+
+async def give_token(estate: Estate, request: Request) -> Response:
+    """`POST /api/oauth/token`: a poll of the device grant, or a refresh."""
+    form = await form_of(request)
+    grant_type = form.get("grant_type")
+    if grant_type == DEVICE_GRANT:
+        session, access = estate.sign_in.redeem(_client_id(form), form.get("device_code", ""))
+        return _tokens(estate, session, access, inference_base_url="https://inference.example/v1")
+    if grant_type == "refresh_token":
+        return await _refresh(estate, request, form)
+    raise TokenRefusalError("unsupported_grant_type", "This grant type is not supported.")
+
+
+async def _refresh(estate: Estate, request: Request, form: dict[str, str]) -> Response:
+    shown = request.headers.get(_REFRESH_HEADER, "")
+    if not shown:
+        raise TokenRefusalError("invalid_request", f"Send the token in the {_REFRESH_HEADER} header.")
+    if "refresh_token" in form:
+        raise TokenRefusalError("invalid_request", "A refresh token must not be in the body.")
+    client_id = _client_id(form)
+
+    async def work() -> Response:
+        return _tokens(estate, *estate.sign_in.refresh(client_id, shown))
+
+    person = estate.sign_in.person_of_refresh(shown)
+    fault = None
+    if person is not None:
+        fault = SCENARIOS[estate.organisations[person.organisation].scenario].refresh
+    return await meet(estate, fault, request, work)
+
+
+def _client_id(form: dict[str, str]) -> str:
+    client_id = form.get("client_id", "").strip()
+    if not client_id:
+        raise TokenRefusalError("invalid_client", "client_id is missing.", status=401)
+    return client_id
+
+
+def _tokens(estate: Estate, session: Session, access: AccessToken, **facts: str) -> Response:
+    return ExactJSONResponse(
+        {
+            "access_token": access.text,
+            "refresh_token": session.refresh_token,
+            "token_type": "Bearer",
+            "expires_in": max(0, int(access.expires_at - estate.now())),
+            "scope": " ".join(session.scope),
+            **facts,
+        },
+        headers=_NOT_STORED,
+    )

@@ -1,0 +1,274 @@
+"""Who is signed in: device codes, sessions, rotating refresh tokens (contract, "Authorization").
+
+DeviceCodeError          a user code that cannot be answered: unknown, expired or used
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bot.sandbox.portal.refusals import RefusalError, TokenRefusalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from bot.sandbox.portal.ids import Identifiers
+    from bot.sandbox.portal.world import Person
+
+BILLING_SCOPE = "billing:manage"
+LOGIN_SCOPES = ("inference:invoke", "tool:invoke")
+KNOWN_SCOPES = (*LOGIN_SCOPES, BILLING_SCOPE)
+ACCESS_SECONDS = 900
+DEVICE_CODE_SECONDS = 900
+DEVICE_INTERVAL_SECONDS = 2
+_SLOW_DOWN_SECONDS = 5
+_JITTER_SECONDS = 0.2
+
+
+class DeviceCodeError(ValueError):
+    """A user code that nobody can answer any more; `why` is `unknown`, `expired` or `used`."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"this code is {why}")
+        self.why = why
+
+
+@dataclass(kw_only=True, slots=True)
+class DeviceGrant:
+    """One run of the device authorization grant; `interval` grows with every `slow_down`."""
+
+    device_code: str
+    user_code: str
+    client_id: str
+    scope: tuple[str, ...]
+    expires_at: float
+    interval: int
+    polled_at: float | None = None
+    answer: str = "pending"
+    person: str | None = None
+    billing: bool = False
+
+
+@dataclass(kw_only=True, slots=True)
+class Session:
+    """One login of one person: a chain of refresh tokens of which only the newest is good.
+
+    Attributes:
+        spending_revoked_by: `self`, `admin`, or None as long as spending is not revoked.
+    """
+
+    id: str
+    person: str
+    client_id: str
+    scope: tuple[str, ...]
+    refresh_token: str
+    ended: bool = False
+    spending_revoked: bool = False
+    spending_revoked_by: str | None = None
+
+    @property
+    def may_manage_billing(self) -> bool:
+        """Whether the scope was granted, as a whole token."""
+        return BILLING_SCOPE in self.scope
+
+
+@dataclass(kw_only=True, slots=True)
+class AccessToken:
+    """A bearer token and the session it speaks for."""
+
+    text: str
+    session: Session
+    expires_at: float
+
+
+@dataclass(kw_only=True, slots=True)
+class SignIn:
+    """Every device code, session and token that the portal gave out."""
+
+    now: Callable[[], float]
+    ids: Identifiers
+    people: Mapping[str, Person]
+    interval: int = DEVICE_INTERVAL_SECONDS
+    code_seconds: int = DEVICE_CODE_SECONDS
+    access_seconds: int = ACCESS_SECONDS
+    sessions: list[Session] = field(default_factory=list)
+    _grants: dict[str, DeviceGrant] = field(default_factory=dict)
+    _access: dict[str, AccessToken] = field(default_factory=dict)
+    _refresh: dict[str, Session] = field(default_factory=dict)
+
+    def start(self, client_id: str, scope: str) -> DeviceGrant:
+        """A new device code; scopes that nobody knows are dropped without a word."""
+        asked = [known for known in KNOWN_SCOPES if known in scope.split()]
+        grant = DeviceGrant(
+            device_code=self.ids.opaque("dc_", 40),
+            user_code=self.ids.user_code(),
+            client_id=client_id,
+            scope=tuple(asked) or LOGIN_SCOPES,
+            expires_at=self.now() + self.code_seconds,
+            interval=self.interval,
+        )
+        self._grants[grant.device_code] = grant
+        return grant
+
+    def waiting(self, user_code: str) -> DeviceGrant:
+        """The grant that waits for a person's answer.
+
+        Raises:
+            DeviceCodeError: It is not known, or no longer waits.
+        """
+        typed = "".join(sign for sign in user_code.upper() if sign.isalnum())
+        for grant in self._grants.values():
+            if grant.user_code.replace("-", "") != typed:
+                continue
+            if grant.answer != "pending":
+                raise DeviceCodeError("used")
+            if self.now() >= grant.expires_at:
+                raise DeviceCodeError("expired")
+            return grant
+        raise DeviceCodeError("unknown")
+
+    def approve(self, user_code: str, person: str, *, billing: bool) -> DeviceGrant:
+        """Let the device in as that person, with or without the billing permission.
+
+        Raises:
+            DeviceCodeError: The code does not wait for an answer.
+            KeyError: Nobody has that key.
+        """
+        grant = self.waiting(user_code)
+        grant.person = self.people[person].key
+        grant.billing = billing
+        grant.answer = "approved"
+        return grant
+
+    def deny(self, user_code: str) -> DeviceGrant:
+        """Turn the device away.
+
+        Raises:
+            DeviceCodeError: The code does not wait for an answer.
+        """
+        grant = self.waiting(user_code)
+        grant.answer = "denied"
+        return grant
+
+    def redeem(self, client_id: str, device_code: str) -> tuple[Session, AccessToken]:
+        """One poll of the token endpoint: a session once a person has approved, and only once.
+
+        Raises:
+            TokenRefusalError: Not yet, too fast, too late, denied, or not a code of this client.
+        """
+        grant = self._grants.get(device_code)
+        if grant is None or grant.client_id != client_id or grant.answer == "redeemed":
+            raise TokenRefusalError("invalid_grant", "This device code is not valid.")
+        self._keep_pace(grant)
+        if grant.answer == "denied":
+            raise TokenRefusalError("access_denied", "The request was denied.")
+        if grant.answer == "pending":
+            raise TokenRefusalError("authorization_pending", "Nobody has approved this yet.")
+        grant.answer = "redeemed"
+        person = self.people[grant.person or ""]
+        return self.open(person, _granted(grant.scope, person, billing=grant.billing), client_id)
+
+    def _keep_pace(self, grant: DeviceGrant) -> None:
+        """Refuse a poll that comes after the end, or too soon after the one before."""
+        now, polled_at, grant.polled_at = self.now(), grant.polled_at, self.now()
+        if now >= grant.expires_at:
+            raise TokenRefusalError("expired_token", "This device code has expired.")
+        if polled_at is not None and now - polled_at < grant.interval - _JITTER_SECONDS:
+            grant.interval += _SLOW_DOWN_SECONDS
+            raise TokenRefusalError("slow_down", f"Poll every {grant.interval} seconds at most.")
+
+    def open(
+        self,
+        person: Person,
+        scope: Iterable[str],
+        client_id: str,
+        seconds: float | None = None,
+    ) -> tuple[Session, AccessToken]:
+        """A new session and its first tokens; the access token lives for `seconds`."""
+        session = Session(
+            id=self.ids.opaque("ses_"),
+            person=person.key,
+            client_id=client_id,
+            scope=tuple(scope),
+            refresh_token=self.ids.opaque("rt_", 40),
+        )
+        self.sessions.append(session)
+        self._refresh[session.refresh_token] = session
+        return session, self._access_token(session, seconds)
+
+    def refresh(self, client_id: str, refresh_token: str) -> tuple[Session, AccessToken]:
+        """The next pair of tokens; the refresh token that was shown is used up.
+
+        Raises:
+            TokenRefusalError: It is unknown, of another client, of a dead session, or was used
+                before: then the session dies with everything that belongs to it.
+        """
+        session = self._refresh.get(refresh_token)
+        if session is None or session.client_id != client_id:
+            raise TokenRefusalError("invalid_grant", "This refresh token is not valid.")
+        if session.refresh_token != refresh_token:
+            session.ended = True
+            raise TokenRefusalError(
+                "refresh_token_reused",
+                "Refresh token reuse detected. The session was closed; please log in again.",
+            )
+        if session.ended:
+            raise TokenRefusalError("invalid_grant", "This session was logged out.")
+        session.refresh_token = self.ids.opaque("rt_", 40)
+        self._refresh[session.refresh_token] = session
+        person = self.people[session.person]
+        session.scope = _granted(session.scope, person, billing=True)
+        return session, self._access_token(session)
+
+    def bearer(self, text: str) -> AccessToken:
+        """The access token with that text.
+
+        Raises:
+            RefusalError: `session_revoked` or `unauthorized`.
+        """
+        token = self._access.get(text)
+        if token is None:
+            raise RefusalError.of("unauthorized")
+        if token.session.ended:
+            raise RefusalError.of("session_revoked")
+        if self.now() >= token.expires_at:
+            raise RefusalError.of("unauthorized", message="Your access token has expired.")
+        return token
+
+    def person_of_refresh(self, refresh_token: str) -> Person | None:
+        """Whose refresh token it is or was."""
+        session = self._refresh.get(refresh_token)
+        return None if session is None else self.people[session.person]
+
+    def sessions_of(self, person: str) -> list[Session]:
+        """The person's sessions, dead ones too."""
+        return [session for session in self.sessions if session.person == person]
+
+    def expire_access_tokens(self) -> None:
+        """End the life of every access token given out so far."""
+        for token in self._access.values():
+            token.expires_at = min(token.expires_at, self.now())
+
+    def _access_token(self, session: Session, seconds: float | None = None) -> AccessToken:
+        person = self.people[session.person]
+        now = self.now()
+        expires_at = now + (self.access_seconds if seconds is None else seconds)
+        claims = {
+            "sub": person.account,
+            "org_id": person.organisation,
+            "scope": " ".join(session.scope),
+            "sid": session.id,
+            "jti": self.ids.opaque("", 16),
+            "iat": int(now),
+            "exp": int(expires_at),
+        }
+        token = AccessToken(text=self.ids.signed(claims), session=session, expires_at=expires_at)
+        self._access[token.text] = token
+        return token
+
+
+def _granted(scope: Iterable[str], person: Person, *, billing: bool) -> tuple[str, ...]:
+    """What is left of a scope: billing only when approved, by somebody who may spend."""
+    allowed = billing and person.may_change_plan
+    return tuple(each for each in scope if each != BILLING_SCOPE or allowed)

@@ -1,0 +1,104 @@
+"""What the app says, from any of its doors: judged by Slack's limits and dressed as the bot's.
+
+RefusedError
+    carries the error code of Slack's answer and its `response_metadata.messages`
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bot.sandbox.slack.block_kit import MESSAGE_TEXT, Verdict, judge_blocks, judge_text
+from bot.sandbox.slack.people import Cast
+
+Json = dict[str, Any]
+Report = Callable[[str, Verdict], None]
+
+METADATA_BYTES = 16 * 1024
+
+
+class RefusedError(Exception):
+    """Slack answers `{"ok": false}` with `code`."""
+
+    def __init__(self, code: str, messages: tuple[str, ...] = (), **extras: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.messages = messages
+        self.extras = extras
+
+
+def decoded(value: object, refusal: str) -> Any:  # noqa: ANN401 any JSON value may be inside
+    """A JSON argument that a form carries as a string; other values pass as they are.
+
+    Raises:
+        RefusedError: `refusal`, when the string is no JSON.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise RefusedError(refusal) from error
+
+
+def refuse(verdict: Verdict | None, where: str, report: Report) -> None:
+    """Reports a broken limit and refuses; does nothing without a verdict.
+
+    Raises:
+        RefusedError: when there is a verdict.
+    """
+    if verdict is not None:
+        report(where, verdict)
+        raise RefusedError(verdict.error, verdict.messages)
+
+
+def content_of(
+    args: Mapping[str, Any], where: str, report: Report, *, text_limit: int = MESSAGE_TEXT
+) -> Json:
+    """The text, blocks, attachments and metadata of a call, only those that were given.
+
+    Raises:
+        RefusedError: `no_text`, or the first limit that is broken.
+    """
+    content: Json = {}
+    if args.get("text") is not None:
+        refuse(judge_text(args["text"], text_limit), where, report)
+        content["text"] = args["text"]
+    if args.get("blocks") is not None:
+        content["blocks"] = decoded(args["blocks"], "invalid_blocks_format")
+        refuse(judge_blocks(content["blocks"]), where, report)
+    if args.get("attachments") is not None:
+        content["attachments"] = decoded(args["attachments"], "invalid_attachments")
+    if not any(content.get(name) for name in ("text", "blocks", "attachments")):
+        raise RefusedError("no_text")
+    if args.get("metadata") is not None:
+        content["metadata"] = _metadata(decoded(args["metadata"], "invalid_metadata_format"))
+    return content
+
+
+def _metadata(metadata: object) -> Json:
+    if not isinstance(metadata, dict):
+        raise RefusedError("invalid_metadata_format")
+    if not metadata:
+        return {}
+    payload = metadata.get("event_payload")
+    if not isinstance(metadata.get("event_type"), str) or not isinstance(payload, dict):
+        raise RefusedError("invalid_metadata_format")
+    if len(json.dumps(metadata)) > METADATA_BYTES:
+        raise RefusedError("metadata_too_large")
+    return metadata
+
+
+def bot_message(cast: Cast, content: Json, thread_ts: str | None = None) -> Json:
+    """The content as a message of the app's bot user."""
+    message = {
+        "user": cast.app.bot_user_id,
+        "bot_id": cast.app.bot_id,
+        "app_id": cast.app.id,
+        "team": cast.home_team.id,
+        "text": "",
+        **content,
+    }
+    if thread_ts:
+        message["thread_ts"] = thread_ts
+    return message

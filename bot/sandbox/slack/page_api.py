@@ -1,0 +1,244 @@
+"""The JSON API of the workspace page: what it draws, what people do on it, what passes by."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sse_starlette import EventSourceResponse
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from bot.sandbox.slack.delivery import Delivery
+from bot.sandbox.slack.events import Feed
+from bot.sandbox.slack.inspector import Inspector
+from bot.sandbox.slack.interactions import Interactions, NotACommandError
+from bot.sandbox.slack.surfaces import Sight, Surface, targets
+from bot.sandbox.slack.views import Views
+from bot.sandbox.slack.workspace import Workspace
+
+Json = dict[str, Any]
+Restart = Callable[[], Awaitable[object]]
+
+PAGE = Path(__file__).parent / "page"
+PING_SECONDS = 15
+_CLOSED = "This view is closed."
+
+
+@dataclass(kw_only=True)
+class Surroundings:
+    """What stands around the workspace: the portal's page, and a way to restart the app."""
+
+    portal_url: str | None
+    restart_app: Restart | None
+
+
+class _BadRequestError(Exception):
+    """The page sent something that the API does not know."""
+
+
+class PageRoutes:
+    """The page's side of the server."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        views: Views,
+        sight: Sight,
+        feed: Feed,
+        inspector: Inspector,
+        interactions: Interactions,
+        surroundings: Surroundings,
+    ) -> None:
+        self._workspace = workspace
+        self._views = views
+        self._sight = sight
+        self._feed = feed
+        self._inspector = inspector
+        self._interactions = interactions
+        self._surroundings = surroundings
+
+    def routes(self) -> list[BaseRoute]:
+        """The page itself and its API."""
+        posts = {
+            "command": self._command,
+            "action": self._action,
+            "submit": self._submit,
+            "close": self._close,
+            "home": self._home,
+            "restart": self._restart,
+        }
+        return [
+            Route("/", self._index),
+            Mount("/page", StaticFiles(directory=PAGE, check_dir=False)),
+            Route("/sandbox/bootstrap", self._bootstrap),
+            Route("/sandbox/state", self._state),
+            Route("/sandbox/events", self._events),
+            Route("/sandbox/inspect", self._inspect),
+            *(
+                Route(f"/sandbox/{name}", _posted(handle), methods=["POST"])
+                for name, handle in posts.items()
+            ),
+        ]
+
+    async def _index(self, _request: Request) -> Response:
+        index = PAGE / "index.html"
+        if not index.is_file():
+            return PlainTextResponse("The page is not built in.", status_code=404)
+        return FileResponse(index)
+
+    async def _bootstrap(self, _request: Request) -> Response:
+        cast = self._workspace.cast
+        return JSONResponse(
+            {
+                "workspace": {"id": cast.home_team.id, "name": cast.home_team.name},
+                "app": {
+                    "id": cast.app.id,
+                    "name": cast.app.name,
+                    "bot_user_id": cast.app.bot_user_id,
+                },
+                "commands": [asdict(command) for command in cast.app.commands],
+                "people": [asdict(person) for person in cast.people],
+                "channels": [
+                    {"id": channel.id, "name": channel.name, "shared": channel.shared}
+                    for channel in cast.channels
+                ],
+                "portal_url": self._surroundings.portal_url,
+                "can_restart": self._surroundings.restart_app is not None,
+            }
+        )
+
+    async def _state(self, request: Request) -> Response:
+        user = request.query_params.get("user", "")
+        if self._workspace.cast.person(user) is None:
+            return JSONResponse({"ok": False, "error": "user_not_found"}, status_code=404)
+        return JSONResponse(
+            {
+                "conversations": {
+                    channel: self._conversation(user, channel)
+                    for channel in self._workspace.conversations(user)
+                },
+                "dm": self._workspace.dm(user),
+                "home": self._views.home(user),
+                "stack": self._views.stack(user),
+            }
+        )
+
+    def _conversation(self, user: str, channel: str) -> Json:
+        in_channel = self._workspace.channel(channel)
+        return {
+            "id": channel,
+            "kind": "channel" if in_channel else "im",
+            "name": in_channel.name if in_channel else self._workspace.cast.app.name,
+            "messages": self._feed.conversation_for(user, channel),
+        }
+
+    async def _events(self, request: Request) -> Response:
+        user = request.query_params.get("user", "")
+        if self._workspace.cast.person(user) is None:
+            return JSONResponse({"ok": False, "error": "user_not_found"}, status_code=404)
+        return EventSourceResponse(self._stream(user), ping=PING_SECONDS)
+
+    async def _stream(self, user: str) -> AsyncIterator[dict[str, str]]:
+        async with aclosing(self._feed.listen(user)) as events:
+            async for event in events:
+                yield {"data": json.dumps(event)}
+
+    async def _inspect(self, _request: Request) -> Response:
+        return JSONResponse({"entries": self._inspector.entries})
+
+    async def _command(self, body: Json) -> Json:
+        user, channel, text = _texts(body, "user", "channel", "text")
+        if not text.startswith("/"):
+            self._interactions.say(user, channel, text)
+            return {"ok": True, "ack_ms": 0}
+        try:
+            return _told(await self._interactions.command(user, channel, text))
+        except NotACommandError as error:
+            self._feed.error(user, "command", str(error))
+            return {"ok": False, "error": str(error), "ack_ms": 0}
+
+    async def _action(self, body: Json) -> Json:
+        user, block_id, action_id = _texts(body, "user", "block_id", "action_id")
+        surface = self._surface(user, _object(body, "container"))
+        if surface is None:
+            return {"ok": False, "error": "This message or view is gone.", "ack_ms": 0}
+        for target in targets(surface):
+            if (target.block["block_id"], target.element["action_id"]) == (block_id, action_id):
+                value, typed = _object(body, "value"), _object(body, "state")
+                return _told(await self._interactions.act(user, target, value, typed))
+        return {"ok": False, "error": "This control has changed meanwhile.", "ack_ms": 0}
+
+    def _surface(self, user: str, container: Json) -> Surface | None:
+        if container.get("type") == "message":
+            channel, ts = _texts(container, "channel", "ts")
+            return self._sight.message(user, channel, ts)
+        home = self._views.home(user)
+        if container.get("type") == "home" and home is not None:
+            return self._sight.view(user, home["id"])
+        return self._sight.view(user, str(container.get("view_id")))
+
+    async def _submit(self, body: Json) -> Json:
+        user, view_id = _texts(body, "user", "view_id")
+        stack = self._views.stack(user)
+        if not stack or stack[-1]["id"] != view_id:
+            return {"ok": False, "error": _CLOSED, "ack_ms": 0}
+        typed = _object(body, "state")
+        return _told(await self._interactions.submit(user, stack[-1], typed))
+
+    async def _close(self, body: Json) -> Json:
+        user, view_id = _texts(body, "user", "view_id")
+        await self._interactions.close(user, view_id, everything=body.get("everything") is True)
+        return {"ok": True}
+
+    async def _home(self, body: Json) -> Json:
+        (user,) = _texts(body, "user")
+        delivery = await self._interactions.open_home(user)
+        return {"ok": True} if delivery is None else _told(delivery)
+
+    async def _restart(self, _body: Json) -> Json:
+        if self._surroundings.restart_app is None:
+            return {"ok": False, "error": "This sandbox did not start the app."}
+        await self._surroundings.restart_app()
+        return {"ok": True}
+
+
+def _posted(handle: Callable[[Json], Awaitable[Json]]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        raw = await request.body()
+        try:
+            body = _object({"body": json.loads(raw or b"{}")}, "body")
+            return JSONResponse(await handle(body))
+        except (ValueError, LookupError, _BadRequestError) as error:
+            return JSONResponse({"ok": False, "error": str(error)}, status_code=400)
+
+    return endpoint
+
+
+def _told(delivery: Delivery) -> Json:
+    """A delivery as the page needs it."""
+    failed = delivery.failure or delivery.error or delivery.errors
+    told: Json = {"ok": not failed, "ack_ms": round(delivery.ack_ms, 1)}
+    if delivery.error or delivery.failure:
+        told["error"] = delivery.error or delivery.failure
+    if delivery.errors:
+        told["errors"] = dict(delivery.errors)
+    return told
+
+
+def _texts(body: Json, *names: str) -> tuple[str, ...]:
+    for name in names:
+        if not isinstance(body.get(name), str):
+            raise _BadRequestError(f"{name} must be a string")
+    return tuple(body[name] for name in names)
+
+
+def _object(body: Json, name: str) -> Json:
+    value = body.get(name) or {}
+    if not isinstance(value, dict):
+        raise _BadRequestError(f"{name} must be an object")
+    return value

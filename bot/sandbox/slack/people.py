@@ -1,0 +1,123 @@
+"""Who and what stands in the workspace when it opens: teams, people, channels, the app."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Team:
+    """A Slack workspace; a second one stands at the other end of Slack Connect."""
+
+    id: str
+    name: str
+    domain: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Someone to act as."""
+
+    id: str
+    name: str
+    real_name: str
+    title: str = ""
+    team_id: str = "T0ACME"
+    tz: str = "Europe/London"
+    color: str = "4a6fa5"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    """A channel, who is in it, and whether the app was invited."""
+
+    id: str
+    name: str
+    members: frozenset[str]
+    has_app: bool = True
+    shared: bool = False
+    archived: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlashCommand:
+    """A slash command of the app, as its manifest describes it."""
+
+    command: str
+    usage_hint: str
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlackApp:
+    """The app under test: its ids, commands, granted scopes and event subscriptions."""
+
+    id: str = "A0BILLING"
+    name: str = "Billing"
+    bot_id: str = "B0BILLING"
+    bot_user_id: str = "U0BILLBOT"
+    commands: tuple[SlashCommand, ...] = (
+        SlashCommand(
+            command="/billing",
+            usage_hint="[help|buy|connect|auto-reload|limit|usage|subscription|history]",
+            description="See and top up your balance",
+        ),
+    )
+    scopes: frozenset[str] = frozenset({"commands", "chat:write", "im:history", "im:write"})
+    events: frozenset[str] = frozenset({"app_home_opened"})
+
+
+ACME = Team(id="T0ACME", name="Acme Research", domain="acme-research")
+OTHER = Team(id="T0OTHER", name="Other Labs", domain="other-labs")
+
+ADA = Person(id="U0ADA", name="ada", real_name="Ada Lovelace", title="Research lead", color="8f4a7a")
+GRACE = Person(
+    id="U0GRACE",
+    name="grace",
+    real_name="Grace Hopper",
+    title="Head of computing",
+    tz="America/New_York",
+    color="2f6f5e",
+)
+LINUS = Person(id="U0LINUS", name="linus", real_name="Linus", title="Engineer", tz="Europe/Helsinki")
+STRANGER = Person(
+    id="U0STRANGER",
+    name="sam",
+    real_name="Sam Stranger",
+    title="Guest from Other Labs",
+    team_id="T0OTHER",
+    tz="Asia/Tokyo",
+    color="9a5b2d",
+)
+_COLLEAGUES = frozenset({ADA.id, GRACE.id, LINUS.id})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cast:
+    """Everything that stands when the workspace opens; the first team has the app installed."""
+
+    teams: tuple[Team, ...] = (ACME, OTHER)
+    people: tuple[Person, ...] = (ADA, GRACE, LINUS, STRANGER)
+    channels: tuple[Channel, ...] = (
+        # The app was never invited here: commands work, chat.postMessage does not.
+        Channel(id="C0GENERAL", name="general", members=_COLLEAGUES, has_app=False),
+        Channel(id="C0BILLING", name="billing", members=_COLLEAGUES),
+        Channel(
+            id="C0SHARED",
+            name="shared-with-other",
+            members=_COLLEAGUES | {STRANGER.id},
+            shared=True,
+        ),
+    )
+    app: SlackApp = SlackApp()
+
+    @property
+    def home_team(self) -> Team:
+        """The workspace in which the app is installed."""
+        return self.teams[0]
+
+    def person(self, user: str) -> Person | None:
+        """The person with this id, or None."""
+        return next((one for one in self.people if one.id == user), None)
+
+    def team(self, team_id: str) -> Team:
+        """The team with this id; the home team when unknown."""
+        return next((team for team in self.teams if team.id == team_id), self.home_team)

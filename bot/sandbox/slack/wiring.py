@@ -1,0 +1,30 @@
+"""Where the parts find each other: addresses, secrets and deadlines, settable after binding."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(kw_only=True)
+class Wiring:
+    """What the sandbox was told about itself and the app.
+
+    Attributes:
+        app_url: Where the app takes requests.
+        public_url: This server's own address, without a slash at its end.
+        signing_secret: Shared with the app; signs every request.
+        bot_token: What the app must present.
+        now: The clock of triggers, response_urls and timestamps, in seconds.
+        ack_deadline: How long Slack waits for an acknowledgement, in real seconds.
+        enforce_rate_limits: Whether a second message per second and channel is refused.
+        command_urls_replace: Whether `replace_original` on a command's response_url replaces
+            the last message posted through it; reports from Slack itself say it posts anew.
+    """
+
+    app_url: str
+    public_url: str
+    signing_secret: str
+    bot_token: str
+    now: Callable[[], float]
+    ack_deadline: float
+    enforce_rate_limits: bool
+    command_urls_replace: bool = True

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+from freezegun import freeze_time
+
+from bot.sandbox.portal import Card, PortalSandbox
+from bot.sandbox.portal.wire import decimal_string, dump_json, load_json
+from tests.sandbox.portal.desk import error_of, exact
+
+if TYPE_CHECKING:
+    from tests.sandbox.portal.desk import Desk
+
+
+async def test_the_overview_is_the_contracts(desk: Desk) -> None:
+    assert await desk.state() == {
+        "org": {"id": "org_acme", "slug": "acme", "name": "Acme Research", "role": "OWNER"},
+        "balanceUsd": "142.5",
+        "cliBillingEnabled": True,
+        "chargePresets": ["25", "50", "100"],
+        "bounds": {"minUsd": "5", "maxUsd": "1000"},
+        "card": {"brand": "Visa", "last4": "4242", "resolvedVia": "subPin"},
+        "monthlyCap": {"limitUsd": "1000", "spentThisMonthUsd": "180", "isDefaultCeiling": True},
+        "autoReload": {
+            "enabled": False,
+            "thresholdUsd": "20",
+            "reloadToUsd": "100",
+            "card": {"kind": "canonical"},
+        },
+        "portalUrl": "/billing?topup=open",
+    }
+
+
+async def test_a_member_sees_the_balance_but_not_how_it_is_paid(desk: Desk) -> None:
+    desk.sign_in("linus")
+    state = await desk.state()
+    assert (state["balanceUsd"], state["portalUrl"]) == ("142.5", "/billing?topup=open")
+    assert (state["card"], state["monthlyCap"], state["autoReload"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(("person", "capability"), [("frida", True), ("hedy", False)])
+async def test_the_capability_is_sent_only_where_it_is_known(
+    desk: Desk, person: str, capability: bool
+) -> None:
+    assert "canChangePlan" not in await desk.state()
+    desk.sign_in(person)
+    assert (await desk.state())["canChangePlan"] is capability
+
+
+async def test_a_link_card_has_an_empty_last4_and_may_lack_its_label(desk: Desk) -> None:
+    desk.portal.organisations["acme"].card = Card(brand="Link", last4="", resolved_via=None)
+    assert (await desk.state())["card"] == {"brand": "Link", "last4": ""}
+
+
+async def test_a_settlement_is_booked_exactly_once(desk: Desk) -> None:
+    charged = await desk.charge("0.1e2", "k")
+    desk.clock.tick(3)
+    for _ in range(3):
+        await desk.poll(charged)
+        await desk.state()
+    state = await desk.state()
+    assert state["balanceUsd"] == "152.5"
+    assert state["monthlyCap"]["spentThisMonthUsd"] == "190"
+    assert desk.portal.charges[0].status == "settled"
+
+
+async def test_a_settlement_is_booked_without_anybody_polling(desk: Desk) -> None:
+    await desk.charge("33.33")
+    desk.clock.tick(3)
+    assert desk.portal.organisations["acme"].balance == Decimal("175.83")
+
+
+async def test_cents_stay_exact_through_many_charges(desk: Desk) -> None:
+    desk.portal.charge_rate_limit = None
+    for _ in range(10):
+        await desk.charge("5.10")
+        await desk.charge("5.20")
+    desk.clock.tick(3)
+    assert (await desk.state())["balanceUsd"] == "245.5"
+
+
+@pytest.mark.parametrize("amount", ["5", "5.00", "1000", "999.99"])
+async def test_amounts_within_the_bounds_are_taken(desk: Desk, amount: str) -> None:
+    desk.portal.organisations["acme"].cap = None
+    assert (await desk.charge(amount)).status_code == 202
+
+
+@pytest.mark.parametrize("amount", ["4.99", "1000.01", "0", "-50", "1e400"])
+async def test_amounts_out_of_bounds_are_refused_with_a_sentence(desk: Desk, amount: str) -> None:
+    refusal = await desk.send("POST", "/api/billing/charge", {"amountUsd": Decimal(amount)}, "k")
+    assert error_of(refusal) == (400, "amount_out_of_bounds")
+    assert exact(refusal)["message"] == "Enter an amount between $5 and $1000."
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"amountUsd": "50"}',
+        '{"amountUsd": true}',
+        '{"amountUsd": null}',
+        '{"amountUsd": 50.001}',
+        '{"amountUsd": NaN}',
+        '{"amountUsd": Infinity}',
+        '{"amountUsd": 5e99999999999999999999}',
+        "{}",
+        "[50]",
+        "[" * 100_000,
+        "50",
+        "amountUsd=50",
+        "",
+    ],
+)
+async def test_anything_but_a_json_number_of_dollars_and_cents_is_refused(desk: Desk, body: str) -> None:
+    headers = {"Authorization": f"Bearer {desk.access}", "Idempotency-Key": "k"}
+    refusal = await desk.http.post("/api/billing/charge", content=body, headers=headers)
+    assert error_of(refusal) == (400, "validation_failed")
+    assert desk.portal.charges == []
+
+
+async def test_the_account_call_sends_json_numbers_without_a_float(desk: Desk) -> None:
+    desk.portal.organisations["acme"].balance = Decimal("0.10000000000000000000000001")
+    answer = await desk.get("/api/oauth/account")
+    account = exact(answer)
+    access = account["paid_service_access"]
+    assert account["user"] == {"email": "ada@acme.example", "privy_did": "did:privy:ada"}
+    assert account["organisation"]["slug"] == "acme"
+    assert account["subscription"] == {
+        "plan": "Plus",
+        "tier": 1,
+        "monthly_charge": 20,
+        "monthly_credits": 22,
+        "current_period_end": "2026-10-01T00:00:00.000Z",
+        "credits_remaining": Decimal("13.2"),
+        "rollover_credits": 0,
+    }
+    assert access["purchased_credits_remaining"] == Decimal("0.10000000000000000000000001")
+    assert access["total_usable_credits"] == Decimal("13.30000000000000000000000001")
+    assert access["effective_at_ms"] == 1_789_646_400_000
+
+
+async def test_an_account_without_a_plan_has_none(desk: Desk) -> None:
+    desk.sign_in("mara")
+    account = exact(await desk.get("/api/oauth/account"))
+    assert account["subscription"] is None
+    assert account["paid_service_access"]["allowed"] is False
+    assert account["paid_service_access"]["subscription_tier"] is None
+
+
+@pytest.mark.parametrize(
+    ("amount", "written"),
+    [("142.50", "142.5"), ("1E+2", "100"), ("100", "100"), ("0.00", "0"), ("-3.20", "-3.2")],
+)
+def test_decimal_strings_have_the_places_they_need(amount: str, written: str) -> None:
+    assert decimal_string(Decimal(amount)) == written
+
+
+def test_json_keeps_every_digit_and_refuses_floats() -> None:
+    text = '{"a":0.1,"b":[142.50,3]}'
+    assert dump_json(load_json(text.encode())) == text
+    with pytest.raises(TypeError):
+        dump_json({"b": [{"a": 0.5}]})
+
+
+def test_the_clock_is_the_systems_and_follows_frozen_time() -> None:
+    portal = PortalSandbox()
+    with freeze_time("2026-09-17T12:00:00Z", real_asyncio=True) as frozen:
+        assert portal.now() == 1_789_646_400
+        frozen.tick(5)
+        assert portal.now() == 1_789_646_405
+
+
+def test_the_same_seed_gives_the_same_identifiers() -> None:
+    def tokens(seed: int) -> tuple[str, str]:
+        return PortalSandbox(now=lambda: 1e9, seed=seed).issue_tokens("ada")
+
+    assert tokens(1) == tokens(1)
+    assert tokens(1) != tokens(2)

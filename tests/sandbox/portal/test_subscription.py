@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from tests.sandbox.portal.desk import error_of, exact
+
+if TYPE_CHECKING:
+    from tests.sandbox.portal.desk import Desk
+
+BASE = "/api/billing/subscription"
+NEXT_MONTH = "2026-10-01T00:00:00.000Z"
+
+
+async def plan(desk: Desk) -> dict[str, Any]:
+    return exact(await desk.get(BASE))
+
+
+async def upgrade(desk: Desk, tier: str, key: str = "k") -> httpx.Response:
+    return await desk.send("POST", f"{BASE}/upgrade", {"subscriptionTypeId": tier}, key)
+
+
+async def schedule(desk: Desk, body: dict[str, str]) -> httpx.Response:
+    return await desk.send("PUT", f"{BASE}/pending-change", body)
+
+
+async def test_the_plan_is_the_contracts(desk: Desk) -> None:
+    shown = await plan(desk)
+    assert shown["org"] == {"id": "org_acme", "name": "Acme Research", "role": "OWNER"}
+    assert shown["context"] == "personal"
+    assert shown["current"] == {
+        "tierId": "plus",
+        "tierName": "Plus",
+        "monthlyCredits": "22",
+        "creditsRemaining": "13.2",
+        "cycleEndsAt": NEXT_MONTH,
+        "cancelAtPeriodEnd": False,
+    }
+    assert shown["tiers"][1] == {
+        "tierId": "plus",
+        "name": "Plus",
+        "tierOrder": 1,
+        "dollarsPerMonthDisplay": "20",
+        "monthlyCredits": "22",
+        "isCurrent": True,
+        "isEnabled": True,
+    }
+    assert [tier["tierId"] for tier in shown["tiers"] if not tier["isEnabled"]] == ["founders"]
+
+
+async def test_a_team_has_no_plan_and_a_free_person_has_none_yet(desk: Desk) -> None:
+    desk.sign_in("theo")
+    team = await plan(desk)
+    desk.sign_in("mara")
+    free = await plan(desk)
+    assert (team["context"], team["current"], team["tiers"]) == ("team", None, [])
+    assert (free["context"], free["current"]) == ("personal", None)
+    assert [tier["name"] for tier in free["tiers"] if tier["isCurrent"]] == ["Free"]
+
+
+@pytest.mark.parametrize(
+    ("tier", "expected"),
+    [
+        ("super", {"effect": "charge_now", "monthlyCreditsDelta": "88", "amountDueNowCents": 8000}),
+        (
+            "free",
+            {"effect": "scheduled", "monthlyCreditsDelta": "-22", "effectiveAt": NEXT_MONTH},
+        ),
+        ("plus", {"effect": "no_op", "monthlyCreditsDelta": "0"}),
+        (
+            "founders",
+            {
+                "effect": "blocked",
+                "monthlyCreditsDelta": "8",
+                "reason": "Founders is no longer offered.",
+            },
+        ),
+    ],
+)
+async def test_a_preview_tells_the_effect_of_a_change(
+    desk: Desk, tier: str, expected: dict[str, Any]
+) -> None:
+    answer = exact(await desk.send("POST", f"{BASE}/preview", {"subscriptionTypeId": tier}))
+    names = {"currentTierId", "currentTierName", "targetTierId", "targetTierName"}
+    assert {name: value for name, value in answer.items() if name not in names} == expected
+    assert (answer["currentTierId"], answer["targetTierId"]) == ("plus", tier)
+
+
+async def test_a_preview_of_an_unknown_plan_is_rejected(desk: Desk) -> None:
+    answer = await desk.send("POST", f"{BASE}/preview", {"subscriptionTypeId": "gold"})
+    assert error_of(answer) == (400, "preview_rejected")
+
+
+async def test_a_downgrade_waits_for_the_end_of_the_cycle_and_can_be_undone(desk: Desk) -> None:
+    desk.portal.organisations["acme"].subscription.tier = "super"  # type: ignore[union-attr]
+    body = {"type": "tier_change", "subscriptionTypeId": "plus"}
+    assert "Plus" in exact(await schedule(desk, body))["message"]
+    current = (await plan(desk))["current"]
+    assert current["pendingDowngradeTierName"] == "Plus"
+    assert current["pendingDowngradeAt"] == NEXT_MONTH
+
+    undone = await desk.send("DELETE", f"{BASE}/pending-change")
+
+    assert undone.status_code == 200
+    assert "pendingDowngradeTierName" not in (await plan(desk))["current"]
+    nothing = await desk.send("DELETE", f"{BASE}/pending-change")
+    assert error_of(nothing) == (400, "subscription_mutation_rejected")
+
+
+async def test_a_cancellation_is_scheduled_and_charges_nothing(desk: Desk) -> None:
+    assert (await schedule(desk, {"type": "cancellation"})).status_code == 200
+    current = (await plan(desk))["current"]
+    assert current["cancelAtPeriodEnd"] is True
+    assert current["cancellationEffectiveAt"] == NEXT_MONTH
+    assert desk.portal.charges == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "tier_change", "subscriptionTypeId": "ultra"},
+        {"type": "tier_change", "subscriptionTypeId": "plus"},
+        {"type": "tier_change", "subscriptionTypeId": "gold"},
+        {"type": "party"},
+        {},
+    ],
+)
+async def test_anything_but_a_smaller_plan_cannot_be_scheduled(desk: Desk, body: dict[str, str]) -> None:
+    assert error_of(await schedule(desk, body)) == (400, "subscription_mutation_rejected")
+
+
+async def test_an_upgrade_happens_once_per_key(desk: Desk) -> None:
+    first, second = await upgrade(desk, "super"), await upgrade(desk, "super")
+    assert exact(first) == exact(second) == {"status": "upgraded", "targetTierName": "Super"}
+    current = (await plan(desk))["current"]
+    assert (current["tierName"], current["creditsRemaining"]) == ("Super", "101.2")
+    assert len(desk.portal.upgrades) == 1
+    assert error_of(await upgrade(desk, "ultra")) == (409, "idempotency_conflict")
+
+
+async def test_an_upgrade_to_the_plan_one_is_on_changes_nothing(desk: Desk) -> None:
+    assert exact(await upgrade(desk, "plus"))["status"] == "already_on_tier"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "status", "reason"),
+    [
+        ("authentication-required", "requires_action", "authentication_required"),
+        ("declined", "payment_failed", "card_declined"),
+    ],
+)
+async def test_an_upgrade_that_is_not_paid_points_to_the_portal(
+    desk: Desk, scenario: str, status: str, reason: str
+) -> None:
+    desk.portal.set_scenario("acme", scenario)
+    answer = exact(await upgrade(desk, "super"))
+    assert (answer["status"], answer["reason"]) == (status, reason)
+    assert answer["recoveryUrl"].startswith(desk.portal.public_url)
+    assert (await plan(desk))["current"]["tierName"] == "Plus"
+
+
+async def test_a_lost_upgrade_was_made_and_is_told_when_asked_again(desk: Desk) -> None:
+    desk.portal.set_scenario("acme", "drop-after-once")
+    with pytest.raises(httpx.TransportError):
+        await upgrade(desk, "super")
+    assert exact(await upgrade(desk, "super"))["status"] == "upgraded"
+    assert len(desk.portal.upgrades) == 1
+
+
+async def test_a_sixth_upgrade_a_day_is_refused(desk: Desk) -> None:
+    for number in range(5):
+        assert (await upgrade(desk, "super", f"k{number}")).status_code == 200
+        desk.portal.organisations["acme"].subscription.tier = "plus"  # type: ignore[union-attr]
+    assert error_of(await upgrade(desk, "super", "k5")) == (429, "upgrade_cap_exceeded")
+    desk.clock.tick(86_400)
+    desk.sign_in()
+    assert (await upgrade(desk, "super", "k5")).status_code == 200
+
+
+async def test_upgrades_have_their_gates_in_order(desk: Desk) -> None:
+    acme = desk.portal.organisations["acme"]
+    acme.card = None
+    acme.cli_billing_enabled = False
+    desk.sign_in("linus", "inference:invoke")
+    heard = [error_of(await upgrade(desk, "super"))]
+    desk.sign_in("ada", "inference:invoke")
+    heard.append(error_of(await upgrade(desk, "super")))
+    acme.cli_billing_enabled = True
+    heard.append(error_of(await upgrade(desk, "super")))
+    desk.sign_in("ada")
+    heard.append(error_of(await upgrade(desk, "super", "")))
+    heard.append(error_of(await upgrade(desk, "super")))
+    assert [error for _, error in heard] == [
+        "role_required",
+        "cli_billing_disabled",
+        "insufficient_scope",
+        "validation_failed",
+        "no_payment_method",
+    ]
+
+
+async def test_the_first_plan_is_started_on_the_portal(desk: Desk) -> None:
+    desk.sign_in("mara")
+    preview = await desk.send("POST", f"{BASE}/preview", {"subscriptionTypeId": "plus"})
+    assert exact(preview)["effect"] == "blocked"
+    assert error_of(await upgrade(desk, "plus")) == (400, "subscription_mutation_rejected")
+    await desk.http.post("/manage-subscription", data={"org": "solo", "action": "plus"})
+    assert (await plan(desk))["current"]["tierName"] == "Plus"

@@ -1,0 +1,70 @@
+"""A sandbox on a real port with a small real Bolt app at the other end."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bot.sandbox.serving import serve
+from bot.sandbox.slack import SlackSandbox
+
+
+@dataclass
+class Clock:
+    """Time that stands still until a test moves it."""
+
+    at: float
+
+    def __call__(self) -> float:
+        return self.at
+
+    def move(self, seconds: float) -> None:
+        self.at += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    # Bolt compares the time of a request with the machine's own clock.
+    return Clock(at=time.time())
+
+
+@pytest.fixture
+async def slack(clock: Clock) -> AsyncIterator[SlackSandbox]:
+    sandbox = SlackSandbox(now=clock)
+    async with serve(sandbox.app) as url:
+        sandbox.public_url = url
+        yield sandbox
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+def client(slack: SlackSandbox, http: aiohttp.ClientSession) -> AsyncWebClient:
+    return AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, session=http, retry_handlers=[])
+
+
+@pytest.fixture
+async def bolt(slack: SlackSandbox, client: AsyncWebClient) -> AsyncIterator[AsyncApp]:
+    app = AsyncApp(client=client, signing_secret=slack.signing_secret)
+    handler = AsyncSlackRequestHandler(app)
+
+    async def endpoint(request: Request) -> Response:
+        return await handler.handle(request)
+
+    routes = [Route("/slack/events", endpoint, methods=["POST"])]
+    async with serve(Starlette(routes=routes)) as url:
+        slack.app_url = f"{url}/slack/events"
+        yield app

@@ -1,0 +1,345 @@
+"""The JSON API of the page: bootstrap, state, deeds, the live feed, the inspector."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.sandbox.serving import serve
+from bot.sandbox.slack import SlackSandbox
+
+Json = dict[str, Any]
+MODAL: Json = {
+    "type": "modal",
+    "callback_id": "buy",
+    "title": {"type": "plain_text", "text": "Add funds"},
+    "submit": {"type": "plain_text", "text": "Pay"},
+    "blocks": [
+        {
+            "type": "input",
+            "block_id": "amount",
+            "label": {"type": "plain_text", "text": "Amount"},
+            "element": {"type": "plain_text_input", "action_id": "typed"},
+        }
+    ],
+}
+GO: Json = {
+    "type": "actions",
+    "block_id": "buttons",
+    "elements": [{"type": "button", "action_id": "go", "text": {"type": "plain_text", "text": "Go"}}],
+}
+
+
+class Page:
+    """The calls that the page makes."""
+
+    def __init__(self, base: str, http: aiohttp.ClientSession) -> None:
+        self._base = base
+        self._http = http
+
+    async def get(self, path: str) -> Json:
+        async with self._http.get(f"{self._base}/sandbox/{path}") as response:
+            body: Json = await response.json()
+            return body
+
+    async def post(self, path: str, body: object = None) -> Json:
+        async with self._http.post(f"{self._base}/sandbox/{path}", json=body or {}) as response:
+            answer: Json = await response.json()
+            return answer
+
+    @asynccontextmanager
+    async def events(self, user: str) -> AsyncIterator[AsyncIterator[Json]]:
+        async with self._http.get(f"{self._base}/sandbox/events?user={user}") as response:
+            yield _events(response)
+
+
+async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Json]:
+    async for line in response.content:
+        if line.startswith(b"data:"):
+            yield json.loads(line.removeprefix(b"data:"))
+
+
+async def next_of(events: AsyncIterator[Json], kind: str) -> Json:
+    async for event in events:
+        if event["type"] == kind:
+            return event
+    raise AssertionError(f"the feed ended without {kind}")
+
+
+@pytest.fixture
+def page(slack: SlackSandbox, http: aiohttp.ClientSession) -> Page:
+    return Page(slack.public_url, http)
+
+
+@pytest.fixture
+def app(bolt: AsyncApp) -> AsyncApp:
+    @bolt.command("/billing")
+    async def handle(ack: AsyncAck, body: Json, client: AsyncWebClient) -> None:
+        await ack()
+        await client.views_open(trigger_id=body["trigger_id"], view=MODAL)
+
+    @bolt.action("go")
+    async def handle_go(ack: AsyncAck) -> None:
+        await ack()
+
+    @bolt.view("buy")
+    async def handle_buy(ack: AsyncAck, view: Json) -> None:
+        if view["state"]["values"]["amount"]["typed"]["value"] == "0":
+            await ack(response_action="errors", errors={"amount": "More than nothing."})
+        else:
+            await ack()
+
+    @bolt.event("app_home_opened")
+    async def handle_home(event: Json, client: AsyncWebClient) -> None:
+        await client.views_publish(user_id=event["user"], view={"type": "home", "blocks": [GO]})
+
+    return bolt
+
+
+async def test_bootstrap_tells_who_and_what_is_there(page: Page, slack: SlackSandbox) -> None:
+    slack.portal_url = "http://127.0.0.1:9000"
+    body = await page.get("bootstrap")
+    assert body["workspace"] == {"id": "T0ACME", "name": "Acme Research"}
+    assert body["app"] == {"id": "A0BILLING", "name": "Billing", "bot_user_id": "U0BILLBOT"}
+    assert body["commands"][0]["command"] == "/billing"
+    assert set(body["commands"][0]) == {"command", "usage_hint", "description"}
+    assert [person["id"] for person in body["people"]] == [
+        "U0ADA",
+        "U0GRACE",
+        "U0LINUS",
+        "U0STRANGER",
+    ]
+    assert set(body["people"][0]) == {
+        "id",
+        "name",
+        "real_name",
+        "team_id",
+        "tz",
+        "title",
+        "color",
+    }
+    assert body["channels"][2] == {"id": "C0SHARED", "name": "shared-with-other", "shared": True}
+    assert (body["portal_url"], body["can_restart"]) == ("http://127.0.0.1:9000", False)
+
+
+async def test_state_merges_a_persons_ephemerals_into_their_conversations(
+    page: Page, slack: SlackSandbox, client: AsyncWebClient
+) -> None:
+    dm = slack.dm("U0ADA")
+    slack.say("U0ADA", "hello <app>")
+    await client.chat_postEphemeral(channel=dm, user="U0ADA", text="psst")
+    await client.chat_postMessage(channel=dm, text="news")
+    state = await page.get("state?user=U0ADA")
+    assert state["dm"] == dm
+    conversation = state["conversations"][dm]
+    assert (conversation["kind"], conversation["name"]) == ("im", "Billing")
+    told = [(one["text"], one.get("ephemeral", False)) for one in conversation["messages"]]
+    assert told == [("hello &lt;app&gt;", False), ("psst", True), ("news", False)]
+    assert "bot_id" not in conversation["messages"][0]
+    assert (state["home"], state["stack"]) == (None, [])
+    assert list((await page.get("state?user=U0STRANGER"))["conversations"]) == [
+        "C0SHARED",
+        slack.dm("U0STRANGER"),
+    ]
+    assert (await page.get("state?user=U0NOBODY"))["error"] == "user_not_found"
+
+
+async def test_a_line_without_a_slash_is_said_aloud(page: Page, slack: SlackSandbox) -> None:
+    said = {"user": "U0ADA", "channel": "C0GENERAL", "text": "good morning"}
+    assert (await page.post("command", said))["ok"] is True
+    (message,) = slack.messages("C0GENERAL")
+    assert (message["user"], message["text"]) == ("U0ADA", "good morning")
+
+
+async def test_an_unknown_command_is_answered_as_slack_does(page: Page) -> None:
+    typed = {"user": "U0ADA", "channel": "C0GENERAL", "text": "/foo bar"}
+    answer = await page.post("command", typed)
+    assert (answer["ok"], answer["error"]) == (False, "/foo is not a valid command.")
+
+
+async def test_a_modal_is_opened_filled_and_submitted_from_the_page(
+    page: Page, slack: SlackSandbox, app: AsyncApp
+) -> None:
+    assert app
+    typed = {"user": "U0ADA", "channel": "C0GENERAL", "text": "/billing"}
+    answer = await page.post("command", typed)
+    assert answer["ok"] is True
+    assert answer["ack_ms"] > 0
+    await slack.wait_for(lambda: slack.view("U0ADA"))
+    (view,) = (await page.get("state?user=U0ADA"))["stack"]
+
+    async def submit(value: str | None) -> Json:
+        entry = {"type": "plain_text_input", "value": value}
+        state = {"amount": {"typed": entry}}
+        return await page.post("submit", {"user": "U0ADA", "view_id": view["id"], "state": state})
+
+    assert (await submit(None))["errors"] == {"amount": "Please complete this required field."}
+    assert (await submit("0"))["errors"] == {"amount": "More than nothing."}
+    assert (await submit("5"))["ok"] is True
+    assert slack.view("U0ADA") is None
+    assert (await submit("5"))["error"] == "This view is closed."
+
+
+async def test_a_modal_is_closed_from_the_page(page: Page, slack: SlackSandbox, app: AsyncApp) -> None:
+    assert app
+    await slack.command("U0ADA", "/billing")
+    view = await slack.wait_for(lambda: slack.view("U0ADA"))
+    assert view is not None
+    assert await page.post("close", {"user": "U0ADA", "view_id": view["id"]}) == {"ok": True}
+    assert slack.view("U0ADA") is None
+
+
+async def test_home_is_opened_and_clicked_from_the_page(
+    page: Page, slack: SlackSandbox, app: AsyncApp
+) -> None:
+    assert app
+    assert (await page.post("home", {"user": "U0ADA"}))["ok"] is True
+    await slack.wait_for(lambda: slack.home("U0ADA"))
+    click = {
+        "user": "U0ADA",
+        "container": {"type": "home"},
+        "block_id": "buttons",
+        "action_id": "go",
+    }
+    assert (await page.post("action", click))["ok"] is True
+    gone = {**click, "action_id": "other"}
+    assert (await page.post("action", gone))["error"] == "This control has changed meanwhile."
+
+
+async def test_a_message_is_clicked_from_the_page(
+    page: Page, client: AsyncWebClient, app: AsyncApp
+) -> None:
+    assert app
+    posted = await client.chat_postMessage(channel="U0ADA", text="x", blocks=[GO])
+    container = {"type": "message", "channel": posted["channel"], "ts": posted["ts"]}
+    click = {"user": "U0ADA", "container": container, "block_id": "buttons", "action_id": "go"}
+    assert (await page.post("action", click))["ok"] is True
+    not_theirs = await page.post("action", {**click, "user": "U0GRACE"})
+    assert not_theirs["error"] == "This message or view is gone."
+
+
+@pytest.mark.parametrize("body", [{}, {"user": 5}, {"user": "U0NOBODY"}, [1]])
+async def test_a_request_the_page_would_not_make_is_refused(page: Page, body: object) -> None:
+    assert (await page.post("home", body))["ok"] is False
+
+
+async def test_restart_calls_the_demo(page: Page, slack: SlackSandbox) -> None:
+    restarted = asyncio.Event()
+
+    async def restart() -> None:
+        restarted.set()
+
+    assert (await page.post("restart"))["ok"] is False
+    slack.restart_app = restart
+    assert (await page.get("bootstrap"))["can_restart"] is True
+    assert (await page.post("restart")) == {"ok": True}
+    assert restarted.is_set()
+
+
+async def test_the_feed_tells_every_change_to_those_who_see_it(
+    page: Page, slack: SlackSandbox, client: AsyncWebClient, app: AsyncApp
+) -> None:
+    assert app
+    async with page.events("U0ADA") as hers, page.events("U0GRACE") as theirs:
+        assert (await next_of(hers, "home"))["home"] is None
+        await next_of(theirs, "home")
+        await client.chat_postMessage(channel="C0BILLING", text="for all")
+        for feed in (hers, theirs):
+            event = await next_of(feed, "conversation")
+            assert event["channel"] == "C0BILLING"
+            assert [message["text"] for message in event["messages"]] == ["for all"]
+        await client.chat_postMessage(channel="U0ADA", text="for her")
+        assert (await next_of(hers, "conversation"))["channel"] == slack.dm("U0ADA")
+        await slack.command("U0ADA", "/billing")
+        (view,) = (await next_of(hers, "stack"))["stack"]
+        assert view["callback_id"] == "buy"
+        await slack.open_home("U0ADA")
+        assert (await next_of(hers, "home"))["home"]["blocks"][0]["block_id"] == "buttons"
+        slack.say("U0GRACE", "bye")
+        assert (await next_of(theirs, "conversation"))["channel"] == slack.dm("U0GRACE")
+
+
+async def test_the_feed_shows_errors_and_traffic(page: Page, slack: SlackSandbox) -> None:
+    slack.app_url = "http://127.0.0.1:1/slack/events"
+    async with page.events("U0ADA") as feed:
+        await next_of(feed, "home")
+        await slack.command("U0ADA", "/billing")
+        error = await next_of(feed, "error")
+        assert error["where"] == "command"
+        assert error["text"] == "/billing failed with the error dispatch_failed"
+        entry = (await next_of(feed, "inspect"))["entry"]
+        assert (entry["direction"], entry["kind"], entry["ok"]) == ("to_app", "command", False)
+
+
+async def test_a_feed_ends_when_the_server_stops(http: aiohttp.ClientSession) -> None:
+    sandbox = SlackSandbox()
+    async with serve(sandbox.app) as url:
+        response = await http.get(f"{url}/sandbox/events?user=U0ADA")
+        assert response.status == 200
+    with pytest.raises((aiohttp.ClientError, TimeoutError, AssertionError)):
+        await asyncio.wait_for(next_of(_events(response), "error"), timeout=3)
+    response.close()
+
+
+async def test_the_inspector_teaches_and_keeps_secrets_short(
+    page: Page, slack: SlackSandbox, http: aiohttp.ClientSession, app: AsyncApp
+) -> None:
+    assert app
+    delivery = await slack.command("U0ADA", "/billing")
+    await slack.wait_for(lambda: slack.view("U0ADA"))
+    secret = delivery.body["response_url"].rpartition("/")[2]
+    async with http.post(delivery.body["response_url"], json={"text": "x"}) as response:
+        assert response.status == 200
+    entries = (await page.get("inspect"))["entries"]
+    by_name = {entry["name"]: entry for entry in entries}
+    command = by_name["/billing"]
+    assert set(command) == {
+        "id",
+        "at",
+        "direction",
+        "kind",
+        "name",
+        "user",
+        "ok",
+        "status",
+        "ms",
+        "request",
+        "response",
+        "note",
+    }
+    assert command["note"].startswith("Slack waits 3 s for this acknowledgement")
+    assert by_name["views.open"]["note"] == "A trigger_id opens one view within 3 s."
+    assert by_name["response_url"]["user"] == "U0ADA"
+    everything = json.dumps(entries)
+    assert secret not in everything
+    assert slack.bot_token not in everything
+    assert "sandbox-verification-token" not in everything
+    assert [entry["id"] for entry in entries] == list(range(1, len(entries) + 1))
+
+
+async def test_the_inspector_keeps_the_last_300_entries(
+    page: Page, slack: SlackSandbox, client: AsyncWebClient
+) -> None:
+    for _ in range(301):
+        slack.inspector.record(
+            {
+                "at": 0.0,
+                "direction": "from_app",
+                "kind": "api",
+                "name": "auth.test",
+                "ok": True,
+                "status": 200,
+                "ms": 0.1,
+                "request": {},
+                "response": {},
+            }
+        )
+    entries = (await page.get("inspect"))["entries"]
+    assert (len(entries), entries[0]["id"]) == (300, 2)
+    assert (await client.auth_test())["ok"]

@@ -1,0 +1,1 @@
+"""What tests stand on: the whole house over real HTTP."""

@@ -1,0 +1,151 @@
+"""The whole house in one process: both sandbox servers, the app, real HTTP between them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from bot.app import BillingApp, open_app
+from bot.domain.charge import Charge
+from bot.domain.identity import Identity
+from bot.sandbox.portal import PortalSandbox
+from bot.sandbox.serving import serve
+from bot.sandbox.slack import SlackSandbox
+from bot.settings import Settings
+from bot.storage.cipher import generate_key
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+ADA = "U0ADA"
+GRACE = "U0GRACE"
+LINUS = "U0LINUS"
+TEAM = "T0ACME"
+BOT_TOKEN = "xoxb-test-0000-billing"
+SIGNING_SECRET = "test-signing-secret"
+
+
+@dataclass(kw_only=True)
+class House:
+    """The servers, the settings, and the app while it runs."""
+
+    portal: PortalSandbox
+    slack: SlackSandbox
+    settings: Settings
+    _app: BillingApp | None = None
+    _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+
+    @property
+    def app(self) -> BillingApp:
+        assert self._app is not None, "the app is not running"
+        return self._app
+
+    async def start(self) -> None:
+        self._stack = contextlib.AsyncExitStack()
+        self._app = await self._stack.enter_async_context(open_app(self.settings))
+        url = await self._stack.enter_async_context(serve(self._app.asgi))
+        self.slack.app_url = f"{url}/slack/events"
+
+    async def stop(self) -> None:
+        await self._stack.aclose()
+        self._app = None
+
+    async def restart(self, **changed: Any) -> None:
+        await self.stop()
+        self.settings = self.settings.model_copy(update=changed)
+        await self.start()
+
+    async def until(self, condition: Callable[[], object], seconds: float = 8) -> None:
+        await self.slack.wait_for(lambda: bool(condition()), timeout=seconds)
+
+    async def connect(self, user: str = ADA, person: str = "ada", *, billing: bool = True) -> None:
+        """Connect as a person would: type it, approve on the portal, see the outcome."""
+        seen = len(self.slack.ephemerals(user))
+        await self.slack.command(user, "/billing connect")
+        await self.until(lambda: len(self.slack.ephemerals(user)) > seen)
+        code = self.user_code(user)
+        self.portal.approve(code, person=person, billing=billing)
+        await self.until(lambda: "*Connected*" in self.last_ephemeral(user)["text"])
+
+    def user_code(self, user: str = ADA) -> str:
+        url = next(
+            element["url"]
+            for block in self.last_ephemeral(user)["blocks"]
+            for element in block.get("elements", [])
+            if "url" in element and "user_code=" in element["url"]
+        )
+        return str(url).rpartition("user_code=")[2]
+
+    def last_ephemeral(self, user: str = ADA) -> dict[str, Any]:
+        ephemerals = self.slack.ephemerals(user)
+        return ephemerals[-1] if ephemerals else {"text": "", "blocks": []}
+
+    def dm(self, user: str = ADA) -> list[dict[str, Any]]:
+        """The app's messages to this person, without thread replies."""
+        found = self.slack.messages(self.slack.dm(user))
+        return [each for each in found if each.get("thread_ts", each["ts"]) == each["ts"]]
+
+    def replies(self, user: str = ADA) -> list[dict[str, Any]]:
+        channel = self.slack.dm(user)
+        return [each for each in self.slack.messages(channel) if each.get("thread_ts", each["ts"]) != each["ts"]]
+
+    def view_title(self, user: str = ADA) -> str:
+        view = self.slack.view(user)
+        return view["title"]["text"] if view else ""
+
+    async def buy(self, amount: str, user: str = ADA) -> None:
+        """Buy by typing the amount, up to and including the yes."""
+        await self.slack.command(user, f"/billing buy {amount}")
+        await self.until(lambda: (self.slack.view(user) or {}).get("submit"))
+        await self.slack.submit(user)
+
+    async def charges(self, user: str = ADA) -> list[Charge]:
+        """The ledger's confirmed charges of a person, newest first."""
+        found = await self.app.runtime.purchases.history(Identity(enterprise="", team=TEAM, user=user))
+        return list(found)
+
+    async def told(self, words: str, user: str = ADA, seconds: float = 8) -> dict[str, Any]:
+        """Wait until the person's newest message says these words."""
+        await self.until(lambda: self.dm(user) and words in self.dm(user)[-1]["text"], seconds)
+        return self.dm(user)[-1]
+
+
+def make_settings(portal: PortalSandbox, slack: SlackSandbox, database_url: str, **changed: Any) -> Settings:
+    values: dict[str, Any] = {
+        "slack_bot_token": SecretStr(BOT_TOKEN),
+        "slack_signing_secret": SecretStr(SIGNING_SECRET),
+        "slack_api_url": slack.api_url,
+        "hermes_portal_base_url": portal.public_url,
+        "database_url": database_url,
+        "billing_bot_keys": generate_key(),
+        "poll_interval_seconds": 0.05,
+        "poll_cap_seconds": 300,
+        **changed,
+    }
+    return Settings(_env_file=None, **values)
+
+
+@asynccontextmanager
+async def open_house(folder: Path, **changed: Any) -> AsyncIterator[House]:
+    """Run everything; on leaving, what the app sent has kept Slack's rules and every ack was prompt."""
+    portal = PortalSandbox(seed=1)
+    slack = SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN)
+    async with serve(portal.app) as portal_url, serve(slack.app) as slack_url:
+        portal.public_url, slack.public_url = portal_url, slack_url
+        settings = make_settings(portal, slack, f"sqlite:///{folder / 'test.db'}", **changed)
+        house = House(portal=portal, slack=slack, settings=settings)
+        await house.start()
+        try:
+            yield house
+        finally:
+            await house.stop()
+            await asyncio.sleep(0)
+        assert slack.violations == []
+        slow = [each for each in slack.deliveries if each.ack_ms is not None and each.ack_ms > 1000]
+        assert slow == [], "an acknowledgement took longer than a second"
