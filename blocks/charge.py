@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 _FAILURES = {
     FailureReason.AUTHENTICATION_REQUIRED: (
         "*Your card requires verification*",
-        "Your bank wants you to approve this payment. Nothing was added to your balance; "
-        "finish the purchase on the portal.",
+        "Your bank wants you to approve it. Nothing was added to your balance; finish it on the portal.",
     ),
     FailureReason.PAYMENT_METHOD_EXPIRED: (
         "*Your card has expired*",
@@ -103,8 +102,8 @@ def _refused(charge: Charge) -> list[Block | None]:
 def _needs_scope(charge: Charge) -> list[Block | None]:
     words = (
         f":lock: *One-time setup: {show(charge.amount)} was not charged yet*\n"
-        "Your connection may look at billing but not spend. Enable billing once, then resume this purchase. "
-        "An owner or admin may have to approve it."
+        "Your connection may look at billing but not spend. Enable billing once, then resume this "
+        "purchase. An owner or admin may have to approve it."
     )
     return [
         section(words),
@@ -118,8 +117,8 @@ def _needs_scope(charge: Charge) -> list[Block | None]:
 def _overdue(charge: Charge) -> list[Block | None]:
     words = (
         f":hourglass_flowing_sand: *{show(charge.amount)} is still pending*\n"
-        "The portal has not confirmed it in time. This is a timeout, not a failure: the payment may still go "
-        "through. This app keeps asking for a day and brings this message up to date."
+        "The portal has not confirmed it in time. This is a timeout, not a failure: the payment may still "
+        "go through. This app keeps asking for a day and brings this message up to date."
     )
     return [section(words), *_check(charge)]
 
@@ -127,14 +126,17 @@ def _overdue(charge: Charge) -> list[Block | None]:
 def _unconfirmed(charge: Charge) -> list[Block | None]:
     words = (
         f":warning: *{show(charge.amount)} may or may not have been charged*\n"
-        f"{_why_unconfirmed(charge)} Please don't buy it again yet: check again here, or look on the portal."
+        f"{_why_unconfirmed(charge)} Please don't buy it again yet: check again, or look on the portal."
     )
     return [section(words), *_check(charge)]
 
 
 def _why_unconfirmed(charge: Charge) -> str:
     if charge.refusal is None:
-        return "The portal gave no clear answer. This app keeps asking for a day and brings this message up to date."
+        return (
+            "The portal gave no clear answer. "
+            "This app keeps asking for a day and brings this message up to date."
+        )
     copy = refusal_copy(charge.refusal, detail=None, retry_at=charge.retry_at)
     return f"The portal stopped answering about it. {copy.words}"
 

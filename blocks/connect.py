@@ -85,7 +85,7 @@ def already_connected_message(account: Account) -> Message:
             confirmed(
                 button("Disconnect", ids.DISCONNECT),
                 title="Disconnect?",
-                words="This app forgets your portal account and its access. Charges already made stay listed.",
+                words="This app forgets your portal account and its access. Charges made stay listed.",
                 yes="Disconnect",
                 no="Keep it",
             ),
@@ -103,9 +103,7 @@ def not_connected_message(*, why: str) -> Message:
 DENIED = "The request was turned down on the portal."
 EXPIRED = "The link has expired before it was approved. Start again for a new one."
 FAILED = "The portal did not accept the request. Start again, or ask your portal's admin."
-MISMATCH = (
-    "That was another account or organisation than the one you buy with. Nothing was changed or charged."
-)
+MISMATCH = "That was another account or organisation than yours here. Nothing was changed or charged."
 
 
 def disconnected_message(account: Account | None) -> Message:

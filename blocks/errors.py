@@ -22,8 +22,6 @@ from blocks.kit import (
     section,
 )
 from bot.domain.errors import (
-    AccountMismatchError,
-    AmbiguousAnswerError,
     ChargeNotFoundError,
     NotAllowedError,
     NotLinkedError,
@@ -62,7 +60,7 @@ _REFUSALS = {
         connect=True,
     ),
     RefusalCode.BILLING_DISABLED: Copy(
-        words="Buying from Slack is switched off for your organisation. An admin can turn it on on the portal.",
+        words="Buying from Slack is switched off for your organisation. An admin can turn it on there.",
         portal=True,
     ),
     RefusalCode.ROLE_REQUIRED: Copy(
@@ -103,6 +101,22 @@ _REFUSALS = {
     RefusalCode.PREVIEW_REJECTED: Copy(words="The portal could not preview this change.", portal=True),
     RefusalCode.OTHER: Copy(words="The portal said no, without saying why.", portal=True),
 }
+
+_ERRORS: dict[type[Exception], Copy] = {
+    NotLinkedError: Copy(words="Connect your Nous Portal account first.", connect=True),
+    RelinkRequiredError: _REFUSALS[RefusalCode.UNAUTHORIZED],
+    ChargeNotFoundError: Copy(words="This purchase is not yours, or it no longer exists.", overview=True),
+    StaleError: Copy(words="This has expired. Nothing was charged; start again.", overview=True),
+    PortalUnavailableError: Copy(
+        words=(
+            "Couldn't load billing: Nous Portal did not answer. "
+            "You are still connected; try again in a minute."
+        ),
+        overview=True,
+    ),
+}
+
+_UNEXPECTED = "Something went wrong on our side, and we don't know yet what. Support can look it up: *{}*"
 
 _SERVER_SPEAKS = frozenset(
     {
@@ -147,32 +161,12 @@ def error_copy(error: Exception, *, now: datetime, incident: str) -> tuple[Copy,
 
     An error that nobody expected shows `incident`, which the log carries too.
     """
-    match error:
-        case NotLinkedError():
-            return Copy(words="Connect your Nous Portal account first.", connect=True), None
-        case RelinkRequiredError():
-            return _REFUSALS[RefusalCode.UNAUTHORIZED], None
-        case AccountMismatchError():
-            return Copy(
-                words="That was another account or organisation. Nothing was changed.", connect=True
-            ), None
-        case NotAllowedError():
-            return _REFUSALS[error.code], error.portal_url
-        case PortalRefusalError():
-            return _refusal(error, now), error.portal_url
-        case ChargeNotFoundError():
-            return Copy(words="This purchase is not yours, or it no longer exists.", overview=True), None
-        case StaleError():
-            return Copy(words="This has expired. Nothing was charged; start again.", overview=True), None
-        case AmbiguousAnswerError():
-            return Copy(
-                words="The portal gave no clear answer: it may or may not have happened.", portal=True
-            ), None
-        case PortalUnavailableError():
-            words = "Couldn't load billing: Nous Portal did not answer. You are still connected; try again in a minute."
-            return Copy(words=words, overview=True), None
-    words = f"Something went wrong on our side, and we don't know what yet. Support can look it up: *{incident}*"
-    return Copy(words=words, overview=True), None
+    if isinstance(error, NotAllowedError):
+        return _REFUSALS[error.code], error.portal_url
+    if isinstance(error, PortalRefusalError):
+        return _refusal(error, now), error.portal_url
+    known = next((copy for kind, copy in _ERRORS.items() if isinstance(error, kind)), None)
+    return known or Copy(words=_UNEXPECTED.format(incident), overview=True), None
 
 
 def error_message(copy: Copy, portal_url: str | None = None) -> Message:

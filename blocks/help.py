@@ -25,7 +25,7 @@ def help_message(
         header("What you can type"),
         section(lines),
         context(
-            "Only you see the answers. Your card stays on the portal; this app charges only what you confirm."
+            "Only you see the answers. Your card stays on the portal; only what you confirm is charged."
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Block Kit in the house's hand: escaping, limits, and values that carry their own reading for screen readers.
+"""Block Kit in the house's hand: escaping, limits, and blocks that know what they say aloud.
 
 Slack reads a message's `text` to people who cannot see it, never its blocks. So every block here knows what
 it says (`spoken`), and a Message's text is the sum of that: nothing can be shown and left unsaid.
@@ -58,7 +58,7 @@ def message(*blocks: Block | None) -> Message:
     return Message(text=spoken[:MESSAGE_TEXT], blocks=tuple(block.json for block in present))
 
 
-def modal(  # noqa: PLR0913 - the view's own fields
+def modal(
     title: str,
     *blocks: Block | None,
     callback_id: str,
@@ -207,7 +207,7 @@ def radios(
     return _input(label, element, block_id=block_id, optional=True, hint=None)
 
 
-def text_input(  # noqa: PLR0913 - the element's own fields
+def text_input(
     label: str,
     *,
     block_id: str,

@@ -48,4 +48,4 @@ def _cap(cap: MonthlyCap) -> Block:
     ceiling = " (default ceiling)" if cap.is_default_ceiling else ""
     words = f"*{show(cap.spent)} of {show(cap.limit)}* spent this month{ceiling}, {show(cap.left)} left"
     share = min(cap.spent / cap.limit, Decimal(1)) if cap.limit > 0 else Decimal(1)
-    return section(f"{words}\n`{bar(share)}`", spoken=words)
+    return section(f"{words}\n{bar(share)}", spoken=words)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def overview_message(state: BillingState, usage: Usage | None, *, note: str | None = None) -> Message:
-    """Make the answer to `/billing`. `usage` is None when it could not be had: then the bars are left out."""
+    """Make the answer to `/billing`. Without `usage` (it could not be had) the bars are left out."""
     return message(*_overview(state, usage, note))
 
 
@@ -73,7 +73,7 @@ def _gate(state: BillingState) -> Block | None:
     if not state.billing_enabled:
         name = organisation(state.organisation_name)
         return context(
-            f"Buying from Slack is switched off for {name}. An admin can turn it on on the portal."
+            f"Buying from Slack is switched off for {name}. An admin can turn it on in the portal."
         )
     return None
 

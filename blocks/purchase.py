@@ -18,7 +18,7 @@ from blocks.kit import (
     section,
     text_input,
 )
-from blocks.words import CONSENT, card_name, organisation, why_this_card
+from blocks.words import CONSENT, organisation, why_this_card
 from bot.domain.money import AmountError, AmountProblem, Bounds, show
 
 if TYPE_CHECKING:

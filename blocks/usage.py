@@ -47,4 +47,4 @@ def _plan(plan: PlanUsage) -> Block:
         words += f", {show(plan.overage)} over"
     if plan.renews_on is not None:
         words += f", renews {plan.renews_on.strftime('%b')} {plan.renews_on.day}"
-    return section(f"{words}\n`{bar(plan.used_share)}` {plan.used_share:.0%} used", spoken=words)
+    return section(f"{words}\n{bar(plan.used_share)}  {plan.used_share:.0%} used", spoken=words)

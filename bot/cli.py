@@ -120,8 +120,6 @@ def _run(program: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
         typer.echo(str(error), err=True)
         sys.exit(FAULTY_SETTINGS)
     except SecondProcessError as error:
-        typer.echo(
-            f"DATABASE_URL: another process already works on {error}; SQLite serves one, use postgresql:// for more",
-            err=True,
-        )
+        words = f"another process already works on {error}; SQLite serves one, PostgreSQL serves many"
+        typer.echo(f"DATABASE_URL: {words}", err=True)
         sys.exit(FAULTY_SETTINGS)

@@ -33,8 +33,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """A row held under a lease. `attempts` counts runs since the last that returned properly, this one
-    included; `wakes` is what the row's counter said when it was claimed.
+    """A row held under a lease.
+
+    `attempts` counts the runs since the last one that returned properly, this one included; `wakes` is
+    what the row's counter said when it was claimed.
     """
 
     id: str

@@ -81,8 +81,9 @@ def configure_logging(level: str, form: Literal["json", "console"]) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    # Bolt warns about what it cannot route, or was given twice, with whole bodies at lower levels.
+    logging.getLogger("slack_bolt").setLevel(logging.ERROR)
     for name in (
-        "slack_bolt",
         "slack_sdk",
         "httpx",
         "aiosqlite",

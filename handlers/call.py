@@ -108,8 +108,9 @@ class Call:
                 await telling
 
     async def open_loading(self, title: str) -> None:
-        """Open a modal at once (a trigger is good for three seconds and one view), or take over the one
-        that was clicked in.
+        """Open a modal at once, or take over the one that was clicked in.
+
+        A trigger is good for three seconds and for one view.
         """
         self.view_title = title
         clicked: dict[str, Any] = self.body.get("view") or {}

@@ -8,12 +8,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.domain.errors import NotAllowedError, RefusalCode
-from bot.domain.money import Bounds
 
 if TYPE_CHECKING:
     from datetime import date
 
     from bot.domain.identity import Account
+    from bot.domain.money import Bounds
 
 LOW_BALANCE = Decimal(5)
 

@@ -3,7 +3,6 @@
 BillingError
 ├── NotLinkedError            this person has not connected a portal account
 ├── RelinkRequiredError       the stored grant is dead; only connecting again helps
-├── AccountMismatchError      a grant for another account or organisation than the stored one
 ├── NotAllowedError           judged here from the billing state, before anything is asked of the portal
 ├── ChargeNotFoundError       no such charge, or not this person's
 ├── StaleError                a button or modal whose time is over
@@ -86,10 +85,6 @@ class RelinkRequiredError(BillingError):
     """The stored grant is dead; only connecting again helps. Nothing was charged by what raised it."""
 
 
-class AccountMismatchError(BillingError):
-    """A new grant speaks for another account or organisation than the stored one."""
-
-
 class NotAllowedError(BillingError):
     """The billing state says no before anything is asked of the portal's money routes."""
 
@@ -133,7 +128,7 @@ class PortalRefusalError(PortalError):
     `retry_after` is in seconds, None when absent or absurd; `remaining` in US dollars.
     """
 
-    def __init__(  # noqa: PLR0913 - the wire's own fields
+    def __init__(
         self,
         code: RefusalCode,
         *,

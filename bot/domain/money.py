@@ -92,8 +92,8 @@ def parse_typed(text: str) -> Decimal:
 
 
 def show(amount: Decimal | None) -> str:
-    """Write dollars the one way they are written everywhere: `$100`, `$142.50`, `-$3.20`, a dash for None."""
-    if amount is None:
+    """Write dollars the one way: `$100`, `$142.50`, `$1,000`, `-$3.20`, a dash for None."""
+    if amount is None or not amount.is_finite():
         return DASH
     try:
         cents = amount.quantize(CENT, rounding=ROUND_HALF_EVEN)

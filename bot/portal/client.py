@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
@@ -22,6 +21,7 @@ from bot.portal.transport import Answer, Exchange, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
     from typing import Any
 
     from bot.domain.billing import AccountInfo, BillingState, ChargeStatus
@@ -124,7 +124,7 @@ class PortalClient:
             raise (AmbiguousAnswerError if money else PortalUnavailableError)("not JSON")
         return answer.body
 
-    async def _send(  # noqa: PLR0913 - the parts of one request
+    async def _send(
         self,
         method: str,
         path: str,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.domain.errors import PortalUnavailableError
+from bot.domain.grant import DeviceGrant, GrantState
 from bot.domain.identity import has_scope
 from bot.portal.oauth import BILLING_SCOPE, FIRST_SCOPES, DeviceGrantError, GrantProblem
-from bot.domain.grant import DeviceGrant, GrantState
 from bot.storage.links import Link
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 class Linking:
     """Device grants: begun by a person, finished by the engine."""
 
-    def __init__(  # noqa: PLR0913 - the collaborators
+    def __init__(
         self,
         database: Database,
         grants: DeviceGrantStore,

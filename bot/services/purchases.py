@@ -161,18 +161,17 @@ class Purchases:
             await self._charges.ask_check(charge_id, now=self._clock.now())
         return charge
 
-    async def resume(self, identity: Identity, charge_id: str) -> Charge:
+    async def resume(self, identity: Identity, charge_id: str) -> tuple[Charge, bool]:
         """Go on with a charge that waited for the billing permission: same row, same key, once.
+
+        Returns the charge and whether it did wait for that.
 
         Raises:
             ChargeNotFoundError: no such charge of theirs.
-            StaleError: it does not wait for that (any more).
         """
-        await self._mine(identity, charge_id)
-        charge = await self._charges.resume(charge_id, identity.key, now=self._clock.now())
-        if charge is None:
-            raise StaleError
-        return charge
+        current = await self._mine(identity, charge_id)
+        resumed = await self._charges.resume(charge_id, identity.key, now=self._clock.now())
+        return resumed or current, resumed is not None
 
     async def waiting_for(self, identity: Identity, wanted: str | None) -> Charge | None:
         """Return the person's charge that a grant was begun for (`resume ID`), None otherwise."""

@@ -177,7 +177,7 @@ class ChargeStore:
                 await wake(connection, messages, charge_id, now)
         return charge
 
-    async def _set(  # noqa: PLR0913 - the parts of one compare-and-set
+    async def _set(
         self,
         connection: AsyncConnection,
         charge_id: str,

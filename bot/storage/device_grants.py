@@ -95,7 +95,7 @@ class DeviceGrantStore:
                 )
             )
 
-    async def move(  # noqa: PLR0913 - the parts of one compare-and-set
+    async def move(
         self,
         lease: Lease,
         grant: DeviceGrant,

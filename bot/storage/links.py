@@ -93,7 +93,7 @@ class LinkStore:
             await connection.execute(query)
             yield await self._read(connection, identity), connection
 
-    async def replace_tokens(  # noqa: PLR0913 - the columns of one change
+    async def replace_tokens(
         self,
         link: Link,
         *,
@@ -103,7 +103,7 @@ class LinkStore:
         scope: str,
         within: AsyncConnection | None = None,
     ) -> None:
-        """Store rotated tokens (or None: the grant is dead) if nobody stored others since `link` was read."""
+        """Store rotated tokens (None: the grant is dead) unless others came since `link` was read."""
         sealed = None
         if access is not None:
             sealed = self._cipher.seal(link.identity.key, {"access": access, "refresh": refresh})

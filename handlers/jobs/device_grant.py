@@ -10,9 +10,9 @@ from blocks import connect
 from blocks.overview import overview_message
 from bot.domain.charge import ChargeState
 from bot.domain.errors import BillingError
+from bot.domain.grant import GrantState
 from bot.domain.money import show
 from bot.services.linking import may_bill
-from bot.domain.grant import GrantState
 from handlers.call import post_response
 from handlers.home import publish_home
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from blocks.kit import Message
+    from bot.domain.grant import DeviceGrant
     from bot.engine import Lease
     from bot.runtime import Runtime
-    from bot.domain.grant import DeviceGrant
 
 log = structlog.get_logger(__name__)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from blocks import ids
@@ -22,6 +21,8 @@ from bot.domain.charge import OPEN
 from bot.domain.money import AmountError, Bounds, parse_typed, parse_wire, show
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from bot.domain.billing import BillingState
     from handlers.call import Call
 
@@ -108,8 +109,10 @@ async def handle_check_again(call: Call) -> None:
 
 async def handle_resume(call: Call) -> None:
     """Go on with a purchase that waited for the billing permission: the same charge, the same key."""
-    await call.runtime.purchases.resume(call.identity, call.action.get("value") or "")
+    charge, resumed = await call.runtime.purchases.resume(call.identity, call.action.get("value") or "")
     call.runtime.wake("charge", "message")
+    if not resumed:
+        await call.reply(charge_message(charge))
 
 
 async def _continue(call: Call, amount: Decimal | None, *, checked: bool = False) -> None:

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
 from bot.app import BillingApp, open_app
-from bot.domain.charge import Charge
 from bot.domain.identity import Identity
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
-from bot.sandbox.slack import SlackSandbox
+from bot.sandbox.slack import Delivery, SlackSandbox
 from bot.settings import Settings
-from bot.storage.cipher import generate_key
+from bot.storage.cipher import Cipher, generate_key
+from bot.storage.links import Link, LinkStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    from bot.domain.charge import Charge
 
 ADA = "U0ADA"
 GRACE = "U0GRACE"
@@ -29,6 +35,18 @@ LINUS = "U0LINUS"
 TEAM = "T0ACME"
 BOT_TOKEN = "xoxb-test-0000-billing"
 SIGNING_SECRET = "test-signing-secret"
+FORM = "application/x-www-form-urlencoded"
+
+
+class PortalClock:
+    """The portal's time, ten times as fast as ours so that a charge settles in 0.3 s."""
+
+    def __init__(self) -> None:
+        self.speed = 10.0
+        self.origin = time.time()
+
+    def __call__(self) -> float:
+        return self.origin + (time.time() - self.origin) * self.speed
 
 
 @dataclass(kw_only=True)
@@ -36,6 +54,7 @@ class House:
     """The servers, the settings, and the app while it runs."""
 
     portal: PortalSandbox
+    portal_clock: PortalClock
     slack: SlackSandbox
     settings: Settings
     _app: BillingApp | None = None
@@ -62,7 +81,30 @@ class House:
         await self.start()
 
     async def until(self, condition: Callable[[], object], seconds: float = 8) -> None:
-        await self.slack.wait_for(lambda: bool(condition()), timeout=seconds)
+        """Wait for something to come true anywhere in the house."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not condition():
+            assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s"
+            await asyncio.sleep(0.005)
+
+    async def link(self, user: str = ADA, person: str = "ada", *, billing: bool = True) -> None:
+        """Start connected, without the clicks."""
+        scope = "inference:invoke tool:invoke" + (" billing:manage" if billing else "")
+        access, refresh = self.portal.issue_tokens(person, scope=scope)
+        base = self.portal.public_url
+        info = await self.app.runtime.accounts.portal_with(base, access).account()
+        now = self.app.runtime.clock.now()
+        link = Link(
+            identity=identity(user),
+            account=info.account,
+            base_url=base,
+            scope=scope,
+            expires_at=now + timedelta(minutes=15),
+            access=access,
+            refresh=refresh,
+            linked_at=now,
+        )
+        await LinkStore(self.app.runtime.database, Cipher(self.settings.keys())).put(link)
 
     async def connect(self, user: str = ADA, person: str = "ada", *, billing: bool = True) -> None:
         """Connect as a person would: type it, approve on the portal, see the outcome."""
@@ -93,7 +135,9 @@ class House:
 
     def replies(self, user: str = ADA) -> list[dict[str, Any]]:
         channel = self.slack.dm(user)
-        return [each for each in self.slack.messages(channel) if each.get("thread_ts", each["ts"]) != each["ts"]]
+        return [
+            each for each in self.slack.messages(channel) if each.get("thread_ts", each["ts"]) != each["ts"]
+        ]
 
     def view_title(self, user: str = ADA) -> str:
         view = self.slack.view(user)
@@ -105,10 +149,45 @@ class House:
         await self.until(lambda: (self.slack.view(user) or {}).get("submit"))
         await self.slack.submit(user)
 
+    def identity(self, user: str = ADA) -> Identity:
+        return identity(user)
+
+    async def confirm_shown(self, user: str = ADA) -> dict[str, Any]:
+        """Wait for the confirmation, and return it."""
+        await self.until(lambda: "Pay" in str((self.slack.view(user) or {}).get("submit")))
+        return self.slack.view(user) or {}
+
+    def polls(self) -> int:
+        prefix = "/api/billing/charge/"
+        return sum(each.path.startswith(prefix) for each in self.portal.requests)
+
+    async def submitted(self) -> None:
+        """Wait until the portal has taken the charge and the app has asked about it."""
+        await self.until(lambda: self.polls() >= 1)
+
+    async def submit_again(self, view: dict[str, Any], user: str = ADA) -> Any:
+        """Send the submission of a view that is gone, as a late or repeated request would."""
+        payload = {
+            "type": "view_submission",
+            "team": {"id": TEAM},
+            "user": {"id": user, "team_id": TEAM},
+            "view": {**view, "state": {"values": {}}},
+        }
+        return (await self.send_signed("payload=" + quote(json.dumps(payload)))).response
+
+    async def send_signed(self, body: str, *, age: int = 0, content_type: str = FORM) -> Delivery:
+        """Send a body with a good signature that is `age` seconds old."""
+        timestamp = str(int(time.time()) - age)
+        headers = {
+            "Content-Type": content_type,
+            "X-Slack-Request-Timestamp": timestamp,
+            "X-Slack-Signature": self.slack.sign(body, timestamp),
+        }
+        return await self.slack.send_raw(body, headers)
+
     async def charges(self, user: str = ADA) -> list[Charge]:
         """The ledger's confirmed charges of a person, newest first."""
-        found = await self.app.runtime.purchases.history(Identity(enterprise="", team=TEAM, user=user))
-        return list(found)
+        return list(await self.app.runtime.purchases.history(identity(user)))
 
     async def told(self, words: str, user: str = ADA, seconds: float = 8) -> dict[str, Any]:
         """Wait until the person's newest message says these words."""
@@ -116,7 +195,13 @@ class House:
         return self.dm(user)[-1]
 
 
-def make_settings(portal: PortalSandbox, slack: SlackSandbox, database_url: str, **changed: Any) -> Settings:
+def identity(user: str) -> Identity:
+    return Identity(enterprise="", team=TEAM, user=user)
+
+
+def make_settings(
+    portal: PortalSandbox, slack: SlackSandbox, database_url: str, **changed: Any
+) -> Settings:
     values: dict[str, Any] = {
         "slack_bot_token": SecretStr(BOT_TOKEN),
         "slack_signing_secret": SecretStr(SIGNING_SECRET),
@@ -134,12 +219,14 @@ def make_settings(portal: PortalSandbox, slack: SlackSandbox, database_url: str,
 @asynccontextmanager
 async def open_house(folder: Path, **changed: Any) -> AsyncIterator[House]:
     """Run everything; on leaving, what the app sent has kept Slack's rules and every ack was prompt."""
-    portal = PortalSandbox(seed=1)
+    clock = PortalClock()
+    portal = PortalSandbox(seed=1, now=clock)
+    portal.sign_in.interval = 1
     slack = SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN)
     async with serve(portal.app) as portal_url, serve(slack.app) as slack_url:
         portal.public_url, slack.public_url = portal_url, slack_url
         settings = make_settings(portal, slack, f"sqlite:///{folder / 'test.db'}", **changed)
-        house = House(portal=portal, slack=slack, settings=settings)
+        house = House(portal=portal, portal_clock=clock, slack=slack, settings=settings)
         await house.start()
         try:
             yield house
@@ -147,5 +234,5 @@ async def open_house(folder: Path, **changed: Any) -> AsyncIterator[House]:
             await house.stop()
             await asyncio.sleep(0)
         assert slack.violations == []
-        slow = [each for each in slack.deliveries if each.ack_ms is not None and each.ack_ms > 1000]
+        slow = [each for each in slack.deliveries if each.ack_ms > 1000]
         assert slow == [], "an acknowledgement took longer than a second"

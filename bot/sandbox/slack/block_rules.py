@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-type_names = {"plain_text": "emoji", "mrkdwn": "verbatim"}
+_SWITCHES = {"plain_text": "emoji", "mrkdwn": "verbatim"}
 
 
 def complaint(sentence: str, at: str) -> str:
@@ -64,7 +64,7 @@ class Text:
         if kind not in self.kinds:
             yield complaint(f"must be one of: {', '.join(self.kinds)}", f"{at}/type")
             return
-        known = {"type", "text", type_names[kind]}
+        known = {"type", "text", _SWITCHES[kind]}
         for name in sorted(value.keys() - known):
             yield complaint(f"invalid additional property: {name}", at)
         yield from String(limit=self.limit, least=1).examine(value.get("text"), f"{at}/text")

@@ -139,7 +139,8 @@ class Courier:
 
     async def send(self, parcel: Parcel) -> Ack:
         """Sends a parcel and waits for the acknowledgement, at most until the deadline."""
-        timestamp = str(int(self._wiring.now()))
+        # The app checks the age of a signature by its own clock, however far a test moved ours.
+        timestamp = str(int(time.time()))
         headers = {
             "Content-Type": parcel.content_type,
             "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",

@@ -88,12 +88,15 @@ class Interactions:
             raise LookupError(f"{user} is not in {channel}")
         return channel, self._slack.workspace.name(channel)
 
-    def say(self, user: str, channel: str, text: str) -> Json:
-        """Posts a person's own words; the app hears them only if it subscribed to `message`."""
+    async def say(self, user: str, channel: str, text: str) -> Json:
+        """Posts a person's own words; in its DM the app hears them if it has `message.im`."""
         person, (place, _) = self.person(user), self._place(user, channel)
         words = {"user": user, "team": person.team_id, "text": payloads.escaped(text)}
         message = self._slack.workspace.post(place, words)
         self._slack.feed.conversation(place)
+        if self._slack.workspace.owner(place) and "message.im" in self._cast.app.events:
+            heard = {"channel": place, "channel_type": "im", "event_ts": message["ts"]}
+            await self.event({**message, **heard})
         return message
 
     async def command(self, user: str, channel: str, typed: str) -> Delivery:

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sse_starlette import EventSourceResponse
 from starlette.requests import Request
@@ -154,7 +155,7 @@ class PageRoutes:
     async def _command(self, body: Json) -> Json:
         user, channel, text = _texts(body, "user", "channel", "text")
         if not text.startswith("/"):
-            self._interactions.say(user, channel, text)
+            await self._interactions.say(user, channel, text)
             return {"ok": True, "ack_ms": 0}
         try:
             return _told(await self._interactions.command(user, channel, text))
@@ -209,6 +210,10 @@ class PageRoutes:
 
 def _posted(handle: Callable[[Json], Awaitable[Json]]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        origin = request.headers.get("origin")
+        if origin and urlsplit(origin).netloc != request.headers.get("host"):
+            # Any site open in the same browser could otherwise act in the sandbox.
+            return JSONResponse({"ok": False, "error": "another site's page"}, status_code=403)
         raw = await request.body()
         try:
             body = _object({"body": json.loads(raw or b"{}")}, "body")

@@ -51,7 +51,7 @@ class SlackSandbox:
         app_url: Where the app takes requests.
         signing_secret: Signs every request to the app.
         bot_token: What the app must present.
-        now: The clock of triggers, response_urls, timestamps and signatures, in seconds.
+        now: The clock of triggers, response_urls and message timestamps, in seconds.
         portal_url: Shown as a link on the page.
         restart_app: Kills and starts the app anew; None hides the button.
         cast: Who and what stands in the workspace.
@@ -243,9 +243,10 @@ class SlackSandbox:
         """
         return await self._interactions.command(user, channel, text)
 
-    def say(self, user: str, text: str, channel: str | None = None) -> Json:
+    async def say(self, user: str, text: str, channel: str | None = None) -> Json:
         """Posts a person's own words, into the app's DM unless a channel is named."""
-        return copy.deepcopy(self._interactions.say(user, channel or self.dm(user), text))
+        said = await self._interactions.say(user, channel or self.dm(user), text)
+        return copy.deepcopy(said)
 
     async def click(
         self, user: str, action_id: str, block_id: str | None = None, in_: str | None = None
@@ -398,8 +399,8 @@ class SlackSandbox:
         return self._workspace.dm(user)
 
     def messages(self, channel: str) -> list[Json]:
-        """The messages of a conversation (copies), oldest first, without replies."""
-        return copy.deepcopy(self._workspace.top_level(channel))
+        """The messages of a conversation (copies), oldest first; replies have another thread_ts."""
+        return copy.deepcopy(self._workspace.messages(channel))
 
     def thread(self, channel: str, ts: str) -> list[Json]:
         """The replies to a message (copies), oldest first."""

@@ -13,7 +13,7 @@ class Wiring:
         public_url: This server's own address, without a slash at its end.
         signing_secret: Shared with the app; signs every request.
         bot_token: What the app must present.
-        now: The clock of triggers, response_urls and timestamps, in seconds.
+        now: The clock of triggers, response_urls and message timestamps, in seconds.
         ack_deadline: How long Slack waits for an acknowledgement, in real seconds.
         enforce_rate_limits: Whether a second message per second and channel is refused.
         command_urls_replace: Whether `replace_original` on a command's response_url replaces

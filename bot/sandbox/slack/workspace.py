@@ -156,10 +156,6 @@ class Workspace:
         """All ephemerals of a person, oldest first."""
         return list(self._ephemerals.get(user, {}).values())
 
-    def top_level(self, channel: str) -> list[Json]:
-        """The messages that are not replies in a thread, oldest first."""
-        return [one for one in self.messages(channel) if not is_reply(one)]
-
     def thread(self, channel: str, ts: str) -> list[Json]:
         """A parent message and its replies, oldest first; empty when there is no parent."""
         parent = self.message(channel, ts)

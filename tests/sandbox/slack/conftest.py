@@ -1,7 +1,6 @@
 """A sandbox on a real port with a small real Bolt app at the other end."""
 
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -33,8 +32,13 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    # Bolt compares the time of a request with the machine's own clock.
-    return Clock(at=time.time())
+    return Clock(at=1_700_000_000.0)
+
+
+@pytest.fixture
+def move(clock: Clock) -> Callable[[float], None]:
+    """Lets seconds pass."""
+    return clock.move
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Commands, clicks and submissions between the sandbox and a real Bolt app."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.sandbox.serving import serve
-from bot.sandbox.slack import NotACommandError, SlackSandbox
+from bot.sandbox.slack import Cast, NotACommandError, SlackApp, SlackSandbox, interactions
 
 Json = dict[str, Any]
 Handler = Callable[[Request], Awaitable[Response]]
@@ -75,14 +76,14 @@ def opens(bolt: AsyncApp, view: Json) -> None:
         await client.views_open(trigger_id=body["trigger_id"], view=view)
 
 
-def answers(bolt: AsyncApp, **ack_arguments: Any) -> list[Json]:
+def answers(bolt: AsyncApp, **ack_arguments: object) -> list[Json]:
     """Lets the app answer every submission so; returns the submissions."""
     seen: list[Json] = []
 
     @bolt.view("buy")
     async def handle(ack: AsyncAck, body: Json) -> None:
         seen.append(body)
-        await ack(**ack_arguments)
+        await ack({**ack_arguments})
 
     return seen
 
@@ -125,21 +126,19 @@ async def test_bolt_accepts_the_signature_and_gets_every_field_of_a_command(
     assert slack.deliveries == [delivery]
 
 
-async def test_bolt_refuses_a_forged_or_stale_request(
-    slack: SlackSandbox, bolt: AsyncApp, clock: Any
-) -> None:
-    assert bolt
-    body, now = "command=%2Fbilling", str(int(clock()))
+@pytest.mark.usefixtures("bolt")
+async def test_bolt_refuses_a_forged_or_stale_request(slack: SlackSandbox) -> None:
+    body, now = "command=%2Fbilling", str(int(time.time()))
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     forged = {**form, "X-Slack-Request-Timestamp": now, "X-Slack-Signature": "v0=00"}
     assert (await slack.send_raw(body, forged)).status == 401
-    old = str(int(clock()) - 301)
+    old = str(int(time.time()) - 301)
     stale = {**form, "X-Slack-Request-Timestamp": old, "X-Slack-Signature": slack.sign(body, old)}
     assert (await slack.send_raw(body, stale)).status == 401
 
 
 async def test_only_registered_commands_exist(slack: SlackSandbox) -> None:
-    with pytest.raises(NotACommandError, match="/refund is not a valid command."):
+    with pytest.raises(NotACommandError, match="/refund is not a valid command"):
         await slack.command("U0ADA", "/refund")
     with pytest.raises(LookupError, match="is not in"):
         await slack.command("U0STRANGER", "/billing", channel="C0GENERAL")
@@ -318,10 +317,10 @@ async def test_a_choice_in_a_message_is_told_as_the_chosen_option(
         await slack.select("U0ADA", "chosen", "99")
 
 
+@pytest.mark.usefixtures("bolt")
 async def test_a_click_that_is_not_acknowledged_warns_the_person(
-    slack: SlackSandbox, bolt: AsyncApp, client: AsyncWebClient
+    slack: SlackSandbox, client: AsyncWebClient
 ) -> None:
-    assert bolt
     blocks = [buttons(button("nobody", "Go"))]
     await client.chat_postMessage(channel="U0ADA", text="x", blocks=blocks)
     delivery = await slack.click("U0ADA", "nobody")
@@ -523,6 +522,29 @@ async def test_an_app_may_decline_repetitions(slack: SlackSandbox) -> None:
     assert [delivery.status for delivery in slack.deliveries] == [500]
 
 
+async def test_an_event_is_given_up_after_three_repetitions(
+    slack: SlackSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interactions, "RETRY_SECONDS", (0, 0, 0))
+    reasons: list[str | None] = []
+
+    async def fails(request: Request) -> Response:
+        reasons.append(request.headers.get("x-slack-retry-num"))
+        return PlainTextResponse("", status_code=500)
+
+    async with plain_app(slack, fails):
+        await slack.event({"type": "app_uninstalled"})
+        await slack.wait_for(lambda: len(slack.deliveries) == 4)
+    assert reasons == [None, "1", "2", "3"]
+
+
+async def test_repetitions_still_due_end_with_the_server() -> None:
+    sandbox = SlackSandbox(app_url="http://127.0.0.1:1/slack/events")
+    async with serve(sandbox.app):
+        await sandbox.event({"type": "app_uninstalled"})
+    assert [delivery.failure for delivery in sandbox.deliveries] == ["dispatch_failed"] * 2
+
+
 async def test_commands_are_never_repeated(slack: SlackSandbox) -> None:
     bodies: list[str] = []
 
@@ -548,3 +570,20 @@ async def test_work_after_the_acknowledgement_can_be_waited_for(
     assert answer["text"] == "done"
     with pytest.raises(TimeoutError, match="response_url: ok"):
         await slack.wait_for(lambda: slack.view("U0ADA"), timeout=0.01)
+
+
+async def test_words_in_the_apps_dm_are_heard_only_with_a_subscription() -> None:
+    heard: list[Json] = []
+
+    async def listening(request: Request) -> Response:
+        heard.append((await request.json())["event"])
+        return PlainTextResponse("")
+
+    app = SlackApp(events=frozenset({"message.im"}))
+    sandbox = SlackSandbox(cast=Cast(app=app))
+    async with serve(sandbox.app), plain_app(sandbox, listening):
+        await sandbox.say("U0ADA", "hello")
+        await sandbox.say("U0ADA", "to all", channel="C0GENERAL")
+        assert await sandbox.open_home("U0ADA") is None
+    (event,) = heard
+    assert (event["type"], event["channel_type"], event["text"]) == ("message", "im", "hello")

@@ -132,7 +132,7 @@ async def test_state_merges_a_persons_ephemerals_into_their_conversations(
     page: Page, slack: SlackSandbox, client: AsyncWebClient
 ) -> None:
     dm = slack.dm("U0ADA")
-    slack.say("U0ADA", "hello <app>")
+    await slack.say("U0ADA", "hello <app>")
     await client.chat_postEphemeral(channel=dm, user="U0ADA", text="psst")
     await client.chat_postMessage(channel=dm, text="news")
     state = await page.get("state?user=U0ADA")
@@ -163,10 +163,10 @@ async def test_an_unknown_command_is_answered_as_slack_does(page: Page) -> None:
     assert (answer["ok"], answer["error"]) == (False, "/foo is not a valid command.")
 
 
+@pytest.mark.usefixtures("app")
 async def test_a_modal_is_opened_filled_and_submitted_from_the_page(
-    page: Page, slack: SlackSandbox, app: AsyncApp
+    page: Page, slack: SlackSandbox
 ) -> None:
-    assert app
     typed = {"user": "U0ADA", "channel": "C0GENERAL", "text": "/billing"}
     answer = await page.post("command", typed)
     assert answer["ok"] is True
@@ -186,8 +186,8 @@ async def test_a_modal_is_opened_filled_and_submitted_from_the_page(
     assert (await submit("5"))["error"] == "This view is closed."
 
 
-async def test_a_modal_is_closed_from_the_page(page: Page, slack: SlackSandbox, app: AsyncApp) -> None:
-    assert app
+@pytest.mark.usefixtures("app")
+async def test_a_modal_is_closed_from_the_page(page: Page, slack: SlackSandbox) -> None:
     await slack.command("U0ADA", "/billing")
     view = await slack.wait_for(lambda: slack.view("U0ADA"))
     assert view is not None
@@ -195,10 +195,8 @@ async def test_a_modal_is_closed_from_the_page(page: Page, slack: SlackSandbox, 
     assert slack.view("U0ADA") is None
 
 
-async def test_home_is_opened_and_clicked_from_the_page(
-    page: Page, slack: SlackSandbox, app: AsyncApp
-) -> None:
-    assert app
+@pytest.mark.usefixtures("app")
+async def test_home_is_opened_and_clicked_from_the_page(page: Page, slack: SlackSandbox) -> None:
     assert (await page.post("home", {"user": "U0ADA"}))["ok"] is True
     await slack.wait_for(lambda: slack.home("U0ADA"))
     click = {
@@ -212,10 +210,8 @@ async def test_home_is_opened_and_clicked_from_the_page(
     assert (await page.post("action", gone))["error"] == "This control has changed meanwhile."
 
 
-async def test_a_message_is_clicked_from_the_page(
-    page: Page, client: AsyncWebClient, app: AsyncApp
-) -> None:
-    assert app
+@pytest.mark.usefixtures("app")
+async def test_a_message_is_clicked_from_the_page(page: Page, client: AsyncWebClient) -> None:
     posted = await client.chat_postMessage(channel="U0ADA", text="x", blocks=[GO])
     container = {"type": "message", "channel": posted["channel"], "ts": posted["ts"]}
     click = {"user": "U0ADA", "container": container, "block_id": "buttons", "action_id": "go"}
@@ -227,6 +223,23 @@ async def test_a_message_is_clicked_from_the_page(
 @pytest.mark.parametrize("body", [{}, {"user": 5}, {"user": "U0NOBODY"}, [1]])
 async def test_a_request_the_page_would_not_make_is_refused(page: Page, body: object) -> None:
     assert (await page.post("home", body))["ok"] is False
+
+
+async def test_another_sites_page_cannot_act(slack: SlackSandbox, http: aiohttp.ClientSession) -> None:
+    url = f"{slack.public_url}/sandbox/command"
+    said = {"user": "U0ADA", "channel": "C0GENERAL", "text": "hello"}
+    for origin, status in (("https://evil.example", 403), (slack.public_url, 200)):
+        async with http.post(url, json=said, headers={"Origin": origin}) as response:
+            assert response.status == status
+    assert len(slack.messages("C0GENERAL")) == 1
+
+
+async def test_the_page_is_served(slack: SlackSandbox, http: aiohttp.ClientSession) -> None:
+    async with http.get(slack.public_url) as response:
+        assert response.status == 200
+        assert response.content_type == "text/html"
+    async with http.get(f"{slack.public_url}/page/index.html") as response:
+        assert response.status == 200
 
 
 async def test_restart_calls_the_demo(page: Page, slack: SlackSandbox) -> None:
@@ -242,10 +255,10 @@ async def test_restart_calls_the_demo(page: Page, slack: SlackSandbox) -> None:
     assert restarted.is_set()
 
 
+@pytest.mark.usefixtures("app")
 async def test_the_feed_tells_every_change_to_those_who_see_it(
-    page: Page, slack: SlackSandbox, client: AsyncWebClient, app: AsyncApp
+    page: Page, slack: SlackSandbox, client: AsyncWebClient
 ) -> None:
-    assert app
     async with page.events("U0ADA") as hers, page.events("U0GRACE") as theirs:
         assert (await next_of(hers, "home"))["home"] is None
         await next_of(theirs, "home")
@@ -261,7 +274,7 @@ async def test_the_feed_tells_every_change_to_those_who_see_it(
         assert view["callback_id"] == "buy"
         await slack.open_home("U0ADA")
         assert (await next_of(hers, "home"))["home"]["blocks"][0]["block_id"] == "buttons"
-        slack.say("U0GRACE", "bye")
+        await slack.say("U0GRACE", "bye")
         assert (await next_of(theirs, "conversation"))["channel"] == slack.dm("U0GRACE")
 
 
@@ -282,15 +295,15 @@ async def test_a_feed_ends_when_the_server_stops(http: aiohttp.ClientSession) ->
     async with serve(sandbox.app) as url:
         response = await http.get(f"{url}/sandbox/events?user=U0ADA")
         assert response.status == 200
-    with pytest.raises((aiohttp.ClientError, TimeoutError, AssertionError)):
+    with pytest.raises((aiohttp.ClientError, AssertionError)):
         await asyncio.wait_for(next_of(_events(response), "error"), timeout=3)
     response.close()
 
 
+@pytest.mark.usefixtures("app")
 async def test_the_inspector_teaches_and_keeps_secrets_short(
-    page: Page, slack: SlackSandbox, http: aiohttp.ClientSession, app: AsyncApp
+    page: Page, slack: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
-    assert app
     delivery = await slack.command("U0ADA", "/billing")
     await slack.wait_for(lambda: slack.view("U0ADA"))
     secret = delivery.body["response_url"].rpartition("/")[2]

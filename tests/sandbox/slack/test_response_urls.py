@@ -1,5 +1,6 @@
 """response_urls: five uses, thirty minutes, replacing and deleting."""
 
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -47,11 +48,11 @@ async def test_a_url_works_five_times(slack: SlackSandbox, http: aiohttp.ClientS
 
 
 async def test_a_url_expires_after_thirty_minutes(
-    http: aiohttp.ClientSession, url: str, clock: Any
+    http: aiohttp.ClientSession, url: str, move: Callable[[float], None]
 ) -> None:
-    clock.move(1800)
+    move(1800)
     assert (await post(http, url, {"text": "in time"}))[0] == 200
-    clock.move(1)
+    move(1)
     assert await post(http, url, {"text": "late"}) == (404, '{"ok":false,"error":"expired_url"}')
     unknown = url.rpartition("/")[0] + "/0000"
     assert (await post(http, unknown, {"text": "x"}))[0] == 404

@@ -1,6 +1,6 @@
 """Modals and App Home: triggers, hashes, the stack."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -76,8 +76,7 @@ def acking(bolt: AsyncApp) -> AsyncApp:
 
 
 @pytest.fixture
-async def trigger(slack: SlackSandbox, acking: AsyncApp) -> str:
-    assert acking
+async def trigger(slack: SlackSandbox, acking: AsyncApp) -> str:  # noqa: ARG001 it must listen
     return str((await slack.command("U0ADA", "/billing")).body["trigger_id"])
 
 
@@ -98,17 +97,17 @@ async def test_a_trigger_opens_one_view_with_all_that_slack_adds(
 
 
 async def test_a_trigger_expires_after_three_seconds(
-    client: AsyncWebClient, trigger: str, clock: Any
+    client: AsyncWebClient, trigger: str, move: Callable[[float], None]
 ) -> None:
-    clock.move(3.01)
+    move(3.01)
     late = client.views_open(trigger_id=trigger, view=modal())
     assert await refusal_of(late) == "expired_trigger_id"
 
 
 async def test_a_trigger_still_works_at_its_third_second(
-    client: AsyncWebClient, trigger: str, clock: Any
+    client: AsyncWebClient, trigger: str, move: Callable[[float], None]
 ) -> None:
-    clock.move(2.9)
+    move(2.9)
     assert (await client.views_open(trigger_id=trigger, view=modal()))["ok"]
 
 
@@ -252,8 +251,8 @@ async def test_home_is_published_for_one_person_and_guarded_by_a_hash(
     assert await refusal_of(client.views_publish(user_id="U0ADA", view=modal())) == ("invalid_arguments")
 
 
-async def test_opening_home_is_an_event(slack: SlackSandbox, acking: AsyncApp) -> None:
-    assert acking
+@pytest.mark.usefixtures("acking")
+async def test_opening_home_is_an_event(slack: SlackSandbox) -> None:
     delivery = await slack.open_home("U0ADA")
     assert delivery is not None
     assert (delivery.kind, delivery.status) == ("event", 200)

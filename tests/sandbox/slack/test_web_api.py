@@ -1,6 +1,6 @@
 """The Web API as slack-sdk meets it, over real HTTP."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -8,6 +8,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.sandbox.serving import serve
 from bot.sandbox.slack import Cast, Channel, SlackApp, SlackSandbox
 from bot.sandbox.slack.people import ADA, GRACE
 
@@ -113,11 +114,15 @@ async def test_a_form_carries_blocks_as_a_json_string(slack: SlackSandbox, clien
     assert await refusal_of(broken) == "invalid_blocks_format"
 
 
-async def test_a_reply_stands_in_the_thread_alone(slack: SlackSandbox, client: AsyncWebClient) -> None:
+async def test_a_reply_stands_in_its_thread_and_not_in_the_history(
+    slack: SlackSandbox, client: AsyncWebClient
+) -> None:
     parent = (await client.chat_postMessage(channel="U0ADA", text="parent"))["ts"]
     dm = slack.dm("U0ADA")
     await client.chat_postMessage(channel=dm, text="reply", thread_ts=parent)
-    assert [message["text"] for message in slack.messages(dm)] == ["parent"]
+    assert [message["text"] for message in slack.messages(dm)] == ["parent", "reply"]
+    history = (await client.conversations_history(channel=dm))["messages"]
+    assert [message["text"] for message in history] == ["parent"]
     assert [message["text"] for message in slack.thread(dm, parent)] == ["reply"]
     replies = (await client.conversations_replies(channel=dm, ts=parent))["messages"]
     assert [message["text"] for message in replies] == ["parent", "reply"]
@@ -143,7 +148,7 @@ async def test_an_update_is_refused_for_what_is_not_the_apps_own_message(
     slack: SlackSandbox, client: AsyncWebClient
 ) -> None:
     dm = slack.dm("U0ADA")
-    theirs = slack.say("U0ADA", "mine")["ts"]
+    theirs = (await slack.say("U0ADA", "mine"))["ts"]
     whisper = await client.chat_postEphemeral(channel=dm, user="U0ADA", text="psst")
 
     async def update(channel: str, ts: str, text: str = "x") -> str:
@@ -205,7 +210,7 @@ async def test_history_of_a_channel_needs_its_own_scope(client: AsyncWebClient) 
 
 
 async def test_a_second_message_within_a_second_waits_when_limits_are_kept(
-    slack: SlackSandbox, client: AsyncWebClient, clock: Any
+    slack: SlackSandbox, client: AsyncWebClient, move: Callable[[float], None]
 ) -> None:
     slack.enforce_rate_limits = True
     await client.chat_postMessage(channel="U0ADA", text="one")
@@ -213,14 +218,12 @@ async def test_a_second_message_within_a_second_waits_when_limits_are_kept(
         await client.chat_postMessage(channel=slack.dm("U0ADA"), text="two")
     assert caught.value.response.status_code == 429
     assert caught.value.response.headers["Retry-After"] == "1"
-    clock.move(1)
+    move(1)
     await client.chat_postMessage(channel="U0ADA", text="three")
     assert [message["text"] for message in slack.messages(slack.dm("U0ADA"))] == ["one", "three"]
 
 
-async def test_the_cast_can_be_another(http: aiohttp.ClientSession, clock: Any) -> None:
-    from bot.sandbox.serving import serve
-
+async def test_the_cast_can_be_another(http: aiohttp.ClientSession, clock: Callable[[], float]) -> None:
     app = SlackApp(scopes=frozenset({"users:read"}))
     sandbox = SlackSandbox(now=clock, cast=Cast(people=(ADA, GRACE), app=app))
     async with serve(sandbox.app) as url:

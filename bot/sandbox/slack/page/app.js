@@ -1,0 +1,99 @@
+/**
+ * Puts the page together.
+ */
+import { showToast } from "./announce.js";
+import { api } from "./api.js";
+import { mountComposer } from "./composer.js";
+import { h, icon } from "./dom.js";
+import { mountHome } from "./home.js";
+import { mountInspector } from "./inspector.js";
+import { mountBar, mountRegionKeys, mountTabs } from "./layout.js";
+import { mountMessages } from "./messages.js";
+import { mountModal } from "./modal.js";
+import { words } from "./mrkdwn.js";
+import { mountScenarios } from "./scenarios.js";
+import { mountPlaceHeader, mountSidebar, placeOf } from "./sidebar.js";
+import { Store } from "./store.js";
+
+/** @typedef {Record<string, any>} Json */
+
+/** @param {string} id */
+function part(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}
+
+async function start() {
+  const bootstrap = await api.bootstrap();
+  if (!bootstrap.ok) {
+    part("main").replaceChildren(h("div", { class: "empty" }, icon("warning"), h("h1", {}, "The sandbox does not answer"), h("p", {}, "Start it with make demo and reload this page.")));
+    return;
+  }
+  const store = new Store(bootstrap);
+  const [bar, sidebar, main, inspector] = ["bar", "sidebar", "main", "inspector"].map(part);
+
+  mountSidebar(store, sidebar);
+  mountPlaceHeader(store, part("place-header"));
+  const messages = mountMessages(store, part("messages"));
+  mountHome(store, part("home"));
+  const composer = mountComposer(store, part("composer-area"), { onSend: messages.follow, onRefused: tellRefusal });
+  mountModal(store, part("modal-layer"), [sidebar, main]);
+  const frame = mountBar(store, bar, { sidebar, inspector });
+  mountInspector(store, part("traffic"));
+  const typeCommand = (/** @type {string} */ text) => {
+    if (store.place.kind === "home") location.hash = "#dm";
+    if (frame.overlays()) frame.closeInspector();
+    composer.write(text);
+  };
+  const tabs = [{ label: "Traffic", panel: part("traffic") }];
+  if (bootstrap.portal_url) {
+    const scenarios = mountScenarios(store, part("scenarios"), typeCommand);
+    tabs.push(Object.assign({ label: "Scenarios", panel: part("scenarios") }, { onShow: scenarios.refresh }));
+  }
+  mountTabs(part("inspector-tabs"), tabs);
+  part("inspector-close").addEventListener("click", frame.closeInspector);
+  document.querySelector(".skip")?.addEventListener("click", (event) => {
+    // The address holds the conversation, so the skip link must leave it alone.
+    event.preventDefault();
+    part("composer").focus();
+  });
+  mountRegionKeys(() => [bar, sidebar, main, part("modal-layer"), inspector]);
+
+  /** @type {{text: string, at: number} | null} the stream and the answer to a request tell of the same refusal */
+  let lastRefusal = null;
+  function tellRefusal(/** @type {string} */ text, /** @type {string} */ channel) {
+    if (lastRefusal?.text === text && Date.now() - lastRefusal.at < 3000) return;
+    lastRefusal = { text, at: Date.now() };
+    messages.notice(text, channel);
+  }
+  store.on("error", (/** @type {Json} */ event) => {
+    if (event.where === "command" && store.channel) tellRefusal(event.text, event.container?.channel ?? store.channel);
+  });
+
+  let dismiss = () => {};
+  store.on("place", () => store.channel === store.dm && dismiss());
+  store.on("conversation", (/** @type {Json | undefined} */ change) => {
+    const message = change?.arrived.at(-1);
+    if (!message || change?.channel !== store.dm || store.channel === store.dm) return;
+    dismiss();
+    dismiss = showToast({
+      title: bootstrap.app.name,
+      text: words(message.text ?? "", store.reader).slice(0, 160),
+      action: { label: "Open", run: () => (location.hash = "#dm") },
+    });
+  });
+  store.on("connection", () => (part("offline").hidden = store.connected));
+
+  const follow = () => store.open(placeOf(location.hash, store));
+  // On a touch screen the focus would bring up the keyboard over what is to be read.
+  const focusComposer = () => matchMedia("(pointer: coarse)").matches || part("composer").focus();
+  window.addEventListener("hashchange", () => {
+    follow();
+    focusComposer();
+  });
+  // Another person may not be in the channel that is open, and has a Home of their own.
+  store.on("person", () => store.loaded && follow());
+  await store.start();
+  focusComposer();
+}
+
+start();

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from bot.domain.billing import (
+    BalanceLevel,
+    BillingState,
+    MonthlyCap,
+    PlanUsage,
+    Role,
+    Usage,
+)
+from bot.domain.errors import NotAllowedError, RefusalCode
+from bot.domain.identity import Account, Identity, has_scope
+from bot.domain.money import Bounds
+
+STATE = BillingState(
+    organisation_id="org_1",
+    organisation_name="Acme Research",
+    role=Role.OWNER,
+    balance=Decimal("142.5"),
+    billing_enabled=True,
+    can_change_plan=None,
+    presets=(Decimal(25), Decimal(50)),
+    bounds=Bounds(minimum=Decimal(5), maximum=Decimal(1000)),
+    card=None,
+    monthly_cap=None,
+    auto_reload=None,
+    portal_url="https://portal.nousresearch.com/billing",
+)
+
+
+@pytest.mark.behaviour(2)
+@pytest.mark.behaviour(3)
+@pytest.mark.parametrize(
+    ("role", "capability", "may"),
+    [
+        (Role.OWNER, None, True),
+        (Role.ADMIN, None, True),
+        (Role.FINANCE_ADMIN, None, False),
+        (Role.SECURITY_ADMIN, None, False),
+        (Role.MEMBER, None, False),
+        (Role.UNKNOWN, None, False),
+        (Role.OWNER, False, False),
+        (Role.FINANCE_ADMIN, True, True),
+        (Role.MEMBER, True, True),
+        (Role.UNKNOWN, True, True),
+    ],
+)
+def test_the_capability_decides_both_ways_and_the_role_without_it(
+    role: Role, capability: bool | None, may: bool
+) -> None:
+    assert replace(STATE, role=role, can_change_plan=capability).may_change_plan is may
+
+
+@pytest.mark.behaviour(4)
+@pytest.mark.parametrize(("role", "switch", "may"), [(Role.OWNER, True, True), (Role.OWNER, False, False)])
+def test_charging_needs_the_permission_and_the_switch(role: Role, switch: bool, may: bool) -> None:
+    assert replace(STATE, role=role, billing_enabled=switch).may_charge is may
+
+
+@pytest.mark.behaviour(1)
+def test_the_role_is_judged_before_the_switch() -> None:
+    with pytest.raises(NotAllowedError) as both:
+        replace(STATE, role=Role.MEMBER, billing_enabled=False).require_charging()
+    with pytest.raises(NotAllowedError) as switch:
+        replace(STATE, billing_enabled=False).require_charging()
+    assert both.value.code is RefusalCode.ROLE_REQUIRED
+    assert switch.value.code is RefusalCode.BILLING_DISABLED
+    STATE.require_charging()
+
+
+@pytest.mark.behaviour(9)
+@pytest.mark.parametrize(
+    ("plan_left", "topped_up", "level"),
+    [
+        (None, None, BalanceLevel.FREE),
+        (None, "0", BalanceLevel.FREE),
+        ("4.99", None, BalanceLevel.LOW),
+        ("0", "4.99", BalanceLevel.LOW),
+        ("5", "0", BalanceLevel.HEALTHY),
+        ("0", "0", BalanceLevel.DEPLETED),
+        ("-3", None, BalanceLevel.DEPLETED),
+        ("-3", "20", BalanceLevel.HEALTHY),
+    ],
+)
+def test_levels(plan_left: str | None, topped_up: str | None, level: BalanceLevel) -> None:
+    plan = None
+    if plan_left is not None:
+        plan = PlanUsage(
+            name="Plus", monthly=Decimal(20), left=Decimal(plan_left), renews_on=date(2026, 12, 1)
+        )
+    usage = Usage(plan=plan, topped_up=None if topped_up is None else Decimal(topped_up), total=None)
+    assert usage.level is level
+
+
+@pytest.mark.behaviour(9)
+def test_an_overdrawn_plan_has_an_overage_and_a_full_bar() -> None:
+    plan = PlanUsage(name=None, monthly=Decimal(20), left=Decimal("-3.5"))
+    assert plan.overage == Decimal("3.5")
+    assert plan.used_share == 1
+
+
+def test_nothing_is_left_of_an_overspent_cap() -> None:
+    assert MonthlyCap(limit=Decimal(100), spent=Decimal(130)).left == 0
+
+
+@pytest.mark.behaviour(38)
+def test_a_scope_is_matched_as_a_whole_token() -> None:
+    assert has_scope("inference:invoke billing:manage", "billing:manage")
+    assert not has_scope("inference:invoke billing:manage-lite", "billing:manage")
+    assert not has_scope("", "billing:manage")
+
+
+@pytest.mark.behaviour(62)
+def test_on_a_grid_a_person_is_the_same_under_both_team_ids() -> None:
+    one = Identity(enterprise="E1", team="T1", user="U1")
+    other = Identity(enterprise="E1", team="T2", user="U1")
+    assert one.key == other.key
+    assert (
+        Identity(enterprise="", team="T1", user="U1").key
+        != Identity(enterprise="", team="T2", user="U1").key
+    )
+
+
+@pytest.mark.behaviour(42)
+def test_a_grant_is_the_same_only_for_the_same_account_and_organisation() -> None:
+    account = Account(account_id="a", email="a@x", organisation_id="o", organisation_name="O")
+    assert account.same_grant_as(replace(account, email="new@x"))
+    assert not account.same_grant_as(replace(account, account_id="b"))
+    assert not account.same_grant_as(replace(account, organisation_id="p"))

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.money import (
+    AmountError,
+    AmountProblem,
+    Bounds,
+    parse_typed,
+    parse_wire,
+    show,
+    to_wire,
+)
+
+cents = st.decimals(min_value="0.01", max_value="999999999.99", places=2)
+
+
+@pytest.mark.behaviour(19)
+@pytest.mark.parametrize(
+    ("wire", "shown"),
+    [
+        ("142.5", "$142.50"),
+        ("100", "$100"),
+        (None, "—"),
+        ("1000", "$1,000"),
+        ("0", "$0"),
+        ("-3.2", "-$3.20"),
+    ],
+)
+def test_money_is_shown_one_way(wire: str | None, shown: str) -> None:
+    assert show(parse_wire(wire)) == shown
+
+
+@pytest.mark.behaviour(20)
+@pytest.mark.parametrize(
+    ("typed", "amount"),
+    [
+        ("100", "100"),
+        ("$100", "100"),
+        ("1,000", "1000"),
+        ("$ 25.00", "25"),
+        (" 7.5 ", "7.5"),
+        (".5", "0.5"),
+        ("$1,234,567.89", "1234567.89"),
+    ],
+)
+def test_amounts_that_people_type_are_read(typed: str, amount: str) -> None:
+    assert parse_typed(typed) == Decimal(amount)
+
+
+@pytest.mark.behaviour(20)
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("nan", "NaN", "inf", "-inf", "Infinity", "1e400", "1e3", "1E3", "1_000", "１００", "٣", "0x10"),
+        *("", " ", "$", "ten", "1,00", "10,000,0", "1.2.3", "--5", "5 5", "1 000", "$$5", "1.", ",5"),
+        *("9" * 400, "50\n60", "5$", "½", "1/2"),
+    ],
+)
+def test_what_is_no_amount_is_unreadable(typed: str) -> None:
+    with pytest.raises(AmountError) as caught:
+        parse_typed(typed)
+    assert caught.value.problem is AmountProblem.UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        ("0", AmountProblem.NOT_POSITIVE),
+        ("0.00", AmountProblem.NOT_POSITIVE),
+        ("-5", AmountProblem.NOT_POSITIVE),
+        ("-$5", AmountProblem.NOT_POSITIVE),
+        ("10.001", AmountProblem.TOO_PRECISE),
+    ],
+)
+def test_an_amount_that_cannot_be_charged_says_why(typed: str, problem: AmountProblem) -> None:
+    with pytest.raises(AmountError) as caught:
+        parse_typed(typed)
+    assert caught.value.problem is problem
+
+
+@pytest.mark.behaviour(20)
+def test_bounds_name_the_limit_that_was_passed() -> None:
+    bounds = Bounds(minimum=Decimal(5), maximum=Decimal(1000))
+    with pytest.raises(AmountError) as small:
+        bounds.check(Decimal("4.99"))
+    with pytest.raises(AmountError) as large:
+        bounds.check(Decimal("1000.01"))
+    assert (small.value.problem, small.value.limit) == (AmountProblem.TOO_SMALL, Decimal(5))
+    assert (large.value.problem, large.value.limit) == (AmountProblem.TOO_LARGE, Decimal(1000))
+    assert bounds.check(Decimal(5)) == Decimal(5)
+    assert bounds.check(Decimal(1000)) == Decimal(1000)
+
+
+@given(cents)
+def test_what_is_shown_is_read_back_as_the_same_amount(amount: Decimal) -> None:
+    assert parse_typed(show(amount)) == amount
+
+
+@given(cents)
+def test_the_wire_gets_the_exact_amount_with_two_places_at_most(amount: Decimal) -> None:
+    sent = to_wire(amount)
+    assert sent == amount
+    assert "E" not in str(sent)
+    exponent = sent.as_tuple().exponent
+    assert isinstance(exponent, int)
+    assert -2 <= exponent <= 0
+
+
+@given(st.text())
+def test_any_text_is_an_amount_above_zero_or_one_clear_problem(text: str) -> None:
+    try:
+        amount = parse_typed(text)
+    except AmountError:
+        return
+    assert amount > 0
+    assert amount == amount.quantize(Decimal("0.01"))
+
+
+@given(st.one_of(st.text(), st.floats(), st.booleans(), st.none(), st.integers(), st.lists(st.text())))
+def test_whatever_the_wire_holds_becomes_a_finite_decimal_or_nothing(value: object) -> None:
+    amount = parse_wire(value)
+    assert amount is None or amount.is_finite()
+    if isinstance(value, float | bool):
+        assert amount is None
+
+
+@given(st.decimals(allow_nan=True, allow_infinity=True))
+def test_any_decimal_can_be_shown(amount: Decimal) -> None:
+    assert show(amount)

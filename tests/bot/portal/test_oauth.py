@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from bot.domain.errors import PortalUnavailableError, RelinkRequiredError
+from bot.portal.hosts import HostRules
+from bot.portal.oauth import DeviceGrantError, GrantProblem, OAuthClient, Tokens
+from bot.runtime import SystemClock
+from bot.sandbox.portal import Fault
+
+if TYPE_CHECKING:
+    from bot.portal.transport import Transport
+    from bot.sandbox.portal import PortalSandbox
+
+SCOPE = "inference:invoke tool:invoke billing:manage"
+
+
+@pytest_asyncio.fixture
+async def oauth(portal: PortalSandbox, transport: Transport) -> OAuthClient:
+    hosts = HostRules(environment_base_url=portal.public_url)
+    return OAuthClient(transport, hosts, SystemClock(), client_id="hermes-cli")
+
+
+async def granted(portal: PortalSandbox, oauth: OAuthClient) -> Tokens:
+    code = await oauth.request_device_code(SCOPE)
+    portal.approve(code.user_code)
+    return await oauth.exchange_device_code(oauth.base, code.device_code, SCOPE)
+
+
+async def test_a_device_grant_from_the_code_to_the_tokens(
+    portal: PortalSandbox, oauth: OAuthClient
+) -> None:
+    portal.sign_in.interval = 0
+    code = await oauth.request_device_code(SCOPE)
+    with pytest.raises(DeviceGrantError) as waiting:
+        await oauth.exchange_device_code(oauth.base, code.device_code, SCOPE)
+    assert waiting.value.problem is GrantProblem.PENDING
+    portal.approve(code.user_code)
+    tokens = await oauth.exchange_device_code(oauth.base, code.device_code, SCOPE)
+    assert tokens.scope.split() == SCOPE.split()
+    assert tokens.access not in repr(tokens)
+    assert code.device_code not in repr(code)
+
+
+@pytest.mark.behaviour(43)
+async def test_asking_too_fast_is_told_to_slow_down(portal: PortalSandbox, oauth: OAuthClient) -> None:
+    code = await oauth.request_device_code(SCOPE)
+    with pytest.raises(DeviceGrantError):
+        await oauth.exchange_device_code(oauth.base, code.device_code, SCOPE)
+    with pytest.raises(DeviceGrantError) as fast:
+        await oauth.exchange_device_code(oauth.base, code.device_code, SCOPE)
+    assert fast.value.problem is GrantProblem.SLOW_DOWN
+
+
+async def test_a_denied_grant(portal: PortalSandbox, oauth: OAuthClient) -> None:
+    code = await oauth.request_device_code(SCOPE)
+    portal.deny(code.user_code)
+    with pytest.raises(DeviceGrantError) as denied:
+        await oauth.exchange_device_code(oauth.base, code.device_code, SCOPE)
+    assert denied.value.problem is GrantProblem.DENIED
+
+
+@pytest.mark.behaviour(43)
+async def test_a_429_means_back_off_and_not_failure(portal: PortalSandbox, oauth: OAuthClient) -> None:
+    portal.fail("/api/oauth/token", Fault(status=429, body="{}", retry_after="7"))
+    with pytest.raises(DeviceGrantError) as busy:
+        await oauth.exchange_device_code(oauth.base, "code", SCOPE)
+    assert (busy.value.problem, busy.value.retry_after) == (GrantProblem.BUSY, 7)
+
+
+@pytest.mark.behaviour(39)
+async def test_the_scope_that_was_really_granted_is_kept(portal: PortalSandbox, oauth: OAuthClient) -> None:
+    code = await oauth.request_device_code(SCOPE)
+    portal.approve(code.user_code, billing=False)
+    tokens = await oauth.exchange_device_code(oauth.base, code.device_code, SCOPE)
+    assert "billing:manage" not in tokens.scope.split()
+
+
+@pytest.mark.behaviour(44)
+async def test_the_refresh_token_travels_in_its_header_only(
+    portal: PortalSandbox, oauth: OAuthClient
+) -> None:
+    tokens = await granted(portal, oauth)
+    renewed = await oauth.refresh(oauth.base, tokens)
+    assert renewed.refresh != tokens.refresh
+    request = portal.requests[-1]
+    assert request.headers["x-nous-refresh-token"] == tokens.refresh
+    assert str(tokens.refresh) not in str(request.body)
+
+
+@pytest.mark.behaviour(44)
+async def test_an_absent_new_refresh_token_keeps_the_old_one(
+    portal: PortalSandbox, oauth: OAuthClient
+) -> None:
+    tokens = await granted(portal, oauth)
+    portal.fail("/api/oauth/token", Fault(status=200, body='{"access_token": "a", "expires_in": 900}'))
+    renewed = await oauth.refresh(oauth.base, tokens)
+    assert (renewed.access, renewed.refresh, renewed.scope) == ("a", tokens.refresh, tokens.scope)
+
+
+@pytest.mark.behaviour(47)
+async def test_a_reused_refresh_token_is_a_dead_session(portal: PortalSandbox, oauth: OAuthClient) -> None:
+    tokens = await granted(portal, oauth)
+    await oauth.refresh(oauth.base, tokens)
+    with pytest.raises(RelinkRequiredError):
+        await oauth.refresh(oauth.base, tokens)
+
+
+@pytest.mark.behaviour(47)
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"error": "invalid_grant"}',
+        '{"error": "invalid_token"}',
+        '{"error": "other", "error_description": "Token reuse detected"}',
+    ],
+)
+async def test_each_way_of_saying_that_a_session_is_dead(
+    portal: PortalSandbox, oauth: OAuthClient, body: str
+) -> None:
+    tokens = await granted(portal, oauth)
+    portal.fail("/api/oauth/token", Fault(status=400, body=body))
+    with pytest.raises(RelinkRequiredError):
+        await oauth.refresh(oauth.base, tokens)
+
+
+@pytest.mark.behaviour(48)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=503, body='{"error": "invalid_grant"}'),
+        Fault(status=429, body='{"error": "invalid_grant"}'),
+        Fault(status=400, body="{}"),
+        Fault(status=400, body="<html>"),
+        Fault(status=200, body="<html>"),
+        Fault(drop=True),
+    ],
+    ids=lambda fault: str(fault)[:60],
+)
+async def test_an_outage_on_refresh_is_not_a_logout(
+    portal: PortalSandbox, oauth: OAuthClient, fault: Fault
+) -> None:
+    tokens = await granted(portal, oauth)
+    portal.fail("/api/oauth/token", fault)
+    with pytest.raises(PortalUnavailableError):
+        await oauth.refresh(oauth.base, tokens)
+
+
+async def test_a_link_that_leads_to_another_host_is_not_shown(
+    portal: PortalSandbox, oauth: OAuthClient
+) -> None:
+    body = (
+        '{"device_code": "d", "user_code": "U", "verification_uri": "https://evil.example/device",'
+        ' "verification_uri_complete": "https://evil.example/device?user_code=U", "expires_in": 900, "interval": 5}'
+    )
+    portal.fail("/api/oauth/device/code", Fault(status=200, body=body))
+    with pytest.raises(PortalUnavailableError):
+        await oauth.request_device_code(SCOPE)
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    ["device_code", "user_code", "verification_uri", "verification_uri_complete", "expires_in", "interval"],
+)
+async def test_all_six_fields_of_a_device_code_are_required(
+    portal: PortalSandbox, oauth: OAuthClient, left_out: str
+) -> None:
+    fields = {
+        "device_code": '"d"',
+        "user_code": '"U"',
+        "verification_uri": '"/device"',
+        "verification_uri_complete": f'"{portal.public_url}/device?user_code=U"',
+        "expires_in": "900",
+        "interval": "5",
+    }
+    body = ", ".join(f'"{name}": {value}' for name, value in fields.items() if name != left_out)
+    portal.fail("/api/oauth/device/code", Fault(status=200, body="{" + body + "}"))
+    with pytest.raises(PortalUnavailableError):
+        await oauth.request_device_code(SCOPE)
+
+
+@pytest.mark.behaviour(51)
+async def test_a_grant_of_another_deployment_never_sends_its_token_here(
+    portal: PortalSandbox, oauth: OAuthClient
+) -> None:
+    tokens = await granted(portal, oauth)
+    before = len(portal.requests)
+    with pytest.raises(RelinkRequiredError):
+        await oauth.refresh("https://portal.nousresearch.com", tokens)
+    assert len(portal.requests) == before

@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+
+from bot.domain.charge import Charge, ChargeState, IllegalTransitionError
+from bot.domain.errors import RefusalCode
+from bot.domain.identity import Account, Identity
+from bot.engine import Engine, Kind, Lease, LeaseLostError
+from bot.storage.charges import ChargeStore
+from bot.storage.cipher import Cipher, CipherKeyError, SealBrokenError, generate_key
+from bot.storage.database import Database, SecondProcessError, async_url
+from bot.storage.links import Link, LinkStore
+from bot.storage.messages import MessageStore
+from bot.storage.schema import is_current, migrate
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from bot.engine import Leases
+    from tests.bot.conftest import HandClock
+
+ADA = Identity(enterprise="", team="T0ACME", user="U0ADA")
+GRACE = Identity(enterprise="", team="T0ACME", user="U0GRACE")
+
+
+def charge(clock: HandClock, *, charge_id: str = "c1", identity: Identity = ADA) -> Charge:
+    return Charge(
+        id=charge_id,
+        identity=identity,
+        state=ChargeState.PROPOSED,
+        amount=Decimal("50.00"),
+        idempotency_key=f"key-{charge_id}",
+        account_id="did:ada",
+        organisation_id="org_acme",
+        organisation_name="Acme Research",
+        card="Visa ····4242",
+        created_at=clock.now(),
+        portal_url="https://portal.nousresearch.com/billing",
+    )
+
+
+async def held(leases: Leases, clock: HandClock, seconds: float = 15) -> Lease:
+    """Claim the one thing that is due, as the engine does."""
+
+    async def never(_lease: Lease) -> datetime | None:
+        return None
+
+    claims = await leases.claim(10, seconds)
+    assert len(claims) == 1
+    kind = Kind(name="charge", leases=leases, advance=never)
+    return Lease(Engine([kind], clock), kind, claims[0], good_until=float("inf"))
+
+
+async def test_a_charge_comes_back_as_it_was_stored(database: Database, clock: HandClock) -> None:
+    store = ChargeStore(database)
+    await store.add(charge(clock), due_at=clock.now())
+    assert await store.get("c1") == charge(clock)
+    assert await store.get("c1", owner=ADA.key) == charge(clock)
+
+
+async def test_somebody_elses_charge_is_not_there(database: Database, clock: HandClock) -> None:
+    store = ChargeStore(database)
+    await store.add(charge(clock), due_at=clock.now())
+    assert await store.get("c1", owner=GRACE.key) is None
+    assert await store.confirm("c1", GRACE.key, now=clock.now(), view_id=None) is None
+    assert await store.cancel("c1", GRACE.key, now=clock.now()) is None
+
+
+@pytest.mark.behaviour(27)
+async def test_a_proposal_is_confirmed_once_and_has_one_message(
+    database: Database, clock: HandClock
+) -> None:
+    store, messages = ChargeStore(database), MessageStore(database)
+    await store.add(charge(clock), due_at=clock.now())
+    first = await store.confirm("c1", ADA.key, now=clock.now(), view_id="V1")
+    second = await store.confirm("c1", ADA.key, now=clock.now(), view_id="V2")
+    assert first is not None
+    assert first.state is ChargeState.CONFIRMED
+    assert second is None
+    message = await messages.get("c1")
+    assert message is not None
+    assert message.view_id == "V1"
+
+
+async def test_a_cancelled_proposal_cannot_be_confirmed(database: Database, clock: HandClock) -> None:
+    store = ChargeStore(database)
+    await store.add(charge(clock), due_at=clock.now())
+    assert await store.cancel("c1", ADA.key, now=clock.now()) is not None
+    assert await store.confirm("c1", ADA.key, now=clock.now(), view_id=None) is None
+
+
+async def test_a_key_is_never_stored_twice(database: Database, clock: HandClock) -> None:
+    store = ChargeStore(database)
+    await store.add(charge(clock), due_at=clock.now())
+    with pytest.raises(Exception, match="UNIQUE"):
+        await store.add(replace(charge(clock), id="c2"), due_at=clock.now())
+
+
+async def test_a_row_is_held_by_one_at_a_time_until_its_lease_ends(
+    database: Database, clock: HandClock
+) -> None:
+    store = ChargeStore(database)
+    await store.add(charge(clock), due_at=clock.now())
+    assert len(await store.leases.claim(10, 15)) == 1
+    assert await store.leases.claim(10, 15) == []
+    clock.advance(seconds=16)
+    again = await store.leases.claim(10, 15)
+    assert [claim.attempts for claim in again] == [2]
+
+
+async def test_whoever_lost_the_lease_changes_nothing(database: Database, clock: HandClock) -> None:
+    store = ChargeStore(database)
+    await store.add(charge(clock), due_at=clock.now())
+    await store.confirm("c1", ADA.key, now=clock.now(), view_id=None)
+    paused = await held(store.leases, clock)
+    clock.advance(seconds=16)
+    winner = await held(store.leases, clock)
+
+    with pytest.raises(LeaseLostError):
+        await store.move(paused, ChargeState.CONFIRMED, ChargeState.SUBMITTED, portal_charge_id="x")
+    with pytest.raises(LeaseLostError):
+        await store.note(paused, checked_at=clock.now())
+    await store.leases.release(paused.claim, None, failed=False)
+
+    moved = await store.move(winner, ChargeState.CONFIRMED, ChargeState.SUBMITTED, portal_charge_id="y")
+    assert moved.portal_charge_id == "y"
+    assert await store.leases.renew([paused.claim, winner.claim], 15) == {"c1"}
+
+
+async def test_a_state_that_has_changed_meanwhile_is_not_changed_again(
+    database: Database, clock: HandClock
+) -> None:
+    store = ChargeStore(database)
+    await store.add(charge(clock), due_at=clock.now())
+    await store.confirm("c1", ADA.key, now=clock.now(), view_id=None)
+    lease = await held(store.leases, clock)
+    await store.move(lease, ChargeState.CONFIRMED, ChargeState.REFUSED, refusal=RefusalCode.ROLE_REQUIRED)
+    with pytest.raises(LeaseLostError):
+        await store.move(lease, ChargeState.CONFIRMED, ChargeState.SUBMITTED)
+    with pytest.raises(IllegalTransitionError):
+        await store.move(lease, ChargeState.REFUSED, ChargeState.SETTLED)
+    stored = await store.get("c1")
+    assert stored is not None
+    assert (stored.state, stored.refusal) == (ChargeState.REFUSED, RefusalCode.ROLE_REQUIRED)
+
+
+async def test_a_wake_during_the_work_is_not_lost_on_release(database: Database, clock: HandClock) -> None:
+    store = ChargeStore(database)
+    await store.add(charge(clock), due_at=clock.now())
+    lease = await held(store.leases, clock)
+    await store.ask_check("c1", now=clock.now())
+    await store.leases.release(lease.claim, None, failed=False)
+    assert await store.leases.next_due() == clock.now()
+
+
+async def test_what_is_released_without_a_date_is_not_due_again(
+    database: Database, clock: HandClock
+) -> None:
+    store = ChargeStore(database)
+    await store.add(charge(clock), due_at=clock.now())
+    lease = await held(store.leases, clock)
+    await store.leases.release(lease.claim, None, failed=False)
+    clock.advance(days=365)
+    assert await store.leases.claim(10, 15) == []
+    assert await store.leases.next_due() is None
+
+
+async def test_attempts_count_the_runs_since_the_last_proper_return(
+    database: Database, clock: HandClock
+) -> None:
+    store = ChargeStore(database)
+    await store.add(charge(clock), due_at=clock.now())
+    first = await held(store.leases, clock)
+    await store.leases.release(first.claim, clock.now(), failed=True)
+    second = await held(store.leases, clock)
+    assert second.claim.attempts == 2
+    await store.leases.release(second.claim, clock.now(), failed=False)
+    assert (await held(store.leases, clock)).claim.attempts == 1
+
+
+async def test_leases_of_a_former_life_are_cleared(database: Database, clock: HandClock) -> None:
+    store = ChargeStore(database)
+    await store.add(charge(clock), due_at=clock.now())
+    await held(store.leases, clock)
+    await store.leases.clear()
+    assert (await held(store.leases, clock)).claim.attempts == 2
+
+
+async def test_equal_charges_are_found_by_exact_amount_owner_and_state(
+    database: Database, clock: HandClock
+) -> None:
+    store = ChargeStore(database)
+    await store.add(charge(clock), due_at=clock.now())
+    await store.confirm("c1", ADA.key, now=clock.now(), view_id=None)
+    found = await store.equal_in(ADA.key, Decimal("50.00"), {ChargeState.CONFIRMED})
+    assert found is not None
+    assert await store.equal_in(ADA.key, Decimal("50.01"), {ChargeState.CONFIRMED}) is None
+    assert await store.equal_in(GRACE.key, Decimal("50.00"), {ChargeState.CONFIRMED}) is None
+    assert await store.equal_in(ADA.key, Decimal("50.00"), {ChargeState.SETTLED}) is None
+
+
+async def test_history_is_newest_first_and_holds_confirmed_charges_only(
+    database: Database, clock: HandClock
+) -> None:
+    store = ChargeStore(database)
+    for number in range(4):
+        made = charge(clock, charge_id=f"c{number}")
+        await store.add(made, due_at=clock.now())
+        if number != 2:
+            await store.confirm(made.id, ADA.key, now=clock.now(), view_id=None)
+        clock.advance(seconds=1)
+    assert [each.id for each in await store.of_owner(ADA.key, limit=2)] == ["c3", "c1"]
+
+
+def link(clock: HandClock, **changed: object) -> Link:
+    made = Link(
+        identity=ADA,
+        account=Account(
+            account_id="did:ada",
+            email="ada@acme.example",
+            organisation_id="org_acme",
+            organisation_name="Acme Research",
+        ),
+        base_url="http://127.0.0.1:8766",
+        scope="billing:manage",
+        expires_at=clock.now() + timedelta(minutes=15),
+        access="secret-access",
+        refresh="secret-refresh",
+        generation=1,
+        linked_at=clock.now(),
+    )
+    return replace(made, **changed)  # type: ignore[arg-type]
+
+
+async def test_a_link_comes_back_and_its_tokens_are_not_readable_in_the_file(
+    database: Database, clock: HandClock, tmp_path: Path
+) -> None:
+    store = LinkStore(database, Cipher((generate_key(),)))
+    await store.put(link(clock))
+    assert await store.get(ADA) == link(clock)
+    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"did:ada" in stored
+    assert b"secret-" not in stored
+
+
+async def test_a_row_moved_to_another_person_does_not_open_as_theirs(
+    database: Database, clock: HandClock
+) -> None:
+    store = LinkStore(database, Cipher((generate_key(),)))
+    await store.put(link(clock))
+    async with database.transaction() as connection:
+        await connection.execute(
+            text("UPDATE links SET owner = :owner, user = :user"), {"owner": GRACE.key, "user": GRACE.user}
+        )
+    moved = await store.get(GRACE)
+    assert moved is not None
+    assert moved.dead
+    assert moved.access is None
+
+
+async def test_tokens_are_replaced_only_if_nobody_replaced_them_before(
+    database: Database, clock: HandClock
+) -> None:
+    store = LinkStore(database, Cipher((generate_key(),)))
+    await store.put(link(clock))
+    read = await store.get(ADA)
+    assert read is not None
+    facts = {"expires_at": clock.now(), "scope": "s"}
+    await store.replace_tokens(read, access="second", refresh="r2", **facts)  # type: ignore[arg-type]
+    await store.replace_tokens(read, access="third", refresh="r3", **facts)  # type: ignore[arg-type]
+    stored = await store.get(ADA)
+    assert stored is not None
+    assert (stored.access, stored.generation) == ("second", 2)
+
+
+async def test_a_removed_link_is_gone(database: Database, clock: HandClock) -> None:
+    store = LinkStore(database, Cipher((generate_key(),)))
+    await store.put(link(clock))
+    assert await store.remove(ADA) == link(clock)
+    assert await store.get(ADA) is None
+    assert await store.remove(ADA) is None
+
+
+def test_an_old_key_still_opens_and_a_foreign_one_does_not() -> None:
+    old, new = generate_key(), generate_key()
+    sealed = Cipher((old,)).seal("me", {"access": "x"})
+    assert Cipher((new, old)).open("me", sealed) == {"access": "x"}
+    with pytest.raises(SealBrokenError):
+        Cipher((new,)).open("me", sealed)
+    with pytest.raises(SealBrokenError):
+        Cipher((old,)).open("somebody else", sealed)
+    with pytest.raises(CipherKeyError):
+        Cipher(("not a key",))
+
+
+def test_a_second_process_on_one_sqlite_file_is_refused(tmp_path: Path, clock: HandClock) -> None:
+    first = Database(f"sqlite:///{tmp_path / 'one.db'}", clock)
+    second = Database(f"sqlite:///{tmp_path / 'one.db'}", clock)
+    first.claim_alone()
+    with pytest.raises(SecondProcessError):
+        second.claim_alone()
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "not a url", "sqlite://", "sqlite:///:memory:", ""])
+def test_only_sqlite_files_and_postgresql_are_databases(url: str) -> None:
+    with pytest.raises(ValueError, match=r"sqlite:///file|not a database URL"):
+        async_url(url)
+
+
+async def test_migrating_twice_changes_nothing(database: Database) -> None:
+    await migrate(database)
+    assert await is_current(database)

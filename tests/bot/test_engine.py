@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.engine import Claim, Engine, Kind, Lease, LeaseLostError
+from bot.runtime import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+
+class Shelf:
+    """Durable things in a dict: the engine's contract without a database."""
+
+    def __init__(self, *ids: str) -> None:
+        self.due: dict[str, datetime | None] = dict.fromkeys(ids, SystemClock().now())
+        self.held: dict[str, str] = {}
+        self.released: list[tuple[str, bool]] = []
+        self.attempts: dict[str, int] = {}
+        self.broken = 0
+        self.changed = asyncio.Condition()
+
+    async def claim(self, limit: int, seconds: float) -> Sequence[Claim]:
+        assert seconds > 0
+        if self.broken:
+            self.broken -= 1
+            raise ConnectionError("the database is away")
+        now = SystemClock().now()
+        free = [id_ for id_, due in self.due.items() if due and due <= now and id_ not in self.held][:limit]
+        for id_ in free:
+            self.attempts[id_] = self.attempts.get(id_, 0) + 1
+            self.held[id_] = f"token-{id_}-{self.attempts[id_]}"
+        return [Claim(id=id_, token=self.held[id_], attempts=self.attempts[id_], wakes=0) for id_ in free]
+
+    async def renew(self, claims: Sequence[Claim], seconds: float) -> set[str]:
+        assert seconds > 0
+        return {claim.id for claim in claims if self.held.get(claim.id) == claim.token}
+
+    async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> None:
+        if self.held.get(claim.id) == claim.token:
+            del self.held[claim.id]
+            self.due[claim.id] = due_at
+        self.released.append((claim.id, failed))
+        async with self.changed:
+            self.changed.notify_all()
+
+    async def next_due(self) -> datetime | None:
+        return min((due for id_, due in self.due.items() if due and id_ not in self.held), default=None)
+
+    async def clear(self) -> None:
+        self.held.clear()
+
+    async def until(self, releases: int) -> None:
+        async with self.changed, asyncio.timeout(5):
+            await self.changed.wait_for(lambda: len(self.released) >= releases)
+
+
+@asynccontextmanager
+async def running(
+    shelf: Shelf, advance: Callable[[Lease], Awaitable[datetime | None]]
+) -> AsyncIterator[Engine]:
+    engine = Engine([Kind(name="thing", leases=shelf, advance=advance)], SystemClock())
+    task = asyncio.create_task(engine.run())
+    try:
+        yield engine
+    finally:
+        await engine.stop(1)
+        await task
+
+
+async def test_everything_due_is_advanced_and_what_returns_nothing_is_done() -> None:
+    seen: list[str] = []
+
+    async def advance(lease: Lease) -> datetime | None:
+        seen.append(lease.id)
+        return None
+
+    shelf = Shelf("a", "b", "c")
+    async with running(shelf, advance):
+        await shelf.until(3)
+    assert sorted(seen) == ["a", "b", "c"]
+    assert set(shelf.due.values()) == {None}
+
+
+async def test_an_exception_is_retried_later_and_never_terminal() -> None:
+    async def advance(lease: Lease) -> datetime | None:
+        if lease.claim.attempts == 1:
+            raise RuntimeError("once")
+        return None
+
+    shelf = Shelf("a")
+    async with running(shelf, advance):
+        await shelf.until(2)
+    assert shelf.released == [("a", True), ("a", False)]
+
+
+async def test_a_database_that_is_away_for_a_while_is_tried_again() -> None:
+    async def advance(_lease: Lease) -> datetime | None:
+        return None
+
+    shelf = Shelf("a")
+    shelf.broken = 1
+    async with running(shelf, advance):
+        await shelf.until(1)
+    assert shelf.released == [("a", False)]
+
+
+async def test_stopping_ends_a_wait_at_once_and_gives_the_thing_back_due() -> None:
+    waiting = asyncio.Event()
+
+    async def advance(lease: Lease) -> datetime | None:
+        waiting.set()
+        await lease.sleep(3600)
+        return None
+
+    shelf = Shelf("a")
+    async with running(shelf, advance):
+        await waiting.wait()
+    assert shelf.held == {}
+    assert shelf.due["a"] is not None
+
+
+async def test_a_step_that_does_not_end_in_time_is_cut_off_and_counts_as_failed() -> None:
+    started = asyncio.Event()
+
+    async def advance(_lease: Lease) -> datetime | None:
+        started.set()
+        await asyncio.Event().wait()
+        return None
+
+    shelf = Shelf("a")
+    engine = Engine([Kind(name="thing", leases=shelf, advance=advance)], SystemClock())
+    task = asyncio.create_task(engine.run())
+    await started.wait()
+    await engine.stop(0.01)
+    await task
+    assert shelf.released == [("a", True)]
+
+
+async def test_a_lost_lease_lets_nothing_leave() -> None:
+    lost: list[bool] = []
+
+    async def advance(lease: Lease) -> datetime | None:
+        shelf.held["a"] = "somebody else"
+        lease.good_until = 0
+        try:
+            await lease.ensure(10)
+        except LeaseLostError:
+            lost.append(True)
+            raise
+        return None
+
+    shelf = Shelf("a")
+    async with running(shelf, advance):
+        await shelf.until(1)
+    assert lost == [True]
+    assert shelf.held["a"] == "somebody else"
+
+
+async def test_a_lease_that_is_short_is_renewed_before_a_call() -> None:
+    good: list[float] = []
+
+    async def advance(lease: Lease) -> datetime | None:
+        before = lease.good_until
+        lease.good_until = before - 10
+        await lease.ensure(10)
+        good.append(lease.good_until - before)
+        return None
+
+    shelf = Shelf("a")
+    async with running(shelf, advance):
+        await shelf.until(1)
+    assert good[0] >= 0
+
+
+async def test_a_wake_is_answered_without_waiting_for_the_next_look() -> None:
+    async def advance(_lease: Lease) -> datetime | None:
+        return None
+
+    shelf = Shelf()
+    async with running(shelf, advance) as engine:
+        await asyncio.sleep(0)
+        shelf.due["late"] = SystemClock().now()
+        engine.wake("thing")
+        async with asyncio.timeout(1):
+            await shelf.until(1)
+
+
+async def test_a_thing_is_due_again_when_it_said_so() -> None:
+    runs: list[datetime] = []
+
+    async def advance(_lease: Lease) -> datetime | None:
+        runs.append(SystemClock().now())
+        return runs[0] + timedelta(milliseconds=200) if len(runs) == 1 else None
+
+    shelf = Shelf("a")
+    async with running(shelf, advance):
+        await shelf.until(2)
+    assert runs[1] - runs[0] >= timedelta(milliseconds=200)
+
+
+@pytest.mark.parametrize("count", [250])
+async def test_more_things_than_one_claim_takes_are_all_advanced(count: int) -> None:
+    async def advance(_lease: Lease) -> datetime | None:
+        return None
+
+    shelf = Shelf(*(str(number) for number in range(count)))
+    async with running(shelf, advance):
+        await shelf.until(count)
+    assert len({id_ for id_, _ in shelf.released}) == count
