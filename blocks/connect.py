@@ -16,7 +16,6 @@ from blocks.kit import (
     header,
     home,
     message,
-    modal,
     moment,
     section,
 )
@@ -46,11 +45,6 @@ def welcome_home() -> Json:
 def link_message(url: str, user_code: str, expires_at: datetime) -> Message:
     """Make the message with the link to approve."""
     return message(*_link(url, user_code, expires_at))
-
-
-def link_modal(url: str, user_code: str, expires_at: datetime) -> Json:
-    """Make the modal with the link to approve, where no message can be shown."""
-    return modal("Connect", *_link(url, user_code, expires_at), callback_id=ids.INFO_VIEW)
 
 
 def connected_note(account: Account, *, may_bill: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,7 @@ from bot.settings import Settings, SettingsError, load_settings
 from bot.storage.cipher import generate_key
 from bot.storage.database import Database, SecondProcessError
 from bot.storage.schema import migrate
+from handlers.manifest import make_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -65,6 +67,14 @@ def sandbox_command(
 ) -> None:
     """Run the two sandbox servers alone, to try your own deployment against them."""
     _run(lambda stop: run_sandbox(portal_port, slack_port, stop))
+
+
+@app.command("manifest")
+def manifest_command(
+    url: Annotated[str, typer.Option(help="where Slack reaches the app")] = "https://bot.example.com",
+) -> None:
+    """Print the Slack app manifest, to paste where Slack creates an app."""
+    typer.echo(json.dumps(make_manifest(url), indent=2))
 
 
 @app.command("migrate")

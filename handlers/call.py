@@ -13,7 +13,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from blocks.loading import loading_message, loading_modal
+from blocks.loading import loading_message, loading_modal, message_modal
 from bot.domain.identity import Identity
 
 if TYPE_CHECKING:
@@ -83,9 +83,11 @@ class Call:
         return value if isinstance(value, str) else None
 
     async def reply(self, message: Message) -> None:
-        """Answer the person alone, in place of the ephemeral that was clicked where there was one."""
+        """Answer the person alone, in place of the ephemeral or the modal that was clicked in."""
         if self.response_url is None:
-            log.warning("call.no_place_to_reply", incident=self.incident)
+            if self.view_id is None:
+                await self.open_loading(self.view_title)
+            await self.show(message_modal(self.view_title, message))
             return
         replace = self.in_ephemeral or self.told_to_wait
         await post_response(self.runtime, self.response_url, message, replace=replace)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SLOW_DOWN_SECONDS = 5
 BUSY_SECONDS = 10
-SHOW_WITHIN = timedelta(seconds=30)
+SHOW_WITHIN = timedelta(seconds=5)
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +55,7 @@ class Linking:
     ) -> DeviceGrant:
         """Ask the portal for a code and store the grant. `codes["url"]` is the link to show.
 
-        Polling waits until `shown` is called (behaviour 41), or half a minute should that never come.
+        Polling waits until `shown` is called (behaviour 41), or a few seconds should that never come.
 
         Raises:
             PortalUnavailableError: no code to be had; nothing was stored.

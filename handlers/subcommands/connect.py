@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
-from blocks.connect import already_connected_message, cancelled_message, link_message, link_modal
+from blocks.connect import already_connected_message, cancelled_message, link_message
 
 if TYPE_CHECKING:
     from handlers.call import Call
@@ -41,12 +41,9 @@ async def _begin(call: Call, *, wanted: str | None) -> None:
     linking = call.runtime.linking
     if call.response_url is None:
         await call.open_loading("Connect")
-        grant = await linking.begin(call.identity, response_url=None, wanted=wanted)
-        await call.show(link_modal(grant.codes["url"], grant.codes["user_code"], grant.expires_at))
-    else:
-        async with call.patience():
-            grant = await linking.begin(call.identity, response_url=call.own_response_url, wanted=wanted)
-        await call.reply(link_message(grant.codes["url"], grant.codes["user_code"], grant.expires_at))
+    async with call.patience():
+        grant = await linking.begin(call.identity, response_url=call.own_response_url, wanted=wanted)
+    await call.reply(link_message(grant.codes["url"], grant.codes["user_code"], grant.expires_at))
     await linking.shown(grant)
     call.runtime.wake("device_grant")
 

@@ -1,5 +1,6 @@
 /**
- * What happens without a person's own doing: said to screen readers, and shown as a toast when it is elsewhere.
+ * What happens without a person's own doing: said to screen readers, and shown as a toast when it
+ * is elsewhere.
  */
 import { h, icon } from "./dom.js";
 
@@ -32,14 +33,21 @@ export function announce(text) {
  */
 export function showToast({ title, text = "", picture = "message", action }) {
   const remove = () => node.remove();
+  const act = () => {
+    remove();
+    action?.run();
+  };
   const node = h(
     "div",
     { class: `toast toast-${picture}`, "data-testid": "toast" },
     icon(picture),
     h("div", { class: "toast-body" }, h("strong", {}, title), text && h("p", {}, text)),
-    action &&
-      h("button", { type: "button", class: "button", onclick: () => { remove(); action.run(); } }, action.label),
-    h("button", { type: "button", class: "icon-button", "aria-label": "Dismiss", onclick: remove }, icon("close")),
+    action && h("button", { type: "button", class: "button", onclick: act }, action.label),
+    h(
+      "button",
+      { type: "button", class: "icon-button", "aria-label": "Dismiss", onclick: remove },
+      icon("close"),
+    ),
   );
   const shelf = document.getElementById("toasts");
   shelf?.append(node);

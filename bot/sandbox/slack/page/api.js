@@ -27,7 +27,10 @@ async function call(url, init) {
  * @param {Json} body
  */
 function post(url, body) {
-  return call(url, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  return call(
+    url,
+    { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) },
+  );
 }
 
 export const api = {
@@ -53,12 +56,13 @@ export const api = {
    * @param {string} organisation
    * @param {string} scenario
    */
-  setScenario: (portal, organisation, scenario) => post(`${portal}/sandbox/scenario`, { organisation, scenario }),
+  setScenario: (portal, organisation, scenario) =>
+    post(`${portal}/sandbox/scenario`, { organisation, scenario }),
 };
 
 /**
- * The live stream of one person. `onOpen` is called at each connection, the first included: state may have moved on in
- * between.
+ * The live stream of one person. `onOpen` is called at each connection, the first included: state
+ * may have moved on in between.
  *
  * @param {string} user
  * @param {{onOpen: () => void, onEvent: (event: Json) => void, onLost: () => void}} handlers

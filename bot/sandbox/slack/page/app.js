@@ -25,7 +25,15 @@ function part(id) {
 async function start() {
   const bootstrap = await api.bootstrap();
   if (!bootstrap.ok) {
-    part("main").replaceChildren(h("div", { class: "empty" }, icon("warning"), h("h1", {}, "The sandbox does not answer"), h("p", {}, "Start it with make demo and reload this page.")));
+    part("main").replaceChildren(
+      h(
+        "div",
+        { class: "empty" },
+        icon("warning"),
+        h("h1", {}, "The sandbox does not answer"),
+        h("p", {}, "Start it with make demo and reload this page."),
+      ),
+    );
     return;
   }
   const store = new Store(bootstrap);
@@ -35,7 +43,11 @@ async function start() {
   mountPlaceHeader(store, part("place-header"));
   const messages = mountMessages(store, part("messages"));
   mountHome(store, part("home"));
-  const composer = mountComposer(store, part("composer-area"), { onSend: messages.follow, onRefused: tellRefusal });
+  const composer = mountComposer(
+    store,
+    part("composer-area"),
+    { onSend: messages.follow, onRefused: tellRefusal },
+  );
   mountModal(store, part("modal-layer"), [sidebar, main]);
   const frame = mountBar(store, bar, { sidebar, inspector });
   mountInspector(store, part("traffic"));
@@ -58,7 +70,8 @@ async function start() {
   });
   mountRegionKeys(() => [bar, sidebar, main, part("modal-layer"), inspector]);
 
-  /** @type {{text: string, at: number} | null} the stream and the answer to a request tell of the same refusal */
+  // The stream and the answer to a request tell of the same refusal.
+  /** @type {{text: string, at: number} | null} */
   let lastRefusal = null;
   function tellRefusal(/** @type {string} */ text, /** @type {string} */ channel) {
     if (lastRefusal?.text === text && Date.now() - lastRefusal.at < 3000) return;
@@ -66,7 +79,8 @@ async function start() {
     messages.notice(text, channel);
   }
   store.on("error", (/** @type {Json} */ event) => {
-    if (event.where === "command" && store.channel) tellRefusal(event.text, event.container?.channel ?? store.channel);
+    const channel = event.container?.channel ?? store.channel;
+    if (event.where === "command" && channel) tellRefusal(event.text, channel);
   });
 
   let dismiss = () => {};

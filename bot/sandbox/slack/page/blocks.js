@@ -1,6 +1,6 @@
 /**
- * The blocks of Block Kit, one function each; BLOCKS names those that the page knows. Anything else is drawn as a warning
- * with its JSON, never dropped.
+ * The blocks of Block Kit, one function each; BLOCKS names those that the page knows. Anything else
+ * is drawn as a warning with its JSON, never dropped.
  */
 import { h, icon, reconcile, uniqueId } from "./dom.js";
 import { ELEMENTS } from "./elements.js";
@@ -11,7 +11,19 @@ import { markdown, richText } from "./richtext.js";
 /** @typedef {import("./elements.js").Surface} Surface */
 
 /** @type {Record<string, (block: Json, surface: Surface) => Node>} */
-const BLOCKS = { section, header, context, divider, actions, input, image, rich_text: rich, alert, table, markdown: (block) => markdown(block.text) };
+const BLOCKS = {
+  section,
+  header,
+  context,
+  divider,
+  actions,
+  input,
+  image,
+  rich_text: rich,
+  alert,
+  table,
+  markdown: (block) => markdown(block.text),
+};
 
 /**
  * Draws `blocks` into `container`; blocks that did not change keep their nodes.
@@ -53,8 +65,23 @@ export function unknownPart(what, json) {
   return h(
     "div",
     { class: "unknown", role: "note", "data-testid": "unknown" },
-    h("p", {}, icon("warning"), h("span", {}, `This page does not know the ${what} type `, h("code", {}, String(json.type)), ". Slack may draw it.")),
-    h("pre", { class: "preformatted", tabindex: "0", "aria-label": `JSON of the unknown ${what}` }, JSON.stringify(json, null, 2)),
+    h(
+      "p",
+      {},
+      icon("warning"),
+      h(
+        "span",
+        {},
+        `This page does not know the ${what} type `,
+        h("code", {}, String(json.type)),
+        ". Slack may draw it.",
+      ),
+    ),
+    h(
+      "pre",
+      { class: "preformatted", tabindex: "0", "aria-label": `JSON of the unknown ${what}` },
+      JSON.stringify(json, null, 2),
+    ),
   );
 }
 
@@ -74,10 +101,13 @@ function drawElement(element, spot) {
  * @param {Surface} surface
  */
 function section(block, surface) {
+  const drawField = (/** @type {any} */ field) =>
+    h("div", { class: "text field" }, textObject(field, surface.reader));
   const textId = uniqueId("text");
-  const spot = { surface, blockId: block.block_id, dispatches: true, aria: {} };
   // A button says what it does; a choice needs the words beside it.
-  if (block.accessory && !["button", "overflow", "image"].includes(block.accessory.type)) spot.aria = { "aria-labelledby": textId };
+  const speaks = ["button", "overflow", "image"].includes(block.accessory?.type);
+  const aria = speaks ? {} : { "aria-labelledby": textId };
+  const spot = { surface, blockId: block.block_id, dispatches: true, aria };
   return h(
     "div",
     { class: "section" },
@@ -85,8 +115,7 @@ function section(block, surface) {
       "div",
       { class: "section-body", id: textId },
       block.text && h("div", { class: "text" }, textObject(block.text, surface.reader)),
-      block.fields &&
-        h("div", { class: "fields" }, block.fields.map((/** @type {any} */ field) => h("div", { class: "text field" }, textObject(field, surface.reader)))),
+      block.fields && h("div", { class: "fields" }, block.fields.map(drawField)),
     ),
     block.accessory && h("div", { class: "accessory" }, drawElement(block.accessory, spot)),
   );
@@ -107,8 +136,8 @@ function context(block, surface) {
     { class: "context" },
     (block.elements ?? []).map((/** @type {any} */ element) => {
       if (element.type === "image") return picture(element, "context-image");
-      if (element.type === "mrkdwn" || element.type === "plain_text") return h("span", { class: "text" }, textObject(element, surface.reader));
-      return unknownPart("element", element);
+      if (element.type !== "mrkdwn" && element.type !== "plain_text") return unknownPart("element", element);
+      return h("span", { class: "text" }, textObject(element, surface.reader));
     }),
   );
 }
@@ -127,7 +156,15 @@ function actions(block, surface) {
     "div",
     { class: "actions" },
     elements.map((element) =>
-      drawElement(element, { surface, blockId: block.block_id, dispatches: true, aria: { "aria-label": element.placeholder?.text } }),
+      drawElement(
+        element,
+        {
+          surface,
+          blockId: block.block_id,
+          dispatches: true,
+          aria: { "aria-label": element.placeholder?.text },
+        },
+      ),
     ),
   );
 }
@@ -168,7 +205,12 @@ function input(block, surface) {
     { class: error ? "input invalid" : "input" },
     label,
     control,
-    error && h("p", { class: "field-error", id: errorId, "data-testid": "field-error" }, icon("warning"), h("span", {}, error)),
+    error && h(
+      "p",
+      { class: "field-error", id: errorId, "data-testid": "field-error" },
+      icon("warning"),
+      h("span", {}, error),
+    ),
     block.hint && h("p", { class: "hint", id: hintId }, plainText(block.hint)),
   );
 }
@@ -188,7 +230,11 @@ function image(block) {
  * @param {string} className
  */
 function picture(element, className) {
-  const words = h("span", { class: `${className} missing`, title: element.image_url }, element.alt_text || "Image");
+  const words = h(
+    "span",
+    { class: `${className} missing`, title: element.image_url },
+    element.alt_text || "Image",
+  );
   // The sandbox fetches nothing from outside; of such a picture its words are shown.
   if (!/^(data:image\/|http:\/\/127\.0\.0\.1[:/])/.test(element.image_url ?? "")) return words;
   const img = h("img", { class: className, src: element.image_url, alt: element.alt_text ?? "" });
@@ -237,7 +283,10 @@ function table(block, surface) {
   const cells = (/** @type {Json[]} */ row, /** @type {"th" | "td"} */ tag) =>
     row.map((cell, column) => {
       const { align = "left", is_wrapped: wrapped = false } = settings[column] ?? {};
-      const attributes = { class: `align-${align}${wrapped ? " wrapped" : ""}`, scope: tag === "th" ? "col" : undefined };
+      const attributes = {
+        class: `align-${align}${wrapped ? " wrapped" : ""}`,
+        scope: tag === "th" ? "col" : undefined,
+      };
       return h(tag, attributes, tableCell(cell, surface));
     });
   return h(
@@ -258,7 +307,7 @@ function table(block, surface) {
  * @returns {Node}
  */
 function tableCell(cell, surface) {
-  if (cell.type === "raw_text" || cell.type === "raw_number") return document.createTextNode(String(cell.text ?? cell.value ?? ""));
   if (cell.type === "rich_text") return rich(cell, surface);
-  return unknownPart("element", cell);
+  if (cell.type !== "raw_text" && cell.type !== "raw_number") return unknownPart("element", cell);
+  return document.createTextNode(String(cell.text ?? cell.value ?? ""));
 }

@@ -18,7 +18,10 @@ export function mountComposer(store, root, { onSend, onRefused }) {
   const listId = uniqueId("commands");
   const commands = /** @type {Json[]} */ (store.bootstrap.commands);
   const example = commands[0]?.command ?? "/help";
-  const list = h("div", { id: listId, class: "completion", role: "listbox", "aria-label": "Commands", hidden: true });
+  const list = h(
+    "div",
+    { id: listId, class: "completion", role: "listbox", "aria-label": "Commands", hidden: true },
+  );
   const field = h("textarea", {
     id: "composer",
     "data-testid": "composer",
@@ -30,7 +33,11 @@ export function mountComposer(store, root, { onSend, onRefused }) {
     "aria-haspopup": "listbox",
   });
   const sendButton = h("button", { type: "submit", class: "send", "aria-label": "Send" }, icon("send"));
-  const slashButton = h("button", { type: "button", class: "icon-button", "aria-label": "Commands", title: "Commands" }, icon("slash"));
+  const slashButton = h(
+    "button",
+    { type: "button", class: "icon-button", "aria-label": "Commands", title: "Commands" },
+    icon("slash"),
+  );
   const coach = h(
     "p",
     { class: "coach", hidden: localStorage.getItem(COACHED_KEY) === "yes" },
@@ -40,7 +47,18 @@ export function mountComposer(store, root, { onSend, onRefused }) {
     h("kbd", {}, "Enter"),
     h("span", { class: "coach-note" }, "This is a sandbox: nothing is charged."),
   );
-  const form = h("form", { class: "composer" }, field, h("div", { class: "composer-bar" }, slashButton, h("span", { class: "keys" }, h("kbd", {}, "Enter"), " sends"), sendButton));
+  const form = h(
+    "form",
+    { class: "composer" },
+    field,
+    h(
+      "div",
+      { class: "composer-bar" },
+      slashButton,
+      h("span", { class: "keys" }, h("kbd", {}, "Enter"), " sends"),
+      sendButton,
+    ),
+  );
   root.append(coach, h("div", { class: "composer-anchor" }, list, form));
 
   /** @type {{command: Json, node: HTMLElement}[]} */
@@ -76,8 +94,13 @@ export function mountComposer(store, root, { onSend, onRefused }) {
       hideOffers();
       return;
     }
-    offers = matching.map((command) => ({ command, node: offerNode(command, store.bootstrap.app.name, () => complete(command)) }));
-    list.replaceChildren(h("p", { class: "completion-head", "aria-hidden": "true" }, "Commands"), ...offers.map(({ node }) => node));
+    offers = matching.map(
+      (command) => ({ command, node: offerNode(command, store.bootstrap.app.name, () => complete(command)) }),
+    );
+    list.replaceChildren(
+      h("p", { class: "completion-head", "aria-hidden": "true" }, "Commands"),
+      ...offers.map(({ node }) => node),
+    );
     list.hidden = false;
     mark(0);
   };

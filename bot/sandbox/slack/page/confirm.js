@@ -27,17 +27,35 @@ export function askConfirm(confirm, reader) {
     h(
       "header",
       { class: "confirm-head" },
-      h("h2", { id: titleId }, textObject(confirm.title ?? { type: "plain_text", text: "Are you sure?" }, reader)),
-      h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: settle(false) }, icon("close")),
+      h(
+        "h2",
+        { id: titleId },
+        textObject(confirm.title ?? { type: "plain_text", text: "Are you sure?" }, reader),
+      ),
+      h(
+        "button",
+        { type: "button", class: "icon-button", "aria-label": "Close", onclick: settle(false) },
+        icon("close"),
+      ),
     ),
     h("div", { id: textId, class: "confirm-text" }, textObject(confirm.text, reader)),
     h(
       "footer",
       { class: "confirm-foot" },
-      h("button", { type: "button", class: "button large", onclick: settle(false) }, textObject(confirm.deny ?? { type: "plain_text", text: "Cancel" }, reader)),
       h(
         "button",
-        { type: "button", class: `button large ${style}`, autofocus: true, "data-testid": "confirm-yes", onclick: settle(true) },
+        { type: "button", class: "button large", onclick: settle(false) },
+        textObject(confirm.deny ?? { type: "plain_text", text: "Cancel" }, reader),
+      ),
+      h(
+        "button",
+        {
+          type: "button",
+          class: `button large ${style}`,
+          autofocus: true,
+          "data-testid": "confirm-yes",
+          onclick: settle(true),
+        },
         textObject(confirm.confirm ?? { type: "plain_text", text: "Yes" }, reader),
       ),
     ),

@@ -9,8 +9,8 @@ const SVG = "http://www.w3.org/2000/svg";
  */
 
 /**
- * An element with attributes, listeners (`onclick: fn`) and children. `false`, `null` and `undefined` leave an
- * attribute or a child out; `true` sets an empty attribute.
+ * An element with attributes, listeners (`onclick: fn`) and children. `false`, `null` and
+ * `undefined` leave an attribute or a child out; `true` sets an empty attribute.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
@@ -22,8 +22,11 @@ export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
-    if (typeof value === "function") element.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
-    else element.setAttribute(name, value === true ? "" : String(value));
+    if (typeof value === "function") {
+      element.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
+    } else {
+      element.setAttribute(name, value === true ? "" : String(value));
+    }
   }
   append(element, children);
   return element;
@@ -34,13 +37,14 @@ export function h(tag, attributes = {}, ...children) {
  * @param {Child} child
  */
 export function append(parent, child) {
+  if (child === null || child === undefined || child === false) return;
   if (Array.isArray(child)) for (const each of child) append(parent, each);
-  else if (child instanceof Node) parent.appendChild(child);
-  else if (child !== null && child !== undefined && child !== false) parent.appendChild(document.createTextNode(String(child)));
+  else parent.appendChild(child instanceof Node ? child : document.createTextNode(String(child)));
 }
 
 /**
- * A decorative picture out of the page's own sprite; give `label` when it carries meaning of its own.
+ * A decorative picture out of the page's own sprite; give `label` when it carries meaning of its
+ * own.
  *
  * @param {string} name
  * @param {string} [label]
@@ -87,7 +91,9 @@ const FOCUSABLE = [
  */
 export function focusable(root) {
   const all = /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll(FOCUSABLE));
-  return [...all].filter((element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest("[inert]"));
+  return [...all].filter(
+    (element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest("[inert]"),
+  );
 }
 
 /**
@@ -126,15 +132,17 @@ export function wrapTab(root, event) {
 const drawn = new WeakMap();
 
 /**
- * Brings `parent`'s children to `rows`. A row that did not change keeps its node, and with it the focus, the selection and
- * an open menu.
+ * Brings `parent`'s children to `rows`. A row that did not change keeps its node, and with it the
+ * focus, the selection and an open menu.
  *
  * @param {HTMLElement} parent
  * @param {Row[]} rows
  * @returns {{added: HTMLElement[], replaced: HTMLElement[]}}
  */
 export function reconcile(parent, rows) {
-  const old = new Map([...parent.children].map((node) => [drawn.get(node)?.key, /** @type {HTMLElement} */ (node)]));
+  const old = new Map(
+    [...parent.children].map((node) => [drawn.get(node)?.key, /** @type {HTMLElement} */ (node)]),
+  );
   const kept = new Set(rows.map((row) => row.key));
   for (const [key, node] of old) if (key === undefined || !kept.has(key)) node.remove();
   const added = [];
@@ -157,8 +165,8 @@ export function reconcile(parent, rows) {
 }
 
 /**
- * Replaces `before` through `swap` and finds the focus again in `after`: by block and action, then by action alone, as an
- * updated message has new block ids.
+ * Replaces `before` through `swap` and finds the focus again in `after`: by block and action, then
+ * by action alone, as an updated message has new block ids.
  *
  * @param {HTMLElement} before
  * @param {() => void} swap
@@ -172,7 +180,10 @@ function keepFocus(before, swap, after) {
   }
   const { blockId, actionId, option } = active.dataset;
   const isText = active instanceof HTMLInputElement || active instanceof HTMLTextAreaElement;
-  const caret = isText && active.selectionStart !== null ? [active.selectionStart, active.selectionEnd] : null;
+  const caret = isText && active.selectionStart !== null ? [
+    active.selectionStart,
+    active.selectionEnd,
+  ] : null;
   swap();
   const candidates = /** @type {HTMLElement[]} */ ([...after.querySelectorAll("[data-action-id]")]).filter(
     (node) => node.dataset.actionId === actionId && node.dataset.option === option,

@@ -1,5 +1,6 @@
 /**
- * The interactive elements of Block Kit, one function each; ELEMENTS names those that the page knows.
+ * The interactive elements of Block Kit, one function each; ELEMENTS names those that the page
+ * knows.
  */
 import { h, icon, uniqueId } from "./dom.js";
 import { isSafeUrl, plainText, textObject } from "./mrkdwn.js";
@@ -76,7 +77,11 @@ function button(element, spot) {
   const style = element.style === "primary" || element.style === "danger" ? element.style : "";
   const content = h("span", { class: "button-text" }, plainText(element.text ?? { text: "" }));
   const spinner = h("span", { class: "spinner", "aria-hidden": "true" });
-  const shared = { ...fieldAttributes(element, spot), class: `button ${style}`, "aria-label": element.accessibility_label };
+  const shared = {
+    ...fieldAttributes(element, spot),
+    class: `button ${style}`,
+    "aria-label": element.accessibility_label,
+  };
   const value = element.value === undefined ? {} : { value: element.value };
   const opensPage = isSafeUrl(element.url);
   const send = async (/** @type {Event} */ event) => {
@@ -87,11 +92,20 @@ function button(element, spot) {
     const sent = await spot.surface.act(element, spot.blockId, value, control);
     if (sent && opensPage && element.confirm) window.open(element.url, "_blank", "noopener,noreferrer");
   };
-  const outside = opensPage && [icon("external"), h("span", { class: "visually-hidden" }, " (opens in a new tab)")];
+  const outside = opensPage && [
+    icon("external"),
+    h("span", { class: "visually-hidden" }, " (opens in a new tab)"),
+  ];
   // A link that asks first cannot be an anchor: the page would open before the answer.
   const control =
     opensPage && !element.confirm
-      ? h("a", { ...shared, href: element.url, target: "_blank", rel: "noopener noreferrer", onclick: send }, content, outside, spinner)
+      ? h(
+        "a",
+        { ...shared, href: element.url, target: "_blank", rel: "noopener noreferrer", onclick: send },
+        content,
+        outside,
+        spinner,
+      )
       : h("button", { type: "button", ...shared, onclick: send }, content, outside, spinner);
   return control;
 }
@@ -121,7 +135,9 @@ function overflow(element, spot) {
 function staticSelect(element, spot) {
   const { surface, blockId } = spot;
   const many = element.type === "multi_static_select";
-  const asValue = (/** @type {Json[]} */ chosen) => (many ? { selected_options: chosen } : { selected_option: chosen[0] ?? null });
+  const asValue = (/** @type {Json[]} */ chosen) => (many ? { selected_options: chosen } : {
+    selected_option: chosen[0] ?? null,
+  });
   const current = () => {
     const value = surface.form.get(blockId, element);
     return many ? value.selected_options : [value.selected_option].filter(Boolean);
@@ -162,7 +178,9 @@ function choices(element, spot) {
   const options = /** @type {Json[]} */ (element.options ?? []);
   const value = surface.form.get(blockId, element);
   /** @type {string[]} */
-  let accepted = (many ? value.selected_options : [value.selected_option].filter(Boolean)).map((/** @type {Json} */ each) => each.value);
+  let accepted = (many ? value.selected_options : [value.selected_option].filter(Boolean)).map(
+    (/** @type {Json} */ each) => each.value,
+  );
 
   const boxes = options.map((option) => {
     const box = h("input", {
@@ -179,7 +197,11 @@ function choices(element, spot) {
 
   const node = h(
     "div",
-    { class: "choices", ...spot.aria, ...(many ? { role: "group", "aria-required": undefined } : { role: "radiogroup" }) },
+    {
+      class: "choices",
+      ...spot.aria,
+      ...(many ? { role: "group", "aria-required": undefined } : { role: "radiogroup" }),
+    },
     options.map((option, index) =>
       h(
         "label",
@@ -189,7 +211,11 @@ function choices(element, spot) {
           "span",
           { class: "choice-text" },
           h("span", {}, textObject(option.text, surface.reader)),
-          option.description && h("span", { class: "choice-description" }, textObject(option.description, surface.reader)),
+          option.description && h(
+            "span",
+            { class: "choice-description" },
+            textObject(option.description, surface.reader),
+          ),
         ),
       ),
     ),
@@ -217,16 +243,20 @@ const INPUT_TYPES = { email_text_input: "email", url_text_input: "url" };
  */
 function textInput(element, spot) {
   const { surface, blockId } = spot;
+  const number = element.is_decimal_allowed ? "decimal" : "numeric";
   const attributes = {
     ...fieldAttributes(element, spot),
     class: "text-input",
     placeholder: element.placeholder?.text,
     autocomplete: "off",
-    inputmode: element.type === "number_input" ? (element.is_decimal_allowed ? "decimal" : "numeric") : undefined,
+    inputmode: element.type === "number_input" ? number : undefined,
   };
   const field = element.multiline
     ? h("textarea", { ...attributes, rows: 4 })
-    : h("input", { ...attributes, type: INPUT_TYPES[/** @type {keyof typeof INPUT_TYPES} */ (element.type)] ?? "text" });
+    : h(
+      "input",
+      { ...attributes, type: INPUT_TYPES[/** @type {keyof typeof INPUT_TYPES} */ (element.type)] ?? "text" },
+    );
   field.value = surface.form.get(blockId, element).value ?? "";
   const counter = h("span", { class: "counter", "aria-hidden": "true" });
   const count = () => {
@@ -235,7 +265,9 @@ function textInput(element, spot) {
     counter.classList.toggle("over", left < 0);
   };
   const triggers = element.dispatch_action_config?.trigger_actions_on ?? ["on_enter_pressed"];
-  const dispatch = () => spot.dispatches && surface.act(element, blockId, { value: field.value || null }, field);
+  const dispatch = () => {
+    if (spot.dispatches) surface.act(element, blockId, { value: field.value || null }, field);
+  };
   field.addEventListener("input", () => {
     surface.form.set(blockId, element, { value: field.value || null });
     count();

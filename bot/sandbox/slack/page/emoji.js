@@ -1,6 +1,6 @@
 /**
- * The short codes the page knows. Those the app leans on are drawn by the page itself, so that they look the same on a
- * machine without an emoji font; the rest are characters.
+ * The short codes the page knows. Those the app leans on are drawn by the page itself, so that they
+ * look the same on a machine without an emoji font; the rest are characters.
  */
 import { icon } from "./dom.js";
 
@@ -97,7 +97,9 @@ const DRAWN = new Set([
 ]);
 
 /** Characters that an app may have typed directly, by their code; a variation selector is optional. */
-const BY_CHARACTER = new Map(Object.entries(CHARACTERS).map(([code, character]) => [character.replace("\uFE0F", ""), code]));
+const BY_CHARACTER = new Map(
+  Object.entries(CHARACTERS).map(([code, character]) => [character.replace("\uFE0F", ""), code]),
+);
 const CHARACTER = new RegExp(`(${[...BY_CHARACTER.keys()].join("|")})\\uFE0F?`, "gu");
 
 /** @param {string} code */
@@ -110,7 +112,11 @@ export function isEmoji(code) {
  * @returns {Node}
  */
 export function emoji(code) {
-  return DRAWN.has(code) ? icon(code, code.replaceAll("_", " "), "emoji") : document.createTextNode(CHARACTERS[code]);
+  return DRAWN.has(code) ? icon(
+    code,
+    code.replaceAll("_", " "),
+    "emoji",
+  ) : document.createTextNode(CHARACTERS[code]);
 }
 
 /**

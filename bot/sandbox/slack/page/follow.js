@@ -19,7 +19,7 @@ export function followEnd(scroller, list, onMove) {
   let before = 0;
   scroller.addEventListener("scroll", () => {
     const nearEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END_PX;
-    // Content may grow between a move of ours and its event: only a move upwards is the reader's wish to stay behind.
+    // Content may grow between a move of ours and its event: only a move upwards is the reader's.
     if (nearEnd) following = true;
     else if (scroller.scrollTop < before) following = false;
     before = scroller.scrollTop;

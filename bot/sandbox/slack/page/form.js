@@ -1,5 +1,6 @@
 /**
- * What a person has typed and chosen in one view or message, in the shape of Slack's `state.values`.
+ * What a person has typed and chosen in one view or message, in the shape of Slack's
+ * `state.values`.
  */
 
 /** @typedef {Record<string, any>} Json */
@@ -45,8 +46,8 @@ export class Form {
   #values = {};
 
   /**
-   * Takes over a new version of the blocks. An element whose block and action id stayed keeps its value, as in Slack; any
-   * other starts from its initial value.
+   * Takes over a new version of the blocks. An element whose block and action id stayed keeps its
+   * value, as in Slack; any other starts from its initial value.
    *
    * @param {Json[]} blocks
    */
@@ -76,7 +77,10 @@ export class Form {
    * @returns {Json}
    */
   get(blockId, element) {
-    return this.#values[blockId]?.[element.action_id] ?? { ...INITIAL[element.type]?.(element), type: element.type };
+    return this.#values[blockId]?.[element.action_id] ?? {
+      ...INITIAL[element.type]?.(element),
+      type: element.type,
+    };
   }
 
   /** Slack's `state.values`. */

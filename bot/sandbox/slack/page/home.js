@@ -22,13 +22,19 @@ export function mountHome(store, root) {
     { class: "empty" },
     icon("home"),
     h("h2", {}, "Nothing here yet"),
-    h("p", {}, `${store.bootstrap.app.name} draws this tab when someone opens it. If it stays empty, the app is not running.`),
+    h(
+      "p",
+      {},
+      `${store.bootstrap.app.name} draws this tab when someone opens it. `,
+      "If it stays empty, the app is not running.",
+    ),
   );
 
   const draw = () => {
     root.hidden = store.place.kind !== "home";
     const view = store.home;
-    root.replaceChildren(view ? blocks : empty);
+    const shown = view ? blocks : empty;
+    if (root.firstElementChild !== shown) root.replaceChildren(shown);
     if (!view) {
       surface = null;
       blocks.replaceChildren();

@@ -17,7 +17,11 @@ const ACK_BUDGET_MS = 3000;
 const FILTERS = [
   { name: "all", label: "All", keeps: () => true },
   { name: "to_app", label: "To the app", keeps: (/** @type {Json} */ entry) => entry.direction === "to_app" },
-  { name: "from_app", label: "From the app", keeps: (/** @type {Json} */ entry) => entry.direction === "from_app" },
+  {
+    name: "from_app",
+    label: "From the app",
+    keeps: (/** @type {Json} */ entry) => entry.direction === "from_app",
+  },
 ];
 
 /**
@@ -32,12 +36,21 @@ export function mountInspector(store, root) {
     { class: "empty" },
     icon("traffic"),
     h("h3", {}, "Nothing has passed yet"),
-    h("p", {}, `Type ${store.bootstrap.commands[0]?.command ?? "a command"} and watch: the request to the app, how long its acknowledgement took, and every call it makes to answer.`),
+    h(
+      "p",
+      {},
+      `Type ${store.bootstrap.commands[0]?.command ?? "a command"} and watch: the request to the app, `,
+      "how long its acknowledgement took, and every call it makes to answer.",
+    ),
   );
   const scroller = h("div", { class: "entries-scroll" }, empty, list);
   followEnd(scroller, list);
   const buttons = FILTERS.map((each) =>
-    h("button", { type: "button", "aria-pressed": "false", "data-testid": `filter-${each.name}`, onclick: () => { filter = each; draw(); } }, each.label),
+    h(
+      "button",
+      { type: "button", "data-testid": `filter-${each.name}`, onclick: () => choose(each) },
+      each.label,
+    ),
   );
   root.append(
     h(
@@ -50,14 +63,26 @@ export function mountInspector(store, root) {
     ...(store.bootstrap.can_restart ? [killCard()] : []),
   );
 
+  const choose = (/** @type {typeof FILTERS[number]} */ next) => {
+    filter = next;
+    draw();
+  };
   const draw = () => {
     FILTERS.forEach((each, index) => buttons[index].setAttribute("aria-pressed", String(each === filter)));
-    const entries = store.entries.filter(filter.keeps).sort((a, b) => startedAt(a) - startedAt(b) || a.id - b.id);
+    const entries = store.entries.filter(filter.keeps).sort(
+      (a, b) => startedAt(a) - startedAt(b) || a.id - b.id,
+    );
     empty.hidden = store.entries.length > 0;
     const { tz } = store.reader;
     reconcile(
       list,
-      entries.map((entry) => ({ key: String(entry.id), signature: `${entry.ms} ${tz}`, build: () => entryNode(store, entry) })),
+      entries.map(
+        (entry) => ({
+          key: String(entry.id),
+          signature: `${entry.ms} ${tz}`,
+          build: () => entryNode(store, entry),
+        }),
+      ),
     );
   };
   store.on("entries", draw);
@@ -83,9 +108,21 @@ function entryNode(store, entry) {
       { class: "entry-head" },
       icon(toApp ? "arrow-right" : "arrow-left", toApp ? "to the app" : "from the app"),
       h("span", { class: "entry-name" }, String(entry.name ?? entry.kind)),
-      h("span", { class: "entry-ms" }, toApp ? `${count(ms)} of ${count(ACK_BUDGET_MS)} ms` : `${count(ms)} ms`),
+      h(
+        "span",
+        { class: "entry-ms" },
+        toApp ? `${count(ms)} of ${count(ACK_BUDGET_MS)} ms` : `${count(ms)} ms`,
+      ),
       h("span", { class: "entry-mark" }, icon(entry.ok ? "check" : "error"), entry.ok ? "ok" : "failed"),
-      h("span", { class: "entry-sub" }, [KINDS[entry.kind] ?? entry.kind, person, entryTime(startedAt(entry), reader.tz)].filter(Boolean).join(" · ")),
+      h(
+        "span",
+        { class: "entry-sub" },
+        [
+          KINDS[entry.kind] ?? entry.kind,
+          person,
+          entryTime(startedAt(entry), reader.tz),
+        ].filter(Boolean).join(" · "),
+      ),
       toApp && h("span", { class: "entry-budget" }, gauge(ms)),
     ),
     content,
@@ -93,11 +130,20 @@ function entryNode(store, entry) {
   // Payloads are large and most are never looked at.
   details.addEventListener("toggle", () => append(content, detail(entry, toApp, reader)), { once: true });
   details.addEventListener("toggle", () => details.open && details.scrollIntoView({ block: "nearest" }));
-  return h("li", { class: `entry ${toApp ? "to-app" : "from-app"}${entry.ok ? "" : " failed"}`, "data-testid": "entry", "data-name": entry.name }, details);
+  return h(
+    "li",
+    {
+      class: `entry ${toApp ? "to-app" : "from-app"}${entry.ok ? "" : " failed"}`,
+      "data-testid": "entry",
+      "data-name": entry.name,
+    },
+    details,
+  );
 }
 
 /**
- * An entry comes when its answer is there. Told by when they began, a request stands before the calls it caused.
+ * An entry comes when its answer is there. Told by when they began, a request stands before the
+ * calls it caused.
  *
  * @param {Json} entry
  */
@@ -106,7 +152,11 @@ function startedAt(entry) {
 }
 
 /** Kinds whose own name says too little; the others are shown as Slack's payloads have them. */
-const KINDS = /** @type {Record<string, string>} */ ({ api: "Web API", command: "slash command", response_url: "answer to the person" });
+const KINDS = /** @type {Record<string, string>} */ ({
+  api: "Web API",
+  command: "slash command",
+  response_url: "answer to the person",
+});
 
 /** @param {number} number */
 function count(number) {
@@ -140,7 +190,11 @@ function gauge(ms) {
  */
 function payload(title, value, status) {
   const text = typeof value === "string" ? value : JSON.stringify(value ?? null, null, 2);
-  const copy = h("button", { type: "button", class: "button quiet", "aria-label": `Copy: ${title}`, hidden: !navigator.clipboard }, "Copy");
+  const copy = h(
+    "button",
+    { type: "button", class: "button quiet", "aria-label": `Copy: ${title}`, hidden: !navigator.clipboard },
+    "Copy",
+  );
   copy.addEventListener("click", async () => {
     await navigator.clipboard.writeText(text);
     copy.textContent = "Copied";
@@ -150,7 +204,11 @@ function payload(title, value, status) {
     "section",
     { class: "payload" },
     h("h4", {}, title, status ? h("span", { class: "muted" }, ` · ${status}`) : null, copy),
-    text === "" ? h("p", { class: "muted" }, "An empty body.") : h("pre", { class: "json", tabindex: "0", "aria-label": title }, ...coloured(text)),
+    text === "" ? h("p", { class: "muted" }, "An empty body.") : h(
+      "pre",
+      { class: "json", tabindex: "0", "aria-label": title },
+      ...coloured(text),
+    ),
   );
 }
 
@@ -167,7 +225,9 @@ function coloured(text) {
   for (const match of text.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|\b(?:true|false|null|-?\d+(?:\.\d+)?)\b/g)) {
     nodes.push(document.createTextNode(text.slice(from, match.index)));
     const [all, string, colon] = match;
-    nodes.push(h("span", { class: colon ? "json-key" : string ? "json-string" : "json-atom" }, string ?? all));
+    nodes.push(
+      h("span", { class: colon ? "json-key" : string ? "json-string" : "json-atom" }, string ?? all),
+    );
     from = match.index + (string ?? all).length;
   }
   nodes.push(document.createTextNode(text.slice(from)));
@@ -175,19 +235,33 @@ function coloured(text) {
 }
 
 function killCard() {
-  const button = h("button", { type: "button", class: "button risky", "data-testid": "kill" }, h("span", { class: "button-text" }, "Kill the app"), h("span", { class: "spinner", "aria-hidden": "true" }));
+  const button = h(
+    "button",
+    { type: "button", class: "button risky", "data-testid": "kill" },
+    h("span", { class: "button-text" }, "Kill the app"),
+    h("span", { class: "spinner", "aria-hidden": "true" }),
+  );
   button.addEventListener("click", async () => {
     if (button.getAttribute("aria-disabled") === "true") return;
     setPending(button, true);
     const answer = await api.restart();
     setPending(button, false);
-    if (answer.ok) showToast({ title: "The app was killed and is back.", text: "What it was doing goes on from where it was.", picture: "check-circle" });
-    else showToast({ title: "The app did not come back.", text: answer.error ?? "", picture: "warning" });
+    showToast(
+      answer.ok
+        ? { title: "The app was killed and is back.", text: "Its work goes on.", picture: "check-circle" }
+        : { title: "The app did not come back.", text: answer.error, picture: "warning" },
+    );
   });
   return h(
     "div",
     { class: "kill" },
-    h("p", {}, h("strong", {}, "Try it mid-purchase."), " This stops the app as a crash would (kill -9) and starts it again. No charge is lost, none is made twice."),
+    h(
+      "p",
+      {},
+      h("strong", {}, "Try it mid-purchase."),
+      " This stops the app as a crash would (kill -9) and starts it again. ",
+      "No charge is lost, none is made twice.",
+    ),
     button,
   );
 }

@@ -1,5 +1,6 @@
 /**
- * The frame around the workspace: who one acts as, the theme, the two side panels that become drawers on a narrow window.
+ * The frame around the workspace: who one acts as, the theme, the two side panels that become
+ * drawers on a narrow window.
  */
 import { focusable, h, icon, wrapTab } from "./dom.js";
 import { avatar } from "./people.js";
@@ -18,10 +19,20 @@ const INSPECTOR_OVERLAYS = matchMedia("(max-width: 1040px)");
  * @param {{sidebar: HTMLElement, inspector: HTMLElement}} parts
  */
 export function mountBar(store, root, { sidebar, inspector }) {
-  const sidebarButton = h("button", { type: "button", class: "bar-button menu", "aria-label": "Conversations", "aria-controls": sidebar.id }, icon("menu"));
+  const sidebarButton = h(
+    "button",
+    { type: "button", class: "bar-button menu", "aria-label": "Conversations", "aria-controls": sidebar.id },
+    icon("menu"),
+  );
   const inspectorButton = h(
     "button",
-    { type: "button", class: "bar-button", "aria-label": "Inspector", "aria-controls": inspector.id, "data-testid": "inspector-toggle" },
+    {
+      type: "button",
+      class: "bar-button",
+      "aria-label": "Inspector",
+      "aria-controls": inspector.id,
+      "data-testid": "inspector-toggle",
+    },
     icon("traffic"),
     h("span", { class: "bar-text" }, "Inspector"),
   );
@@ -33,7 +44,13 @@ export function mountBar(store, root, { sidebar, inspector }) {
 
   root.append(
     sidebarButton,
-    h("p", { class: "bar-title" }, h("span", { class: "workspace-mark", "aria-hidden": "true" }, store.bootstrap.workspace.name.charAt(0)), h("strong", {}, store.bootstrap.workspace.name), h("span", { class: "sandbox-tag" }, "Sandbox")),
+    h(
+      "p",
+      { class: "bar-title" },
+      h("span", { class: "workspace-mark", "aria-hidden": "true" }, store.bootstrap.workspace.name.charAt(0)),
+      h("strong", {}, store.bootstrap.workspace.name),
+      h("span", { class: "sandbox-tag" }, "Sandbox"),
+    ),
     actAs(store),
     themeButton(),
     inspectorButton,
@@ -46,13 +63,27 @@ function actAs(store) {
   const people = /** @type {Json[]} */ (store.bootstrap.people);
   const select = h(
     "select",
-    { id: "act-as", class: "act-as", "aria-label": "Act as", "data-testid": "act-as", onchange: () => store.actAs(select.value) },
-    people.map((person) => h("option", { value: person.id }, [person.real_name, person.title].filter(Boolean).join(", "))),
+    {
+      id: "act-as",
+      class: "act-as",
+      "aria-label": "Act as",
+      "data-testid": "act-as",
+      onchange: () => store.actAs(select.value),
+    },
+    people.map((person) =>
+      h(
+        "option",
+        { value: person.id },
+        [person.real_name, person.title].filter(Boolean).join(", "),
+      ),
+    ),
   );
   const picture = h("span", { class: "act-as-picture" });
   store.on("person", () => {
     select.value = store.person.id;
-    picture.replaceChildren(avatar({ name: store.person.real_name ?? "", isApp: false, person: store.person }));
+    picture.replaceChildren(
+      avatar({ name: store.person.real_name ?? "", isApp: false, person: store.person }),
+    );
   });
   return h("div", { class: "act-as-box" }, h("label", { for: "act-as" }, "Act as"), picture, select);
 }
@@ -80,8 +111,8 @@ function themeButton() {
 }
 
 /**
- * A side panel: beside the workspace where there is room, over it where `overlays` matches. Over it, it takes the focus,
- * and Escape or a click beside it gives the focus back.
+ * A side panel: beside the workspace where there is room, over it where `overlays` matches. Over
+ * it, it takes the focus, and Escape or a click beside it gives the focus back.
  *
  * @param {HTMLElement} panel
  * @param {HTMLElement} button
@@ -137,7 +168,9 @@ export function mountRegionKeys(parts) {
   document.addEventListener("keydown", (event) => {
     if (event.key !== "F6") return;
     event.preventDefault();
-    const reachable = parts().filter((part) => part.checkVisibility() && !part.closest("[inert]") && focusable(part).length);
+    const reachable = parts().filter(
+      (part) => part.checkVisibility() && !part.closest("[inert]") && focusable(part).length,
+    );
     const now = reachable.findIndex((part) => part.contains(document.activeElement));
     const next = reachable[(now + (event.shiftKey ? -1 : 1) + reachable.length) % reachable.length];
     const field = /** @type {HTMLElement | null} */ (next?.querySelector("#composer"));
@@ -153,7 +186,17 @@ export function mountRegionKeys(parts) {
  */
 export function mountTabs(list, tabs) {
   const buttons = tabs.map(({ label, panel }, index) =>
-    h("button", { type: "button", role: "tab", id: `${panel.id}-tab`, "aria-controls": panel.id, onclick: () => show(index) }, label),
+    h(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        id: `${panel.id}-tab`,
+        "aria-controls": panel.id,
+        onclick: () => show(index),
+      },
+      label,
+    ),
   );
   const show = (/** @type {number} */ chosen) => {
     tabs.forEach(({ panel, onShow }, index) => {

@@ -1,5 +1,6 @@
 /**
- * One conversation: messages with their replies, ephemerals, days, and the app's silences told as Slack tells them.
+ * One conversation: messages with their replies, ephemerals, days, and the app's silences told as
+ * Slack tells them.
  */
 import { announce } from "./announce.js";
 import { renderBlocks, unknownPart } from "./blocks.js";
@@ -22,7 +23,12 @@ const COMPACT_SECONDS = 300;
  */
 export function mountMessages(store, root) {
   const list = h("ol", { class: "message-list", "aria-label": "Messages" });
-  const jump = h("button", { type: "button", class: "jump", hidden: true, onclick: () => end.toEnd() }, icon("arrow-down"), "New messages");
+  const jump = h(
+    "button",
+    { type: "button", class: "jump", hidden: true, onclick: () => end.toEnd() },
+    icon("arrow-down"),
+    "New messages",
+  );
   root.append(list, jump);
   /** @type {Map<string, Form>} by channel and ts */
   const forms = new Map();
@@ -40,7 +46,10 @@ export function mountMessages(store, root) {
     const channel = store.channel;
     root.hidden = channel === null;
     if (channel === null) return;
-    root.setAttribute("aria-label", `Conversation: ${store.channels.find((one) => one.id === channel)?.name ?? store.bootstrap.app.name}`);
+    root.setAttribute(
+      "aria-label",
+      `Conversation: ${store.channels.find((one) => one.id === channel)?.name ?? store.bootstrap.app.name}`,
+    );
     const place = `${store.person.id} ${channel} ${store.loaded}`;
     const isNewPlace = shown !== place;
     shown = place;
@@ -65,8 +74,10 @@ export function mountMessages(store, root) {
     if (change && change.channel !== store.channel) return;
     draw();
     const { reader } = store;
-    for (const message of change?.arrived ?? []) announce(`${authorOf(message, store).name}: ${words(message.text ?? "", reader)}`);
-    for (const message of change?.edited ?? []) announce(`${authorOf(message, store).name} edited a message: ${words(message.text ?? "", reader)}`);
+    const say = (/** @type {Json} */ message, /** @type {string} */ verb) =>
+      announce(`${authorOf(message, store).name}${verb}: ${words(message.text ?? "", reader)}`);
+    for (const message of change?.arrived ?? []) say(message, "");
+    for (const message of change?.edited ?? []) say(message, " edited a message");
   });
 
   return {
@@ -98,11 +109,12 @@ function opening(store) {
   const { app } = store.bootstrap;
   const channel = store.channels.find((one) => one.id === store.channel);
   const title = channel ? `# ${channel.name}` : app.name;
-  const text = channel
-    ? channel.shared
-      ? `People of another workspace are in this channel too. They can click buttons here, so ${app.name} must check who does.`
-      : `This is the start of #${channel.name}. Commands typed here are answered to you alone.`
-    : `This is your direct message with ${app.name}. What it has to tell you about your purchases arrives here.`;
+  let text = `This is your direct message with ${app.name}. What becomes of your purchases is told here.`;
+  if (channel?.shared) {
+    text = `People of another workspace are here too. They can click buttons, so ${app.name} must check who does.`;
+  } else if (channel) {
+    text = `This is the start of #${channel.name}. Commands typed here are answered to you alone.`;
+  }
   return {
     key: "opening",
     signature: title + text,
@@ -142,7 +154,11 @@ function rows(store, channel, messages, forms, folded, redraw) {
     if (isReply(message) && parents.has(message.thread_ts)) continue;
     const today = dayName(message.ts, tz);
     if (today !== day) {
-      all.push({ key: `day ${today}`, signature: today, build: () => h("li", { class: "day" }, h("span", {}, today)) });
+      all.push({
+        key: `day ${today}`,
+        signature: today,
+        build: () => h("li", { class: "day" }, h("span", {}, today)),
+      });
       day = today;
       previous = null;
     }
@@ -190,7 +206,13 @@ function threadLine(parent, replies, open, tz, toggle) {
         { class: "thread-line" },
         h(
           "button",
-          { type: "button", class: "thread-toggle", "aria-expanded": String(open), "data-action-id": `thread ${parent.ts}`, onclick: toggle },
+          {
+            type: "button",
+            class: "thread-toggle",
+            "aria-expanded": String(open),
+            "data-action-id": `thread ${parent.ts}`,
+            onclick: toggle,
+          },
           icon("chevron-down"),
           count,
         ),
@@ -207,7 +229,8 @@ function threadLine(parent, replies, open, tz, toggle) {
 function authorOf(message, store) {
   const { app, people } = store.bootstrap;
   if (message.slack) return { name: "Slackbot", isApp: false, person: null };
-  if (message.bot_id || message.app_id) return { name: message.username ?? app.name, isApp: true, person: null };
+  const isApp = Boolean(message.bot_id || message.app_id);
+  if (isApp) return { name: message.username ?? app.name, isApp, person: null };
   const person = people.find((/** @type {Json} */ one) => one.id === message.user) ?? null;
   return { name: person?.real_name ?? message.user ?? "Someone", isApp: false, person };
 }
@@ -234,7 +257,14 @@ function messageNode(store, channel, message, variant, form) {
       h("strong", { class: "author" }, author.name),
       author.isApp && h("span", { class: "badge" }, "APP"),
       guest && h("span", { class: "badge" }, "EXTERNAL"),
-      h("time", { datetime: moment, title: formatDate(Number(message.ts), "{date_pretty} at {time_secs}", reader.tz) ?? "" }, time),
+      h(
+        "time",
+        {
+          datetime: moment,
+          title: formatDate(Number(message.ts), "{date_pretty} at {time_secs}", reader.tz) ?? "",
+        },
+        time,
+      ),
     ),
   );
   if (message.blocks?.length) {
@@ -245,10 +275,14 @@ function messageNode(store, channel, message, variant, form) {
   } else {
     body.append(h("div", { class: "text" }, mrkdwn(message.text ?? "", reader)));
   }
-  if (message.attachments?.length) body.append(unknownPart("message", { type: "attachments", attachments: message.attachments }));
+  if (message.attachments?.length) {
+    body.append(unknownPart("message", { type: "attachments", attachments: message.attachments }));
+  }
   if (message.edited) {
     const at = formatDate(Number(message.edited.ts), "{date_pretty} at {time_secs}", reader.tz);
-    body.append(h("span", { class: "edited", title: at ? `Edited ${at.toLowerCase()}` : undefined }, "(edited)"));
+    body.append(
+      h("span", { class: "edited", title: at ? `Edited ${at.toLowerCase()}` : undefined }, "(edited)"),
+    );
   }
   return h(
     "li",
@@ -258,7 +292,11 @@ function messageNode(store, channel, message, variant, form) {
       "data-ts": message.ts,
       "data-ephemeral": message.ephemeral ? "true" : undefined,
     },
-    h("div", { class: "gutter" }, variant === "compact" ? h("time", { "aria-hidden": "true" }, time.replace(/ .*/, "")) : avatar(author)),
+    h(
+      "div",
+      { class: "gutter" },
+      variant === "compact" ? h("time", { "aria-hidden": "true" }, time.replace(/ .*/, "")) : avatar(author),
+    ),
     body,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * The top of the person's stack of modals. It lies over the workspace and leaves the inspector in reach, so that one can
- * watch a modal work.
+ * The top of the person's stack of modals. It lies over the workspace and leaves the inspector in
+ * reach, so that one can watch a modal work.
  */
 import { announce } from "./announce.js";
 import { api } from "./api.js";
@@ -51,7 +51,10 @@ export function mountModal(store, root, behind) {
     open = modalNode(store, view, form);
     root.hidden = false;
     // A click beside the modal must not take the focus out of it.
-    root.replaceChildren(h("div", { class: "scrim", onmousedown: (/** @type {Event} */ event) => event.preventDefault() }), open.node);
+    root.replaceChildren(
+      h("div", { class: "scrim", onmousedown: (/** @type {Event} */ event) => event.preventDefault() }),
+      open.node,
+    );
     for (const part of behind) part.inert = true;
     open.update(view, store.stack.length);
     open.focus();
@@ -89,7 +92,11 @@ function modalNode(store, first, form) {
   const closeAll = () => api.close({ user, view_id: viewId, everything: true });
 
   const title = h("h2", { id: "modal-title" });
-  const back = h("button", { type: "button", class: "icon-button", "aria-label": "Back", onclick: close }, icon("arrow-left"));
+  const back = h(
+    "button",
+    { type: "button", class: "icon-button", "aria-label": "Back", onclick: close },
+    icon("arrow-left"),
+  );
   const trouble = h("div", { class: "modal-trouble", role: "alert" });
   const blocks = h("div", { class: "blocks" });
   const body = h("div", { class: "modal-body" }, trouble, blocks);
@@ -103,20 +110,37 @@ function modalNode(store, first, form) {
   );
   const node = h(
     "form",
-    { class: "modal", role: "dialog", "aria-modal": "true", "aria-labelledby": "modal-title", tabindex: "-1", "data-testid": "modal", "data-view-id": viewId, novalidate: true },
+    {
+      class: "modal",
+      role: "dialog",
+      "aria-modal": "true",
+      "aria-labelledby": "modal-title",
+      tabindex: "-1",
+      "data-testid": "modal",
+      "data-view-id": viewId,
+      novalidate: true,
+    },
     h(
       "header",
       { class: "modal-head" },
       back,
       h("span", { class: "avatar avatar-app", "aria-hidden": "true" }, icon("app")),
       title,
-      h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: closeAll }, icon("close")),
+      h(
+        "button",
+        { type: "button", class: "icon-button", "aria-label": "Close", onclick: closeAll },
+        icon("close"),
+      ),
     ),
     body,
     h(
       "footer",
       { class: "modal-foot" },
-      h("button", { type: "button", class: "button large", "data-testid": "modal-close", onclick: close }, closeText),
+      h(
+        "button",
+        { type: "button", class: "button large", "data-testid": "modal-close", onclick: close },
+        closeText,
+      ),
       submitButton,
     ),
   );
@@ -156,7 +180,10 @@ function modalNode(store, first, form) {
       /** @type {HTMLElement} */ (field ?? wrong).focus();
       announce(Object.values(surface.errors).join(" "));
     } else if (!answer.ok) {
-      trouble.replaceChildren(icon("warning"), h("span", {}, answer.error ?? "We had some trouble connecting. Try again?"));
+      trouble.replaceChildren(
+        icon("warning"),
+        h("span", {}, answer.error ?? "We had some trouble connecting. Try again?"),
+      );
     }
   };
 
@@ -175,7 +202,8 @@ function modalNode(store, first, form) {
   // A complaint holds until its field is touched, as in Slack.
   for (const type of ["input", "change"]) {
     blocks.addEventListener(type, (event) => {
-      const block = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest(".block"));
+      const target = /** @type {Element} */ (event.target);
+      const block = /** @type {HTMLElement | null} */ (target.closest(".block"));
       if (!block?.dataset.blockId || !surface.errors[block.dataset.blockId]) return;
       delete surface.errors[block.dataset.blockId];
       block.querySelector(".field-error")?.remove();
@@ -185,7 +213,9 @@ function modalNode(store, first, form) {
   }
 
   const focus = () => {
-    const wanted = blocks.querySelector("[data-focus-on-load]") ?? blocks.querySelector(".input input, .input textarea, .input .select");
+    const wanted =
+      blocks.querySelector("[data-focus-on-load]") ??
+      blocks.querySelector(".input input, .input textarea, .input .select");
     /** @type {HTMLElement} */ (wanted ?? node).focus();
   };
   return { viewId, node, update, close, focus };

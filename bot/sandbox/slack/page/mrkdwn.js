@@ -18,6 +18,7 @@ import { formatDate } from "./time.js";
 
 const SAFE_SCHEME = /^(https?|mailto|slack):/i;
 const BARE_URL = /https?:\/\/[^\s<>|*_~`]+[^\s<>|*_~`.,;:!?)\]'"]/g;
+const ENTITIES = { amp: "&", lt: "<", gt: ">" };
 const DELIMITERS = { "*": "strong", _: "em", "~": "s" };
 const WORD = /[\p{L}\p{N}]/u;
 
@@ -26,8 +27,8 @@ const WORD = /[\p{L}\p{N}]/u;
  *
  * @param {string} text
  */
-export function unescapeText(text) {
-  return text.replace(/&(amp|lt|gt);/g, (_all, /** @type {"amp" | "lt" | "gt"} */ name) => ({ amp: "&", lt: "<", gt: ">" })[name]);
+function unescapeText(text) {
+  return text.replace(/&(amp|lt|gt);/g, (_all, /** @type {keyof typeof ENTITIES} */ name) => ENTITIES[name]);
 }
 
 /**
@@ -103,10 +104,16 @@ export function mrkdwn(text, reader, verbatim = false) {
   String(text ?? "")
     .split(/```\n?([\s\S]*?)\n?```\n?/)
     .forEach((piece, index) => {
-      if (index % 2 === 1) fragment.append(h("pre", { class: "preformatted", tabindex: "0" }, unescapeText(stripLinks(piece))));
+      const isCode = index % 2 === 1;
+      if (isCode) fragment.append(preformatted(unescapeText(stripLinks(piece))));
       else if (piece) fragment.append(...paragraphs(piece, reader, verbatim));
     });
   return fragment;
+}
+
+/** @param {string} code */
+function preformatted(code) {
+  return h("pre", { class: "preformatted", tabindex: "0" }, code);
 }
 
 /** @param {string} code */
@@ -175,7 +182,13 @@ function inline(text, reader, verbatim) {
       const end = closing(text, at, mark);
       if (end > 0) {
         flush();
-        nodes.push(h(/** @type {"strong"} */ (DELIMITERS[mark]), {}, ...inline(text.slice(at + 1, end), reader, verbatim)));
+        nodes.push(
+          h(
+            /** @type {"strong"} */ (DELIMITERS[mark]),
+            {},
+            ...inline(text.slice(at + 1, end), reader, verbatim),
+          ),
+        );
         at = end + 1;
       } else {
         run += mark;
@@ -191,8 +204,8 @@ function inline(text, reader, verbatim) {
 }
 
 /**
- * Where the formatting that opens at `from` ends, or -1: both marks hug their words and stand at a word's edge, on one
- * line, and a mark inside a link or inline code does not count.
+ * Where the formatting that opens at `from` ends, or -1: both marks hug their words and stand at a
+ * word's edge, on one line, and a mark inside a link or inline code does not count.
  *
  * @param {string} text
  * @param {number} from
@@ -247,7 +260,10 @@ function angled(token, reader, verbatim) {
   const bar = token.indexOf("|");
   const target = bar < 0 ? token : token.slice(0, bar);
   const label = bar < 0 ? null : token.slice(bar + 1);
-  if (target.startsWith("@")) return mention(`@${reader.personName(target.slice(1)) ?? label ?? target.slice(1)}`);
+  if (target.startsWith("@")) {
+    const id = target.slice(1);
+    return mention(`@${reader.personName(id) ?? label ?? id}`);
+  }
   if (target.startsWith("#")) {
     const id = target.slice(1);
     const name = reader.channelName(id);

@@ -18,8 +18,9 @@ export function richText(block, reader, unknown) {
   const container = h("div", { class: "rich-text" });
   const elements = /** @type {Json[]} */ (block.elements ?? []);
   elements.forEach((element, index) => {
-    if (element.type === "rich_text_list" && (element.indent ?? 0) > 0 && container.lastElementChild?.matches("ul, ol")) {
-      nest(/** @type {HTMLElement} */ (container.lastElementChild), element, reader, unknown);
+    const above = /** @type {HTMLElement | null} */ (container.lastElementChild);
+    if (element.type === "rich_text_list" && element.indent > 0 && above?.matches("ul, ol")) {
+      nest(above, element, reader, unknown);
     } else {
       container.append(richPart(element, reader, unknown, index));
     }
@@ -35,7 +36,9 @@ export function richText(block, reader, unknown) {
  * @returns {Node}
  */
 function richPart(element, reader, unknown, index) {
-  const inner = () => (element.elements ?? []).map((/** @type {Json} */ part) => richInline(part, reader, unknown));
+  const inner = () => (element.elements ?? []).map(
+    (/** @type {Json} */ part) => richInline(part, reader, unknown),
+  );
   switch (element.type) {
     case "rich_text_section":
       return h("div", { class: index ? "rich-section spaced" : "rich-section" }, inner());
@@ -60,7 +63,11 @@ function richList(element, reader, unknown) {
   const items = (element.elements ?? []).map((/** @type {Json} */ item) =>
     h("li", {}, (item.elements ?? []).map((/** @type {Json} */ part) => richInline(part, reader, unknown))),
   );
-  return h(ordered ? "ol" : "ul", { start: ordered && element.offset ? element.offset + 1 : undefined }, items);
+  return h(
+    ordered ? "ol" : "ul",
+    { start: ordered && element.offset ? element.offset + 1 : undefined },
+    items,
+  );
 }
 
 /**
@@ -132,7 +139,8 @@ function styled(nodes, style) {
 const LIST_ITEM = /^\s*(?:([-*+])|(\d+)[.)])\s+(.*)$/;
 
 /**
- * Standard Markdown, as the `markdown` block takes it: headings, lists, quotes, fences, rules and inline marks.
+ * Standard Markdown, as the `markdown` block takes it: headings, lists, quotes, fences, rules and
+ * inline marks.
  *
  * @param {string} text
  * @returns {HTMLElement}
@@ -159,7 +167,13 @@ export function markdown(text) {
       container.append(h("pre", { class: "preformatted", tabindex: "0" }, code.join("\n")));
     } else if (heading) {
       at += 1;
-      container.append(h("p", { class: "markdown-heading", role: "heading", "aria-level": 3 + heading[1].length }, ...markdownInline(heading[2])));
+      container.append(
+        h(
+          "p",
+          { class: "markdown-heading", role: "heading", "aria-level": 3 + heading[1].length },
+          ...markdownInline(heading[2]),
+        ),
+      );
     } else if (/^(-{3,}|\*{3,}|_{3,})$/.test(line.trim())) {
       at += 1;
       container.append(h("hr"));
@@ -168,10 +182,14 @@ export function markdown(text) {
       container.append(h("blockquote", {}, ...markdownInline(quoted.join("\n"))));
     } else if (LIST_ITEM.test(line)) {
       const ordered = Boolean(LIST_ITEM.exec(line)?.[2]);
-      const items = take((each) => LIST_ITEM.test(each)).map((each) => h("li", {}, ...markdownInline(LIST_ITEM.exec(each)?.[3] ?? "")));
+      const items = take((each) => LIST_ITEM.test(each)).map(
+        (each) => h("li", {}, ...markdownInline(LIST_ITEM.exec(each)?.[3] ?? "")),
+      );
       container.append(h(ordered ? "ol" : "ul", {}, items));
     } else {
-      const paragraph = take((each) => each.trim() !== "" && !/^(#{1,6}\s|```|>)/.test(each) && !LIST_ITEM.test(each));
+      const paragraph = take(
+        (each) => each.trim() !== "" && !/^(#{1,6}\s|```|>)/.test(each) && !LIST_ITEM.test(each),
+      );
       container.append(h("p", {}, ...markdownInline(paragraph.join("\n"))));
     }
   }

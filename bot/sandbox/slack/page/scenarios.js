@@ -1,7 +1,8 @@
 /**
- * The sandbox portal's own controls: what kind of organisation it plays, and the amounts that decide an outcome.
+ * The sandbox portal's own controls: what kind of organisation it plays, and the amounts that
+ * decide an outcome.
  */
-import { announce } from "./announce.js";
+import { announce, showToast } from "./announce.js";
 import { api } from "./api.js";
 import { h, icon, uniqueId } from "./dom.js";
 import { mrkdwn } from "./mrkdwn.js";
@@ -28,7 +29,15 @@ export function mountScenarios(store, root, typeCommand) {
     if (!root.checkVisibility()) return;
     const answer = /** @type {Json} */ (await api.scenarios(portal));
     if (!answer.ok) {
-      root.replaceChildren(h("div", { class: "empty" }, icon("warning"), h("h3", {}, "The sandbox portal does not answer"), h("p", {}, "Start it again with make demo.")));
+      root.replaceChildren(
+        h(
+          "div",
+          { class: "empty" },
+          icon("warning"),
+          h("h3", {}, "The sandbox portal does not answer"),
+          h("p", {}, "Start it again with make demo."),
+        ),
+      );
       return;
     }
     draw(answer.organisations ?? [], answer.scenarios ?? []);
@@ -36,7 +45,8 @@ export function mountScenarios(store, root, typeCommand) {
 
   const set = async (/** @type {Json} */ organisation, /** @type {Json} */ scenario) => {
     const answer = await api.setScenario(portal, organisation.slug, scenario.name);
-    announce(answer.ok ? `${organisation.name} is now: ${scenario.title}.` : "The scenario could not be set.");
+    if (answer.ok) announce(`${organisation.name} is now: ${scenario.title}.`);
+    else showToast({ title: "The scenario could not be set.", text: answer.error, picture: "warning" });
     await refresh();
   };
 
@@ -44,7 +54,8 @@ export function mountScenarios(store, root, typeCommand) {
     const organisation = organisations.find((one) => one.slug === chosen) ?? organisations[0];
     if (!organisation) return;
     chosen = organisation.slug;
-    const focused = /** @type {HTMLElement | null} */ (root.contains(document.activeElement) ? document.activeElement : null)?.dataset.key;
+    const active = /** @type {HTMLElement | null} */ (document.activeElement);
+    const focused = root.contains(active) ? active?.dataset.key : undefined;
     const scroll = root.scrollTop;
     root.replaceChildren(
       organisationPicker(organisations, organisation, (slug) => {
@@ -61,7 +72,9 @@ export function mountScenarios(store, root, typeCommand) {
       }),
     );
     root.scrollTop = scroll;
-    if (focused) /** @type {HTMLElement | null} */ (root.querySelector(`[data-key="${CSS.escape(focused)}"]`))?.focus({ preventScroll: true });
+    if (!focused) return;
+    const again = root.querySelector(`[data-key="${CSS.escape(focused)}"]`);
+    if (again instanceof HTMLElement) again.focus({ preventScroll: true });
   };
 
   store.on("entries", () => {
@@ -78,7 +91,11 @@ export function mountScenarios(store, root, typeCommand) {
  */
 function organisationPicker(organisations, current, choose) {
   const id = uniqueId("organisation");
-  const select = h("select", { id, class: "native-select", "data-key": "organisation", onchange: () => choose(select.value) }, organisations.map((one) => h("option", { value: one.slug }, one.name)));
+  const select = h(
+    "select",
+    { id, class: "native-select", "data-key": "organisation", onchange: () => choose(select.value) },
+    organisations.map((one) => h("option", { value: one.slug }, one.name)),
+  );
   select.value = current.slug;
   const facts = [
     ["Balance", dollars(current.balanceUsd)],
@@ -114,7 +131,16 @@ function scenarioList(organisation, scenarios, on) {
     h("legend", {}, "What the portal does"),
     h("p", { class: "muted" }, "Choose a scenario for every purchase, or an amount to see it once."),
     scenarios.map((scenario) => {
-      const box = h("input", { type: "radio", name: group, value: scenario.name, "data-key": scenario.name, onchange: () => on.switchTo(scenario) });
+      const box = h(
+        "input",
+        {
+          type: "radio",
+          name: group,
+          value: scenario.name,
+          "data-key": scenario.name,
+          onchange: () => on.switchTo(scenario),
+        },
+      );
       box.checked = scenario.name === organisation.scenario;
       const sentence = h("span", { class: "scenario-try" }, mrkdwn(scenario.try ?? "", PLAIN_READER));
       return h(
@@ -124,7 +150,13 @@ function scenarioList(organisation, scenarios, on) {
         scenario.amount &&
           h(
             "button",
-            { type: "button", class: "amount", "data-key": `amount ${scenario.name}`, "aria-label": `Buy ${dollars(scenario.amount)}: ${scenario.title}`, onclick: () => on.buy(scenario.amount) },
+            {
+              type: "button",
+              class: "amount",
+              "data-key": `amount ${scenario.name}`,
+              "aria-label": `Buy ${dollars(scenario.amount)}: ${scenario.title}`,
+              onclick: () => on.buy(scenario.amount),
+            },
             dollars(scenario.amount),
           ),
       );

@@ -36,18 +36,42 @@ export function selectMenu(spec) {
   const value = h("span", { class: "select-value" });
   const control = h(
     "button",
-    { type: "button", ...spec.attributes, class: "select", role: "combobox", "aria-haspopup": "listbox", "aria-expanded": "false", "aria-controls": listId },
+    {
+      type: "button",
+      ...spec.attributes,
+      class: "select",
+      role: "combobox",
+      "aria-haspopup": "listbox",
+      "aria-expanded": "false",
+      "aria-controls": listId,
+    },
     value,
     icon("chevron-down"),
   );
   /** @type {{option: Json, node: HTMLElement}[]} */
   const items = [];
-  const list = h("div", { id: listId, class: "options", role: "listbox", popover: "manual", "aria-multiselectable": spec.many ? "true" : undefined });
+  const list = h(
+    "div",
+    {
+      id: listId,
+      class: "options",
+      role: "listbox",
+      popover: "manual",
+      "aria-multiselectable": spec.many ? "true" : undefined,
+    },
+  );
   for (const group of spec.groups) {
     const nodes = group.options.map((option) => optionNode(option, items));
     if (group.label) {
       const labelId = uniqueId("group");
-      list.append(h("div", { role: "group", "aria-labelledby": labelId }, h("div", { id: labelId, class: "options-label" }, plainText(group.label)), nodes));
+      list.append(
+        h(
+          "div",
+          { role: "group", "aria-labelledby": labelId },
+          h("div", { id: labelId, class: "options-label" }, plainText(group.label)),
+          nodes,
+        ),
+      );
     } else {
       list.append(...nodes);
     }
@@ -56,8 +80,12 @@ export function selectMenu(spec) {
   const isChosen = (/** @type {Json} */ option) => chosen.some((each) => each.value === option.value);
 
   const draw = () => {
-    const chips = chosen.map((option) => h("span", { class: spec.many ? "chip" : "" }, plainText(option.text)));
-    value.replaceChildren(...(chips.length ? chips : [h("span", { class: "placeholder" }, spec.placeholder)]));
+    const chips = chosen.map(
+      (option) => h("span", { class: spec.many ? "chip" : "" }, plainText(option.text)),
+    );
+    value.replaceChildren(
+      ...(chips.length ? chips : [h("span", { class: "placeholder" }, spec.placeholder)]),
+    );
     for (const { option, node } of items) node.setAttribute("aria-selected", String(isChosen(option)));
   };
 
@@ -109,7 +137,9 @@ export function selectMenu(spec) {
     const now = Date.now();
     typed = now - typedAt > 600 ? letter : typed + letter;
     typedAt = now;
-    const match = items.findIndex(({ option }) => option.text.text.toLowerCase().startsWith(typed.toLowerCase()));
+    const match = items.findIndex(
+      ({ option }) => option.text.text.toLowerCase().startsWith(typed.toLowerCase()),
+    );
     if (match >= 0) moveTo(match);
   };
 
@@ -177,8 +207,14 @@ function optionNode(option, items) {
 }
 
 /**
- * @param {{label: string, options: Json[], attributes: Record<string, unknown>, onChoose: (option: Json) => void}} spec
+ * @typedef {object} OverflowSpec
+ * @property {string} label
+ * @property {Json[]} options
+ * @property {Record<string, unknown>} attributes for the control
+ * @property {(option: Json) => void} onChoose
  */
+
+/** @param {OverflowSpec} spec */
 export function overflowMenu(spec) {
   /** @type {(() => void) | null} */
   let close = null;
@@ -197,7 +233,11 @@ export function overflowMenu(spec) {
     icon("more"),
   );
   const entries = spec.options.map((option) =>
-    h("button", { type: "button", class: "option", role: "menuitem", tabindex: "-1", onclick: () => pick(option) }, plainText(option.text)),
+    h(
+      "button",
+      { type: "button", class: "option", role: "menuitem", tabindex: "-1", onclick: () => pick(option) },
+      plainText(option.text),
+    ),
   );
   const menu = h("div", { id: menuId, class: "options", role: "menu", popover: "manual" }, entries);
 
@@ -229,7 +269,12 @@ export function overflowMenu(spec) {
   });
   menu.addEventListener("keydown", (event) => {
     const index = entries.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
-    const next = { ArrowDown: index + 1, ArrowUp: index - 1 + entries.length, Home: 0, End: entries.length - 1 }[event.key];
+    const next = {
+      ArrowDown: index + 1,
+      ArrowUp: index - 1 + entries.length,
+      Home: 0,
+      End: entries.length - 1,
+    }[event.key];
     if (next !== undefined) {
       event.preventDefault();
       entries[next % entries.length].focus();

@@ -12,7 +12,7 @@ import { h, icon } from "./dom.js";
  *
  * @param {Place} place
  */
-export function hashOf(place) {
+function hashOf(place) {
   return place.kind === "channel" ? `#${place.id}` : `#${place.kind}`;
 }
 
@@ -47,7 +47,13 @@ export function mountSidebar(store, root) {
   const draw = () => {
     channels.replaceChildren(
       ...store.channels.map((channel) =>
-        link(store, { kind: "channel", id: channel.id }, channel.name, channel.shared ? "shared" : "hash", store.unread.has(channel.id)),
+        link(
+          store,
+          { kind: "channel", id: channel.id },
+          channel.name,
+          channel.shared ? "shared" : "hash",
+          store.unread.has(channel.id),
+        ),
       ),
     );
     apps.replaceChildren(
@@ -74,7 +80,12 @@ function link(store, place, text, picture, unread) {
     {},
     h(
       "a",
-      { href: hash, class: unread ? "nav unread" : "nav", "aria-current": current ? "page" : undefined, "data-testid": `nav-${hash.slice(1)}` },
+      {
+        href: hash,
+        class: unread ? "nav unread" : "nav",
+        "aria-current": current ? "page" : undefined,
+        "data-testid": `nav-${hash.slice(1)}`,
+      },
       icon(picture),
       h("span", { class: "nav-text" }, text, note && h("span", { class: "visually-hidden" }, note)),
       unread && h("span", { class: "dot" }, h("span", { class: "visually-hidden" }, " unread")),
@@ -98,10 +109,16 @@ export function mountPlaceHeader(store, root) {
     } else {
       root.replaceChildren(
         h("h1", {}, h("span", { class: "avatar avatar-app", "aria-hidden": "true" }, icon("app")), app.name),
-        h("nav", { class: "tabs", "aria-label": app.name }, tab(store, { kind: "dm" }, "Messages"), tab(store, { kind: "home" }, "Home")),
+        h(
+          "nav",
+          { class: "tabs", "aria-label": app.name },
+          tab(store, { kind: "dm" }, "Messages"),
+          tab(store, { kind: "home" }, "Home"),
+        ),
       );
     }
-    document.title = `${channel ? `#${channel.name}` : app.name} · ${store.bootstrap.workspace.name} sandbox`;
+    const name = channel ? `#${channel.name}` : app.name;
+    document.title = `${name} · ${store.bootstrap.workspace.name} sandbox`;
   };
   store.on("person", draw);
   store.on("place", draw);

@@ -1,6 +1,6 @@
 /**
- * What the page knows, and who wants to be told when it changes. Topics: `person`, `place`, `conversation`, `home`,
- * `stack`, `unread`, `entries`, `connection`, `error`.
+ * What the page knows, and who wants to be told when it changes. Topics: `person`, `place`,
+ * `conversation`, `home`, `stack`, `unread`, `entries`, `connection`, `error`.
  */
 import { api, openStream } from "./api.js";
 
@@ -67,7 +67,10 @@ export class Store {
     const { people, app } = this.bootstrap;
     return {
       tz: this.person.tz || "UTC",
-      personName: (id) => (id === app.bot_user_id ? app.name : people.find((/** @type {Json} */ one) => one.id === id)?.real_name),
+      personName: (id) => {
+        if (id === app.bot_user_id) return app.name;
+        return people.find((/** @type {Json} */ one) => one.id === id)?.real_name;
+      },
       channelName: (id) => this.channels.find((one) => one.id === id)?.name,
     };
   }
@@ -98,7 +101,10 @@ export class Store {
     this.person = people.find((one) => one.id === id) ?? people[0];
     sessionStorage.setItem(PERSON_KEY, this.person.id);
     this.#closeStream();
-    Object.assign(this, { conversations: {}, dm: "", home: null, stack: [], unread: new Set(), loaded: false });
+    Object.assign(
+      this,
+      { conversations: {}, dm: "", home: null, stack: [], unread: new Set(), loaded: false },
+    );
     this.#waiting = [];
     this.#tell("person");
     this.#tell("stack");
@@ -167,7 +173,12 @@ export class Store {
    * @param {Json[]} messages
    */
   #setMessages(channel, messages) {
-    const conversation = (this.conversations[channel] ??= { id: channel, kind: "channel", name: channel, messages: [] });
+    const conversation = (this.conversations[channel] ??= {
+      id: channel,
+      kind: "channel",
+      name: channel,
+      messages: [],
+    });
     const before = new Map(conversation.messages.map((/** @type {Json} */ one) => [one.ts, one]));
     conversation.messages = messages;
     const fromOthers = messages.filter((one) => one.bot_id || one.user !== this.person.id);

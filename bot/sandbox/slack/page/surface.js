@@ -1,5 +1,6 @@
 /**
- * Sends the actions of one message, modal or Home tab, and shows on the control that the app has not answered yet.
+ * Sends the actions of one message, modal or Home tab, and shows on the control that the app has
+ * not answered yet.
  */
 import { api } from "./api.js";
 import { askConfirm } from "./confirm.js";
@@ -58,7 +59,9 @@ export function setPending(control, pending) {
  * @param {string} text
  */
 function showFault(control, text) {
-  control.closest(".block")?.append(h("p", { class: "block-fault", role: "alert" }, icon("warning"), h("span", {}, text)));
+  control.closest(".block")?.append(
+    h("p", { class: "block-fault", role: "alert" }, icon("warning"), h("span", {}, text)),
+  );
 }
 
 /** @param {HTMLElement} control */

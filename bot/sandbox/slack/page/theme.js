@@ -1,5 +1,6 @@
 /**
- * Light, dark, or what the system says. Loaded before the first paint, so that a chosen theme never flashes.
+ * Light, dark, or what the system says. Loaded before the first paint, so that a chosen theme never
+ * flashes.
  */
 
 const KEY = "sandbox.theme";

@@ -19,7 +19,9 @@ function part(date, tz, options) {
  * @param {string} tz
  */
 function calendarDay(date, tz) {
-  const [year, month, day] = ["year", "month", "day"].map((unit) => Number(part(date, tz, { [unit]: "numeric" })));
+  const [year, month, day] = ["year", "month", "day"].map(
+    (unit) => Number(part(date, tz, { [unit]: "numeric" })),
+  );
   return { year, month, day, number: Math.round(Date.UTC(year, month - 1, day) / DAY_MS) };
 }
 
@@ -27,6 +29,15 @@ function calendarDay(date, tz) {
 function ordinal(day) {
   const teen = day % 100 >= 11 && day % 100 <= 13;
   return `${day}${teen ? "th" : (["th", "st", "nd", "rd"][day % 10] ?? "th")}`;
+}
+
+/**
+ * @param {Date} date
+ * @param {string} tz
+ */
+function weekdayAndDay(date, tz) {
+  const [weekday, month] = [part(date, tz, { weekday: "long" }), part(date, tz, { month: "long" })];
+  return `${weekday}, ${month} ${ordinal(calendarDay(date, tz).day)}`;
 }
 
 /**
@@ -48,7 +59,9 @@ function ago(date, now) {
   /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
   const units = [["day", 86_400], ["hour", 3600], ["minute", 60]];
   const format = new Intl.RelativeTimeFormat(LOCALE, { numeric: "always" });
-  for (const [unit, size] of units) if (Math.abs(seconds) >= size) return format.format(Math.trunc(seconds / size), unit);
+  for (const [unit, size] of units) {
+    if (Math.abs(seconds) >= size) return format.format(Math.trunc(seconds / size), unit);
+  }
   return format.format(seconds, "second");
 }
 
@@ -68,18 +81,14 @@ const TOKENS = {
     return near ? monthAndDay : `${monthAndDay}, ${year}`;
   },
   date_short: (date, tz) => part(date, tz, { month: "short", day: "numeric", year: "numeric" }),
-  date_long: (date, tz) => {
-    const { year, day } = calendarDay(date, tz);
-    return `${part(date, tz, { weekday: "long" })}, ${part(date, tz, { month: "long" })} ${ordinal(day)}, ${year}`;
-  },
+  date_long: (date, tz) => `${weekdayAndDay(date, tz)}, ${calendarDay(date, tz).year}`,
   date_long_full: (date, tz) => part(date, tz, { month: "long", day: "numeric", year: "numeric" }),
   date_pretty: (date, tz, now) => relativeDay(date, now, tz) ?? TOKENS.date(date, tz, now),
   date_short_pretty: (date, tz, now) => relativeDay(date, now, tz) ?? TOKENS.date_short(date, tz, now),
   date_long_pretty: (date, tz, now) => relativeDay(date, now, tz) ?? TOKENS.date_long(date, tz, now),
   day_divider_pretty: (date, tz, now) => {
-    const { year, day } = calendarDay(date, tz);
-    if (year !== calendarDay(now, tz).year) return TOKENS.date_long_pretty(date, tz, now);
-    return relativeDay(date, now, tz) ?? `${part(date, tz, { weekday: "long" })}, ${part(date, tz, { month: "long" })} ${ordinal(day)}`;
+    if (calendarDay(date, tz).year !== calendarDay(now, tz).year) return TOKENS.date_long_pretty(date, tz, now);
+    return relativeDay(date, now, tz) ?? weekdayAndDay(date, tz);
   },
   time: (date, tz) => part(date, tz, { hour: "numeric", minute: "2-digit" }),
   time_secs: (date, tz) => part(date, tz, { hour: "numeric", minute: "2-digit", second: "2-digit" }),
@@ -99,7 +108,8 @@ export function formatDate(unix, template, tz, now = new Date()) {
   const date = new Date(unix * 1000);
   if (Number.isNaN(date.getTime())) return null;
   let known = true;
-  const text = template.replace(/\{(\w+)\}/g, (_all, /** @type {string} */ name, /** @type {number} */ offset) => {
+  /** @type {(all: string, name: string, offset: number) => string} */
+  const fill = (_all, name, offset) => {
     const token = TOKENS[name];
     if (!token) {
       known = false;
@@ -107,7 +117,8 @@ export function formatDate(unix, template, tz, now = new Date()) {
     }
     const value = token(date, tz, now);
     return offset === 0 ? value.charAt(0).toUpperCase() + value.slice(1) : value;
-  });
+  };
+  const text = template.replace(/\{(\w+)\}/g, fill);
   return known ? text : null;
 }
 
@@ -134,5 +145,9 @@ export function dayName(ts, tz) {
  * @param {string} tz
  */
 export function entryTime(unix, tz) {
-  return part(new Date(unix * 1000), tz, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  return part(
+    new Date(unix * 1000),
+    tz,
+    { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
+  );
 }

@@ -1,0 +1,301 @@
+"""Who may do what, judged on the click, and what each refusal says."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import pytest
+from freezegun import freeze_time
+
+from tests.support.house import ADA, LINUS, TEAM, House
+
+
+@pytest.mark.behaviour(6)
+async def test_somebody_without_a_link_is_shown_how_to_begin(house: House) -> None:
+    await house.slack.command(ADA, "/billing")
+    await house.until(lambda: "Connect your portal account once" in house.last_ephemeral()["text"])
+    await house.slack.command(ADA, "/billing usage")
+    await house.until(lambda: "Connect your Nous Portal account first" in house.last_ephemeral()["text"])
+
+
+@pytest.mark.behaviour(5)
+async def test_a_member_sees_the_balance_and_the_portal_and_no_money_buttons(house: House) -> None:
+    await house.link(LINUS, "linus")
+    await house.slack.command(LINUS, "/billing")
+    await house.until(lambda: "Balance $142.50" in house.last_ephemeral(LINUS)["text"])
+    shown = house.last_ephemeral(LINUS)
+    assert "Owners and admins can add funds" in shown["text"]
+    assert "Manage on portal" in str(shown["blocks"])
+    assert "Add funds" not in str(shown["blocks"])
+
+
+@pytest.mark.behaviour(1)
+async def test_a_member_who_types_buy_is_told_whom_to_ask(house: House) -> None:
+    await house.link(LINUS, "linus")
+    await house.slack.command(LINUS, "/billing buy 50")
+    await house.until(lambda: "Only owners and admins" in str(house.slack.view(LINUS)))
+    assert house.portal.charge_posts == []
+
+
+@pytest.mark.behaviour(3)
+async def test_a_finance_admin_with_the_capability_may_buy(house: House) -> None:
+    await house.link(ADA, "frida")
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+
+
+@pytest.mark.behaviour(1)
+async def test_with_the_switch_off_the_overview_says_so_and_buying_too(house: House) -> None:
+    await house.link()
+    house.portal.set_scenario("acme", "switch-off")
+    await house.slack.command(ADA, "/billing")
+    await house.until(lambda: "switched off" in house.last_ephemeral()["text"])
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.until(lambda: "switched off" in str(house.slack.view(ADA)))
+    assert house.portal.charge_posts == []
+
+
+@pytest.mark.behaviour(11)
+async def test_without_a_card_the_purchase_waits_and_goes_on_once_there_is_one(house: House) -> None:
+    await house.link()
+    house.portal.set_scenario("acme", "no-card")
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.until(
+        lambda: house.view_title() == "Add a card first" and "check again" in str(house.slack.view(ADA))
+    )
+    for _ in range(2):
+        await house.slack.click_text(ADA, "I've added it, check again")
+        await house.until(lambda: "still no card" in str(house.slack.view(ADA)))
+    house.portal.set_scenario("acme", "by-amount")
+    await house.slack.click_text(ADA, "I've added it, check again")
+    await house.confirm_shown()
+    await house.slack.submit(ADA)
+    await house.told("$50 added to your balance")
+
+
+@pytest.mark.behaviour(28)
+@pytest.mark.parametrize(
+    ("scenario", "words", "next_step"),
+    [
+        ("role-required", "Only owners and admins", "Manage on portal"),
+        ("cap-exceeded", "$12.50 is left this month", "Manage on portal"),
+        ("consent-required", "one-time confirmation", "Manage on portal"),
+        ("org-access-denied", "does not cover this organisation", "Connect"),
+        ("remote-spending-revoked", "An admin switched off spending", "Connect"),
+        ("session-revoked", "logged out", "Connect"),
+        ("switch-off", "switched off", "Manage on portal"),
+        ("no-card", "no card on file", "Manage on portal"),
+    ],
+)
+async def test_a_refusal_on_the_charge_itself_is_told_with_its_next_step(
+    house: House, scenario: str, words: str, next_step: str
+) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.confirm_shown()
+    house.portal.set_scenario("acme", scenario)
+    await house.slack.submit(ADA)
+    message = await house.told(words)
+    assert "$50 was not charged" in message["text"]
+    assert next_step in str(message["blocks"])
+    assert house.portal.charges == []
+    await house.until(lambda: house.view_title() == "Not charged")
+
+
+@pytest.mark.behaviour(6)
+@pytest.mark.parametrize("scenario", ["portal-down", "state-non-json"])
+async def test_an_outage_is_not_called_a_logout(house: House, scenario: str) -> None:
+    await house.link()
+    house.portal.set_scenario("acme", scenario)
+    await house.slack.command(ADA, "/billing")
+    await house.until(lambda: "Couldn't load billing" in house.last_ephemeral()["text"])
+    assert "Connect" not in str(house.last_ephemeral()["blocks"])
+    assert "You are still connected" in house.last_ephemeral()["text"]
+
+
+@pytest.mark.behaviour(8)
+async def test_when_the_account_call_fails_the_bars_go_and_not_the_screen(house: House) -> None:
+    await house.link()
+    house.portal.set_scenario("acme", "account-unavailable")
+    await house.slack.command(ADA, "/billing")
+    await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
+    assert "Top-ups" not in house.last_ephemeral()["text"]
+
+
+async def test_a_portal_that_hangs_delays_no_acknowledgement_and_the_wait_is_said(house: House) -> None:
+    await house.link()
+    house.portal.hang_seconds = 2.5
+    house.portal.set_scenario("acme", "portal-hangs")
+    answer = await house.slack.command(ADA, "/billing")
+    assert answer.ack_ms < 1000
+    await house.until(lambda: "Asking Nous Portal…" in house.last_ephemeral()["text"])
+    await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
+    assert len(house.slack.ephemerals(ADA)) == 1
+
+
+@pytest.mark.behaviour(14)
+async def test_the_monthly_limit(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing limit")
+    await house.until(lambda: "of $1,000" in str(house.slack.view(ADA)))
+    assert house.view_title() == "Monthly limit"
+    assert "$180 of $1,000* spent this month (default ceiling), $820 left" in str(house.slack.view(ADA))
+
+
+@pytest.mark.behaviour(14)
+async def test_no_monthly_cap(house: House) -> None:
+    await house.link(ADA, "mara")
+    await house.slack.command(ADA, "/billing limit")
+    await house.until(lambda: "No monthly cap visible" in str(house.slack.view(ADA)))
+
+
+@pytest.mark.behaviour(21)
+async def test_auto_reload_is_shown(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing auto-reload")
+    await house.until(lambda: "Auto-reload is off" in str(house.slack.view(ADA)))
+    assert house.view_title() == "Auto-reload"
+
+
+@pytest.mark.behaviour(10)
+async def test_usage_is_in_dollars(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing usage")
+    await house.until(lambda: "never expires" in house.last_ephemeral()["text"])
+    assert "credits" not in str(house.last_ephemeral()).lower()
+    assert "billing:manage" not in str(house.last_ephemeral())
+
+
+@pytest.mark.parametrize("typed", ["help", "HELP", "?", "--help"])
+async def test_help_lists_what_can_be_typed(house: House, typed: str) -> None:
+    await house.slack.command(ADA, f"/billing {typed}")
+    await house.until(lambda: "What you can type" in house.last_ephemeral()["text"])
+    assert "`/billing buy [AMOUNT]`" in house.last_ephemeral()["text"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "guess"),
+    [
+        ("conect", "connect"),
+        ("by", "buy"),
+        ("halp", "help"),
+        ("Limits", "limit"),
+        ("disconect", "disconnect"),
+    ],
+)
+async def test_a_near_miss_gets_did_you_mean(house: House, typed: str, guess: str) -> None:
+    await house.slack.command(ADA, f"/billing {typed}")
+    await house.until(lambda: f"Did you mean `/billing {guess}`?" in house.last_ephemeral()["text"])
+
+
+async def test_unknown_input_is_escaped_and_gets_the_usage(house: House) -> None:
+    await house.slack.command(ADA, "/billing <!channel> & `x`")
+    await house.until(lambda: "What you can type" in house.last_ephemeral()["text"])
+    text = house.last_ephemeral()["text"]
+    assert "<!channel>" not in text
+    assert "There is no `/billing &lt;!channel&gt; &amp; x`." in text
+
+
+@pytest.mark.behaviour(61)
+async def test_a_strangers_click_is_answered_and_changes_nothing(house: House) -> None:
+    await house.link()
+    await house.slack.command("U0STRANGER", "/billing", channel="C0SHARED")
+    await house.until(lambda: "another workspace" in house.last_ephemeral("U0STRANGER")["text"])
+    payload = {
+        "type": "block_actions",
+        "team": {"id": TEAM},
+        "user": {"id": ADA, "team_id": "T0OTHER"},
+        "trigger_id": "1.2.3",
+        "actions": [{"action_id": "resume", "block_id": "b", "type": "button", "value": "x"}],
+        "container": {"type": "message"},
+    }
+    before = len(house.portal.requests)
+    answer = await house.send_signed("payload=" + quote(json.dumps(payload)))
+    assert answer.status == 200
+    assert len(house.portal.requests) == before
+
+
+async def test_another_persons_confirmation_cannot_be_submitted(house: House) -> None:
+    await house.link()
+    await house.link(LINUS, "grace")
+    await house.slack.command(ADA, "/billing buy 50")
+    view = await house.confirm_shown()
+    answer = await house.submit_again(view, LINUS)
+    assert "This purchase is not yours" in str(answer)
+    assert house.portal.charge_posts == []
+
+
+async def test_a_trigger_that_came_too_late_is_explained(house: House) -> None:
+    await house.link()
+    house.slack.faults.add(method="views.open", kind="error", error="expired_trigger_id")
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.until(lambda: "This has expired" in house.last_ephemeral()["text"])
+
+
+async def test_an_unexpected_error_shows_an_id_that_the_log_carries(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    await house.link()
+    house.slack.faults.add(method="views.open", kind="error", error="a_new_error_of_slack")
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.until(lambda: "Something went wrong on our side" in house.last_ephemeral()["text"])
+    incident = house.last_ephemeral()["text"].rpartition("*")[0].rpartition("*")[2]
+    assert len(incident) == 8
+    assert "a_new_error_of_slack" not in house.last_ephemeral()["text"]
+
+
+async def test_a_modal_that_was_closed_while_loading_leaves_no_error(house: House) -> None:
+    await house.link()
+    house.portal.hang_seconds = 0.5
+    house.portal.set_scenario("acme", "portal-hangs")
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.until(lambda: house.slack.view(ADA))
+    await house.slack.close(ADA)
+    await house.until(lambda: any(each.method == "views.update" for each in house.slack.api_calls))
+    assert house.slack.view(ADA) is None
+    assert house.last_ephemeral()["text"] == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["signature", "body", "old", "future"],
+)
+async def test_what_slack_did_not_sign_just_now_is_refused(house: House, change: str) -> None:
+    body = f"command=%2Fbilling&text=&team_id={TEAM}&user_id={ADA}&trigger_id=1"
+    if change in {"old", "future"}:
+        answer = await house.send_signed(body, age=400 if change == "old" else -400)
+    else:
+        timestamp = "1" if change == "signature" else None
+        with freeze_time(real_asyncio=True):
+            import time  # noqa: PLC0415 - frozen
+
+            stamp = str(int(time.time()))
+            headers = {
+                "Content-Type": "application/x-www-form-urlencoded",
+                "X-Slack-Request-Timestamp": stamp,
+                "X-Slack-Signature": "v0=00" if timestamp else house.slack.sign(body, stamp),
+            }
+            answer = await house.slack.send_raw(body if timestamp else body + "x", headers)
+    assert answer.status == 401
+    assert house.portal.requests == []
+
+
+@pytest.mark.parametrize(
+    ("body", "timestamp", "status"),
+    [
+        (b"text=\xff\xfe", "1", 400),
+        (b"text=x", "soon", 400),
+        (b"text=x", "", 400),
+        (b"text=x", "\xb2".encode("latin-1").decode("latin-1"), 400),
+        (b"x" * 1_000_001, "1", 413),
+    ],
+)
+async def test_what_bolt_would_answer_with_a_500_is_refused_before_it(
+    house: House, body: bytes, timestamp: str, status: int
+) -> None:
+    headers = {"X-Slack-Signature": "v0=00"}
+    if timestamp:
+        headers["X-Slack-Request-Timestamp"] = timestamp
+    answer = await house.slack.send_raw(body, headers)
+    assert answer.status == status

@@ -1,0 +1,304 @@
+"""Connecting, stepping up, refreshing, disconnecting."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from freezegun import freeze_time
+
+from bot.domain.charge import ChargeState
+from bot.domain.errors import PortalUnavailableError, RelinkRequiredError
+from bot.sandbox.portal import Fault
+from tests.support.house import ADA, GRACE, House
+
+
+async def begin(house: House, user: str = ADA) -> str:
+    seen = len(house.slack.ephemerals(user))
+    await house.slack.command(user, "/billing connect")
+    await house.until(lambda: len(house.slack.ephemerals(user)) > seen)
+    return house.user_code(user)
+
+
+def token_requests(house: House) -> int:
+    return sum(each.path == "/api/oauth/token" for each in house.portal.requests)
+
+
+@pytest.mark.parametrize("replaces", [True, False])
+async def test_connecting_names_the_account_and_the_organisation(house: House, replaces: bool) -> None:
+    house.slack.command_urls_replace = replaces
+    await house.connect()
+    text = house.last_ephemeral()["text"]
+    assert "as ada@acme.example in Acme Research" in text
+    assert "Balance $142.50" in text
+
+
+@pytest.mark.behaviour(41)
+async def test_the_link_reaches_the_person_before_polling_starts(house: House) -> None:
+    house.slack.faults.add(method="response_url", kind="drop_before")
+    await house.slack.command(ADA, "/billing connect")
+    await house.until(lambda: any(each.path == "/api/oauth/device/code" for each in house.portal.requests))
+    await asyncio.sleep(0)
+    assert token_requests(house) == 0
+
+
+@pytest.mark.behaviour(43)
+async def test_denial_offers_to_start_again(house: House) -> None:
+    house.portal.deny(await begin(house))
+    await house.until(lambda: "Not connected" in house.last_ephemeral()["text"])
+    assert "turned down" in house.last_ephemeral()["text"]
+    await house.slack.click_text(ADA, "Connect")
+    await house.until(lambda: "Open Nous Portal" in str(house.last_ephemeral()["blocks"]))
+
+
+@pytest.mark.behaviour(43)
+async def test_expiry_offers_to_start_again(house: House) -> None:
+    with freeze_time(real_asyncio=True) as frozen:
+        await begin(house)
+        frozen.tick(timedelta(hours=1))
+        await house.until(lambda: "has expired before it was approved" in house.last_ephemeral()["text"])
+        assert "Connect" in str(house.last_ephemeral()["blocks"])
+
+
+@pytest.mark.behaviour(43)
+async def test_slow_down_and_429_are_honoured(house: House) -> None:
+    house.portal.fail("/api/oauth/token", Fault(status=400, body='{"error": "slow_down"}'))
+    code = await begin(house)
+    await house.until(lambda: token_requests(house) >= 1)
+    house.portal.approve(code)
+    await asyncio.sleep(1.5)  # longer than the interval, shorter than interval and slow-down together
+    assert token_requests(house) == 1
+    await house.until(lambda: "*Connected*" in house.last_ephemeral()["text"])
+
+
+async def test_cancelling_forgets_the_code(house: House) -> None:
+    code = await begin(house)
+    await house.slack.click_text(ADA, "Cancel")
+    await house.until(lambda: "Connecting was cancelled" in house.last_ephemeral()["text"])
+    house.portal.approve(code)
+    await house.slack.command(ADA, "/billing usage")
+    await house.until(lambda: "Connect your Nous Portal account first" in house.last_ephemeral()["text"])
+
+
+async def test_a_grant_goes_on_after_a_restart(house: House) -> None:
+    code = await begin(house)
+    await house.restart()
+    house.portal.approve(code)
+    await house.until(lambda: "*Connected*" in house.last_ephemeral()["text"])
+
+
+async def test_a_grant_whose_account_call_fails_at_first_still_links(house: House) -> None:
+    house.portal.fail("/api/oauth/account", Fault(drop=True), times=1)
+    await house.connect()
+
+
+async def test_a_new_link_supersedes_the_one_before(house: House) -> None:
+    first = await begin(house)
+    second = await begin(house)
+    assert first != second
+    house.portal.approve(first, person="grace")
+    house.portal.approve(second, person="ada")
+    await house.until(lambda: "*Connected*" in house.last_ephemeral()["text"])
+    assert "ada@acme.example" in house.last_ephemeral()["text"]
+
+
+async def test_connecting_again_offers_what_was_probably_meant(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing connect")
+    await house.until(lambda: "You are connected as ada@acme.example" in house.last_ephemeral()["text"])
+
+
+async def test_an_outage_at_the_first_step_is_said(house: House) -> None:
+    house.portal.fail("/api/oauth/device/code", Fault(drop=True))
+    await house.slack.command(ADA, "/billing connect")
+    await house.until(lambda: "Nous Portal did not answer" in house.last_ephemeral()["text"])
+
+
+async def test_connecting_from_home_works_in_a_modal_and_is_told_there(house: House) -> None:
+    await house.slack.open_home(ADA)
+    await house.until(lambda: "Connect your portal account once" in str(house.slack.home(ADA)))
+    await house.slack.click_text(ADA, "Connect", in_="home")
+    await house.until(lambda: "user_code=" in str(house.slack.view(ADA)))
+    code = str(house.slack.view(ADA)).partition("user_code=")[2].partition("'")[0]
+    house.portal.approve(code)
+    await house.told("*Connected*")
+    await house.until(lambda: "Balance $142.50" in str(house.slack.home(ADA)))
+
+
+async def test_disconnect_forgets_and_says_what_it_forgot(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing disconnect")
+    await house.until(lambda: "*Disconnected.*" in house.last_ephemeral()["text"])
+    assert "ada@acme.example" in house.last_ephemeral()["text"]
+    await house.slack.command(ADA, "/billing disconnect")
+    await house.until(lambda: "nothing to forget" in house.last_ephemeral()["text"])
+
+
+@pytest.mark.behaviour(37)
+@pytest.mark.behaviour(40)
+async def test_missing_permission_is_a_one_time_setup_and_the_same_charge_resumes(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.told("One-time setup")
+    assert house.portal.charges == []
+    key = (
+        house.portal.charge_posts[0].key
+        if house.portal.charge_posts
+        else (await house.charges())[0].idempotency_key
+    )
+
+    await house.slack.close(ADA, everything=True)
+    await house.slack.click_text(ADA, "Enable billing")
+    await house.until(lambda: "Open Nous Portal" in str(house.last_ephemeral()["blocks"]))
+    house.portal.approve(house.user_code())
+    await house.told("*Connected*")
+    await house.slack.click_text(ADA, "Resume $50")
+    await house.until(lambda: house.portal.charges)
+    await house.until(lambda: "$50 added to your balance" in house.dm()[0]["text"])
+    assert [charge.idempotency_key for charge in house.portal.charges] == [key]
+    asked = next(each for each in reversed(house.portal.requests) if each.path == "/api/oauth/device/code")
+    assert "billing%3Amanage" in str(asked.body) or "billing:manage" in str(asked.body)
+
+    await house.slack.click_text(ADA, "Resume $50")
+    await house.until(lambda: "$50 added to your balance" in house.last_ephemeral()["text"])
+    assert len(house.portal.charges) == 1
+
+
+async def test_billing_can_be_enabled_from_the_open_modal_too(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.until(lambda: house.view_title() == "One-time setup")
+    await house.slack.click_text(ADA, "Enable billing")
+    await house.until(lambda: "user_code=" in str(house.slack.view(ADA)))
+    code = str(house.slack.view(ADA)).partition("user_code=")[2].partition("'")[0]
+    house.portal.approve(code)
+    await house.told("*Connected*")
+
+
+@pytest.mark.behaviour(39)
+async def test_a_silent_downscope_is_said_and_nothing_is_charged(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.told("One-time setup")
+    await house.slack.close(ADA, everything=True)
+    await house.slack.click_text(ADA, "Enable billing")
+    await house.until(lambda: "Open Nous Portal" in str(house.last_ephemeral()["blocks"]))
+    house.portal.approve(house.user_code(), billing=False)
+    message = await house.told("an org admin or owner has to approve it; your card was not charged")
+    assert "Resume" not in str(message["blocks"])
+    assert house.portal.charges == []
+
+
+@pytest.mark.behaviour(40)
+async def test_resuming_without_the_permission_asks_again_and_does_not_loop(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.told("One-time setup")
+    posts = len(house.portal.charge_posts)
+    await house.slack.click_text(ADA, "Resume $50")
+    await house.until(lambda: len(house.portal.charge_posts) > posts)
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    assert "One-time setup" in house.dm()[-1]["text"]
+    assert (await house.charges())[0].state is ChargeState.NEEDS_SCOPE
+
+
+@pytest.mark.behaviour(42)
+async def test_a_step_up_with_another_account_changes_nothing(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.told("One-time setup")
+    await house.slack.close(ADA, everything=True)
+    await house.slack.click_text(ADA, "Enable billing")
+    await house.until(lambda: "Open Nous Portal" in str(house.last_ephemeral()["blocks"]))
+    house.portal.approve(house.user_code(), person="grace")
+    await house.told("another account or organisation")
+    link = await house.app.runtime.accounts.link(house.identity())
+    assert link.account.email == "ada@acme.example"
+    assert house.portal.charges == []
+
+
+@pytest.mark.behaviour(46)
+async def test_many_requests_at_once_refresh_once(house: House) -> None:
+    await house.link()
+    house.portal.expire_access_tokens()
+    with freeze_time(real_asyncio=True) as frozen:
+        frozen.tick(timedelta(minutes=14))
+        tokens = await asyncio.gather(
+            *(house.app.runtime.accounts.access_token(house.identity()) for _ in range(20))
+        )
+    assert len(set(tokens)) == 1
+    assert token_requests(house) == 1
+
+
+@pytest.mark.behaviour(45)
+async def test_the_rotated_token_is_stored_though_the_asker_has_gone(house: House) -> None:
+    await house.link()
+    accounts = house.app.runtime.accounts
+    old = (await accounts.link(house.identity())).refresh
+    with freeze_time(real_asyncio=True) as frozen:
+        frozen.tick(timedelta(minutes=14))
+        asking = asyncio.create_task(accounts.access_token(house.identity()))
+        await house.until(lambda: token_requests(house) == 1)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+        async def rotated() -> bool:
+            return (await accounts.link(house.identity())).refresh != old
+
+        for _ in range(200):
+            if await rotated():
+                break
+            await asyncio.sleep(0.01)
+        assert await rotated()
+
+
+@pytest.mark.behaviour(47)
+async def test_a_lost_refresh_answer_ends_in_connect_again(house: House) -> None:
+    await house.link()
+    accounts = house.app.runtime.accounts
+    house.portal.fail("/api/oauth/token", Fault(drop=True, after_work=True), times=1)
+    with freeze_time(real_asyncio=True) as frozen:
+        frozen.tick(timedelta(minutes=14))
+        with pytest.raises(PortalUnavailableError):
+            await accounts.access_token(house.identity())
+        with pytest.raises(RelinkRequiredError):
+            await accounts.access_token(house.identity())
+        before = token_requests(house)
+        with pytest.raises(RelinkRequiredError):
+            await accounts.access_token(house.identity())
+        assert token_requests(house) == before
+        await house.slack.command(ADA, "/billing")
+        await house.until(lambda: "Connect again" in house.last_ephemeral()["text"])
+        assert "Connect" in str(house.last_ephemeral()["blocks"])
+
+
+@pytest.mark.behaviour(48)
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_an_outage_on_refresh_wipes_nothing(house: House, status: int) -> None:
+    await house.link()
+    accounts = house.app.runtime.accounts
+    house.portal.fail("/api/oauth/token", Fault(status=status, body='{"error": "invalid_grant"}'), times=1)
+    with freeze_time(real_asyncio=True) as frozen:
+        frozen.tick(timedelta(minutes=14))
+        with pytest.raises(PortalUnavailableError):
+            await accounts.access_token(house.identity())
+        assert await accounts.access_token(house.identity())
+
+
+@pytest.mark.behaviour(49)
+async def test_an_expired_access_token_is_mended_without_a_word(house: House) -> None:
+    await house.link()
+    house.portal.expire_access_tokens()
+    await house.slack.command(ADA, "/billing")
+    await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
+
+
+async def test_everybody_acts_with_their_own_account(house: House) -> None:
+    await house.link(ADA, "ada")
+    await house.link(GRACE, "grace")
+    await house.buy("50", GRACE)
+    await house.told("$50 added to your balance", GRACE)
+    assert [charge.person for charge in house.portal.charges] == ["grace"]
+    assert house.dm(ADA) == []

@@ -1,0 +1,90 @@
+"""One message per charge, whatever Slack does in between."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.house import ADA, House
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(house: House, times: int) -> None:
+    await house.link()
+    house.slack.faults.add(method="chat.postMessage", kind="drop_after", times=times)
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+    assert len(house.dm()) == 1
+
+
+async def test_a_post_that_never_arrived_is_made_later(house: House) -> None:
+    await house.link()
+    house.slack.faults.add(method="chat.postMessage", kind="drop_before", times=1)
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+    assert len(house.dm()) == 1
+
+
+@pytest.mark.parametrize("error", ["internal_error", "fatal_error"])
+async def test_an_error_that_may_have_posted_is_looked_up_first(house: House, error: str) -> None:
+    await house.link()
+    house.slack.faults.add(method="chat.postMessage", kind="error", error=error, times=1)
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+    assert len(house.dm()) == 1
+    methods = [call.method for call in house.slack.api_calls]
+    assert methods.index("conversations.history") < len(methods) - methods[::-1].index("chat.postMessage")
+
+
+async def test_a_rate_limit_is_waited_for(house: House) -> None:
+    await house.link()
+    house.slack.faults.add(method="chat.postMessage", kind="ratelimited", times=1, retry_after=1)
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+    assert len(house.dm()) == 1
+
+
+async def test_a_reply_whose_answer_was_lost_is_not_repeated(house: House) -> None:
+    await house.link()
+    await house.buy("10.01")
+    await house.told("Adding")
+    house.slack.faults.add(method="chat.postMessage", kind="drop_after", times=1)
+    await house.told("was declined")
+    await house.until(lambda: any(call.method == "conversations.replies" for call in house.slack.api_calls))
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    assert len(house.replies()) == 1
+
+
+async def test_the_edit_goes_on_when_slack_was_away_for_it(house: House) -> None:
+    await house.link()
+    house.slack.faults.add(method="chat.update", kind="drop_before", times=2)
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+    assert len(house.dm()) == 1
+
+
+async def test_the_charge_itself_never_waits_for_slack(house: House) -> None:
+    await house.link()
+    house.slack.faults.add(method="conversations.open", kind="drop_before", times=3)
+    await house.buy("50")
+    await house.until(lambda: house.portal.charges and house.portal.charges[0].status == "settled")
+    await house.told("$50 added to your balance", seconds=15)
+
+
+async def test_the_message_says_in_text_all_that_its_blocks_say(house: House) -> None:
+    await house.link()
+    await house.buy("10.01")
+    message = await house.told("was declined")
+    for block in message["blocks"]:
+        words = block.get("text", {}).get("text", "")
+        assert words in message["text"]
+        for element in block.get("elements", []):
+            if isinstance(element.get("text"), str):
+                assert element["text"] in message["text"]
+
+
+async def test_nothing_is_posted_but_to_the_person_who_confirmed(house: House) -> None:
+    await house.link()
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+    posted = [call for call in house.slack.api_calls if call.method == "chat.postMessage"]
+    assert {call.args["channel"] for call in posted} == {house.slack.dm(ADA)}

@@ -1,0 +1,90 @@
+"""The app as its own process, to be killed: real signals, real restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import httpx
+
+from bot.storage.cipher import generate_key
+from tests.support.house import BOT_TOKEN, SIGNING_SECRET
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.sandbox.portal import PortalSandbox
+    from bot.sandbox.slack import SlackSandbox
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@dataclass(kw_only=True)
+class AppProcess:
+    """`billing-bot serve`, with its log in a file."""
+
+    folder: Path
+    portal: PortalSandbox
+    slack: SlackSandbox
+    port: int = field(default_factory=free_port)
+    key: str = field(default_factory=generate_key)
+    extra: dict[str, str] = field(default_factory=dict)
+    _process: asyncio.subprocess.Process | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "app.log"
+
+    def environment(self) -> dict[str, str]:
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return inherited | {
+            "SLACK_BOT_TOKEN": BOT_TOKEN,
+            "SLACK_SIGNING_SECRET": SIGNING_SECRET,
+            "SLACK_API_URL": self.slack.api_url,
+            "HERMES_PORTAL_BASE_URL": self.portal.public_url,
+            "DATABASE_URL": f"sqlite:///{self.folder / 'app.db'}",
+            "BILLING_BOT_KEYS": self.key,
+            "PORT": str(self.port),
+            "POLL_INTERVAL_SECONDS": "0.2",
+            "LOG_LEVEL": "DEBUG",
+            **self.extra,
+        }
+
+    async def start(self) -> None:
+        self.slack.app_url = f"http://127.0.0.1:{self.port}/slack/events"
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bot", "serve", env=self.environment(), cwd=self.folder, stderr=log
+            )
+        async with httpx.AsyncClient() as http, asyncio.timeout(30):
+            while not await self._ready(http):
+                assert self._process.returncode is None, self.log.read_text()
+                await asyncio.sleep(0.05)
+
+    async def _ready(self, http: httpx.AsyncClient) -> bool:
+        try:
+            return (await http.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async def kill(self) -> None:
+        """SIGKILL: no last word, no clean-up."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+
+    async def terminate(self) -> int:
+        """SIGTERM; returns the exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            return await self._process.wait()
