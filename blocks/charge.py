@@ -146,7 +146,7 @@ def _check(charge: Charge) -> list[Block | None]:
     if charge.check_pending:
         note = context("Checking now…")
     elif charge.checked_at is not None:
-        note = context(f"Checked {moment(charge.checked_at)}: nothing new yet.")
+        note = context(f"{moment('Checked', charge.checked_at)}: nothing new yet.")
     reconnect = charge.refusal is not None and refusal_copy(charge.refusal).connect
     return [
         note,
@@ -175,7 +175,7 @@ def _details(charge: Charge) -> str:
     if charge.card:
         parts.append(escape(charge.card))
     if charge.confirmed_at is not None:
-        parts.append(f"confirmed {moment(charge.confirmed_at)}")
+        parts.append(moment("confirmed", charge.confirmed_at))
     return " · ".join(parts)
 
 

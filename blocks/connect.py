@@ -142,5 +142,5 @@ def _link(url: str, user_code: str, expires_at: datetime) -> list[Block | None]:
             button("Open Nous Portal", ids.OPEN_LINK, url=url, style="primary"),
             button("Cancel", ids.CANCEL_CONNECT),
         ),
-        context(f"Good until {moment(expires_at)}. This message tells you when it is done."),
+        context(f"{moment('Good until', expires_at)}. This message tells you when it is done."),
     ]

@@ -151,7 +151,7 @@ def refusal_copy(code: RefusalCode, *, detail: str | None = None, retry_at: date
         )
         return Copy(words=words, connect=True)
     if code in _WAITS:
-        again = f"Try again {moment(retry_at)}." if retry_at else "Try again in a few minutes."
+        again = f"{moment('Try again', retry_at)}." if retry_at else "Try again in a few minutes."
         return Copy(words=f"{copy.words} {again}", portal=copy.portal)
     return copy
 

@@ -99,10 +99,14 @@ def escape(words: str) -> str:
     return " ".join(words.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def moment(when: datetime) -> str:
-    """Write a moment in the reader's own time zone, with UTC where that is not possible."""
+def moment(lead: str, when: datetime) -> str:
+    """Write a moment in the reader's own time zone, with UTC where that is not possible.
+
+    `lead` are the words before it: within the template Slack writes "today" small after them.
+    """
     fallback = when.strftime("%Y-%m-%d %H:%M UTC")
-    return f"<!date^{int(when.timestamp())}^{{date_short_pretty}} at {{time}}|{fallback}>"
+    unix = int(when.timestamp())
+    return f"<!date^{unix}^{lead} {{date_short_pretty}} at {{time}}|{lead} {fallback}>"
 
 
 def link(url: str, words: str) -> str:

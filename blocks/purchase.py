@@ -156,8 +156,8 @@ def _bounds_hint(bounds: Bounds) -> str | None:
 
 
 def _buy_again(other: Charge) -> str:
-    when = moment(other.confirmed_at or other.created_at)
+    when = moment("from", other.confirmed_at or other.created_at)
     return (
-        f"*Buy again?* Your purchase of {show(other.amount)} from {when} has not ended yet. "
+        f"*Buy again?* Your purchase of {show(other.amount)} {when} has not ended yet. "
         "If it goes through as well, you pay twice."
     )

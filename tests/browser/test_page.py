@@ -76,9 +76,11 @@ async def keep(page: Page, tmp_path: Path, name: str) -> None:
 
 async def approve_in_new_tab(context: BrowserContext, page: Page) -> None:
     async with context.expect_page() as opened:
-        await page.get_by_role("link", name=re.compile("Open Nous Portal")).or_(
-            page.get_by_role("button", name=re.compile("Open Nous Portal"))
-        ).last.click()
+        await (
+            page.get_by_role("link", name=re.compile("Open Nous Portal"))
+            .or_(page.get_by_role("button", name=re.compile("Open Nous Portal")))
+            .last.click()
+        )
     portal = await opened.value
     await portal.get_by_role("button", name="Approve", exact=True).click()
     await expect(portal.get_by_text(re.compile("go back to Slack"))).to_be_visible()
@@ -86,7 +88,9 @@ async def approve_in_new_tab(context: BrowserContext, page: Page) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_a_newcomer_connects_buys_and_sees_it_settle(house: House, tmp_path: Path, theme: str) -> None:
+async def test_a_newcomer_connects_buys_and_sees_it_settle(
+    house: House, tmp_path: Path, theme: str
+) -> None:
     async with browsing(house, dark=theme == "dark") as page:
         await say(page, "/billing")
         await page.get_by_role("button", name="Connect").click()
@@ -105,8 +109,12 @@ async def test_a_newcomer_connects_buys_and_sees_it_settle(house: House, tmp_pat
         await expect(modal.get_by_text("$50 added to your balance")).to_be_visible(timeout=10_000)
         await page.keyboard.press("Escape")
 
-        await page.get_by_test_id(f"nav-{house.slack.dm('U0ADA')}").or_(page.get_by_test_id("nav-dm")).click()
-        await expect(page.get_by_test_id("message").get_by_text("$50 added to your balance")).to_be_visible()
+        await (
+            page.get_by_test_id(f"nav-{house.slack.dm('U0ADA')}").or_(page.get_by_test_id("nav-dm")).click()
+        )
+        await expect(
+            page.get_by_test_id("message").get_by_text("$50 added to your balance")
+        ).to_be_visible()
         await keep(page, tmp_path, f"settled-{theme}")
     assert len(house.portal.charges) == 1
 

@@ -39,7 +39,10 @@ function unescapeText(text) {
  * @returns {Node}
  */
 export function safeLink(url, label) {
-  if (!SAFE_SCHEME.test(url)) return h("span", {}, ...label, ` (${url})`);
+  if (!SAFE_SCHEME.test(url)) {
+    const bare = label.length === 1 && label[0].textContent === url;
+    return h("span", {}, ...label, bare ? "" : ` (${url})`);
+  }
   return h("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, ...label);
 }
 

@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blocks.charge import charge_message, charge_modal, charge_reply
+from blocks.connect import connected_note
+from blocks.errors import error_copy, refusal_copy
+from blocks.kit import Message
+from blocks.overview import auto_reload_line, overview_message
+from blocks.purchase import add_card_modal, amount_modal, amount_problem, confirm_modal
+from blocks.usage import usage_message
+from blocks.words import bar, card_name, why_this_card
+from bot.domain.billing import (
+    AutoReload,
+    AutoReloadCardKind,
+    Card,
+    PlanUsage,
+    Usage,
+)
+from bot.domain.charge import Charge, ChargeState, FailureReason
+from bot.domain.errors import NotLinkedError, PortalRefusalError, PortalUnavailableError, RefusalCode
+from bot.domain.identity import Account, Identity
+from bot.domain.money import AmountError, AmountProblem, Bounds
+from bot.sandbox.slack.block_kit import judge_blocks, judge_view
+from tests.bot.domain.test_billing import STATE
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+NASTY = "<!channel> *Evil* & Co\n" + "x" * 200
+CHARGE = Charge(
+    id="c1",
+    identity=Identity(enterprise="", team="T", user="U"),
+    state=ChargeState.CONFIRMED,
+    amount=Decimal("50.00"),
+    idempotency_key="k",
+    account_id="a",
+    organisation_id="o",
+    organisation_name="Acme Research",
+    card="Visa ····4242",
+    created_at=NOW,
+    confirmed_at=NOW,
+    portal_url="https://portal.nousresearch.com/billing?topup=open",
+)
+
+
+def acceptable(message: Message) -> None:
+    assert judge_blocks(list(message.blocks)) is None
+    assert message.text
+
+
+@pytest.mark.behaviour(61)
+@pytest.mark.parametrize("state", ChargeState)
+@pytest.mark.parametrize("refusal", [None, *RefusalCode])
+def test_every_state_of_a_charge_has_a_message_a_modal_and_a_reply(
+    state: ChargeState, refusal: RefusalCode | None
+) -> None:
+    charge = replace(CHARGE, state=state, refusal=refusal, organisation_name=NASTY)
+    acceptable(charge_message(charge))
+    acceptable(charge_reply(charge))
+    assert judge_view(charge_modal(charge)) is None
+    assert "<!channel>" not in charge_message(charge).text
+
+
+OUTCOMES: list[tuple[dict[str, Any], str]] = [
+    ({"state": ChargeState.SETTLED}, "*$50 added to your balance*"),
+    ({"state": ChargeState.SETTLED, "settled_amount": Decimal("49.5")}, "*$49.50 added to your balance*"),
+    ({"state": ChargeState.FAILED, "failure": FailureReason.CARD_DECLINED}, "was declined"),
+    ({"state": ChargeState.FAILED, "failure": FailureReason.PAYMENT_METHOD_EXPIRED}, "has expired"),
+    (
+        {"state": ChargeState.FAILED, "failure": FailureReason.AUTHENTICATION_REQUIRED},
+        "requires verification",
+    ),
+    ({"state": ChargeState.FAILED, "failure": FailureReason.PROCESSING_ERROR}, "didn't go through"),
+    ({"state": ChargeState.OVERDUE}, "a timeout, not a failure"),
+    ({"state": ChargeState.UNCONFIRMED}, "may or may not have been charged"),
+]
+
+
+@pytest.mark.behaviour(31)
+@pytest.mark.parametrize(("changed", "words"), OUTCOMES, ids=lambda value: str(value)[:40])
+def test_each_outcome_says_its_words(changed: dict[str, Any], words: str) -> None:
+    assert words in charge_message(replace(CHARGE, **changed)).text
+
+
+@pytest.mark.behaviour(26)
+def test_an_open_end_is_never_called_a_failure() -> None:
+    for state in (ChargeState.UNCONFIRMED, ChargeState.OVERDUE):
+        for refusal in (None, *RefusalCode):
+            text = charge_message(replace(CHARGE, state=state, refusal=refusal)).text
+            assert "was not charged" not in text
+            assert "declined" not in text
+
+
+@pytest.mark.behaviour(61)
+def test_a_check_shows_that_it_runs_and_when_it_ran() -> None:
+    asked = replace(CHARGE, state=ChargeState.OVERDUE, check_asked_at=NOW)
+    assert "Checking now…" in charge_message(asked).text
+    checked = replace(asked, checked_at=NOW + timedelta(seconds=1))
+    assert "nothing new yet" in charge_message(checked).text
+
+
+@pytest.mark.behaviour(10)
+@pytest.mark.parametrize("code", RefusalCode)
+def test_no_refusal_speaks_of_credits_scopes_or_codes(code: RefusalCode) -> None:
+    for detail in (None, "12.5", "admin"):
+        words = refusal_copy(code, detail=detail).words
+        assert "credit" not in words.lower()
+        assert "billing:manage" not in words
+        assert code.value not in words or code is RefusalCode.OTHER
+        assert words.endswith(".") or detail
+
+
+def test_a_servers_message_is_shown_escaped_and_as_it_stands() -> None:
+    assert (
+        refusal_copy(RefusalCode.OTHER, detail="Only <b> & on Mondays").words
+        == "Only &lt;b&gt; &amp; on Mondays"
+    )
+
+
+@pytest.mark.parametrize("code", [RefusalCode.RATE_LIMITED, RefusalCode.STRIPE_UNAVAILABLE])
+def test_a_wait_names_the_moment_it_ends(code: RefusalCode) -> None:
+    copy, _ = error_copy(PortalRefusalError(code, retry_after=90), now=NOW, incident="x")
+    assert f"<!date^{int(NOW.timestamp()) + 90}^" in copy.words
+    assert ("Too many" in copy.words) is (code is RefusalCode.RATE_LIMITED)
+
+
+@pytest.mark.behaviour(6)
+def test_not_linked_and_unavailable_are_two_things() -> None:
+    linked, _ = error_copy(NotLinkedError(), now=NOW, incident="x")
+    down, _ = error_copy(PortalUnavailableError("boom"), now=NOW, incident="x")
+    assert linked.connect
+    assert not down.connect
+    assert down.words.startswith("Couldn't load billing: ")
+    assert "boom" not in down.words
+
+
+def test_an_unknown_error_shows_the_incident_and_nothing_of_itself() -> None:
+    copy, _ = error_copy(ZeroDivisionError("secret detail"), now=NOW, incident="ab12cd34")
+    assert "ab12cd34" in copy.words
+    assert "secret detail" not in copy.words
+
+
+@pytest.mark.behaviour(16)
+@pytest.mark.parametrize(
+    ("card", "name"),
+    [
+        (Card(brand="visa", last4="4242"), "Visa ····4242"),
+        (Card(brand="Link"), "Link"),
+        (Card(brand="AMEX", last4="0005"), "AMEX ····0005"),
+    ],
+)
+def test_a_card_is_named(card: Card, name: str) -> None:
+    assert card_name(card) == name
+
+
+@pytest.mark.behaviour(17)
+@pytest.mark.parametrize(
+    ("via", "words"),
+    [
+        ("subPin", "the card on your subscription"),
+        ("customerDefault", "your default card saved on the portal"),
+        ("autoRefill", "your auto-reload card"),
+        ("somethingNew", None),
+        (None, None),
+    ],
+)
+def test_why_this_card(via: str | None, words: str | None) -> None:
+    assert why_this_card(Card(brand="visa", resolved_via=via)) == words
+
+
+@pytest.mark.behaviour(18)
+@pytest.mark.parametrize(
+    ("kind", "card", "words"),
+    [
+        (AutoReloadCardKind.CANONICAL, None, "on: below $5, reload to $25"),
+        (AutoReloadCardKind.NONE, None, "on: below $5, reload to $25"),
+        (None, Card(brand="visa", last4="1"), "on: below $5, reload to $25"),
+        (AutoReloadCardKind.DISTINCT, None, "on: below $5, reload to $25, with a different card"),
+        (
+            AutoReloadCardKind.DISTINCT,
+            Card(brand="visa", last4="1111"),
+            "on: below $5, reload to $25, with Visa ····1111",
+        ),
+    ],
+)
+def test_auto_reload_in_one_line(kind: AutoReloadCardKind | None, card: Card | None, words: str) -> None:
+    setting = AutoReload(
+        enabled=True, threshold=Decimal(5), reload_to=Decimal(25), card_kind=kind, card=card
+    )
+    assert auto_reload_line(setting) == words
+
+
+@pytest.mark.behaviour(7)
+def test_the_overview_reads_from_the_balance_to_the_buttons() -> None:
+    usage = Usage(
+        plan=PlanUsage(name="Plus", monthly=Decimal(22), left=Decimal("13.2"), renews_on=date(2026, 12, 1)),
+        topped_up=Decimal("142.5"),
+        total=None,
+    )
+    state = replace(
+        STATE,
+        card=Card(brand="visa", last4="4242", resolved_via="subPin"),
+        auto_reload=AutoReload(enabled=False, threshold=None, reload_to=None),
+    )
+    made = overview_message(state, usage)
+    acceptable(made)
+    assert made.text.splitlines() == [
+        "*Balance $142.50*",
+        "Acme Research · Owner",
+        "*Plus plan* · $13.20 of $22 left this month, renews Dec 1",
+        "*Top-ups* · $142.50 left, never expires",
+        "*Auto-reload:* off",
+        "*Card:* Visa ····4242, the card on your subscription",
+        "Manage on portal: https://portal.nousresearch.com/billing",
+    ]
+    buttons = [element["text"]["text"] for element in made.blocks[-1]["elements"]]
+    assert buttons == ["Add funds", "Auto-reload", "Monthly limit", "Manage on portal"]
+
+
+@pytest.mark.behaviour(9)
+def test_an_overdrawn_plan_shows_nothing_left_and_the_overage() -> None:
+    plan = PlanUsage(name=None, monthly=Decimal(20), left=Decimal("-3.5"))
+    made = usage_message(Usage(plan=plan, topped_up=None, total=None), "Acme")
+    assert "$0 of $20 left this month, $3.50 over" in made.text
+
+
+@given(st.decimals(min_value=0, max_value=1))
+def test_a_bar_is_always_as_long(share: Decimal) -> None:
+    assert len(bar(share)) == 20
+
+
+@given(
+    st.lists(st.decimals(min_value="0.01", max_value=99999, places=2), max_size=30), st.text(max_size=30)
+)
+def test_any_presets_and_anything_typed_make_an_acceptable_modal(
+    presets: list[Decimal], typed: str
+) -> None:
+    unique = list(dict.fromkeys(presets))
+    view = amount_modal(unique, Bounds(), remembered="{}", typed=typed or None)
+    assert judge_view(view) is None
+
+
+def test_the_confirmation_and_the_card_modal_are_acceptable() -> None:
+    state = replace(STATE, card=Card(brand="visa", last4="4242"), organisation_name=NASTY)
+    charge = replace(CHARGE, organisation_name=NASTY, card=NASTY)
+    assert judge_view(confirm_modal(charge, state, open_equal=charge)) is None
+    assert judge_view(add_card_modal(state, typed="$50", still=True)) is None
+
+
+@pytest.mark.parametrize("problem", AmountProblem)
+def test_every_problem_with_an_amount_is_one_sentence(problem: AmountProblem) -> None:
+    words = amount_problem(AmountError(problem, Decimal(5)))
+    assert words
+    assert "\n" not in words
+
+
+@pytest.mark.behaviour(39)
+def test_a_connection_without_the_permission_says_who_can_give_it() -> None:
+    account = Account(account_id="a", email="a@x", organisation_id="o", organisation_name="O")
+    note = connected_note(account, may_bill=False)
+    assert "an org admin or owner has to approve it; your card was not charged" in note

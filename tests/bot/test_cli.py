@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.fernet import Fernet
+
+from bot.storage.cipher import generate_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "bot", *arguments],
+        cwd=folder,
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_without_settings_serve_says_each_fault_on_a_line_and_exits_with_2(tmp_path: Path) -> None:
+    ended = run(tmp_path, "serve", SLACK_BOT_TOKEN="xoxp-hidden-value")
+    assert ended.returncode == 2
+    lines = ended.stderr.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        "SLACK_BOT_TOKEN",
+        "SLACK_SIGNING_SECRET",
+        "BILLING_BOT_KEYS",
+    ]
+    assert "hidden-value" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("api", ["http://127.0.0.1:9/api/", "http://127.0.0.1:9/"])
+def test_a_slack_that_cannot_be_reached_is_one_line(tmp_path: Path, api: str) -> None:
+    ended = run(
+        tmp_path,
+        "serve",
+        "--port",
+        "0",
+        SLACK_BOT_TOKEN="xoxb-1",
+        SLACK_SIGNING_SECRET="s",
+        BILLING_BOT_KEYS=generate_key(),
+        SLACK_API_URL=api,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].startswith("SLACK_API_URL: Slack cannot be reached")
+    assert "Traceback" not in ended.stderr
+
+
+def test_generate_key_prints_a_key_that_works(tmp_path: Path) -> None:
+    printed = run(tmp_path, "generate-key").stdout.strip()
+    assert Fernet(printed)
+
+
+def test_migrate_makes_the_schema(tmp_path: Path) -> None:
+    ended = run(
+        tmp_path,
+        "migrate",
+        SLACK_BOT_TOKEN="xoxb-1",
+        SLACK_SIGNING_SECRET="s",
+        BILLING_BOT_KEYS=generate_key(),
+        DATABASE_URL="sqlite:///made.db",
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "made.db").stat().st_size > 0
+
+
+def test_the_manifest_is_json_for_the_given_address(tmp_path: Path) -> None:
+    manifest = json.loads(run(tmp_path, "manifest", "--url", "https://bot.acme.example/").stdout)
+    assert manifest["features"]["slash_commands"][0]["url"] == "https://bot.acme.example/slack/events"
+
+
+@pytest.mark.parametrize(
+    "command", ["serve", "worker", "demo", "sandbox", "migrate", "generate-key", "manifest"]
+)
+def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
+    ended = run(tmp_path, command, "--help")
+    assert ended.returncode == 0
+    assert len(ended.stdout.splitlines()) > 4
