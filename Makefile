@@ -32,6 +32,10 @@ check: $(READY)  ## format, lint, types, architecture, docs and all tests
 	$(BIN)/lint-imports
 	$(MAKE) --no-print-directory test
 
+screens: $(READY)  ## take the pictures of docs/screens anew
+	@sh tests/support/chromium.sh
+	SCREENS=docs/screens $(BIN)/python -m pytest -q -m browser
+
 format: $(READY)  ## rewrite the code as the checks want it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -13,7 +13,7 @@ BOT_SCOPES = {
     "commands": "the /billing command",
     "chat:write": "the one direct message of each charge",
     "im:write": "to know the direct message's conversation before anything is posted there",
-    "im:history": "to find that message again after a crash, by its metadata, so that it is never posted twice",
+    "im:history": "to find that message after a crash, by its metadata, so that it is never posted twice",
 }
 """What the app asks for, and why."""
 

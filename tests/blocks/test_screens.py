@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from blocks.charge import charge_message, charge_modal, charge_reply
 from blocks.connect import connected_note
 from blocks.errors import error_copy, refusal_copy
-from blocks.kit import Message
 from blocks.overview import auto_reload_line, overview_message
 from blocks.purchase import add_card_modal, amount_modal, amount_problem, confirm_modal
 from blocks.usage import usage_message
@@ -30,6 +29,9 @@ from bot.domain.identity import Account, Identity
 from bot.domain.money import AmountError, AmountProblem, Bounds
 from bot.sandbox.slack.block_kit import judge_blocks, judge_view
 from tests.bot.domain.test_billing import STATE
+
+if TYPE_CHECKING:
+    from blocks.kit import Message
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NASTY = "<!channel> *Evil* & Co\n" + "x" * 200

@@ -234,7 +234,7 @@ async def test_a_trigger_that_came_too_late_is_explained(house: House) -> None:
 
 
 async def test_an_unexpected_error_shows_an_id_that_the_log_carries(
-    house: House, caplog: pytest.LogCaptureFixture
+    house: House, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await house.link()
     house.slack.faults.add(method="views.open", kind="error", error="a_new_error_of_slack")
@@ -242,6 +242,7 @@ async def test_an_unexpected_error_shows_an_id_that_the_log_carries(
     await house.until(lambda: "Something went wrong on our side" in house.last_ephemeral()["text"])
     incident = house.last_ephemeral()["text"].rpartition("*")[0].rpartition("*")[2]
     assert len(incident) == 8
+    assert f"incident={incident}" in capsys.readouterr().out
     assert "a_new_error_of_slack" not in house.last_ephemeral()["text"]
 
 

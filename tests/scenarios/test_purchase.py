@@ -279,7 +279,7 @@ async def test_pending_at_the_cap_is_a_timeout_and_not_a_failure(house: House) -
         frozen.tick(2)
         message = await house.told("a timeout, not a failure")
         assert "Check again" in str(message["blocks"])
-        await house.until(lambda: house.replies())
+        await house.until(house.replies)
 
 
 @pytest.mark.behaviour(32)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -24,6 +23,8 @@ from bot.sandbox.portal import Fault
 from bot.sandbox.serving import serve
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+
     from bot.portal.transport import Transport
     from bot.sandbox.portal import PortalSandbox
 
@@ -93,9 +94,7 @@ async def test_an_amount_reaches_the_portal_as_the_exact_number(
 ) -> None:
     await client_for(portal, transport).charge(Decimal("70.07"), idempotency_key="k-1")
     sent = next(each for each in portal.requests if each.path == "/api/billing/charge")
-    assert b'"amountUsd": 70.07' in bytes(
-        sent.body if isinstance(sent.body, bytes) else str(sent.body).encode()
-    )
+    assert '"amountUsd": 70.07' in str(sent.body)
     assert portal.charges[0].amount == Decimal("70.07")
 
 

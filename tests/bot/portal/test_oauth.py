@@ -46,7 +46,7 @@ async def test_a_device_grant_from_the_code_to_the_tokens(
 
 
 @pytest.mark.behaviour(43)
-async def test_asking_too_fast_is_told_to_slow_down(portal: PortalSandbox, oauth: OAuthClient) -> None:
+async def test_asking_too_fast_is_told_to_slow_down(oauth: OAuthClient) -> None:
     code = await oauth.request_device_code(SCOPE)
     with pytest.raises(DeviceGrantError):
         await oauth.exchange_device_code(oauth.base, code.device_code, SCOPE)
@@ -154,7 +154,8 @@ async def test_a_link_that_leads_to_another_host_is_not_shown(
 ) -> None:
     body = (
         '{"device_code": "d", "user_code": "U", "verification_uri": "https://evil.example/device",'
-        ' "verification_uri_complete": "https://evil.example/device?user_code=U", "expires_in": 900, "interval": 5}'
+        ' "verification_uri_complete": "https://evil.example/device?user_code=U",'
+        ' "expires_in": 900, "interval": 5}'
     )
     portal.fail("/api/oauth/device/code", Fault(status=200, body=body))
     with pytest.raises(PortalUnavailableError):

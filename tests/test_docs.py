@@ -1,0 +1,129 @@
+"""What the documents promise and the code can prove."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bot.cli import app
+from bot.settings import Settings
+from handlers.manifest import BOT_SCOPES, make_manifest
+from handlers.register import COMMAND
+from handlers.registry import SUBCOMMANDS, usage_hint, usage_rows
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+RESERVED = {
+    *(
+        "archive",
+        "away",
+        "active",
+        "collapse",
+        "dm",
+        "expand",
+        "feed",
+        "help",
+        "invite",
+        "join",
+        "leave",
+        "me",
+    ),
+    *(
+        "msg",
+        "mute",
+        "open",
+        "remind",
+        "remove",
+        "rename",
+        "search",
+        "shortcuts",
+        "shrug",
+        "star",
+        "status",
+    ),
+    *("topic", "who", "call", "apps", "feedback", "prefs", "dnd", "keys", "kick", "part", "todo"),
+}
+
+
+def table(heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading of the README."""
+    part = README.partition(f"{heading}\n")[2]
+    lines = part[part.index("\n|") + 1 :].split("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_the_readme_lists_the_subcommands_as_the_registry_has_them() -> None:
+    assert table("## What you can type") == [[f"`{typed}`", does] for typed, does in usage_rows()]
+
+
+def test_the_readme_lists_the_settings_with_their_meaning_and_default() -> None:
+    rows = {row[0].strip("`"): row[1:] for row in table("### Settings")}
+    expected = {}
+    for name, field in Settings.model_fields.items():
+        default = (
+            "required" if field.is_required() else f"`{field.default}`" if field.default is not None else ""
+        )
+        expected[name.upper()] = [field.description, default]
+    assert rows == expected
+
+
+def test_the_readme_lists_the_commands() -> None:
+    named = {row[0].strip("`").removeprefix("billing-bot ") for row in table("### Commands")}
+    assert named == {command.name for command in app.registered_commands}
+
+
+@pytest.mark.parametrize("page", sorted(path.relative_to(ROOT) for path in ROOT.glob("*.md")), ids=str)
+def test_every_link_inside_the_repository_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / page).read_text()):
+        assert (ROOT / page.parent / target).exists(), target
+
+
+def test_every_dependency_has_its_reason() -> None:
+    decisions = (ROOT / "docs" / "decisions.md").read_text()
+    project = PROJECT["project"]
+    for requirement in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
+        name = re.split(r"[\[<>=!~ ]", requirement)[0]
+        assert f"`{name}`" in decisions, name
+
+
+def test_the_lock_file_pins_hashes_and_names_no_address() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert "://" not in lock
+    pinned = re.findall(r"^[a-z0-9][\w.-]*==", lock, re.MULTILINE)
+    assert len(pinned) > 50
+    assert lock.count("--hash=sha256:") >= len(pinned)
+
+
+@pytest.mark.behaviour(66)
+def test_the_manifest_is_one_that_slack_takes() -> None:
+    manifest = make_manifest("https://bot.example.com")
+    (command,) = manifest["features"]["slash_commands"]
+    assert command["command"] == COMMAND
+    assert COMMAND.removeprefix("/") not in RESERVED
+    assert command["should_escape"] is True
+    assert len(command["description"]) <= 2000
+    assert len(command["usage_hint"]) <= 1000
+    assert manifest["features"]["app_home"]["messages_tab_enabled"] is True
+    assert manifest["oauth_config"]["scopes"]["bot"] == list(BOT_SCOPES)
+    assert len(manifest["display_information"]["name"]) <= 35
+    assert len(manifest["display_information"]["description"]) <= 140
+
+
+def test_the_usage_hint_names_every_subcommand() -> None:
+    for row in SUBCOMMANDS:
+        assert row.name in usage_hint()
+
+
+def test_nothing_tracked_names_a_package_registrys_host() -> None:
+    hosts = ["files.pyth" + "onhosted", "py" + "pi.org", "registry.np" + "mjs"]
+    for path in ROOT.rglob("*"):
+        if (
+            path.suffix in {".py", ".md", ".toml", ".lock", ".js", ".html", ".css"}
+            and ".venv" not in path.parts
+        ):
+            words = path.read_text()
+            assert not any(host in words for host in hosts), path
