@@ -6,7 +6,7 @@ it says (`spoken`), and a Message's text is the sum of that: nothing can be show
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -201,14 +201,15 @@ def radios(
     action_id: str,
     chosen: str | None = None,
 ) -> Block:
-    """Make a choice of one, `options` as (value, words)."""
+    """Make a choice of one, `options` as (value, words); the app hears of each choice."""
     _limit("radio options", len(options), RADIO_OPTIONS)
     made = [{"text": plain(words), "value": value} for value, words in options]
     element: Json = {"type": "radio_buttons", "action_id": action_id, "options": made}
     initial = next((option for option in made if option["value"] == chosen), None)
     if initial is not None:
         element["initial_option"] = initial
-    return _input(label, element, block_id=block_id, optional=True, hint=None)
+    made_input = _input(label, element, block_id=block_id, hint=None)
+    return replace(made_input, json=made_input.json | {"dispatch_action": True})
 
 
 def text_input(
@@ -219,7 +220,6 @@ def text_input(
     placeholder: str | None = None,
     initial: str | None = None,
     hint: str | None = None,
-    optional: bool = False,
 ) -> Block:
     """Make a line to type in."""
     element: Json = {"type": "plain_text_input", "action_id": action_id, "max_length": 40}
@@ -227,16 +227,15 @@ def text_input(
         element["placeholder"] = plain(placeholder)
     if initial:
         element["initial_value"] = initial
-    return _input(label, element, block_id=block_id, optional=optional, hint=hint)
+    return _input(label, element, block_id=block_id, hint=hint)
 
 
-def _input(label: str, element: Json, *, block_id: str, optional: bool, hint: str | None) -> Block:
+def _input(label: str, element: Json, *, block_id: str, hint: str | None) -> Block:
     json: Json = {
         "type": "input",
         "block_id": block_id,
         "label": plain(label),
         "element": element,
-        "optional": optional,
     }
     if hint is not None:
         json["hint"] = plain(hint)

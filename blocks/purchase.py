@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blocks import ids
@@ -19,10 +21,9 @@ from blocks.kit import (
     text_input,
 )
 from blocks.words import CONSENT, organisation, why_this_card
-from bot.domain.money import AmountError, AmountProblem, Bounds, show
+from bot.domain.money import AmountError, AmountProblem, Bounds, parse_wire, show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from decimal import Decimal
 
     from bot.domain.billing import BillingState
@@ -31,44 +32,85 @@ if TYPE_CHECKING:
 _MOST_PRESETS = 9
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AmountForm:
+    """What the modal that asks for an amount is made of, and remembers between requests.
+
+    The bounds are here to answer at once; the portal's own decide before anything is proposed.
+    """
+
+    presets: tuple[Decimal, ...]
+    bounds: Bounds
+    balance: Decimal | None
+
+    @classmethod
+    def of(cls, state: BillingState) -> AmountForm:
+        """Make the form from the billing state."""
+        return cls(presets=state.presets[:_MOST_PRESETS], bounds=state.bounds, balance=state.balance)
+
+    def remember(self) -> str:
+        """Write the form for a view's private metadata."""
+        return json.dumps(
+            {
+                "presets": [str(amount) for amount in self.presets],
+                "bounds": [_text(self.bounds.minimum), _text(self.bounds.maximum)],
+                "balance": _text(self.balance),
+            }
+        )
+
+    @classmethod
+    def recall(cls, remembered: str) -> AmountForm:
+        """Read it back; what cannot be read is an empty form."""
+        try:
+            found = json.loads(remembered)
+            minimum, maximum = (parse_wire(bound) for bound in found["bounds"])
+            presets = (parse_wire(amount) for amount in found["presets"])
+            return cls(
+                presets=tuple(amount for amount in presets if amount is not None),
+                bounds=Bounds(minimum=minimum, maximum=maximum),
+                balance=parse_wire(found["balance"]),
+            )
+        except (ValueError, KeyError, TypeError):
+            return cls(presets=(), bounds=Bounds(), balance=None)
+
+
 def amount_modal(
-    presets: Sequence[Decimal],
-    bounds: Bounds,
-    *,
-    remembered: str,
-    balance: Decimal | None = None,
-    typed: str | None = None,
-    problem: str | None = None,
+    form: AmountForm, *, chosen: str | None = None, typed: str | None = None, problem: str | None = None
 ) -> Json:
-    """Make the modal that asks for an amount. `remembered` is what the submission gets back."""
-    options = [(format(amount, "f"), show(amount)) for amount in presets[:_MOST_PRESETS]]
-    chosen = next((value for value, words in options if typed and words == typed), None)
-    custom = typed if chosen is None else None
+    """Make the modal that asks for an amount.
+
+    `chosen` is a preset's value or CUSTOM, `typed` an amount as a person writes it. The line to type in
+    is there only for another amount than the presets.
+    """
+    options = [(format(amount, "f"), show(amount)) for amount in form.presets]
+    if typed and chosen is None:
+        chosen = next((value for value, words in options if words == typed), ids.CUSTOM)
+    other = chosen == ids.CUSTOM or not options
     choice = radios(
         "Amount",
         [*options, (ids.CUSTOM, "Another amount")],
         block_id=ids.AMOUNT_PRESET,
         action_id=ids.AMOUNT_PRESET,
-        chosen=chosen or (ids.CUSTOM if custom else None),
+        chosen=chosen,
+    )
+    line = text_input(
+        "Another amount" if options else "Amount",
+        block_id=ids.AMOUNT_CUSTOM,
+        action_id=ids.AMOUNT_CUSTOM,
+        placeholder="e.g. 100",
+        initial=typed,
+        hint=_bounds_hint(form.bounds),
     )
     return modal(
         "Add funds",
-        section(f"Your balance is *{show(balance)}*.") if balance is not None else None,
-        section(f"*{problem}*") if problem else None,
+        section(f"Your balance is *{show(form.balance)}*.") if form.balance is not None else None,
+        section(f"*{problem}.*") if problem else None,
         choice if options else None,
-        text_input(
-            "Another amount" if options else "Amount",
-            block_id=ids.AMOUNT_CUSTOM,
-            action_id=ids.AMOUNT_CUSTOM,
-            placeholder="e.g. 100",
-            initial=custom,
-            hint=_bounds_hint(bounds),
-            optional=bool(options),
-        ),
+        line if other else None,
         callback_id=ids.AMOUNT_VIEW,
         submit="Continue",
         close="Cancel",
-        private_metadata=remembered,
+        private_metadata=form.remember(),
     )
 
 
@@ -153,6 +195,10 @@ def _bounds_hint(bounds: Bounds) -> str | None:
     if bounds.maximum is not None:
         return f"{show(bounds.maximum)} at most"
     return None
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else format(amount, "f")
 
 
 def _buy_again(other: Charge) -> str:

@@ -83,12 +83,13 @@ async def open_app(
         try:
             yield BillingApp(runtime=runtime, engine=engine, bolt=bolt, asgi=asgi)
         finally:
+            await runtime.calls.finish(GRACE_SECONDS)
             await engine.stop(GRACE_SECONDS)
             if running is not None:
                 await running
 
 
-async def serve(settings: Settings, stop: asyncio.Event) -> None:
+async def serve(settings: Settings, stop: asyncio.Event, *, worker: bool = True) -> None:
     """Serve HTTP and work until `stop` is set.
 
     Raises:
@@ -101,7 +102,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             f"HOST, PORT: {settings.host}:{settings.port} cannot be listened on: {error.strerror}"
         ) from None
     with listener:
-        async with open_app(settings) as app:
+        async with open_app(settings, worker=worker) as app:
             log.info("app.serving", host=settings.host, port=listener.getsockname()[1])
             await _serve_http(app.asgi, listener, stop)
 

@@ -38,11 +38,12 @@ app = typer.Typer(
 def serve_command(
     host: Annotated[str | None, typer.Option(help="where HTTP listens; HOST, 127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="where HTTP listens; PORT, 3000")] = None,
+    worker: Annotated[bool, typer.Option(help="work too, or only listen")] = True,
 ) -> None:
     """Run the Slack app and its worker in one process."""
     settings = _settings()
     chosen = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    _run(lambda stop: serve(settings.model_copy(update=chosen), stop))
+    _run(lambda stop: serve(settings.model_copy(update=chosen), stop, worker=worker))
 
 
 @app.command("worker")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
@@ -27,7 +27,7 @@ from bot.storage.links import LinkStore
 from bot.storage.messages import MessageStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
@@ -47,6 +47,34 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
+
+
+class OpenCalls:
+    """The requests being answered. Bolt keeps no count of them, and a shutdown would lose them."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Count the running task as a request until the block ends."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a request is answered by a task")
+        self._tasks.add(task)
+        try:
+            yield
+        finally:
+            self._tasks.discard(task)
+
+    async def finish(self, grace_seconds: float) -> None:
+        """Let the requests end by themselves for a while, then end them."""
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(set(self._tasks), timeout=grace_seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -75,6 +103,7 @@ class Runtime:
     leases: Mapping[str, Leases]
     wake: Callable[..., None]
     workspace: Workspace
+    calls: OpenCalls
 
     def knows(self, identity: Identity) -> bool:
         """Tell whether a person belongs to the workspace (or grid) that this app is installed in."""
@@ -127,6 +156,7 @@ async def open_runtime(
             leases={"charge": charges.leases, "message": messages.leases, "device_grant": grants.leases},
             wake=wake,
             workspace=Workspace(),
+            calls=OpenCalls(),
         )
     finally:
         await transport.aclose()

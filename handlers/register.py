@@ -48,7 +48,9 @@ def _acknowledged(runtime: Runtime, handle: Handle) -> Listener:
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         call = _call(runtime, ack, body)
-        await run_guarded(call, handle if runtime.knows(call.identity) else _refuse_stranger, acked=True)
+        known = runtime.knows(call.identity)
+        with runtime.calls.one():
+            await run_guarded(call, handle if known else _refuse_stranger, acked=True)
 
     return listener
 
@@ -58,7 +60,9 @@ def _submission(runtime: Runtime, handle: Handle) -> Listener:
 
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
         call = _call(runtime, ack, body)
-        await run_guarded(call, handle if runtime.knows(call.identity) else _refuse_submission, acked=False)
+        known = runtime.knows(call.identity)
+        with runtime.calls.one():
+            await run_guarded(call, handle if known else _refuse_submission, acked=False)
 
     return listener
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from blocks import ids
@@ -10,6 +9,7 @@ from blocks.charge import charge_message, charge_modal, is_told
 from blocks.help import amount_help_message
 from blocks.loading import loading_modal
 from blocks.purchase import (
+    AmountForm,
     add_card_modal,
     amount_modal,
     amount_problem,
@@ -18,7 +18,7 @@ from blocks.purchase import (
 )
 from blocks.words import card_name
 from bot.domain.charge import OPEN
-from bot.domain.money import AmountError, Bounds, parse_typed, parse_wire, show
+from bot.domain.money import AmountError, parse_typed, show
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -46,21 +46,38 @@ async def handle_add_funds(call: Call) -> None:
     await _continue(call, None)
 
 
+async def handle_amount_choice(call: Call) -> None:
+    """Show the line to type in for another amount, and take it away for a preset."""
+    view = call.body["view"]
+    chosen = (call.action.get("selected_option") or {}).get("value")
+    has_line = any(block.get("block_id") == ids.AMOUNT_CUSTOM for block in view["blocks"])
+    if has_line == (chosen == ids.CUSTOM):
+        return
+    call.view_id, call.view_hash, call.view_title = view["id"], view.get("hash"), "Add funds"
+    await call.show(amount_modal(AmountForm.recall(call.metadata), chosen=chosen))
+
+
 async def handle_amount(call: Call) -> None:
     """Read the chosen amount; go on to the confirmation, or say what is wrong beside the field."""
     call.view_id, call.view_title = call.body["view"]["id"], "Add funds"
     try:
-        amount = _remembered_bounds(call.metadata).check(_chosen_amount(call))
+        amount = AmountForm.recall(call.metadata).bounds.check(_chosen_amount(call))
     except AmountError as error:
-        await call.ack(response_action="errors", errors={ids.AMOUNT_CUSTOM: amount_problem(error)})
+        await _refuse_amount(call, amount_problem(error))
         return
     except _TwoAmountsError:
-        words = "You chose an amount above too. Choose “Another amount” there, or clear this."
-        await call.ack(response_action="errors", errors={ids.AMOUNT_CUSTOM: words})
+        await _refuse_amount(call, "You chose an amount above too. Clear this, or choose “Another amount”")
         return
     await call.ack(response_action="update", view=loading_modal("Confirm purchase"))
     call.view_title = "Confirm purchase"
     await _continue(call, amount)
+
+
+async def _refuse_amount(call: Call, words: str) -> None:
+    """Put the words beside the line to type in, or beside the choice where the line is not there yet."""
+    there = call.body["view"]["state"]["values"]
+    field = ids.AMOUNT_CUSTOM if ids.AMOUNT_CUSTOM in there else ids.AMOUNT_PRESET
+    await call.ack(response_action="errors", errors={field: words})
 
 
 async def handle_back(call: Call) -> None:
@@ -72,7 +89,7 @@ async def handle_back(call: Call) -> None:
         charge = await call.runtime.purchases.cancel(call.identity, charge_id)
         typed = show(charge.amount)
     state = await call.runtime.billing.state(call.identity)
-    await call.show(_amount_modal(state, typed=typed or None))
+    await call.show(amount_modal(AmountForm.of(state), typed=typed or None))
 
 
 async def handle_check_card(call: Call) -> None:
@@ -123,7 +140,7 @@ async def _continue(call: Call, amount: Decimal | None, *, checked: bool = False
         typed = show(amount) if amount is not None else None
         await call.show(add_card_modal(state, typed=typed, still=checked))
     elif amount is None:
-        await call.show(_amount_modal(state))
+        await call.show(amount_modal(AmountForm.of(state)))
     else:
         await _propose(call, state, amount, card_name(state.card))
 
@@ -132,25 +149,13 @@ async def _propose(call: Call, state: BillingState, amount: Decimal, card: str) 
     try:
         proposal = await call.runtime.purchases.propose(call.identity, amount, state, card)
     except AmountError as error:
-        await call.show(_amount_modal(state, typed=show(amount), problem=amount_problem(error)))
+        await call.show(
+            amount_modal(AmountForm.of(state), typed=show(amount), problem=amount_problem(error))
+        )
         return
     shown = await call.show(confirm_modal(proposal.charge, state, open_equal=proposal.open_equal))
     if not shown:
         await call.runtime.purchases.cancel(call.identity, proposal.charge.id)
-
-
-def _amount_modal(
-    state: BillingState, *, typed: str | None = None, problem: str | None = None
-) -> dict[str, object]:
-    bounds = {"min": _text(state.bounds.minimum), "max": _text(state.bounds.maximum)}
-    return amount_modal(
-        state.presets,
-        state.bounds,
-        remembered=json.dumps(bounds),
-        balance=state.balance,
-        typed=typed,
-        problem=problem,
-    )
 
 
 class _TwoAmountsError(Exception):
@@ -168,21 +173,9 @@ def _chosen_amount(call: Call) -> Decimal:
     return amount
 
 
-def _remembered_bounds(remembered: str) -> Bounds:
-    """Read the bounds the modal was made with: only to answer at once. The portal's own decide later."""
-    try:
-        bounds = json.loads(remembered)
-        return Bounds(minimum=parse_wire(bounds["min"]), maximum=parse_wire(bounds["max"]))
-    except (ValueError, KeyError, TypeError):
-        return Bounds()
-
-
-def _text(amount: Decimal | None) -> str | None:
-    return None if amount is None else format(amount, "f")
-
-
 ACTIONS = {
     ids.ADD_FUNDS: handle_add_funds,
+    ids.AMOUNT_PRESET: handle_amount_choice,
     ids.BACK_TO_AMOUNT: handle_back,
     ids.CHECK_CARD: handle_check_card,
     ids.CHECK_AGAIN: handle_check_again,

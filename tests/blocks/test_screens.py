@@ -13,7 +13,7 @@ from blocks.charge import charge_message, charge_modal, charge_reply
 from blocks.connect import connected_note
 from blocks.errors import error_copy, refusal_copy
 from blocks.overview import auto_reload_line, overview_message
-from blocks.purchase import add_card_modal, amount_modal, amount_problem, confirm_modal
+from blocks.purchase import AmountForm, add_card_modal, amount_modal, amount_problem, confirm_modal
 from blocks.usage import usage_message
 from blocks.words import bar, card_name, why_this_card
 from bot.domain.billing import (
@@ -244,8 +244,9 @@ def test_any_presets_and_anything_typed_make_an_acceptable_modal(
     presets: list[Decimal], typed: str
 ) -> None:
     unique = list(dict.fromkeys(presets))
-    view = amount_modal(unique, Bounds(), remembered="{}", typed=typed or None)
-    assert judge_view(view) is None
+    form = AmountForm(presets=tuple(unique[:9]), bounds=Bounds(maximum=Decimal(9)), balance=None)
+    assert judge_view(amount_modal(form, typed=typed or None)) is None
+    assert AmountForm.recall(form.remember()) == form
 
 
 def test_the_confirmation_and_the_card_modal_are_acceptable() -> None:

@@ -101,27 +101,54 @@ async def test_an_amount_that_is_none_is_one_clear_sentence(house: House, typed:
 @pytest.mark.parametrize(
     ("preset", "custom", "words"),
     [
-        (None, "", "Enter a dollar amount, e.g. 100"),
-        (None, "lots", "Enter a dollar amount, e.g. 100"),
+        ("custom", "lots", "Enter a dollar amount, e.g. 100"),
+        ("custom", "1e3", "Enter a dollar amount, e.g. 100"),
         ("custom", "4.99", "The smallest amount is $5"),
         ("custom", "1000.01", "The largest amount is $1,000"),
         ("custom", "7.123", "Use at most two decimals, e.g. 12.50"),
-        ("50", "30", "You chose an amount above too. Choose “Another amount” there, or clear this."),
     ],
 )
 async def test_a_wrong_amount_in_the_modal_is_said_beside_the_field(
-    house: House, preset: str | None, custom: str, words: str
+    house: House, preset: str, custom: str, words: str
 ) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy")
     await house.until(lambda: (house.slack.view(ADA) or {}).get("submit"))
-    if preset:
-        await house.slack.select(ADA, "amount_preset", preset)
-    if custom:
-        await house.slack.type(ADA, "amount_custom", custom)
+    await house.slack.select(ADA, "amount_preset", preset)
+    await house.until(lambda: "amount_custom" in str(house.slack.view(ADA)))
+    await house.slack.type(ADA, "amount_custom", custom)
     answer = await house.slack.submit(ADA)
     assert answer.errors == {"amount_custom": words}
     assert house.view_title() == "Add funds"
+
+
+@pytest.mark.behaviour(12)
+async def test_the_line_for_another_amount_comes_and_goes_with_the_choice(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy")
+    await house.until(lambda: (house.slack.view(ADA) or {}).get("submit"))
+    assert "amount_custom" not in str(house.slack.view(ADA))
+    await house.slack.select(ADA, "amount_preset", "custom")
+    await house.until(lambda: "amount_custom" in str(house.slack.view(ADA)))
+    await house.slack.select(ADA, "amount_preset", "25")
+    await house.until(lambda: "amount_custom" not in str(house.slack.view(ADA)))
+    await house.slack.submit(ADA)
+    await house.confirm_shown()
+    assert "$25" in str(house.slack.view(ADA))
+
+
+async def test_a_choice_and_another_amount_that_differ_are_not_guessed_at(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy")
+    await house.until(lambda: (house.slack.view(ADA) or {}).get("submit"))
+    view = house.slack.view(ADA) or {}
+    option = {"selected_option": {"value": "50"}, "type": "radio_buttons"}
+    values = {
+        "amount_preset": {"amount_preset": option},
+        "amount_custom": {"amount_custom": {"type": "plain_text_input", "value": "30"}},
+    }
+    answer = await house.submit_again(view, values=values)
+    assert "You chose an amount above too" in str(answer)
 
 
 @pytest.mark.behaviour(20)

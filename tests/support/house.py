@@ -165,13 +165,15 @@ class House:
         """Wait until the portal has taken the charge and the app has asked about it."""
         await self.until(lambda: self.polls() >= 1)
 
-    async def submit_again(self, view: dict[str, Any], user: str = ADA) -> Any:
+    async def submit_again(
+        self, view: dict[str, Any], user: str = ADA, *, values: dict[str, Any] | None = None
+    ) -> Any:
         """Send the submission of a view that is gone, as a late or repeated request would."""
         payload = {
             "type": "view_submission",
             "team": {"id": TEAM},
             "user": {"id": user, "team_id": TEAM},
-            "view": {**view, "state": {"values": {}}},
+            "view": {**view, "state": {"values": values or {}}},
         }
         return (await self.send_signed("payload=" + quote(json.dumps(payload)))).response
 
