@@ -20,7 +20,7 @@ from blocks.kit import (
     section,
 )
 from blocks.words import organisation
-from bot.domain.charge import Charge, ChargeState, FailureReason
+from bot.domain.charge import Charge, ChargeKind, ChargeState, FailureReason
 from bot.domain.errors import RefusalCode
 from bot.domain.money import show
 
@@ -63,26 +63,27 @@ def charge_modal(charge: Charge) -> Json:
     return modal(_MODAL_TITLES.get(charge.state, "Add funds"), *told, callback_id=ids.INFO_VIEW)
 
 
-def is_told(charge: Charge) -> bool:
-    """Tell whether the state is one to interrupt people for, rather than still on its way."""
-    return charge.state not in {ChargeState.CONFIRMED, ChargeState.SUBMITTED}
-
-
 def _headline(charge: Charge) -> str:
     first = _TELL[charge.state](charge)[0]
     return "" if first is None else first.spoken.split("\n", maxsplit=1)[0]
 
 
 def _pending(charge: Charge) -> list[Block | None]:
+    if charge.kind is ChargeKind.UPGRADE:
+        return [section(f":hourglass_flowing_sand: *Upgrading to {_tier(charge)}…*")]
     return [section(f":hourglass_flowing_sand: *Adding {show(charge.amount)} to your balance…*")]
 
 
 def _settled(charge: Charge) -> list[Block | None]:
+    if charge.kind is ChargeKind.UPGRADE:
+        return [section(f":white_check_mark: *You are on {_tier(charge)} now*")]
     return [section(f":white_check_mark: *{show(charge.told_amount)} added to your balance*")]
 
 
 def _failed(charge: Charge) -> list[Block | None]:
     title, words = _FAILURES[charge.failure or FailureReason.PROCESSING_ERROR]
+    if charge.kind is ChargeKind.UPGRADE:
+        words = words.replace("Nothing was added to your balance", "The plan was not changed")
     return [section(f":x: {title}\n{words}"), _portal(charge)]
 
 
@@ -164,6 +165,10 @@ def _ended_early(charge: Charge) -> list[Block | None]:
     return [section(f"*{show(charge.amount)} was not charged*\nThe purchase was not confirmed.")]
 
 
+def _tier(charge: Charge) -> str:
+    return escape(charge.tier_name or "the new plan")
+
+
 def _portal(charge: Charge) -> Block | None:
     if charge.portal_url is None:
         return None
@@ -172,6 +177,8 @@ def _portal(charge: Charge) -> Block | None:
 
 def _details(charge: Charge) -> str:
     parts = [organisation(charge.organisation_name)]
+    if charge.kind is ChargeKind.UPGRADE:
+        parts.append(show(charge.amount))
     if charge.card:
         parts.append(escape(charge.card))
     if charge.confirmed_at is not None:
@@ -194,8 +201,8 @@ _TELL: dict[ChargeState, Callable[[Charge], list[Block | None]]] = {
 }
 
 _MODAL_TITLES = {
-    ChargeState.SETTLED: "Funds added",
-    ChargeState.FAILED: "Not added",
+    ChargeState.SETTLED: "Done",
+    ChargeState.FAILED: "Not paid",
     ChargeState.REFUSED: "Not charged",
     ChargeState.NEEDS_SCOPE: "One-time setup",
     ChargeState.OVERDUE: "Still pending",

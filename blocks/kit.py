@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
 Json = dict[str, Any]
 
@@ -23,6 +23,7 @@ BUTTON_TEXT = 75
 OPTION_TEXT = 75
 OPTION_VALUE = 150
 RADIO_OPTIONS = 10
+SELECT_OPTIONS = 100
 ACTIONS = 25
 MESSAGE_BLOCKS = 50
 MODAL_BLOCKS = 100
@@ -107,6 +108,11 @@ def moment(lead: str, when: datetime) -> str:
     fallback = when.strftime("%Y-%m-%d %H:%M UTC")
     unix = int(when.timestamp())
     return f"<!date^{unix}^{lead} {{date_short_pretty}} at {{time}}|{lead} {fallback}>"
+
+
+def day(when: date) -> str:
+    """Write a day that is the same in every time zone: `Dec 1, 2026`."""
+    return f"{when:%b} {when.day}, {when.year}"
 
 
 def link(url: str, words: str) -> str:
@@ -220,6 +226,7 @@ def text_input(
     placeholder: str | None = None,
     initial: str | None = None,
     hint: str | None = None,
+    optional: bool = False,
 ) -> Block:
     """Make a line to type in."""
     element: Json = {"type": "plain_text_input", "action_id": action_id, "max_length": 40}
@@ -227,15 +234,24 @@ def text_input(
         element["placeholder"] = plain(placeholder)
     if initial:
         element["initial_value"] = initial
-    return _input(label, element, block_id=block_id, hint=hint)
+    return _input(label, element, block_id=block_id, hint=hint, optional=optional)
 
 
-def _input(label: str, element: Json, *, block_id: str, hint: str | None) -> Block:
+def select(label: str, options: Sequence[tuple[str, str]], *, block_id: str, action_id: str) -> Block:
+    """Make a menu to choose one from, `options` as (value, words)."""
+    _limit("select options", len(options), SELECT_OPTIONS)
+    made = [{"text": plain(words[:OPTION_TEXT]), "value": value} for value, words in options]
+    element: Json = {"type": "static_select", "action_id": action_id, "options": made}
+    return _input(label, element, block_id=block_id, hint=None)
+
+
+def _input(label: str, element: Json, *, block_id: str, hint: str | None, optional: bool = False) -> Block:
     json: Json = {
         "type": "input",
         "block_id": block_id,
         "label": plain(label),
         "element": element,
+        "optional": optional,
     }
     if hint is not None:
         json["hint"] = plain(hint)

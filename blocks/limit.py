@@ -1,4 +1,4 @@
-"""The monthly limit and auto-reload, as they stand."""
+"""The monthly limit, as it stands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from blocks import ids
 from blocks.kit import Block, Json, actions, button, context, modal, section
-from blocks.overview import auto_reload_line
 from blocks.words import bar
 from bot.domain.money import show
 
@@ -22,23 +21,6 @@ def limit_modal(state: BillingState) -> Json:
         "Monthly limit",
         cap,
         context("The limit is set on the portal."),
-        actions(button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)),
-        callback_id=ids.INFO_VIEW,
-    )
-
-
-def auto_reload_modal(state: BillingState) -> Json:
-    """Make the modal that shows auto-reload; it is changed on the portal."""
-    setting = state.auto_reload
-    words = (
-        "No auto-reload setting visible."
-        if setting is None
-        else f"Auto-reload is {auto_reload_line(setting)}."
-    )
-    return modal(
-        "Auto-reload",
-        section(words),
-        context("Auto-reload buys funds by itself whenever the balance falls below an amount you choose."),
         actions(button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)),
         callback_id=ids.INFO_VIEW,
     )

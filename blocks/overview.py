@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from blocks import ids
 from blocks.kit import Block, Message, actions, button, context, escape, header, home, message, section
 from blocks.usage import usage_blocks
-from blocks.words import card_name, organisation, role_name, why_this_card
-from bot.domain.billing import AutoReloadCardKind
+from blocks.words import auto_reload_line, card_name, organisation, role_name, why_this_card
 from bot.domain.money import show
 
 if TYPE_CHECKING:
     from blocks.kit import Json
-    from bot.domain.billing import AutoReload, BillingState, Usage
+    from bot.domain.billing import BillingState, Usage
 
 
 def overview_message(state: BillingState, usage: Usage | None, *, note: str | None = None) -> Message:
@@ -55,16 +54,6 @@ def _payment_lines(state: BillingState) -> list[str]:
     elif state.may_charge:
         lines.append("*Card:* none yet. Add one on the portal to add funds.")
     return lines
-
-
-def auto_reload_line(setting: AutoReload) -> str:
-    """Say what auto-reload does, in one line (escaped)."""
-    if not setting.enabled:
-        return "off"
-    words = f"on: below {show(setting.threshold)}, reload to {show(setting.reload_to)}"
-    if setting.card_kind is AutoReloadCardKind.DISTINCT:
-        words += f", with {escape(card_name(setting.card)) if setting.card else 'a different card'}"
-    return words
 
 
 def _gate(state: BillingState) -> Block | None:

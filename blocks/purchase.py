@@ -21,13 +21,13 @@ from blocks.kit import (
     text_input,
 )
 from blocks.words import CONSENT, organisation, why_this_card
+from bot.domain.charge import Charge, ChargeKind
 from bot.domain.money import AmountError, AmountProblem, Bounds, parse_wire, show
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from bot.domain.billing import BillingState
-    from bot.domain.charge import Charge
 
 _MOST_PRESETS = 9
 
@@ -145,9 +145,12 @@ def confirm_modal(charge: Charge, state: BillingState, *, open_equal: Charge | N
 
 def processing_modal(charge: Charge) -> Json:
     """Make the modal after the yes; the outcome takes its place."""
+    doing = f"Adding *{show(charge.amount)}* to your balance…"
+    if charge.kind is ChargeKind.UPGRADE:
+        doing = f"Upgrading to *{escape(charge.tier_name or 'the new plan')}*…"
     return modal(
         "Processing",
-        section(f"Adding *{show(charge.amount)}* to your balance…"),
+        section(doing),
         context("You can close this. A direct message from this app tells you how it ends."),
         callback_id=ids.INFO_VIEW,
     )

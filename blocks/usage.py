@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from blocks.kit import Block, Message, context, escape, header, message, section
+from blocks.kit import Block, Message, context, day, escape, header, message, section
 from blocks.words import bar, organisation
 from bot.domain.billing import BalanceLevel
 from bot.domain.money import show
@@ -30,7 +30,7 @@ def usage_blocks(usage: Usage) -> list[Block]:
     """Make the bars."""
     blocks = []
     if usage.plan is not None:
-        blocks.append(_plan(usage.plan))
+        blocks.append(plan_block(usage.plan))
     if usage.topped_up is not None:
         blocks.append(section(f"*Top-ups* · {show(usage.topped_up)} left, never expires"))
     level = _LEVELS[usage.level]
@@ -39,12 +39,13 @@ def usage_blocks(usage: Usage) -> list[Block]:
     return blocks
 
 
-def _plan(plan: PlanUsage) -> Block:
+def plan_block(plan: PlanUsage) -> Block:
+    """Make the plan's bar, said in words too."""
     name = f"{escape(plan.name)} plan" if plan.name else "Plan"
     left = show(max(Decimal(0), plan.left))
     words = f"*{name}* · {left} of {show(plan.monthly)} left this month"
     if plan.overage:
         words += f", {show(plan.overage)} over"
     if plan.renews_on is not None:
-        words += f", renews {plan.renews_on.strftime('%b')} {plan.renews_on.day}"
+        words += f", renews {day(plan.renews_on)}"
     return section(f"{words}\n{bar(plan.used_share)}  {plan.used_share:.0%} used", spoken=words)

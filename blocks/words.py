@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks.kit import escape
-from bot.domain.billing import Role
+from bot.domain.billing import AutoReloadCardKind, Role
+from bot.domain.money import show
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from bot.domain.billing import Card
+    from bot.domain.billing import AutoReload, Card
 
 CONSENT = "By confirming, you allow Nous Research to charge your card."
 
@@ -56,3 +57,13 @@ def bar(share: Decimal) -> str:
     """Draw a share from 0 to 1."""
     full = round(share * _BAR_LENGTH)
     return "█" * full + "░" * (_BAR_LENGTH - full)
+
+
+def auto_reload_line(setting: AutoReload) -> str:
+    """Say what auto-reload does, in one line (escaped)."""
+    if not setting.enabled:
+        return "off"
+    words = f"on: below {show(setting.threshold)}, reload to {show(setting.reload_to)}"
+    if setting.card_kind is AutoReloadCardKind.DISTINCT:
+        words += f", with {escape(card_name(setting.card)) if setting.card else 'a different card'}"
+    return words

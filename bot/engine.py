@@ -169,9 +169,9 @@ class Engine:
                     with suppress(StoppingError):
                         await self.sleep(_backoff(failures))
         finally:
-            renewing.cancel()
-            with suppress(asyncio.CancelledError):
-                await renewing
+            # It ends by itself: cancelling it within a statement would leave the connection in mid-air.
+            self._stopping.set()
+            await renewing
 
     async def stop(self, grace_seconds: float) -> None:
         """Take nothing new; let the running steps reach a safe point; give everything back."""
@@ -270,8 +270,10 @@ class Engine:
             self._due = set(self._kinds)
 
     async def _renew_all(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_EVERY_SECONDS)
+        while not self._stopping.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RENEW_EVERY_SECONDS):
+                    await self._stopping.wait()
             try:
                 await self.renew(list(self._held.values()))
             except Exception:

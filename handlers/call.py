@@ -17,7 +17,7 @@ from blocks.loading import loading_message, loading_modal, message_modal
 from bot.domain.identity import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
 
     from slack_bolt.context.ack.async_ack import AsyncAck
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from bot.runtime import Runtime
 
 PATIENCE_SECONDS = 1.5
+ACK_WITHIN_SECONDS = 0.8
+AFTER_ACK_SECONDS = 0.5
 GONE_VIEW = frozenset({"not_found", "hash_conflict", "view_not_found"})
 
 log = structlog.get_logger(__name__)
@@ -125,6 +127,21 @@ class Call:
         )
         view: dict[str, Any] = answer.get("view") or {}
         self.view_id, self.view_hash = view.get("id"), view.get("hash")
+
+    async def become(self, loading: Json, work: Awaitable[Json]) -> None:
+        """Acknowledge a submission with what the modal becomes, or with `loading` if that takes long.
+
+        Slack applies an acknowledgement some time after it was sent; a view that follows too closely
+        would be overwritten by it. So quick work is waited for, and slow work keeps a distance.
+        """
+        working = asyncio.ensure_future(work)
+        await asyncio.wait({working}, timeout=ACK_WITHIN_SECONDS)
+        if working.done():
+            await self.ack(response_action="update", view=working.result())
+            return
+        await self.ack(response_action="update", view=loading)
+        await asyncio.sleep(AFTER_ACK_SECONDS)
+        await self.show(await working)
 
     async def show(self, view: Json) -> bool:
         """Put a view in the place of the open one; False when the person has closed or left it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from handlers.subcommands import auto_reload, buy, connect, disconnect, limit, overview, usage
+from handlers.subcommands import auto_reload, buy, connect, disconnect, limit, overview, subscription, usage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -62,9 +62,19 @@ SUBCOMMANDS = (
     ),
     Subcommand(
         name="auto-reload",
-        does="whether funds are bought by themselves when the balance is low",
+        arguments="[BELOW TO | off]",
+        does="have funds bought by themselves when the balance is low",
         handle=auto_reload.handle_auto_reload,
         actions=auto_reload.ACTIONS,
+        submissions=auto_reload.SUBMISSIONS,
+    ),
+    Subcommand(
+        name="subscription",
+        does="your plan: see it, change it, cancel it, undo a change",
+        handle=subscription.handle_subscription,
+        actions=subscription.ACTIONS,
+        submissions=subscription.SUBMISSIONS,
+        closings=subscription.CLOSINGS,
     ),
     Subcommand(
         name="connect",

@@ -53,7 +53,8 @@ def table(heading: str) -> list[list[str]]:
     """The cells of the first table under a heading of the README."""
     part = README.partition(f"{heading}\n")[2]
     lines = part[part.index("\n|") + 1 :].split("\n\n")[0].splitlines()
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    cells = (re.split(r"(?<!\\)\|", line.strip().strip("|")) for line in lines[2:])
+    return [[cell.strip().replace("\\|", "|") for cell in row] for row in cells]
 
 
 def test_the_readme_lists_the_subcommands_as_the_registry_has_them() -> None:

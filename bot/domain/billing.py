@@ -71,6 +71,38 @@ class AutoReload:
     card: Card | None = None
 
 
+class AutoReloadOrderError(ValueError):
+    """Reload-to is not above the threshold."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AutoReloadChoice:
+    """What somebody wants auto-reload to be. The wire needs both amounts to switch it off too."""
+
+    enabled: bool
+    threshold: Decimal
+    reload_to: Decimal
+
+    @classmethod
+    def on(cls, threshold: Decimal, reload_to: Decimal, bounds: Bounds) -> AutoReloadChoice:
+        """Check and make a choice to switch it on (behaviour 21).
+
+        Raises:
+            AmountError: reload-to lies outside what can be charged.
+            AutoReloadOrderError: reload-to is not above the threshold.
+        """
+        bounds.check(reload_to)
+        if reload_to <= threshold:
+            raise AutoReloadOrderError
+        return cls(enabled=True, threshold=threshold, reload_to=reload_to)
+
+    @classmethod
+    def off(cls, current: AutoReload) -> AutoReloadChoice:
+        """Make a choice to switch it off, with the current amounts (behaviour 21)."""
+        zero = Decimal(0)
+        return cls(enabled=False, threshold=current.threshold or zero, reload_to=current.reload_to or zero)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BillingState:
     """`GET /api/billing/state`, in the domain's words. Money is US dollars."""

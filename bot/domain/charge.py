@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from bot.domain.identity import Identity
 
 
+class ChargeKind(StrEnum):
+    """What the money is for."""
+
+    TOP_UP = "top_up"
+    """Funds for the balance: accepted first, settled later."""
+    UPGRADE = "upgrade"
+    """A bigger plan: one answer says how it ended."""
+
+
 class ChargeState(StrEnum):
     """Where a charge stands. The arrows are TRANSITIONS."""
 
@@ -51,6 +60,9 @@ TRANSITIONS: dict[ChargeState, frozenset[ChargeState]] = {
             ChargeState.REFUSED,
             ChargeState.SUBMITTED,
             ChargeState.UNCONFIRMED,
+            # An upgrade's one answer is its end.
+            ChargeState.SETTLED,
+            ChargeState.FAILED,
         }
     ),
     ChargeState.NEEDS_SCOPE: frozenset({ChargeState.CONFIRMED, ChargeState.REFUSED, ChargeState.EXPIRED}),
@@ -72,6 +84,9 @@ TRANSITIONS: dict[ChargeState, frozenset[ChargeState]] = {
 
 OPEN = frozenset({ChargeState.OVERDUE, ChargeState.UNCONFIRMED})
 """Told, yet without a certain end: followed up, and offered "Check again"."""
+
+ON_ITS_WAY = frozenset({ChargeState.PROPOSED, ChargeState.CONFIRMED, ChargeState.SUBMITTED})
+"""Nothing to tell yet but that it is under way."""
 
 IN_FLIGHT = frozenset({ChargeState.CONFIRMED, ChargeState.SUBMITTED})
 """Confirmed by the person and not told an end yet."""
@@ -125,6 +140,9 @@ class Charge:
     organisation_name: str | None
     card: str | None
     created_at: datetime
+    kind: ChargeKind = ChargeKind.TOP_UP
+    tier_id: str | None = None
+    tier_name: str | None = None
     confirmed_at: datetime | None = None
     submitted_at: datetime | None = None
     ended_at: datetime | None = None

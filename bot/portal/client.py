@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import quote
 
 from bot.domain.errors import AmbiguousAnswerError, PortalUnavailableError
@@ -14,17 +14,25 @@ from bot.portal.schemas import (
     BillingStateWire,
     ChargeAcceptedWire,
     ChargeStatusWire,
+    MessageWire,
+    PreviewWire,
+    SubscriptionStateWire,
     UnusableAnswerError,
+    UpgradeWire,
     read,
 )
 from bot.portal.transport import Answer, Exchange, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from decimal import Decimal
     from typing import Any
 
     from bot.domain.billing import AccountInfo, BillingState, ChargeStatus
+    from bot.domain.subscription import Preview, Subscription, UpgradeResult
+
+
+_Answer = TypeVar("_Answer")
 
 
 class TokenSource(Protocol):
@@ -49,18 +57,12 @@ class PortalClient:
     async def account(self) -> AccountInfo:
         """`GET /api/oauth/account`."""
         body = await self._call("GET", "/api/oauth/account")
-        try:
-            return read(AccountWire, body).to_domain()
-        except UnusableAnswerError as error:
-            raise PortalUnavailableError(str(error)) from None
+        return self._usable(lambda: read(AccountWire, body).to_domain())
 
     async def state(self) -> BillingState:
         """`GET /api/billing/state`."""
         body = await self._call("GET", "/api/billing/state")
-        try:
-            return read(BillingStateWire, body).to_domain(self._base)
-        except UnusableAnswerError as error:
-            raise PortalUnavailableError(str(error)) from None
+        return self._usable(lambda: read(BillingStateWire, body).to_domain(self._base))
 
     async def charge(self, amount: Decimal, *, idempotency_key: str) -> str:
         """`POST /api/billing/charge`: ask for `amount` US dollars, return the portal's charge id.
@@ -70,13 +72,11 @@ class PortalClient:
         Raises:
             AmbiguousAnswerError: it may or may not have been charged.
         """
-        if not idempotency_key.strip():
-            raise ValueError("a charge needs an idempotency key")
         body = await self._call(
             "POST",
             "/api/billing/charge",
             json={"amountUsd": to_wire(amount)},
-            headers={"Idempotency-Key": idempotency_key},
+            headers=_key(idempotency_key),
             money=True,
         )
         charge_id = read(ChargeAcceptedWire, body).charge_id
@@ -87,10 +87,7 @@ class PortalClient:
     async def charge_status(self, charge_id: str) -> ChargeStatus:
         """`GET /api/billing/charge/{id}`; an unknown id is pending for ever."""
         body = await self._call("GET", f"/api/billing/charge/{quote(charge_id, safe='')}")
-        try:
-            return read(ChargeStatusWire, body).to_domain()
-        except UnusableAnswerError as error:
-            raise PortalUnavailableError(str(error)) from None
+        return self._usable(lambda: read(ChargeStatusWire, body).to_domain())
 
     async def configure_auto_reload(self, *, enabled: bool, threshold: Decimal, reload_to: Decimal) -> None:
         """`PATCH /api/billing/auto-top-up`: exactly these three; both amounts are needed to disable too."""
@@ -103,6 +100,60 @@ class PortalClient:
                 "topUpAmount": to_wire(reload_to),
             },
         )
+
+    async def subscription(self) -> Subscription:
+        """`GET /api/billing/subscription`."""
+        body = await self._call("GET", "/api/billing/subscription")
+        return self._usable(lambda: read(SubscriptionStateWire, body).to_domain(self._base))
+
+    async def preview_plan(self, tier_id: str) -> Preview:
+        """`POST /api/billing/subscription/preview`: what changing to a plan would do; nothing is done."""
+        body = await self._call(
+            "POST", "/api/billing/subscription/preview", json={"subscriptionTypeId": tier_id}
+        )
+        return self._usable(lambda: read(PreviewWire, body).to_domain(tier_id))
+
+    async def schedule_plan(self, tier_id: str) -> str | None:
+        """`PUT …/pending-change`: change at the end of the cycle, no charge; returns the server's words."""
+        change = {"type": "tier_change", "subscriptionTypeId": tier_id}
+        return await self._pending_change("PUT", change)
+
+    async def cancel_plan(self) -> str | None:
+        """`PUT …/pending-change`: end the plan with the cycle, no charge; returns the server's words."""
+        return await self._pending_change("PUT", {"type": "cancellation"})
+
+    async def keep_plan(self) -> str | None:
+        """`DELETE …/pending-change`: undo what is scheduled; returns the server's words."""
+        return await self._pending_change("DELETE", None)
+
+    async def upgrade_plan(self, tier_id: str, *, idempotency_key: str) -> UpgradeResult:
+        """`POST …/upgrade`: charge the card and change the plan at once.
+
+        Raises:
+            AmbiguousAnswerError: it may or may not have been charged; also for a status not known here.
+        """
+        body = await self._call(
+            "POST",
+            "/api/billing/subscription/upgrade",
+            json={"subscriptionTypeId": tier_id},
+            headers=_key(idempotency_key),
+            money=True,
+        )
+        try:
+            return read(UpgradeWire, body).to_domain(self._base)
+        except UnusableAnswerError as error:
+            raise AmbiguousAnswerError(str(error)) from None
+
+    async def _pending_change(self, method: str, change: Mapping[str, Any] | None) -> str | None:
+        body = await self._call(method, "/api/billing/subscription/pending-change", json=change)
+        return self._usable(lambda: read(MessageWire, body).message)
+
+    @staticmethod
+    def _usable(make: Callable[[], _Answer]) -> _Answer:
+        try:
+            return make()
+        except UnusableAnswerError as error:
+            raise PortalUnavailableError(str(error)) from None
 
     async def _call(
         self,
@@ -146,6 +197,12 @@ class PortalClient:
             if money:
                 raise AmbiguousAnswerError(str(error)) from error
             raise
+
+
+def _key(idempotency_key: str) -> dict[str, str]:
+    if not idempotency_key.strip():
+        raise ValueError("a charge needs an idempotency key")
+    return {"Idempotency-Key": idempotency_key}
 
 
 def _session_revoked(answer: Answer) -> bool:

@@ -28,7 +28,16 @@ from bot.domain.billing import (
 )
 from bot.domain.identity import Account
 from bot.domain.money import Bounds, parse_wire
-from bot.portal.hosts import portal_link
+from bot.domain.subscription import (
+    CurrentPlan,
+    Effect,
+    Preview,
+    Subscription,
+    Tier,
+    UpgradeResult,
+    UpgradeStatus,
+)
+from bot.portal.hosts import manage_subscription_url, portal_link
 
 
 class UnusableAnswerError(ValueError):
@@ -45,6 +54,18 @@ def _flag(value: object) -> bool | None:
 
 def _object(value: object) -> object:
     return value if isinstance(value, dict) else None
+
+
+def _price(value: object) -> str | None:
+    """Keep a price as displayed: `20`, `$20`, or a number."""
+    if isinstance(value, str):
+        return value.strip() or None
+    amount = parse_wire(value)
+    return None if amount is None else format(amount, "f")
+
+
+def _cents(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _amounts(value: object) -> list[Decimal]:
@@ -302,6 +323,134 @@ class AccountWire(SnakeWire):
             left=wire.credits_remaining,
             rollover=wire.rollover_credits,
             renews_on=wire.current_period_end,
+        )
+
+
+class CurrentPlanWire(Wire):
+    """`current` of the subscription call; the `*Credits` numbers are US dollars."""
+
+    tier_id: str
+    tier_name: Text = None
+    monthly_credits: Money = None
+    credits_remaining: Money = None
+    cycle_ends_at: Day = None
+    pending_downgrade_tier_name: Text = None
+    pending_downgrade_at: Day = None
+    cancel_at_period_end: Flag = None
+    cancellation_effective_at: Day = None
+
+    def to_domain(self) -> CurrentPlan:
+        """Return the plan as it runs."""
+        return CurrentPlan(
+            tier_id=self.tier_id,
+            name=self.tier_name or self.tier_id,
+            monthly=self.monthly_credits,
+            left=self.credits_remaining,
+            cycle_ends=self.cycle_ends_at,
+            becomes=self.pending_downgrade_tier_name,
+            becomes_on=self.pending_downgrade_at,
+            cancels=self.cancel_at_period_end or False,
+            cancels_on=self.cancellation_effective_at,
+        )
+
+
+class TierWire(Wire):
+    """One of `tiers` of the subscription call."""
+
+    tier_id: str
+    name: str
+    tier_order: int = 0
+    dollars_per_month_display: Annotated[str | None, BeforeValidator(_price)] = None
+    monthly_credits: Money = None
+    is_current: bool = False
+    is_enabled: bool = False
+
+    def to_domain(self) -> Tier:
+        """Return the plan on offer."""
+        return Tier(
+            id=self.tier_id,
+            name=self.name,
+            order=self.tier_order,
+            price=self.dollars_per_month_display,
+            monthly=self.monthly_credits,
+            is_current=self.is_current,
+            is_enabled=self.is_enabled,
+        )
+
+
+class SubscriptionStateWire(Wire):
+    """`GET /api/billing/subscription`."""
+
+    org: OrganisationWire
+    context: Text = None
+    can_change_plan: Flag = None
+    current: Optional[CurrentPlanWire] = None
+    tiers: list[TierWire] = []
+
+    def to_domain(self, base: str) -> Subscription:
+        """Return the subscription; the link leads to the grant's own deployment."""
+        return Subscription(
+            organisation_id=self.org.id,
+            organisation_name=self.org.name,
+            role=self.org.domain_role,
+            can_change_plan=self.can_change_plan,
+            is_team=self.context == "team",
+            current=self.current.to_domain() if self.current else None,
+            tiers=tuple(tier.to_domain() for tier in self.tiers),
+            manage_url=manage_subscription_url(base, self.org.id),
+        )
+
+
+class PreviewWire(Wire):
+    """`POST /api/billing/subscription/preview`."""
+
+    effect: Text = None
+    reason: Text = None
+    current_tier_name: Text = None
+    target_tier_id: Text = None
+    target_tier_name: Text = None
+    amount_due_now_cents: Annotated[int | None, BeforeValidator(_cents)] = None
+    effective_at: Day = None
+
+    def to_domain(self, tier_id: str) -> Preview:
+        """Return what the change would do; a charge without its amount is blocked."""
+        due = None if self.amount_due_now_cents is None else Decimal(self.amount_due_now_cents) / 100
+        known = {effect.value for effect in Effect}
+        effect = Effect(self.effect) if self.effect in known else Effect.BLOCKED
+        if effect is Effect.CHARGE_NOW and due is None:
+            effect = Effect.BLOCKED
+        return Preview(
+            effect=effect,
+            reason=self.reason,
+            current_name=self.current_tier_name,
+            target_id=self.target_tier_id or tier_id,
+            target_name=self.target_tier_name or tier_id,
+            due_now=due,
+            effective_on=self.effective_at,
+        )
+
+
+class MessageWire(Wire):
+    """The answer to a scheduled change."""
+
+    message: Text = None
+
+
+class UpgradeWire(Wire):
+    """`POST /api/billing/subscription/upgrade`."""
+
+    status: UpgradeStatus
+    target_tier_name: Text = None
+    reason: Text = None
+    recovery_url: Text = None
+
+    def to_domain(self, base: str) -> UpgradeResult:
+        """Return how the upgrade ended."""
+        return UpgradeResult(
+            status=self.status,
+            target_name=self.target_tier_name,
+            reason=self.reason,
+            recovery_url=portal_link(base, self.recovery_url) if self.recovery_url else None,
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.domain.charge import Charge, ChargeState
+from bot.domain.charge import ON_ITS_WAY, Charge, ChargeState
 
 if TYPE_CHECKING:
     from bot.domain.clock import Clock
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from bot.storage.messages import MessageStore, OutgoingMessage
 
 QUIET_SETTLEMENT = timedelta(seconds=30)
-_ON_ITS_WAY = frozenset({ChargeState.PROPOSED, ChargeState.CONFIRMED, ChargeState.SUBMITTED})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +37,7 @@ class Telling:
     @property
     def has_outcome(self) -> bool:
         """Tell whether there is more to say than "on its way"."""
-        return self.charge.state not in _ON_ITS_WAY
+        return self.charge.state not in ON_ITS_WAY
 
     @property
     def reply_due(self) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.domain.billing import ChargeStatusKind
-from bot.domain.charge import IN_FLIGHT, OPEN, Charge, ChargeState, FailureReason
+from bot.domain.charge import IN_FLIGHT, OPEN, Charge, ChargeKind, ChargeState, FailureReason
 from bot.domain.errors import (
     ACCESS_LOST,
     WAIT,
@@ -27,6 +27,7 @@ from bot.domain.errors import (
     StaleError,
 )
 from bot.domain.money import CENT
+from bot.domain.subscription import Effect, UpgradeStatus
 from bot.portal.transport import TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from bot.domain.billing import BillingState, ChargeStatus
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
+    from bot.domain.subscription import Preview, Subscription, UpgradeResult
     from bot.engine import Lease
     from bot.portal.client import PortalClient
     from bot.services.accounts import Accounts
@@ -91,7 +93,7 @@ class Purchases:
     async def propose(
         self, identity: Identity, amount: Decimal, state: BillingState, card: str | None
     ) -> Proposal:
-        """Store an intended charge and its idempotency key, before anything is shown for confirmation.
+        """Store an intended top-up and its idempotency key, before anything is shown for confirmation.
 
         Raises:
             NotAllowedError: role, the organisation's switch, or no card.
@@ -102,23 +104,67 @@ class Purchases:
         state.bounds.check(amount)
         if state.card is None:
             raise NotAllowedError(RefusalCode.NO_PAYMENT_METHOD, state.portal_url)
+        return await self._propose(
+            identity,
+            amount,
+            organisation=(state.organisation_id, state.organisation_name),
+            card=card,
+            portal_url=state.portal_url,
+        )
+
+    async def propose_upgrade(
+        self, identity: Identity, preview: Preview, subscription: Subscription, card: str | None
+    ) -> Proposal:
+        """Store an intended upgrade that charges at once, as `propose` does for a top-up.
+
+        Raises:
+            NotAllowedError: the role does not allow it.
+            NotLinkedError, RelinkRequiredError: no grant to charge with.
+            ValueError: the preview is not one of a charge.
+        """
+        if not subscription.may_change_plan:
+            raise NotAllowedError(RefusalCode.ROLE_REQUIRED, subscription.manage_url)
+        if preview.effect is not Effect.CHARGE_NOW or preview.due_now is None:
+            raise ValueError("only a preview that charges now can be proposed")
+        return await self._propose(
+            identity,
+            preview.due_now,
+            organisation=(subscription.organisation_id, subscription.organisation_name),
+            card=card,
+            portal_url=subscription.manage_url,
+            tier=(preview.target_id, preview.target_name),
+        )
+
+    async def _propose(
+        self,
+        identity: Identity,
+        amount: Decimal,
+        *,
+        organisation: tuple[str, str | None],
+        card: str | None,
+        portal_url: str,
+        tier: tuple[str, str] | None = None,
+    ) -> Proposal:
         link = await self._accounts.link(identity)
         now = self._clock.now()
-        exact = amount.quantize(CENT)
         charge = Charge(
             id=secrets.token_hex(8),
             identity=identity,
+            kind=ChargeKind.TOP_UP if tier is None else ChargeKind.UPGRADE,
             state=ChargeState.PROPOSED,
-            amount=exact,
+            amount=amount.quantize(CENT),
+            tier_id=tier[0] if tier else None,
+            tier_name=tier[1] if tier else None,
             idempotency_key=str(uuid.uuid4()),
             account_id=link.account.account_id,
-            organisation_id=state.organisation_id,
-            organisation_name=state.organisation_name,
+            organisation_id=organisation[0],
+            organisation_name=organisation[1],
             card=card,
             created_at=now,
-            portal_url=state.portal_url,
+            portal_url=portal_url,
         )
-        open_equal = await self._charges.equal_in(identity.key, exact, OPEN | IN_FLIGHT)
+        still_open = OPEN | IN_FLIGHT
+        open_equal = await self._charges.equal_in(identity.key, charge.kind, charge.amount, still_open)
         await self._charges.add(charge, due_at=now + PROPOSAL_LIFE)
         return Proposal(charge=charge, open_equal=open_equal)
 
@@ -218,7 +264,7 @@ class Purchases:
         wait = 1.0
         while True:
             try:
-                return await self._accepted(lease, charge, await self._post(lease, charge))
+                return await self._send(lease, charge)
             except PortalRefusalError as error:
                 return await self._refused(lease, charge, error, maybe_sent=maybe_sent)
             except (NotLinkedError, RelinkRequiredError):
@@ -237,11 +283,30 @@ class Purchases:
             await lease.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - spreads load
             wait = min(wait * 2, RETRY_CAP_SECONDS)
 
-    async def _post(self, lease: Lease, charge: Charge) -> str:
+    async def _send(self, lease: Lease, charge: Charge) -> Charge:
+        """Ask the portal for the money once; return the charge as the answer leaves it."""
         portal = await self._portal_of(charge)
+        # A refresh takes its own time, before the lease is looked at.
+        await self._accounts.access_token(charge.identity)
         await lease.ensure(TIMEOUT_SECONDS + MARGIN_SECONDS)
-        log.info("charge.post", charge=charge.id, amount=str(charge.amount))
-        return await portal.charge(charge.amount, idempotency_key=charge.idempotency_key)
+        log.info("charge.post", charge=charge.id, kind=charge.kind.value, amount=str(charge.amount))
+        if charge.kind is ChargeKind.UPGRADE:
+            tier = charge.tier_id or ""
+            result = await portal.upgrade_plan(tier, idempotency_key=charge.idempotency_key)
+            return await self._upgraded(lease, charge, result)
+        accepted = await portal.charge(charge.amount, idempotency_key=charge.idempotency_key)
+        return await self._accepted(lease, charge, accepted)
+
+    async def _upgraded(self, lease: Lease, charge: Charge, result: UpgradeResult) -> Charge:
+        match result.status:
+            case UpgradeStatus.UPGRADED | UpgradeStatus.ALREADY_ON_TIER:
+                return await self._end(lease, charge, ChargeState.SETTLED)
+            case UpgradeStatus.REQUIRES_ACTION:
+                failure = FailureReason.AUTHENTICATION_REQUIRED
+            case UpgradeStatus.PAYMENT_FAILED:
+                failure = FailureReason.from_wire(result.reason)
+        url = result.recovery_url or charge.portal_url
+        return await self._end(lease, charge, ChargeState.FAILED, failure=failure, portal_url=url)
 
     async def _portal_of(self, charge: Charge) -> PortalClient:
         """Return a client that acts for the very account and organisation the person confirmed for."""
@@ -347,7 +412,7 @@ class Purchases:
         """Ask once about a charge whose end is open; return it and when to ask next, ever later."""
         try:
             if charge.portal_charge_id is None:
-                return await self._accepted(lease, charge, await self._post(lease, charge)), None
+                return await self._send(lease, charge), None
             ended = await self._ask_once(lease, charge)
             if ended is not None:
                 return ended, None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from bot.domain.charge import Charge, ChargeState, FailureReason, check_transition
+from bot.domain.charge import Charge, ChargeKind, ChargeState, FailureReason, check_transition
 from bot.domain.errors import RefusalCode
 from bot.domain.identity import Identity
 from bot.engine import LeaseLostError
@@ -71,12 +71,15 @@ class ChargeStore:
         async with self._database.transaction() as connection:
             return [_charge(row) for row in await connection.execute(query)]
 
-    async def equal_in(self, owner: str, amount: Decimal, states: Collection[ChargeState]) -> Charge | None:
-        """Return the owner's newest charge of just that amount in one of the states."""
+    async def equal_in(
+        self, owner: str, kind: ChargeKind, amount: Decimal, states: Collection[ChargeState]
+    ) -> Charge | None:
+        """Return the owner's newest charge of that kind and just that amount in one of the states."""
         query = (
             select(charges)
             .where(
                 charges.c.owner == owner,
+                charges.c.kind == kind.value,
                 charges.c.amount == amount,
                 charges.c.state.in_([state.value for state in states]),
             )
@@ -206,6 +209,7 @@ def _wire(values: dict[str, Any]) -> dict[str, Any]:
 
 def _charge(row: Row[Any]) -> Charge:
     values = {name: getattr(row, name) for name in _FIELDS}
+    values["kind"] = ChargeKind(row.kind)
     values["state"] = ChargeState(row.state)
     values["failure"] = FailureReason(row.failure) if row.failure else None
     values["refusal"] = RefusalCode(row.refusal) if row.refusal else None

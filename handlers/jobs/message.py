@@ -18,6 +18,7 @@ from slack_sdk.errors import SlackApiError
 from blocks import ids
 from blocks.charge import charge_message, charge_modal, charge_reply
 from bot.runtime import SLACK_TIMEOUT_SECONDS
+from handlers.call import AFTER_ACK_SECONDS
 
 if TYPE_CHECKING:
     from blocks.kit import Message
@@ -55,8 +56,8 @@ async def advance_message(runtime: Runtime, lease: Lease) -> datetime | None:
     try:
         telling = await _post(runtime, lease, await runtime.outbox.telling(lease))
         await _edit(runtime, lease, telling)
-        await _finish_modal(runtime, lease, telling)
         await _reply(runtime, lease, telling)
+        await _finish_modal(runtime, lease, telling)
     except SlackApiError as error:
         wait = _wait(error)
         if wait is None:
@@ -106,6 +107,10 @@ async def _finish_modal(runtime: Runtime, lease: Lease, telling: Telling) -> Non
     """Give the open "Processing" modal its last word; the message has said it already."""
     if telling.message.view_id is None or not telling.has_outcome:
         return
+    # Slack may still be applying the acknowledgement that shows "Processing", and would overwrite this.
+    confirmed_at = telling.charge.confirmed_at or runtime.clock.now()
+    age = (runtime.clock.now() - confirmed_at).total_seconds()
+    await lease.sleep(min(AFTER_ACK_SECONDS, max(0.0, AFTER_ACK_SECONDS - age)))
     try:
         await runtime.slack.views_update(view_id=telling.message.view_id, view=charge_modal(telling.charge))
     except SlackApiError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
-from blocks.charge import charge_message, charge_modal, is_told
+from blocks.charge import charge_message, charge_modal
 from blocks.help import amount_help_message
 from blocks.loading import loading_modal
 from blocks.purchase import (
@@ -17,13 +17,13 @@ from blocks.purchase import (
     processing_modal,
 )
 from blocks.words import card_name
-from bot.domain.charge import OPEN
+from bot.domain.charge import ON_ITS_WAY, OPEN
 from bot.domain.money import AmountError, parse_typed, show
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from bot.domain.billing import BillingState
+    from blocks.kit import Json
     from handlers.call import Call
 
 
@@ -37,13 +37,13 @@ async def handle_buy(call: Call) -> None:
             await call.reply(amount_help_message(call.text, amount_problem(error)))
             return
     await call.open_loading("Confirm purchase" if amount else "Add funds")
-    await _continue(call, amount)
+    await call.show(await _next_step(call, amount))
 
 
 async def handle_add_funds(call: Call) -> None:
     """Ask for an amount."""
     await call.open_loading("Add funds")
-    await _continue(call, None)
+    await call.show(await _next_step(call, None))
 
 
 async def handle_amount_choice(call: Call) -> None:
@@ -68,9 +68,8 @@ async def handle_amount(call: Call) -> None:
     except _TwoAmountsError:
         await _refuse_amount(call, "You chose an amount above too. Clear this, or choose “Another amount”")
         return
-    await call.ack(response_action="update", view=loading_modal("Confirm purchase"))
     call.view_title = "Confirm purchase"
-    await _continue(call, amount)
+    await call.become(loading_modal("Confirm purchase"), _next_step(call, amount))
 
 
 async def _refuse_amount(call: Call, words: str) -> None:
@@ -96,7 +95,7 @@ async def handle_check_card(call: Call) -> None:
     """Look again whether there is a card, and go on with the purchase if so."""
     await call.open_loading("Add a card first")
     amount = parse_typed(call.metadata) if call.metadata else None
-    await _continue(call, amount, checked=True)
+    await call.show(await _next_step(call, amount, checked=True))
 
 
 async def handle_pay(call: Call) -> None:
@@ -106,7 +105,7 @@ async def handle_pay(call: Call) -> None:
     charge = await call.runtime.purchases.confirm(call.identity, call.metadata, view_id=view["id"])
     await call.ack(
         response_action="update",
-        view=charge_modal(charge) if is_told(charge) else processing_modal(charge),
+        view=processing_modal(charge) if charge.state in ON_ITS_WAY else charge_modal(charge),
     )
     call.runtime.wake("charge", "message")
 
@@ -132,30 +131,21 @@ async def handle_resume(call: Call) -> None:
         await call.reply(charge_message(charge))
 
 
-async def _continue(call: Call, amount: Decimal | None, *, checked: bool = False) -> None:
-    """Show the next step towards a charge: a card, an amount, or the confirmation."""
+async def _next_step(call: Call, amount: Decimal | None, *, checked: bool = False) -> Json:
+    """Return the next view towards a charge: a card, an amount, or the confirmation."""
     state = await call.runtime.billing.state(call.identity)
     state.require_charging()
     if state.card is None:
         typed = show(amount) if amount is not None else None
-        await call.show(add_card_modal(state, typed=typed, still=checked))
-    elif amount is None:
-        await call.show(amount_modal(AmountForm.of(state)))
-    else:
-        await _propose(call, state, amount, card_name(state.card))
-
-
-async def _propose(call: Call, state: BillingState, amount: Decimal, card: str) -> None:
+        return add_card_modal(state, typed=typed, still=checked)
+    form = AmountForm.of(state)
+    if amount is None:
+        return amount_modal(form)
     try:
-        proposal = await call.runtime.purchases.propose(call.identity, amount, state, card)
+        proposal = await call.runtime.purchases.propose(call.identity, amount, state, card_name(state.card))
     except AmountError as error:
-        await call.show(
-            amount_modal(AmountForm.of(state), typed=show(amount), problem=amount_problem(error))
-        )
-        return
-    shown = await call.show(confirm_modal(proposal.charge, state, open_equal=proposal.open_equal))
-    if not shown:
-        await call.runtime.purchases.cancel(call.identity, proposal.charge.id)
+        return amount_modal(form, typed=show(amount), problem=amount_problem(error))
+    return confirm_modal(proposal.charge, state, open_equal=proposal.open_equal)
 
 
 class _TwoAmountsError(Exception):

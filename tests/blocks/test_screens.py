@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from blocks.charge import charge_message, charge_modal, charge_reply
 from blocks.connect import connected_note
 from blocks.errors import error_copy, refusal_copy
-from blocks.overview import auto_reload_line, overview_message
+from blocks.overview import overview_message
 from blocks.purchase import AmountForm, add_card_modal, amount_modal, amount_problem, confirm_modal
 from blocks.usage import usage_message
-from blocks.words import bar, card_name, why_this_card
+from blocks.words import auto_reload_line, bar, card_name, why_this_card
 from bot.domain.billing import (
     AutoReload,
     AutoReloadCardKind,
@@ -215,7 +215,7 @@ def test_the_overview_reads_from_the_balance_to_the_buttons() -> None:
     assert made.text.splitlines() == [
         "*Balance $142.50*",
         "Acme Research · Owner",
-        "*Plus plan* · $13.20 of $22 left this month, renews Dec 1",
+        "*Plus plan* · $13.20 of $22 left this month, renews Dec 1, 2026",
         "*Top-ups* · $142.50 left, never expires",
         "*Auto-reload:* off",
         "*Card:* Visa ····4242, the card on your subscription",

@@ -154,7 +154,7 @@ async def test_no_monthly_cap(house: House) -> None:
 async def test_auto_reload_is_shown(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing auto-reload")
-    await house.until(lambda: "Auto-reload is off" in str(house.slack.view(ADA)))
+    await house.until(lambda: "Auto-reload is *off*" in str(house.slack.view(ADA)))
     assert house.view_title() == "Auto-reload"
 
 

@@ -198,8 +198,7 @@ async def test_resuming_without_the_permission_asks_again_and_does_not_loop(hous
     posts = len(house.portal.charge_posts)
     await house.slack.click_text(ADA, "Resume $50")
     await house.until(lambda: len(house.portal.charge_posts) > posts)
-    await house.until(lambda: house.app.engine.in_flight == 0)
-    assert "One-time setup" in house.dm()[-1]["text"]
+    await house.told("One-time setup")
     assert (await house.charges())[0].state is ChargeState.NEEDS_SCOPE
 
 

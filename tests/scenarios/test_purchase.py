@@ -39,7 +39,7 @@ async def test_a_purchase_from_the_first_command_to_the_settled_message(house: H
     assert message["metadata"]["event_payload"] == {"charge": (await house.charges())[0].id}
     assert [charge.amount for charge in house.portal.charges] == [Decimal(50)]
     assert len(posts(house)) == 1
-    await house.until(lambda: house.view_title() == "Funds added")
+    await house.until(lambda: house.view_title() == "Done")
     assert [charge.state for charge in await house.charges()] == [ChargeState.SETTLED]
     assert house.replies() == []
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from bot.domain.charge import Charge, ChargeState, IllegalTransitionError
+from bot.domain.charge import Charge, ChargeKind, ChargeState, IllegalTransitionError
 from bot.domain.errors import RefusalCode
 from bot.domain.identity import Account, Identity
 from bot.engine import Engine, Kind, Lease, LeaseLostError
@@ -199,11 +199,16 @@ async def test_equal_charges_are_found_by_exact_amount_owner_and_state(
     store = ChargeStore(database)
     await store.add(charge(clock), due_at=clock.now())
     await store.confirm("c1", ADA.key, now=clock.now(), view_id=None)
-    found = await store.equal_in(ADA.key, Decimal("50.00"), {ChargeState.CONFIRMED})
+    found = await store.equal_in(ADA.key, ChargeKind.TOP_UP, Decimal("50.00"), {ChargeState.CONFIRMED})
     assert found is not None
-    assert await store.equal_in(ADA.key, Decimal("50.01"), {ChargeState.CONFIRMED}) is None
-    assert await store.equal_in(GRACE.key, Decimal("50.00"), {ChargeState.CONFIRMED}) is None
-    assert await store.equal_in(ADA.key, Decimal("50.00"), {ChargeState.SETTLED}) is None
+    assert (
+        await store.equal_in(ADA.key, ChargeKind.TOP_UP, Decimal("50.01"), {ChargeState.CONFIRMED}) is None
+    )
+    assert (
+        await store.equal_in(GRACE.key, ChargeKind.TOP_UP, Decimal("50.00"), {ChargeState.CONFIRMED})
+        is None
+    )
+    assert await store.equal_in(ADA.key, ChargeKind.TOP_UP, Decimal("50.00"), {ChargeState.SETTLED}) is None
 
 
 async def test_history_is_newest_first_and_holds_confirmed_charges_only(

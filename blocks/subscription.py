@@ -1,0 +1,195 @@
+"""The plan: what it is, what is scheduled, what it can become, and each change's consent."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from blocks import ids
+from blocks.kit import (
+    Block,
+    Json,
+    actions,
+    button,
+    confirmed,
+    context,
+    day,
+    escape,
+    fields,
+    modal,
+    section,
+    select,
+)
+from blocks.usage import plan_block
+from blocks.words import CONSENT, card_name, organisation, why_this_card
+from bot.domain.money import show
+from bot.domain.subscription import Effect, PlanChange
+
+if TYPE_CHECKING:
+    from bot.domain.billing import Card
+    from bot.domain.charge import Charge
+    from bot.domain.subscription import CurrentPlan, Preview, Subscription, Tier
+
+TITLE = "Plan"
+NAMED_FOR = frozenset({"subPin", "customerDefault"})
+
+
+def subscription_modal(subscription: Subscription, *, note: str | None = None) -> Json:
+    """Make the modal: a scheduled change first, then the plan, then what it can become."""
+    current = subscription.current
+    may = subscription.may_change_plan and current is not None
+    choices = subscription.choices if may else ()
+    return modal(
+        TITLE,
+        section(note) if note else None,
+        *_scheduled(subscription),
+        *_plan(subscription),
+        select(
+            "Change to",
+            [(tier.id, _offer(tier)) for tier in choices],
+            block_id=ids.PLAN_TIER,
+            action_id=ids.PLAN_TIER,
+        )
+        if choices
+        else None,
+        actions(
+            button("Cancel plan", ids.PLAN_CANCEL) if may and current and not current.cancels else None,
+            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=subscription.manage_url),
+        ),
+        callback_id=ids.PLAN_VIEW if choices else ids.INFO_VIEW,
+        submit="Preview" if choices else None,
+    )
+
+
+def blocked_modal(preview: Preview, subscription: Subscription) -> Json:
+    """Make the modal for a change that is not possible here, or that changes nothing."""
+    if preview.effect is Effect.NO_OP:
+        words = f"You are on {escape(preview.target_name)} already. Nothing would change."
+    else:
+        reason = escape(preview.reason) if preview.reason else "The portal does not allow this change here."
+        words = f"*Not possible here.* {reason}"
+    return modal(
+        TITLE,
+        section(words),
+        actions(
+            button("Back", ids.PLAN_BACK),
+            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=subscription.manage_url),
+        ),
+        callback_id=ids.INFO_VIEW,
+    )
+
+
+def schedule_modal(preview: Preview) -> Json:
+    """Make the modal in which a change without a charge is agreed to."""
+    since = f" on {day(preview.effective_on)}" if preview.effective_on else " when the billing period ends"
+    words = f"Change to *{escape(preview.target_name)}*{since}. Nothing is charged now."
+    return _change_modal(words, PlanChange.SCHEDULE, preview.target_id, "Schedule change")
+
+
+def cancel_modal(current: CurrentPlan) -> Json:
+    """Make the modal in which the plan's end is agreed to."""
+    until = f" until {day(current.cycle_ends)}" if current.cycle_ends else " until the billing period ends"
+    words = (
+        f"Cancel *{escape(current.name)}*? It stays{until}; nothing is charged. You can undo it until then."
+    )
+    return _change_modal(words, PlanChange.CANCEL, None, "Cancel plan")
+
+
+def upgrade_modal(charge: Charge, preview: Preview, card: Card | None) -> Json:
+    """Make the modal in which a charge for a bigger plan is agreed to. The safe choice is the default.
+
+    Slack submits a modal on Enter; so the charge is a button with its own question, and the modal itself
+    has nothing to submit (behaviour 57).
+    """
+    named = card if card and card.resolved_via in NAMED_FOR else None
+    why = why_this_card(named) if named else None
+    label = f"{escape(card_name(named))}\n{why}" if named else "the card on file"
+    pay = confirmed(
+        button(f"Pay {show(charge.amount)} now", ids.PLAN_UPGRADE_VIEW, value=charge.id, style="primary"),
+        title=f"Pay {show(charge.amount)} now?",
+        words=f"Your card is charged and the plan becomes {preview.target_name} at once.",
+        yes=f"Pay {show(charge.amount)}",
+        no="Not now",
+    )
+    return modal(
+        "Confirm upgrade",
+        section(
+            f"Upgrade *{organisation(charge.organisation_name)}* to *{escape(preview.target_name)}* now."
+        ),
+        fields([("Due now", show(charge.amount)), ("Card", label)]),
+        section(CONSENT),
+        actions(
+            button("Back", ids.PLAN_BACK, value=charge.id),
+            pay,
+        ),
+        callback_id=ids.PLAN_UPGRADE_VIEW,
+        close="Cancel",
+        private_metadata=charge.id,
+        notify_on_close=True,
+    )
+
+
+def remember(change: PlanChange, tier_id: str | None) -> str:
+    """Write a change for the view that shows it."""
+    return json.dumps([change.value, tier_id])
+
+
+def recall(remembered: str) -> tuple[PlanChange, str | None] | None:
+    """Read a change back; None when it is not one."""
+    try:
+        change, tier_id = json.loads(remembered)
+        return PlanChange(change), tier_id if isinstance(tier_id, str) else None
+    except (ValueError, TypeError):
+        return None
+
+
+def _change_modal(words: str, change: PlanChange, tier_id: str | None, submit: str) -> Json:
+    return modal(
+        "Confirm change",
+        section(words),
+        actions(button("Back", ids.PLAN_BACK)),
+        callback_id=ids.PLAN_CONFIRM_VIEW,
+        submit=submit,
+        close="Keep as it is",
+        private_metadata=remember(change, tier_id),
+    )
+
+
+def _scheduled(subscription: Subscription) -> list[Block | None]:
+    current = subscription.current
+    if current is None or not current.change_scheduled:
+        return []
+    if current.cancels:
+        when = current.cancels_on or current.cycle_ends
+        words = f":warning: *{escape(current.name)} ends*" + (f" on {day(when)}." if when else ".")
+    else:
+        when = current.becomes_on or current.cycle_ends
+        becomes = escape(current.becomes or "another plan")
+        words = f":warning: *Changes to {becomes}*" + (f" on {day(when)}." if when else ".")
+    keep = button(f"Keep {current.name}"[:75], ids.PLAN_KEEP, style="primary")
+    return [section(words), actions(keep) if subscription.may_change_plan else None]
+
+
+def _plan(subscription: Subscription) -> list[Block | None]:
+    name = context(organisation(subscription.organisation_name))
+    current = subscription.current
+    if subscription.is_team:
+        words = "A team has no personal plan. Its people use the balance: top it up with `/billing buy`."
+        return [section(words), name]
+    if current is None:
+        return [section("You are on the free plan. Plans start on the portal."), name]
+    usage = current.usage
+    lines: list[Block | None] = [
+        plan_block(usage) if usage else section(f"*{escape(current.name)} plan*"),
+        name,
+    ]
+    if not subscription.may_change_plan:
+        lines.append(context("Owners and admins can change the plan."))
+    return lines
+
+
+def _offer(tier: Tier) -> str:
+    price = tier.price
+    if not price:
+        return tier.name
+    return f"{tier.name}, {price if price.startswith('$') else f'${price}'} a month"

@@ -1,0 +1,133 @@
+"""The plan: what it is, what it can become, and what a change would do. Money is US dollars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from bot.domain.billing import PlanUsage, Role
+
+if TYPE_CHECKING:
+    from datetime import date
+    from decimal import Decimal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tier:
+    """A plan on offer. `price` is a month's, as the portal displays it; `monthly` what can be used."""
+
+    id: str
+    name: str
+    order: int
+    price: str | None
+    monthly: Decimal | None
+    is_current: bool
+    is_enabled: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CurrentPlan:
+    """The plan as it runs, and the change that is scheduled for its end, if any."""
+
+    tier_id: str
+    name: str
+    monthly: Decimal | None
+    left: Decimal | None
+    cycle_ends: date | None
+    becomes: str | None = None
+    becomes_on: date | None = None
+    cancels: bool = False
+    cancels_on: date | None = None
+
+    @property
+    def change_scheduled(self) -> bool:
+        """Tell whether something is scheduled that can be undone."""
+        return self.cancels or self.becomes is not None
+
+    @property
+    def usage(self) -> PlanUsage | None:
+        """The plan's bar, where the numbers are known."""
+        if self.monthly is None or self.left is None:
+            return None
+        return PlanUsage(name=self.name, monthly=self.monthly, left=self.left, renews_on=self.cycle_ends)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subscription:
+    """`GET /api/billing/subscription`. `is_team`: no personal plan; top-ups are the way (behaviour 15)."""
+
+    organisation_id: str
+    organisation_name: str | None
+    role: Role
+    can_change_plan: bool | None
+    is_team: bool
+    current: CurrentPlan | None
+    tiers: tuple[Tier, ...]
+    manage_url: str
+
+    @property
+    def may_change_plan(self) -> bool:
+        """The capability decides both ways; without it OWNER and ADMIN may."""
+        if self.can_change_plan is not None:
+            return self.can_change_plan
+        return self.role in {Role.OWNER, Role.ADMIN}
+
+    @property
+    def choices(self) -> tuple[Tier, ...]:
+        """The plans one can change to, cheapest first; disabled ones are hidden (behaviour 60)."""
+        on_offer = [tier for tier in self.tiers if tier.is_enabled and not tier.is_current]
+        return tuple(sorted(on_offer, key=lambda tier: tier.order))
+
+    def tier(self, tier_id: str) -> Tier | None:
+        """Return a plan one can change to."""
+        return next((tier for tier in self.choices if tier.id == tier_id), None)
+
+
+class Effect(StrEnum):
+    """What a change would do; an effect the portal adds later counts as BLOCKED (behaviour 56)."""
+
+    CHARGE_NOW = "charge_now"
+    SCHEDULED = "scheduled"
+    NO_OP = "no_op"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """What changing to a plan would do. `due_now` is what the card would be charged at once."""
+
+    effect: Effect
+    reason: str | None
+    current_name: str | None
+    target_id: str
+    target_name: str
+    due_now: Decimal | None
+    effective_on: date | None
+
+
+class PlanChange(StrEnum):
+    """What can be done to a plan without a charge."""
+
+    SCHEDULE = "schedule"
+    CANCEL = "cancel"
+    KEEP = "keep"
+
+
+class UpgradeStatus(StrEnum):
+    """How an upgrade ended; anything else on the wire is ambiguous (behaviour 59)."""
+
+    UPGRADED = "upgraded"
+    ALREADY_ON_TIER = "already_on_tier"
+    REQUIRES_ACTION = "requires_action"
+    PAYMENT_FAILED = "payment_failed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UpgradeResult:
+    """The portal's answer to an upgrade; `recovery_url` is where to finish or mend the payment."""
+
+    status: UpgradeStatus
+    target_name: str | None = None
+    reason: str | None = None
+    recovery_url: str | None = None

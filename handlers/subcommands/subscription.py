@@ -1,0 +1,139 @@
+"""`/billing subscription`: the plan; preview first, then schedule, cancel, keep, or upgrade."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blocks import ids
+from blocks.charge import charge_modal
+from blocks.kit import escape
+from blocks.loading import loading_modal
+from blocks.purchase import processing_modal
+from blocks.subscription import (
+    NAMED_FOR,
+    TITLE,
+    blocked_modal,
+    cancel_modal,
+    recall,
+    schedule_modal,
+    subscription_modal,
+    upgrade_modal,
+)
+from blocks.words import card_name
+from bot.domain.charge import ON_ITS_WAY
+from bot.domain.errors import NotAllowedError, RefusalCode, StaleError
+from bot.domain.subscription import Effect, PlanChange
+
+if TYPE_CHECKING:
+    from blocks.kit import Json
+    from bot.domain.subscription import Subscription
+    from handlers.call import Call
+
+
+async def handle_subscription(call: Call) -> None:
+    """Show the plan."""
+    await call.open_loading(TITLE)
+    await call.show(await _plan(call))
+
+
+async def handle_tier(call: Call) -> None:
+    """Preview the chosen plan: nothing is done before it is shown what would be done."""
+    call.view_id, call.view_title = call.body["view"]["id"], TITLE
+    tier_id = call.typed(ids.PLAN_TIER) or ""
+    await call.become(loading_modal(TITLE, doing="Asking what would change…"), _preview(call, tier_id))
+
+
+async def _preview(call: Call, tier_id: str) -> Json:
+    subscription, state = await call.runtime.billing.subscription(call.identity)
+    _require_role(subscription)
+    if subscription.tier(tier_id) is None:
+        raise StaleError
+    preview = await call.runtime.billing.preview_plan(call.identity, tier_id)
+    match preview.effect:
+        case Effect.SCHEDULED:
+            return schedule_modal(preview)
+        case Effect.CHARGE_NOW:
+            named = state.card if state.card and state.card.resolved_via in NAMED_FOR else None
+            proposal = await call.runtime.purchases.propose_upgrade(
+                call.identity, preview, subscription, card_name(named) if named else None
+            )
+            return upgrade_modal(proposal.charge, preview, state.card)
+        case Effect.NO_OP | Effect.BLOCKED:
+            return blocked_modal(preview, subscription)
+
+
+async def handle_cancel_plan(call: Call) -> None:
+    """Ask before the plan is cancelled."""
+    await call.open_loading(TITLE)
+    subscription, _ = await call.runtime.billing.subscription(call.identity)
+    _require_role(subscription)
+    if subscription.current is None:
+        await call.show(subscription_modal(subscription))
+    else:
+        await call.show(cancel_modal(subscription.current))
+
+
+async def handle_keep(call: Call) -> None:
+    """Undo what is scheduled: it only puts things back, so it asks nothing."""
+    await call.open_loading(TITLE)
+    await call.show(await _change(call, PlanChange.KEEP, None))
+
+
+async def handle_change(call: Call) -> None:
+    """Make the change that was agreed to. Repeating it changes nothing."""
+    call.view_id, call.view_title = call.body["view"]["id"], TITLE
+    agreed = recall(call.metadata)
+    if agreed is None:
+        raise StaleError
+    await call.become(loading_modal(TITLE, doing="Saving…"), _change(call, *agreed))
+
+
+async def handle_upgrade(call: Call) -> None:
+    """Store the person's yes; the engine charges, once."""
+    view = call.body["view"]
+    call.view_id, call.view_hash, call.view_title = view["id"], view.get("hash"), TITLE
+    charge = await call.runtime.purchases.confirm(
+        call.identity, call.action.get("value") or "", view_id=view["id"]
+    )
+    await call.show(processing_modal(charge) if charge.state in ON_ITS_WAY else charge_modal(charge))
+    call.runtime.wake("charge", "message")
+
+
+async def handle_back(call: Call) -> None:
+    """Return to the plan; an upgrade that was proposed is turned down."""
+    await call.open_loading(TITLE)
+    charge_id = call.action.get("value")
+    if charge_id:
+        await call.runtime.purchases.cancel(call.identity, charge_id)
+    await call.show(await _plan(call))
+
+
+async def handle_upgrade_closed(call: Call) -> None:
+    """Turn the proposal down: the person closed the confirmation."""
+    await call.runtime.purchases.cancel(call.identity, call.metadata)
+
+
+async def _change(call: Call, change: PlanChange, tier_id: str | None) -> Json:
+    words = await call.runtime.billing.change_plan(call.identity, change, tier_id)
+    return await _plan(call, note=words)
+
+
+async def _plan(call: Call, *, note: str | None = None) -> Json:
+    subscription, _ = await call.runtime.billing.subscription(call.identity)
+    return subscription_modal(subscription, note=escape(note) if note else None)
+
+
+def _require_role(subscription: Subscription) -> None:
+    if not subscription.may_change_plan:
+        raise NotAllowedError(RefusalCode.ROLE_REQUIRED, subscription.manage_url)
+
+
+ACTIONS = {
+    ids.SUBSCRIPTION: handle_subscription,
+    ids.PLAN_CANCEL: handle_cancel_plan,
+    ids.PLAN_KEEP: handle_keep,
+    ids.PLAN_BACK: handle_back,
+    ids.PLAN_UPGRADE_VIEW: handle_upgrade,
+}
+SUBMISSIONS = {ids.PLAN_VIEW: handle_tier, ids.PLAN_CONFIRM_VIEW: handle_change}
+CLOSINGS = {ids.PLAN_UPGRADE_VIEW: handle_upgrade_closed}

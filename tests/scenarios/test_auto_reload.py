@@ -1,0 +1,144 @@
+"""Auto-reload: shown, changed, each change confirmed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.house import ADA, LINUS, House
+
+if TYPE_CHECKING:
+    from bot.sandbox.portal import AutoReload
+
+
+def setting(house: House) -> AutoReload:
+    found = house.portal.organisations["acme"].auto_reload
+    assert found is not None
+    return found
+
+
+async def form(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing auto-reload")
+    await house.until(lambda: "reload_below" in str(house.slack.view(ADA)))
+
+
+async def confirmation(house: House) -> str:
+    await house.until(lambda: (house.slack.view(ADA) or {}).get("callback_id") == "auto_reload_confirm")
+    return str(house.slack.view(ADA))
+
+
+@pytest.mark.behaviour(21)
+@pytest.mark.behaviour(22)
+async def test_it_is_switched_on_after_a_consent_that_names_the_card(house: House) -> None:
+    await form(house)
+    await house.slack.type(ADA, "reload_below", "5")
+    await house.slack.type(ADA, "reload_to", "$25")
+    await house.slack.submit(ADA)
+    shown = await confirmation(house)
+    assert "falls below *$5*" in shown
+    assert "until it is *$25*" in shown
+    assert "charge your Visa ····4242 each time" in shown
+    assert not setting(house).enabled
+    await house.slack.submit(ADA)
+    await house.until(lambda: "Auto-reload is on" in str(house.slack.view(ADA)))
+    now = setting(house)
+    assert (now.enabled, now.threshold, now.reload_to) == (True, Decimal(5), Decimal(25))
+    patch = next(each for each in house.portal.requests if each.path == "/api/billing/auto-top-up")
+    assert str(patch.body).count('"') == 6
+
+
+@pytest.mark.behaviour(21)
+async def test_typed_amounts_go_straight_to_the_confirmation(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing auto-reload 5 25")
+    assert "falls below *$5*" in await confirmation(house)
+
+
+@pytest.mark.behaviour(21)
+async def test_off_sends_the_current_amounts(house: House) -> None:
+    await house.link()
+    before = setting(house)
+    await house.slack.command(ADA, "/billing auto-reload off")
+    assert "Turn auto-reload off?" in await confirmation(house)
+    await house.slack.submit(ADA)
+    await house.until(lambda: "Auto-reload is off" in str(house.slack.view(ADA)))
+    now = setting(house)
+    assert (now.enabled, now.threshold, now.reload_to) == (False, before.threshold, before.reload_to)
+
+
+@pytest.mark.behaviour(21)
+async def test_what_is_left_empty_keeps_its_value(house: House) -> None:
+    await form(house)
+    kept = setting(house).reload_to
+    await house.slack.type(ADA, "reload_below", "7.5")
+    await house.slack.submit(ADA)
+    assert "falls below *$7.50*" in await confirmation(house)
+    await house.slack.submit(ADA)
+    await house.until(lambda: "Auto-reload is on" in str(house.slack.view(ADA)))
+    assert setting(house).reload_to == kept
+
+
+@pytest.mark.behaviour(21)
+@pytest.mark.parametrize(
+    ("below", "to", "field", "words"),
+    [
+        ("25", "25", "reload_to", "Choose more than the amount it falls below"),
+        ("x", "25", "reload_below", "Enter a dollar amount, e.g. 100"),
+        ("5", "1e3", "reload_to", "Enter a dollar amount, e.g. 100"),
+        ("-5", "25", "reload_below", "Enter an amount above $0"),
+    ],
+)
+async def test_wrong_amounts_are_said_beside_their_field(
+    house: House, below: str, to: str, field: str, words: str
+) -> None:
+    await form(house)
+    await house.slack.type(ADA, "reload_below", below)
+    await house.slack.type(ADA, "reload_to", to)
+    answer = await house.slack.submit(ADA)
+    assert answer.errors == {field: words}
+
+
+@pytest.mark.parametrize("typed", ["5", "5 25 50", "on", "25 5", "x y", "5 100000"])
+async def test_typed_nonsense_shows_the_form_with_one_sentence(house: House, typed: str) -> None:
+    await house.link()
+    await house.slack.command(ADA, f"/billing auto-reload {typed}")
+    await house.until(lambda: "reload_below" in str(house.slack.view(ADA)))
+    assert ".*'" in str(house.slack.view(ADA))
+    assert not setting(house).enabled
+
+
+async def test_a_member_sees_it_and_cannot_change_it(house: House) -> None:
+    await house.link(LINUS, "linus")
+    await house.slack.command(LINUS, "/billing auto-reload")
+    await house.until(lambda: "not visible" in str(house.slack.view(LINUS)))
+    assert (house.slack.view(LINUS) or {}).get("submit") is None
+
+
+@pytest.mark.parametrize(
+    ("scenario", "words"),
+    [
+        ("auto-reload-failures", "Auto-reload was switched off after failed payments"),
+        ("session-revoked", "logged out"),
+        ("portal-down", "Nous Portal did not answer"),
+        ("switch-off", "switched off"),
+    ],
+)
+async def test_a_refusal_while_saving_is_said_in_the_modal(house: House, scenario: str, words: str) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing auto-reload 5 25")
+    await confirmation(house)
+    house.portal.set_scenario("acme", scenario)
+    await house.slack.submit(ADA)
+    await house.until(lambda: words in str(house.slack.view(ADA)))
+    assert not setting(house).enabled
+
+
+async def test_back_returns_to_the_form(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing auto-reload 5 25")
+    await confirmation(house)
+    await house.slack.click_text(ADA, "Back")
+    await house.until(lambda: "reload_below" in str(house.slack.view(ADA)))

@@ -1,0 +1,205 @@
+"""The plan: seen, previewed, changed, cancelled, kept, upgraded once."""
+
+from __future__ import annotations
+
+import pytest
+from freezegun import freeze_time
+
+from bot.domain.charge import ChargeKind, ChargeState
+from tests.support.house import ADA, LINUS, House
+
+
+async def plan(house: House, person: str = "ada", user: str = ADA) -> str:
+    await house.link(user, person)
+    await house.slack.command(user, "/billing subscription")
+    await house.until(lambda: "Asking" not in str(house.slack.view(user)) and house.slack.view(user))
+    return str(house.slack.view(user))
+
+
+def tiers(house: House) -> dict[str, str]:
+    """Names of the plans on offer, by their value."""
+    found = {}
+    for block in (house.slack.view(ADA) or {})["blocks"]:
+        for option in block.get("element", {}).get("options", []):
+            found[option["text"]["text"].partition(",")[0]] = option["value"]
+    return found
+
+
+async def choose(house: House, name: str) -> str:
+    await house.slack.select(ADA, "plan_tier", tiers(house)[name])
+    await house.slack.submit(ADA)
+    await house.until(lambda: "Asking" not in str(house.slack.view(ADA)))
+    return str(house.slack.view(ADA))
+
+
+def upgrades_to(house: House) -> str:
+    """The plan above the current one."""
+    return list(tiers(house))[-1]
+
+
+async def upgrade(house: House) -> None:
+    await plan(house)
+    await choose(house, upgrades_to(house))
+    await house.slack.click(ADA, "plan_upgrade")
+
+
+async def test_the_plan_is_shown_with_its_bar_and_what_it_can_become(house: House) -> None:
+    shown = await plan(house)
+    assert "Plus plan" in shown
+    assert "a month" in shown
+    assert "Manage on portal" in shown
+
+
+@pytest.mark.behaviour(60)
+async def test_plans_that_are_not_on_offer_and_the_current_one_are_not_listed(house: House) -> None:
+    await plan(house)
+    assert "Plus" not in tiers(house)
+    subscription, _ = await house.app.runtime.billing.subscription(house.identity())
+    hidden = {tier.name for tier in subscription.tiers if not tier.is_enabled}
+    assert not hidden & set(tiers(house))
+
+
+@pytest.mark.behaviour(56)
+@pytest.mark.behaviour(57)
+@pytest.mark.behaviour(58)
+async def test_an_upgrade_is_previewed_and_waits_for_a_question_of_its_own(house: House) -> None:
+    await plan(house)
+    shown = await choose(house, upgrades_to(house))
+    view = house.slack.view(ADA) or {}
+    assert "Due now" in shown
+    assert "Visa ····4242" in shown
+    assert "By confirming, you allow Nous Research to charge your card." in shown
+    assert view.get("submit") is None
+    assert "'confirm'" in shown
+    assert house.portal.upgrades == []
+
+
+@pytest.mark.behaviour(58)
+@pytest.mark.parametrize(
+    ("via", "named"), [("subPin", True), ("customerDefault", True), ("autoRefill", False)]
+)
+async def test_the_card_is_named_only_where_it_is_sure(house: House, via: str, named: bool) -> None:
+    card = house.portal.organisations["acme"].card
+    assert card is not None
+    object.__setattr__(card, "resolved_via", via)
+    await plan(house)
+    assert ("4242" in await choose(house, upgrades_to(house))) is named
+
+
+@pytest.mark.behaviour(59)
+async def test_an_upgrade_is_made_once_and_told(house: House) -> None:
+    await plan(house)
+    name = upgrades_to(house)
+    await choose(house, name)
+    await house.slack.click(ADA, "plan_upgrade")
+    message = await house.told(f"You are on {name} now")
+    assert len(house.portal.upgrades) == 1
+    assert "Visa" in message["text"]
+    (charge,) = await house.charges()
+    assert (charge.kind, charge.state) == (ChargeKind.UPGRADE, ChargeState.SETTLED)
+
+
+@pytest.mark.behaviour(59)
+@pytest.mark.parametrize(
+    ("scenario", "words"),
+    [
+        ("declined", "was declined"),
+        ("authentication-required", "requires verification"),
+    ],
+)
+async def test_a_payment_that_fails_leads_to_the_recovery_link(
+    house: House, scenario: str, words: str
+) -> None:
+    house.portal.set_scenario("acme", scenario)
+    await upgrade(house)
+    message = await house.told(words)
+    assert "The plan was not changed" in message["text"]
+    assert "manage-subscription" in message["text"]
+    assert house.portal.upgrades == []
+
+
+@pytest.mark.behaviour(59)
+@pytest.mark.parametrize("scenario", ["drop-before-once", "drop-after-once", "server-error-once"])
+async def test_an_unclear_answer_to_an_upgrade_is_asked_again_with_the_same_key(
+    house: House, scenario: str
+) -> None:
+    house.portal.set_scenario("acme", scenario)
+    await upgrade(house)
+    await house.told("now*")
+    assert len(house.portal.upgrades) == 1
+
+
+@pytest.mark.behaviour(59)
+@pytest.mark.parametrize("scenario", ["drop-before", "drop-after", "server-error", "non-json"])
+async def test_an_upgrade_without_a_clear_answer_may_or_may_not_have_been_charged(
+    house: House, scenario: str
+) -> None:
+    house.portal_clock.speed = 1
+    with freeze_time(real_asyncio=True) as frozen:
+        house.portal.set_scenario("acme", scenario)
+        await upgrade(house)
+        await house.told("Upgrading to")
+        path = "/api/billing/subscription/upgrade"
+        await house.until(lambda: any(each.path == path for each in house.portal.requests))
+        frozen.tick(61)
+        message = await house.told("may or may not have been charged")
+        assert "Check again" in str(message["blocks"])
+        assert len(house.portal.upgrades) <= 1
+
+
+@pytest.mark.behaviour(60)
+async def test_a_scheduled_change_leads_the_screen_and_is_undone_there(house: House) -> None:
+    await plan(house)
+    lower = next(iter(tiers(house)))
+    shown = await choose(house, lower)
+    assert "Nothing is charged now" in shown
+    await house.slack.submit(ADA)
+    await house.until(lambda: f"Changes to {lower}" in str(house.slack.view(ADA)))
+    blocks = [str(block) for block in (house.slack.view(ADA) or {})["blocks"]]
+    assert next(at for at, block in enumerate(blocks) if "Changes to" in block) < next(
+        at for at, block in enumerate(blocks) if "Plus plan" in block
+    )
+    await house.slack.click_text(ADA, "Keep Plus")
+    await house.until(
+        lambda: "Changes to" not in str(house.slack.view(ADA)) and "Plus plan" in str(house.slack.view(ADA))
+    )
+    assert house.portal.charges == []
+
+
+@pytest.mark.behaviour(60)
+async def test_cancelling_is_asked_about_and_can_be_undone(house: House) -> None:
+    await plan(house)
+    await house.slack.click_text(ADA, "Cancel plan")
+    await house.until(lambda: "Cancel *Plus*?" in str(house.slack.view(ADA)))
+    await house.slack.submit(ADA)
+    await house.until(lambda: "Plus ends" in str(house.slack.view(ADA)))
+    await house.slack.click_text(ADA, "Keep Plus")
+    await house.until(
+        lambda: "Plus plan" in str(house.slack.view(ADA)) and "Plus ends" not in str(house.slack.view(ADA))
+    )
+
+
+@pytest.mark.behaviour(15)
+async def test_a_team_has_no_personal_plan(house: House) -> None:
+    assert "A team has no personal plan" in await plan(house, "theo")
+
+
+@pytest.mark.behaviour(60)
+async def test_the_free_plan_points_to_the_portal(house: House) -> None:
+    shown = await plan(house, "mara")
+    assert "free plan" in shown
+    assert (house.slack.view(ADA) or {}).get("submit") is None
+
+
+async def test_a_member_only_reads(house: House) -> None:
+    shown = await plan(house, "linus", LINUS)
+    assert "Owners and admins can change the plan" in shown
+    assert "Cancel plan" not in shown
+
+
+async def test_back_turns_the_upgrade_down(house: House) -> None:
+    await plan(house)
+    await choose(house, upgrades_to(house))
+    await house.slack.click_text(ADA, "Back")
+    await house.until(lambda: "Plus plan" in str(house.slack.view(ADA)))
+    assert await house.charges() == []
