@@ -107,7 +107,8 @@ def moment(lead: str, when: datetime) -> str:
     """
     fallback = when.strftime("%Y-%m-%d %H:%M UTC")
     unix = int(when.timestamp())
-    return f"<!date^{unix}^{lead} {{date_short_pretty}} at {{time}}|{lead} {fallback}>"
+    before = f"{lead} " if lead else ""
+    return f"<!date^{unix}^{before}{{date_short_pretty}} at {{time}}|{before}{fallback}>"
 
 
 def day(when: date) -> str:

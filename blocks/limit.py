@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def limit_modal(state: BillingState) -> Json:
     """Make the modal of the monthly limit; it is changed on the portal only."""
-    cap = section("No monthly cap visible.") if state.monthly_cap is None else _cap(state.monthly_cap)
+    cap = section("No monthly cap visible.") if state.monthly_cap is None else cap_block(state.monthly_cap)
     return modal(
         "Monthly limit",
         cap,
@@ -26,8 +26,10 @@ def limit_modal(state: BillingState) -> Json:
     )
 
 
-def _cap(cap: MonthlyCap) -> Block:
+def cap_block(cap: MonthlyCap) -> Block:
+    """Make the limit's bar, said in words too."""
     ceiling = " (default ceiling)" if cap.is_default_ceiling else ""
-    words = f"*{show(cap.spent)} of {show(cap.limit)}* spent this month{ceiling}, {show(cap.left)} left"
+    spent = f"{show(cap.spent)} of {show(cap.limit)} spent this month{ceiling}"
+    words = f"*Monthly limit* · {spent}, {show(cap.left)} left"
     share = min(cap.spent / cap.limit, Decimal(1)) if cap.limit > 0 else Decimal(1)
     return section(f"{words}\n{bar(share)}", spoken=words)

@@ -5,14 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
-from blocks.kit import Block, Message, actions, button, context, escape, header, home, message, section
+from blocks.history import recent_blocks
+from blocks.kit import (
+    Block,
+    Message,
+    actions,
+    button,
+    context,
+    divider,
+    escape,
+    header,
+    home,
+    message,
+    section,
+)
+from blocks.limit import cap_block
 from blocks.usage import usage_blocks
 from blocks.words import auto_reload_line, card_name, organisation, role_name, why_this_card
 from bot.domain.money import show
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from blocks.kit import Json
     from bot.domain.billing import BillingState, Usage
+    from bot.domain.charge import Charge
 
 
 def overview_message(state: BillingState, usage: Usage | None, *, note: str | None = None) -> Message:
@@ -20,9 +37,18 @@ def overview_message(state: BillingState, usage: Usage | None, *, note: str | No
     return message(*_overview(state, usage, note))
 
 
-def overview_home(state: BillingState, usage: Usage | None) -> Json:
-    """Make the App Home of somebody who is connected."""
-    return home(*_overview(state, usage, None))
+def overview_home(state: BillingState, usage: Usage | None, recent: Sequence[Charge]) -> Json:
+    """Make the App Home of somebody who is connected: the overview, the limit, the last purchases."""
+    cap = state.monthly_cap
+    return home(
+        *_overview(state, usage, None),
+        divider(),
+        cap_block(cap) if cap is not None else None,
+        *recent_blocks(recent),
+        context(
+            "Or type `/billing` in any channel; `/billing help` lists the rest. Only you see the answers."
+        ),
+    )
 
 
 def _overview(state: BillingState, usage: Usage | None, note: str | None) -> list[Block | None]:

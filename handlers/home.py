@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from bot.runtime import Runtime
     from handlers.call import Call
 
+RECENT = 3
+
 log = structlog.get_logger(__name__)
 
 
@@ -31,8 +34,8 @@ async def publish_home(runtime: Runtime, identity: Identity) -> None:
     view = await _home(runtime, identity)
     try:
         await runtime.slack.views_publish(user_id=identity.user, view=view)
-    except SlackApiError as error:
-        log.info("home.not_published", error=error.response.get("error"))
+    except (SlackApiError, aiohttp.ClientError, OSError) as error:
+        log.info("home.not_published", problem=str(error)[:200])
 
 
 async def _home(runtime: Runtime, identity: Identity) -> Json:
@@ -43,4 +46,5 @@ async def _home(runtime: Runtime, identity: Identity) -> Json:
     except BillingError as error:
         copy, portal_url = error_copy(error, now=runtime.clock.now(), incident="")
         return error_home(copy, portal_url)
-    return overview_home(state, usage)
+    recent = await runtime.purchases.history(identity, limit=RECENT)
+    return overview_home(state, usage, recent)

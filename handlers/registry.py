@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from handlers.subcommands import auto_reload, buy, connect, disconnect, limit, overview, subscription, usage
+from handlers.subcommands import (
+    auto_reload,
+    buy,
+    connect,
+    disconnect,
+    history,
+    limit,
+    overview,
+    subscription,
+    usage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -75,6 +85,19 @@ SUBCOMMANDS = (
         actions=subscription.ACTIONS,
         submissions=subscription.SUBMISSIONS,
         closings=subscription.CLOSINGS,
+    ),
+    Subcommand(
+        name="history",
+        does="your purchases through this app",
+        handle=history.handle_history,
+        actions=history.ACTIONS,
+    ),
+    Subcommand(
+        name="trace",
+        arguments="[CHARGE]",
+        does="the story of a purchase, the last one if none is named",
+        handle=history.handle_trace,
+        actions=history.TRACE_ACTIONS,
     ),
     Subcommand(
         name="connect",

@@ -224,9 +224,22 @@ class Purchases:
         verb, _, charge_id = (wanted or "").partition(" ")
         return await self._charges.get(charge_id, owner=identity.key) if verb == "resume" else None
 
-    async def history(self, identity: Identity, *, limit: int = 20) -> Sequence[Charge]:
+    async def history(self, identity: Identity, *, limit: int = 20, offset: int = 0) -> Sequence[Charge]:
         """Return the person's confirmed charges, newest first."""
-        return await self._charges.of_owner(identity.key, limit=limit)
+        return await self._charges.of_owner(identity.key, limit=limit, offset=offset)
+
+    async def trace(self, identity: Identity, charge_id: str | None) -> Charge:
+        """Return one of the person's charges, their newest confirmed one without an id.
+
+        Raises:
+            ChargeNotFoundError: no such charge of theirs.
+        """
+        if charge_id is not None:
+            return await self._mine(identity, charge_id)
+        newest = await self.history(identity, limit=1)
+        if not newest:
+            raise ChargeNotFoundError
+        return newest[0]
 
     async def _mine(self, identity: Identity, charge_id: str) -> Charge:
         charge = await self._charges.get(charge_id, owner=identity.key)

@@ -19,6 +19,7 @@ from blocks import ids
 from blocks.charge import charge_message, charge_modal, charge_reply
 from bot.runtime import SLACK_TIMEOUT_SECONDS
 from handlers.call import AFTER_ACK_SECONDS
+from handlers.home import publish_home
 
 if TYPE_CHECKING:
     from blocks.kit import Message
@@ -58,6 +59,8 @@ async def advance_message(runtime: Runtime, lease: Lease) -> datetime | None:
         await _edit(runtime, lease, telling)
         await _reply(runtime, lease, telling)
         await _finish_modal(runtime, lease, telling)
+        if telling.has_outcome:
+            await publish_home(runtime, telling.charge.identity)
     except SlackApiError as error:
         wait = _wait(error)
         if wait is None:

@@ -1,0 +1,136 @@
+"""A person's charges made through the app, and the story of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blocks import ids
+from blocks.kit import (
+    Block,
+    Message,
+    actions,
+    button,
+    context,
+    divider,
+    escape,
+    header,
+    message,
+    moment,
+    section,
+)
+from blocks.words import organisation
+from bot.domain.charge import Charge, ChargeKind, ChargeState
+from bot.domain.money import show
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+PAGE = 5
+
+_OUTCOMES = {
+    ChargeState.PROPOSED: "not confirmed",
+    ChargeState.CANCELLED: "not confirmed",
+    ChargeState.EXPIRED: "not confirmed",
+    ChargeState.CONFIRMED: "on its way",
+    ChargeState.SUBMITTED: "on its way",
+    ChargeState.NEEDS_SCOPE: "waits for the one-time setup",
+    ChargeState.REFUSED: "not charged",
+    ChargeState.SETTLED: "settled",
+    ChargeState.FAILED: "failed",
+    ChargeState.OVERDUE: "still pending",
+    ChargeState.UNCONFIRMED: "may or may not have been charged",
+}
+
+
+def outcome(charge: Charge) -> str:
+    """Name where a charge stands, in a word or a few."""
+    return _OUTCOMES[charge.state]
+
+
+def charge_line(charge: Charge) -> str:
+    """Say one charge in one line (escaped)."""
+    what = show(charge.told_amount)
+    if charge.kind is ChargeKind.UPGRADE:
+        what += f" for {escape(charge.tier_name or 'a plan')}"
+    return f"*{what}* · {outcome(charge)}"
+
+
+def history_message(charges: Sequence[Charge], *, page: int, more: bool) -> Message:
+    """Make one page of the history; `page` counts from 0."""
+    if not charges:
+        words = "No older purchases." if page else "You have bought nothing through this app yet."
+        return message(header("Your purchases"), section(words), _pages(page, more=False))
+    blocks: list[Block | None] = [header("Your purchases")]
+    for charge in charges:
+        blocks += [_entry(charge), context(_small_print(charge))]
+    return message(*blocks, divider(), _pages(page, more=more))
+
+
+def recent_blocks(charges: Sequence[Charge]) -> list[Block | None]:
+    """Make the last few charges for App Home."""
+    if not charges:
+        return []
+    lines = [
+        f"{charge_line(charge)}, {moment('', charge.confirmed_at or charge.created_at)}"
+        for charge in charges
+    ]
+    return [
+        section("*Recent purchases*\n" + "\n".join(lines)),
+        actions(button("All purchases", ids.HISTORY)),
+    ]
+
+
+def trace_message(charge: Charge, *, key_fingerprint: str) -> Message:
+    """Make the story of one charge, for its owner: what happened when, without a secret."""
+    steps: list[tuple[str, datetime | None]] = [
+        ("Shown for confirmation", charge.created_at),
+        ("Confirmed", charge.confirmed_at),
+        ("No clear answer from the portal, asked again with the same key", charge.ambiguous_since),
+        ("Taken by the portal", charge.submitted_at),
+        ("Check asked for", charge.check_asked_at),
+        ("Checked", charge.checked_at),
+        (f"Ended: {outcome(charge)}", charge.ended_at),
+    ]
+    told = [f"• {words} {moment('', when)}" for words, when in steps if when is not None]
+    if charge.ended_at is None:
+        told.append(f"• Now: {outcome(charge)}")
+    return message(
+        header(f"Purchase {charge.id}"),
+        section(charge_line(charge)),
+        context(_small_print(charge)),
+        section("\n".join(told)),
+        context(
+            f"Key {key_fingerprint} · portal's charge {escape(charge.portal_charge_id or 'not known')}"
+        ),
+    )
+
+
+def no_trace_message() -> Message:
+    """Make the answer to a trace of what is not there."""
+    return message(
+        section("There is no such purchase of yours. `/billing history` lists them."),
+        actions(button("All purchases", ids.HISTORY)),
+    )
+
+
+def _entry(charge: Charge) -> Block:
+    return section(charge_line(charge), accessory=button("Details", ids.TRACE, value=charge.id))
+
+
+def _small_print(charge: Charge) -> str:
+    parts = [organisation(charge.organisation_name)]
+    if charge.card:
+        parts.append(escape(charge.card))
+    return " · ".join([*parts, _when(charge)])
+
+
+def _when(charge: Charge) -> str:
+    return moment("", charge.confirmed_at or charge.created_at)
+
+
+def _pages(page: int, *, more: bool) -> Block | None:
+    return actions(
+        button("Newer", f"{ids.HISTORY_PAGE}_newer", value=str(page - 1)) if page else None,
+        button("Older", f"{ids.HISTORY_PAGE}_older", value=str(page + 1)) if more else None,
+    )
