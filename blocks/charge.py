@@ -57,6 +57,12 @@ def charge_reply(charge: Charge) -> Message:
     return message(section(_headline(charge)))
 
 
+def resumed_message(charge: Charge) -> Message:
+    """Make the answer to Resume where the charge's own message is elsewhere."""
+    words = f"*Resumed: {show(charge.amount)}.* The direct message about it tells you how it ends."
+    return message(section(words))
+
+
 def charge_modal(charge: Charge) -> Json:
     """Make the modal's last word, in place of "Processing"."""
     told = _TELL[charge.state](charge)

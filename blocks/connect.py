@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from bot.domain.identity import Account
 
 
+BUTTON_SHOWN = 60
+
+
 def welcome_message() -> Message:
     """Make the answer to somebody who has not connected an account."""
     return message(*_welcome())
@@ -59,13 +62,26 @@ def connected_note(account: Account, *, may_bill: bool) -> str:
     return words
 
 
-def connected_message(note: str, *, resume: tuple[str, str] | None = None) -> Message:
-    """Make the outcome of connecting; `resume` is (charge id, amount shown) of a purchase to go on with."""
-    go_on = button("Show my balance", ids.SHOW_OVERVIEW)
+def connected_message(
+    note: str, *, resume: tuple[str, str] | None = None, go_on: str | None = None
+) -> Message:
+    """Make the outcome of connecting, with what there is to go on with.
+
+    `resume` is (charge id, amount shown) of a purchase that waits, `go_on` a command that was typed.
+    """
+    balance = button("Show my balance", ids.SHOW_OVERVIEW)
     if resume is not None:
         charge_id, amount = resume
-        go_on = button(f"Resume {amount}", ids.RESUME, value=charge_id, style="primary")
-    return message(section(note), actions(go_on))
+        return message(
+            section(note),
+            actions(button(f"Resume {amount}", ids.RESUME, value=charge_id, style="primary"), balance),
+        )
+    if go_on is not None:
+        words = f"Continue with /billing {go_on}"[:BUTTON_SHOWN]
+        return message(
+            section(note), actions(button(words, ids.GO_ON, value=go_on, style="primary"), balance)
+        )
+    return message(section(note), actions(balance))
 
 
 def already_connected_message(account: Account) -> Message:

@@ -169,15 +169,20 @@ def error_copy(error: Exception, *, now: datetime, incident: str) -> tuple[Copy,
     return known or Copy(words=_UNEXPECTED.format(incident), overview=True), None
 
 
-def error_message(copy: Copy, portal_url: str | None = None) -> Message:
-    """Make the answer to a command or a click that could not be done."""
-    return message(section(copy.words), _steps(copy, portal_url))
+def error_message(copy: Copy, portal_url: str | None = None, *, wanted: str | None = None) -> Message:
+    """Make the answer to a command or a click that could not be done.
+
+    `wanted` is the command that was typed: what goes on once the person has connected.
+    """
+    return message(section(copy.words), _steps(copy, portal_url, wanted))
 
 
-def error_modal(title: str, copy: Copy, portal_url: str | None = None) -> Json:
-    """Make the modal in place of one that could not be shown."""
+def error_modal(
+    title: str, copy: Copy, portal_url: str | None = None, *, wanted: str | None = None
+) -> Json:
+    """Make the modal in place of one that could not be shown; `wanted` as in `error_message`."""
     # "Try again" answers with a message, which a modal would hide.
-    steps = _steps(replace(copy, overview=False), portal_url)
+    steps = _steps(replace(copy, overview=False), portal_url, wanted)
     return modal(title, section(copy.words), steps, callback_id=ids.INFO_VIEW)
 
 
@@ -206,9 +211,9 @@ def _refusal(error: PortalRefusalError, now: datetime) -> Copy:
     return refusal_copy(error.code, detail=detail, retry_at=retry_at)
 
 
-def _steps(copy: Copy, portal_url: str | None) -> Block | None:
+def _steps(copy: Copy, portal_url: str | None, wanted: str | None = None) -> Block | None:
     return actions(
-        button("Connect", ids.CONNECT, style="primary") if copy.connect else None,
+        button("Connect", ids.CONNECT, value=wanted, style="primary") if copy.connect else None,
         button("Manage on portal", ids.MANAGE_ON_PORTAL, url=portal_url)
         if copy.portal and portal_url
         else None,

@@ -71,14 +71,8 @@ def recent_blocks(charges: Sequence[Charge]) -> list[Block | None]:
     """Make the last few charges for App Home."""
     if not charges:
         return []
-    lines = [
-        f"{charge_line(charge)}, {moment('', charge.confirmed_at or charge.created_at)}"
-        for charge in charges
-    ]
-    return [
-        section("*Recent purchases*\n" + "\n".join(lines)),
-        actions(button("All purchases", ids.HISTORY)),
-    ]
+    lines = "\n".join(f"{charge_line(charge)}, {_when(charge)}" for charge in charges)
+    return [section(f"*Recent purchases*\n{lines}"), actions(button("All purchases", ids.HISTORY))]
 
 
 def trace_message(charge: Charge, *, key_fingerprint: str) -> Message:

@@ -20,7 +20,7 @@ from blocks.kit import (
     section,
     text_input,
 )
-from blocks.words import CONSENT, organisation, why_this_card
+from blocks.words import CONSENT, organisation
 from bot.domain.charge import Charge, ChargeKind
 from bot.domain.money import AmountError, AmountProblem, Bounds, parse_wire, show
 
@@ -114,10 +114,11 @@ def amount_modal(
     )
 
 
-def confirm_modal(charge: Charge, state: BillingState, *, open_equal: Charge | None) -> Json:
-    """Make the modal in which the person agrees to one charge. It carries the charge's id, nothing else."""
-    card = state.card
-    why = why_this_card(card) if card else None
+def confirm_modal(charge: Charge, *, why: str | None, open_equal: Charge | None) -> Json:
+    """Make the modal in which the person agrees to one charge; `why` says why this card.
+
+    It carries the charge's id and that of an equal open one it warns of, nothing else.
+    """
     return modal(
         "Confirm purchase",
         section(_buy_again(open_equal)) if open_equal else None,
@@ -132,13 +133,13 @@ def confirm_modal(charge: Charge, state: BillingState, *, open_equal: Charge | N
         ),
         section(CONSENT),
         actions(
-            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url),
+            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=charge.portal_url),
             button("Back", ids.BACK_TO_AMOUNT, value=charge.id),
         ),
         callback_id=ids.CONFIRM_VIEW,
         submit=f"Pay {show(charge.amount)} now",
         close="Cancel",
-        private_metadata=charge.id,
+        private_metadata=f"{charge.id} {open_equal.id}" if open_equal else charge.id,
         notify_on_close=True,
     )
 

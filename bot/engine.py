@@ -138,6 +138,8 @@ class Engine:
         self._due = set(self._kinds)
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._ended.set()
         self._held: dict[tuple[str, str], Lease] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.beat_at: float | None = None
@@ -154,6 +156,7 @@ class Engine:
 
     async def run(self) -> None:
         """Work until `stop` is called. A database that is away is tried again, later and later."""
+        self._ended.clear()
         renewing = asyncio.create_task(self._renew_all())
         failures = 0
         try:
@@ -172,11 +175,13 @@ class Engine:
             # It ends by itself: cancelling it within a statement would leave the connection in mid-air.
             self._stopping.set()
             await renewing
+            self._ended.set()
 
     async def stop(self, grace_seconds: float) -> None:
         """Take nothing new; let the running steps reach a safe point; give everything back."""
         self._stopping.set()
         self._woken.set()
+        await self._ended.wait()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=grace_seconds)
             for task in late:
@@ -235,6 +240,8 @@ class Engine:
         try:
             due_at = await lease.kind.advance(lease)
         except LeaseLostError:
+            # Nobody knows what this run had sent: the next one must see that there was one.
+            failed = True
             log.warning("engine.lease_lost", kind=lease.kind.name, id=lease.id)
         except StoppingError:
             failed = lease.claim.attempts > 1
@@ -257,10 +264,12 @@ class Engine:
         self.wake(lease.kind.name)
 
     async def _wait_for_work(self) -> None:
-        moments = [await kind.leases.next_due() for kind in self._kinds.values()]
+        moments = {name: await kind.leases.next_due() for name, kind in self._kinds.items()}
         now = self._clock.now()
-        waits = [(moment - now).total_seconds() for moment in moments if moment is not None]
-        wait = min(IDLE_SECONDS, max(0.01, min(waits, default=IDLE_SECONDS)))
+        waits = {name: (moment - now).total_seconds() for name, moment in moments.items() if moment}
+        # A kind whose moment has come is never kept waiting by the wakes of another.
+        self._due.update(name for name, wait in waits.items() if wait <= 0)
+        wait = min(IDLE_SECONDS, max(0.01, min(waits.values(), default=IDLE_SECONDS)))
         with suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await self._woken.wait()

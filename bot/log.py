@@ -51,6 +51,14 @@ def _clean(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever was logged
     return value
 
 
+def _is_quotable(record: logging.LogRecord) -> bool:
+    """Hold back what Bolt says below an error: it quotes whole bodies, response_url included.
+
+    Bolt gives its loggers levels of their own, so this is decided where all records pass.
+    """
+    return not record.name.startswith("slack_bolt") or record.levelno >= logging.ERROR
+
+
 def configure_logging(level: str, form: Literal["json", "console"]) -> None:
     """Send all logs, the libraries' too, through redaction to standard error."""
     shared: list[Processor] = [
@@ -78,11 +86,10 @@ def configure_logging(level: str, form: Literal["json", "console"]) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, renderer],
         )
     )
+    handler.addFilter(_is_quotable)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # Bolt warns about what it cannot route, or was given twice, with whole bodies at lower levels.
-    logging.getLogger("slack_bolt").setLevel(logging.ERROR)
     for name in (
         "slack_sdk",
         "httpx",

@@ -85,6 +85,10 @@ class Workspace:
     enterprise: str = ""
     bot_user: str = ""
 
+    def has(self, identity: Identity) -> bool:
+        """Tell whether a person belongs here. On Enterprise Grid the grid's id may stand for the team's."""
+        return bool(identity.team) and identity.team in {self.team, self.enterprise}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Runtime:
@@ -105,12 +109,6 @@ class Runtime:
     workspace: Workspace
     calls: OpenCalls
 
-    def knows(self, identity: Identity) -> bool:
-        """Tell whether a person belongs to the workspace (or grid) that this app is installed in."""
-        if identity.enterprise and self.workspace.enterprise:
-            return identity.enterprise == self.workspace.enterprise
-        return identity.team == self.workspace.team
-
 
 @asynccontextmanager
 async def open_runtime(
@@ -130,7 +128,7 @@ async def open_runtime(
     grants = DeviceGrantStore(database, cipher)
     charges = ChargeStore(database)
     messages = MessageStore(database)
-    accounts = Accounts(links, oauth, transport, clock)
+    accounts = Accounts(links, oauth, transport, hosts, clock)
     rules = PollRules(
         interval_seconds=settings.poll_interval_seconds, cap_seconds=settings.poll_cap_seconds
     )
@@ -159,6 +157,7 @@ async def open_runtime(
             calls=OpenCalls(),
         )
     finally:
+        await accounts.finish()
         await transport.aclose()
         await http.close()
         await database.aclose()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from slack_bolt.context.ack.async_ack import AsyncAck
 
     from blocks.kit import Json, Message
-    from bot.runtime import Runtime
+    from bot.runtime import Runtime, Workspace
 
 PATIENCE_SECONDS = 1.5
 ACK_WITHIN_SECONDS = 0.8
@@ -34,13 +34,17 @@ log = structlog.get_logger(__name__)
 
 @dataclass(kw_only=True, slots=True)
 class Call:
-    """A command, click, submission or event. `view` is the modal it concerns, once there is one."""
+    """A command, click, submission or event. `view` is the modal it concerns, once there is one.
+
+    `text` is what was typed after the subcommand, `wanted` the whole of it, to go on with after connecting.
+    """
 
     runtime: Runtime
     identity: Identity
     body: dict[str, Any]
     ack: AsyncAck
     text: str = ""
+    wanted: str | None = None
     incident: str = field(default_factory=lambda: secrets.token_hex(4))
     view_id: str | None = None
     view_hash: str | None = None
@@ -64,6 +68,12 @@ class Call:
         """Tell whether the click came from a message that only the person sees."""
         container: dict[str, Any] = self.body.get("container") or {}
         return bool(container.get("is_ephemeral"))
+
+    @property
+    def clicked_modal(self) -> str | None:
+        """The id of the modal that was clicked in."""
+        view: dict[str, Any] = self.body.get("view") or {}
+        return view.get("id") if view.get("type") == "modal" else None
 
     @property
     def response_url(self) -> str | None:
@@ -107,8 +117,10 @@ class Call:
         try:
             yield
         finally:
-            telling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
+            # What has left is waited for: the answer must come after it, and know the view it left.
+            if not self.told_to_wait:
+                telling.cancel()
+            with contextlib.suppress(Exception, asyncio.CancelledError):
                 await telling
 
     async def open_loading(self, title: str) -> None:
@@ -183,8 +195,11 @@ async def post_response(runtime: Runtime, url: str, message: Message, *, replace
     return answer.status_code == 200  # noqa: PLR2004 - HTTP's OK
 
 
-def identity_of(body: dict[str, Any]) -> Identity:
-    """Return who acts. In a shared channel that may be somebody of another workspace."""
+def identity_of(body: dict[str, Any], workspace: Workspace) -> Identity:
+    """Return who acts. In a shared channel that may be somebody of another workspace.
+
+    Slack names the enterprise in some payloads only; whoever is of our workspace is of our enterprise.
+    """
     event: dict[str, Any] = body.get("event") or {}
     user: Any = body.get("user") or body.get("user_id") or event.get("user") or ""
     team: Any = body.get("team_id") or body.get("team") or ""
@@ -192,7 +207,8 @@ def identity_of(body: dict[str, Any]) -> Identity:
     if isinstance(user, dict):
         team = user.get("team_id") or team
         user = user.get("id") or ""
-    return Identity(enterprise=_id(enterprise), team=_id(team), user=_id(user))
+    identity = Identity(enterprise=_id(enterprise), team=_id(team), user=_id(user))
+    return replace(identity, enterprise=workspace.enterprise) if workspace.has(identity) else identity
 
 
 def _id(value: object) -> str:

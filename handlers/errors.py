@@ -43,11 +43,11 @@ async def _tell(call: Call, error: Exception, *, acked: bool) -> None:
     else:
         log.error("call.failed", exc_info=error)
     copy, portal_url = error_copy(error, now=call.runtime.clock.now(), incident=call.incident)
-    view = error_modal(call.view_title, copy, portal_url)
+    view = error_modal(call.view_title, copy, portal_url, wanted=call.wanted)
     with contextlib.suppress(Exception):
         if not acked and call.ack.response is None:
             await call.ack(response_action="update", view=view)
         elif call.view_id is not None:
             await call.show(view)
         else:
-            await call.reply(error_message(copy, portal_url))
+            await call.reply(error_message(copy, portal_url, wanted=call.wanted))

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from blocks import ids
 from blocks.errors import error_modal, stranger_copy, stranger_message
 from handlers.call import Call, identity_of
 from handlers.errors import run_guarded
 from handlers.home import handle_home_opened
 from handlers.registry import SUBCOMMANDS
-from handlers.slash import handle_command
+from handlers.slash import handle_command, handle_go_on
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -39,6 +40,7 @@ def register(app: AsyncApp, runtime: Runtime) -> None:
             app.view_submission(callback_id)(_submission(runtime, handle))
         for callback_id, handle in row.closings.items():
             app.view_closed(callback_id)(_acknowledged(runtime, handle))
+    app.action(ids.GO_ON)(_acknowledged(runtime, handle_go_on))
     app.event("app_home_opened")(_acknowledged(runtime, handle_home_opened))
 
 
@@ -48,7 +50,7 @@ def _acknowledged(runtime: Runtime, handle: Handle) -> Listener:
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         call = _call(runtime, ack, body)
-        known = runtime.knows(call.identity)
+        known = runtime.workspace.has(call.identity)
         with runtime.calls.one():
             await run_guarded(call, handle if known else _refuse_stranger, acked=True)
 
@@ -60,7 +62,7 @@ def _submission(runtime: Runtime, handle: Handle) -> Listener:
 
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
         call = _call(runtime, ack, body)
-        known = runtime.knows(call.identity)
+        known = runtime.workspace.has(call.identity)
         with runtime.calls.one():
             await run_guarded(call, handle if known else _refuse_submission, acked=False)
 
@@ -68,7 +70,7 @@ def _submission(runtime: Runtime, handle: Handle) -> Listener:
 
 
 def _call(runtime: Runtime, ack: AsyncAck, body: dict[str, Any]) -> Call:
-    return Call(runtime=runtime, identity=identity_of(body), body=body, ack=ack)
+    return Call(runtime=runtime, identity=identity_of(body, runtime.workspace), body=body, ack=ack)
 
 
 async def _refuse_stranger(call: Call) -> None:

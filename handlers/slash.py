@@ -14,11 +14,22 @@ if TYPE_CHECKING:
 
 _BY_NAME = {row.name: row for row in SUBCOMMANDS}
 _SHOWN = 40
+_REMEMBERED = 100
 
 
 async def handle_command(call: Call) -> None:
     """Route by the first word, whatever its case; the rest is the row's own to read."""
-    typed = html.unescape(str(call.body.get("text") or "")).strip()
+    await run_typed(call, html.unescape(str(call.body.get("text") or "")).strip())
+
+
+async def handle_go_on(call: Call) -> None:
+    """Go on with the command that was typed before connecting."""
+    await run_typed(call, str(call.action.get("value") or ""))
+
+
+async def run_typed(call: Call, typed: str) -> None:
+    """Run what was typed after `/billing`."""
+    call.wanted = typed[:_REMEMBERED] or None
     word, _, rest = typed.partition(" ")
     row = _BY_NAME.get(word.lower())
     if row is not None:

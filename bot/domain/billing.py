@@ -143,6 +143,15 @@ class BillingState:
         if not self.billing_enabled:
             raise NotAllowedError(RefusalCode.BILLING_DISABLED, self.portal_url)
 
+    def require_card(self) -> None:
+        """Let only an organisation with a card pass.
+
+        Raises:
+            NotAllowedError: NO_PAYMENT_METHOD.
+        """
+        if self.card is None:
+            raise NotAllowedError(RefusalCode.NO_PAYMENT_METHOD, self.portal_url)
+
 
 class BalanceLevel(StrEnum):
     """How much there is left to use."""

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bot.domain.errors import PortalUnavailableError, RelinkRequiredError
-from bot.portal.hosts import ForeignHostError, HostRules, origin_of
+from bot.portal.hosts import HostRules, origin_of
 from bot.portal.schemas import DeviceCodeWire, TokenWire, UnusableAnswerError, read
 from bot.portal.transport import Answer, Exchange, Transport
 
@@ -155,12 +155,10 @@ class OAuthClient:
     async def _post(
         self, base: str, route: str, form: dict[str, str], headers: dict[str, str] | None = None
     ) -> Answer:
-        if base != self._hosts.base_for(base):
-            raise RelinkRequiredError("this grant belongs to another deployment") from ForeignHostError()
         return await self._transport.send(
             Exchange(
                 method="POST",
-                url=f"{base}/api/oauth/{route}",
+                url=f"{self._hosts.base_for(base)}/api/oauth/{route}",
                 form={"client_id": self._client_id, **form},
                 headers=headers or {},
             )

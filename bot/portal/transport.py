@@ -38,11 +38,11 @@ def parse_retry_after(value: str | None, now: datetime) -> int | None:
     else:
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+            if moment.tzinfo is None:
+                return None
+            seconds = round((moment - now).total_seconds())
+        except (ValueError, OverflowError):
             return None
-        if moment.tzinfo is None:
-            return None
-        seconds = round((moment - now).total_seconds())
     return seconds if 0 <= seconds <= MAX_RETRY_AFTER_SECONDS else None
 
 

@@ -10,13 +10,15 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from bot.domain.errors import NotLinkedError, RelinkRequiredError
+from bot.domain.errors import NotLinkedError, PortalRefusalError, RefusalCode, RelinkRequiredError
 from bot.portal.client import PortalClient
+from bot.portal.hosts import ForeignHostError
 from bot.portal.oauth import Tokens
 
 if TYPE_CHECKING:
     from bot.domain.clock import Clock
-    from bot.domain.identity import Identity
+    from bot.domain.identity import Account, Identity
+    from bot.portal.hosts import HostRules
     from bot.portal.oauth import OAuthClient
     from bot.portal.transport import Transport
     from bot.storage.links import Link, LinkStore
@@ -30,6 +32,7 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Cached:
     token: str = field(repr=False)
+    account: Account
     until: datetime
 
 
@@ -41,14 +44,17 @@ class Accounts:
         links: LinkStore,
         oauth: OAuthClient,
         transport: Transport,
+        hosts: HostRules,
         clock: Clock,
     ) -> None:
         self._links = links
         self._oauth = oauth
         self._transport = transport
+        self._hosts = hosts
         self._clock = clock
         self._cache: dict[str, _Cached] = {}
-        self._refreshing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._refreshes: set[asyncio.Task[Link]] = set()
 
     async def link(self, identity: Identity) -> Link:
         """Return the person's living link.
@@ -69,17 +75,26 @@ class Accounts:
         return await self._links.get(identity)
 
     async def portal(self, identity: Identity) -> tuple[Link, PortalClient]:
-        """Return the person's link and a client that acts with it.
+        """Return the person's link and a client that acts with it, and with no later one.
 
         Raises:
             NotLinkedError, RelinkRequiredError: as `link`.
         """
         link = await self.link(identity)
-        return link, PortalClient(self._transport, link.base_url, _GrantTokens(self, identity))
+        tokens = _GrantTokens(self, identity, link.account)
+        return link, PortalClient(self._transport, self._base(link), tokens)
 
     def portal_with(self, base_url: str, access_token: str) -> PortalClient:
         """Return a client for a token that is not stored yet."""
-        return PortalClient(self._transport, base_url, _FixedToken(access_token))
+        base = self._hosts.base_for(base_url)
+        return PortalClient(self._transport, base, _FixedToken(access_token))
+
+    def _base(self, link: Link) -> str:
+        try:
+            return self._hosts.base_for(link.base_url)
+        except ForeignHostError:
+            # The tokens stay as they are, and stay here.
+            raise RelinkRequiredError("the grant's deployment is not on the allow-list") from None
 
     async def disconnect(self, identity: Identity) -> Link | None:
         """Forget the person's link and tokens; return what it was."""
@@ -90,56 +105,63 @@ class Accounts:
         """Drop the token kept in memory: a new grant or a 401 has made it old."""
         self._cache.pop(identity.key, None)
 
-    async def access_token(self, identity: Identity, *, rejected: str | None = None) -> str:
+    async def access_token(
+        self, identity: Identity, *, rejected: str | None = None, account: Account | None = None
+    ) -> str:
         """Return a token that is good for two minutes, never the `rejected` one. One refresh at a time.
+
+        With `account`, the token speaks for that account and organisation or for nobody.
 
         Raises:
             NotLinkedError, RelinkRequiredError, PortalUnavailableError.
+            PortalRefusalError: ORG_ACCESS_DENIED, the person has connected another account meanwhile.
         """
         cached = self._cache.get(identity.key)
-        if cached and cached.token != rejected and self._clock.now() < cached.until:
-            return cached.token
-        lock = self._refreshing.setdefault(identity.key, asyncio.Lock())
-        async with lock:
-            # A refresh that has left must be stored, whatever becomes of who asked for it.
-            link = await asyncio.shield(asyncio.ensure_future(self._good_link(identity, rejected)))
+        if cached is None or cached.token == rejected or self._clock.now() >= cached.until:
+            cached = await self._fresh(identity, rejected)
+        if account is not None and not account.same_grant_as(cached.account):
+            raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
+        return cached.token
+
+    async def finish(self) -> None:
+        """Wait for the refreshes that have left: their answers must be stored. Call before closing."""
+        while self._refreshes:
+            await asyncio.gather(*self._refreshes, return_exceptions=True)
+
+    async def _fresh(self, identity: Identity, rejected: str | None) -> _Cached:
+        # A refresh that has left must be stored, whatever becomes of who asked for it.
+        refresh = asyncio.ensure_future(self._good_link(identity, rejected))
+        self._refreshes.add(refresh)
+        refresh.add_done_callback(self._refreshes.discard)
+        link = await asyncio.shield(refresh)
         if link.access is None:
             raise RelinkRequiredError("the portal ended this session")
         until = min(
             self._clock.now() + timedelta(seconds=CACHE_SECONDS),
             link.expires_at - timedelta(seconds=EXPIRY_SKEW_SECONDS),
         )
-        self._cache[identity.key] = _Cached(token=link.access, until=until)
-        return link.access
+        fresh = _Cached(token=link.access, account=link.account, until=until)
+        self._cache[identity.key] = fresh
+        return fresh
 
     async def _good_link(self, identity: Identity, rejected: str | None) -> Link:
-        link = await self.link(identity)
-        if self._is_good(link, rejected):
-            return link
-        async with self._links.locked(identity) as (current, connection):
-            if current is None:
-                raise NotLinkedError
-            if current.dead or self._is_good(current, rejected):
-                return current
-            tokens = await self._refreshed(current)
-            renewed = replace(
-                current,
-                access=tokens.access if tokens else None,
-                refresh=tokens.refresh if tokens else None,
-                expires_at=tokens.expires_at if tokens else current.expires_at,
-                scope=tokens.scope if tokens else current.scope,
-            )
-            await self._links.replace_tokens(
-                current,
-                access=renewed.access,
-                refresh=renewed.refresh,
-                expires_at=renewed.expires_at,
-                scope=renewed.scope,
-                within=connection,
-            )
-        return renewed
+        lock = self._locks.setdefault(identity.key, asyncio.Lock())
+        async with lock:
+            link = await self.link(identity)
+            if self._is_good(link, rejected):
+                return link
+            base = self._base(link)
+            async with self._links.locked(identity) as (current, connection):
+                if current is None:
+                    raise NotLinkedError
+                if current.dead or self._is_good(current, rejected):
+                    return current
+                renewed = _with_tokens(current, await self._refreshed(base, current))
+                stored = await self._links.replace_tokens(renewed, within=connection)
+            # Whoever connected anew meanwhile has another grant; this one's tokens are of no more use.
+            return renewed if stored else await self.link(identity)
 
-    async def _refreshed(self, link: Link) -> Tokens | None:
+    async def _refreshed(self, base: str, link: Link) -> Tokens | None:
         tokens = Tokens(
             access=link.access or "",
             refresh=link.refresh,
@@ -147,7 +169,7 @@ class Accounts:
             scope=link.scope,
         )
         try:
-            return await self._oauth.refresh(link.base_url, tokens)
+            return await self._oauth.refresh(base, tokens)
         except RelinkRequiredError:
             log.info("accounts.grant_dead", owner=link.identity.key)
             return None
@@ -157,17 +179,28 @@ class Accounts:
         return link.access is not None and link.access != rejected and fresh
 
 
+def _with_tokens(link: Link, tokens: Tokens | None) -> Link:
+    if tokens is None:
+        return replace(link, access=None, refresh=None)
+    return replace(
+        link,
+        access=tokens.access,
+        refresh=tokens.refresh,
+        expires_at=tokens.expires_at,
+        scope=tokens.scope,
+    )
+
+
 class _GrantTokens:
     """The tokens of a stored link, as the portal client asks for them."""
 
-    def __init__(self, accounts: Accounts, identity: Identity) -> None:
+    def __init__(self, accounts: Accounts, identity: Identity, account: Account) -> None:
         self._accounts = accounts
         self._identity = identity
+        self._account = account
 
     async def access_token(self, *, rejected: str | None = None) -> str:
-        if rejected is not None:
-            self._accounts.forget_cached(self._identity)
-        return await self._accounts.access_token(self._identity, rejected=rejected)
+        return await self._accounts.access_token(self._identity, rejected=rejected, account=self._account)
 
 
 class _FixedToken:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.domain.errors import PortalUnavailableError
+from bot.domain.errors import PortalRefusalError, PortalUnavailableError, RelinkRequiredError
 from bot.domain.grant import DeviceGrant, GrantState
 from bot.domain.identity import has_scope
 from bot.portal.oauth import BILLING_SCOPE, FIRST_SCOPES, DeviceGrantError, GrantProblem
@@ -152,7 +152,12 @@ class Linking:
     async def _link(self, lease: Lease, grant: DeviceGrant) -> None:
         """Ask whose tokens these are, then store the link; both survive a restart in between."""
         tokens = grant.tokens or {}
-        info = await self._accounts.portal_with(grant.base_url, tokens["access"]).account()
+        try:
+            info = await self._accounts.portal_with(grant.base_url, tokens["access"]).account()
+        except (PortalRefusalError, RelinkRequiredError) as error:
+            log.warning("linking.tokens_refused", owner=grant.identity.key, problem=str(error))
+            await self._grants.move(lease, grant, GrantState.FAILED, forget_tokens=True)
+            return
         former = await self._links.get(grant.identity)
         if former and _is_step_up(grant) and not former.account.same_grant_as(info.account):
             log.warning("linking.account_mismatch", owner=grant.identity.key)

@@ -79,6 +79,12 @@ class Outbox:
         """Record where the message is; `shown` is the digest of what it says, None when unknown."""
         await self._messages.note(lease, channel=channel, ts=ts, shown=shown)
 
+    async def gone(self, lease: Lease) -> None:
+        """Record that the message is no longer there: another one tells what it would have told."""
+        await self._messages.note(
+            lease, channel=None, ts=None, posting_since=None, shown=None, reply_state=None
+        )
+
     async def shows(self, lease: Lease, shown: str) -> None:
         """Record what the message says after an edit."""
         await self._messages.note(lease, shown=shown)

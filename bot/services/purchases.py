@@ -17,6 +17,7 @@ from bot.domain.errors import (
     ACCESS_LOST,
     WAIT,
     AmbiguousAnswerError,
+    BillingError,
     ChargeNotFoundError,
     NotAllowedError,
     NotLinkedError,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from bot.storage.charges import ChargeStore
 
 PROPOSAL_LIFE = timedelta(minutes=15)
+SETUP_LIFE = timedelta(days=1)
 AMBIGUITY_WINDOW = timedelta(minutes=1)
 FOLLOW_UP_LIFE = timedelta(days=1)
 BUSY_SECONDS = 5
@@ -69,6 +71,15 @@ class Proposal:
 
     charge: Charge
     open_equal: Charge | None
+
+
+class BuyAgainError(BillingError):
+    """An equal charge of the person's has an open end: `other`. Ask whether to buy again."""
+
+    def __init__(self, charge: Charge, other: Charge) -> None:
+        super().__init__(other.id)
+        self.charge = charge
+        self.other = other
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,8 +113,7 @@ class Purchases:
         """
         state.require_charging()
         state.bounds.check(amount)
-        if state.card is None:
-            raise NotAllowedError(RefusalCode.NO_PAYMENT_METHOD, state.portal_url)
+        state.require_card()
         return await self._propose(
             identity,
             amount,
@@ -163,17 +173,31 @@ class Purchases:
             created_at=now,
             portal_url=portal_url,
         )
-        still_open = OPEN | IN_FLIGHT
-        open_equal = await self._charges.equal_in(identity.key, charge.kind, charge.amount, still_open)
+        open_equal = await self._open_equal(charge)
         await self._charges.add(charge, due_at=now + PROPOSAL_LIFE)
         return Proposal(charge=charge, open_equal=open_equal)
 
-    async def confirm(self, identity: Identity, charge_id: str, *, view_id: str | None) -> Charge:
+    async def _open_equal(self, charge: Charge) -> Charge | None:
+        """Return the person's newest charge of the same amount whose end is not known yet."""
+        owner = charge.identity.key
+        return await self._charges.equal_in(owner, charge.kind, charge.amount, OPEN | IN_FLIGHT)
+
+    async def confirm(
+        self,
+        identity: Identity,
+        charge_id: str,
+        *,
+        view_id: str | None,
+        warned_of: str | None = None,
+    ) -> Charge:
         """Take the person's yes, once: stored durably before this returns. A second yes changes nothing.
+
+        `warned_of` is the equal open charge that the confirmation showed.
 
         Raises:
             ChargeNotFoundError: no such proposal of theirs.
             StaleError: it has expired or was cancelled.
+            BuyAgainError: an equal charge with an open end came up meanwhile; ask first.
         """
         now = self._clock.now()
         charge = await self._charges.get(charge_id, owner=identity.key)
@@ -181,6 +205,10 @@ class Purchases:
             raise ChargeNotFoundError
         if charge.state is ChargeState.PROPOSED and now >= charge.created_at + PROPOSAL_LIFE:
             raise StaleError
+        if charge.state is ChargeState.PROPOSED:
+            other = await self._open_equal(charge)
+            if other is not None and other.id != warned_of:
+                raise BuyAgainError(charge, other)
         confirmed = await self._charges.confirm(charge_id, identity.key, now=now, view_id=view_id)
         current = confirmed or await self._mine(identity, charge_id)
         if current.state in {ChargeState.CANCELLED, ChargeState.EXPIRED}:
@@ -196,27 +224,30 @@ class Purchases:
         cancelled = await self._charges.cancel(charge_id, identity.key, now=self._clock.now())
         return cancelled or await self._mine(identity, charge_id)
 
-    async def check_again(self, identity: Identity, charge_id: str) -> Charge:
-        """Have an open charge asked about now.
+    async def check_again(self, identity: Identity, charge_id: str, *, view_id: str | None) -> Charge:
+        """Have an open charge asked about now; `view_id` is a modal to bring up to date as well.
 
         Raises:
             ChargeNotFoundError: no such charge of theirs.
         """
         charge = await self._mine(identity, charge_id)
         if charge.state in OPEN:
-            await self._charges.ask_check(charge_id, now=self._clock.now())
+            await self._charges.ask_check(charge_id, now=self._clock.now(), view_id=view_id)
         return charge
 
-    async def resume(self, identity: Identity, charge_id: str) -> tuple[Charge, bool]:
+    async def resume(
+        self, identity: Identity, charge_id: str, *, view_id: str | None
+    ) -> tuple[Charge, bool]:
         """Go on with a charge that waited for the billing permission: same row, same key, once.
 
-        Returns the charge and whether it did wait for that.
+        Returns the charge and whether it did wait for that; `view_id` is a modal to bring up to date.
 
         Raises:
             ChargeNotFoundError: no such charge of theirs.
         """
         current = await self._mine(identity, charge_id)
-        resumed = await self._charges.resume(charge_id, identity.key, now=self._clock.now())
+        now = self._clock.now()
+        resumed = await self._charges.resume(charge_id, identity.key, now=now, view_id=view_id)
         return resumed or current, resumed is not None
 
     async def waiting_for(self, identity: Identity, wanted: str | None) -> Charge | None:
@@ -262,6 +293,11 @@ class Purchases:
                     charge = await self._submit(lease, charge)
                 case ChargeState.SUBMITTED:
                     charge = await self._poll(lease, charge)
+                case ChargeState.NEEDS_SCOPE:
+                    waits_until = (charge.confirmed_at or charge.created_at) + SETUP_LIFE
+                    if self._clock.now() < waits_until:
+                        return waits_until
+                    charge = await self._end(lease, charge, ChargeState.EXPIRED)
                 case ChargeState.OVERDUE | ChargeState.UNCONFIRMED:
                     charge, due_at = await self._follow_up(lease, charge)
                     if charge.state in OPEN:
@@ -423,25 +459,46 @@ class Purchases:
 
     async def _follow_up(self, lease: Lease, charge: Charge) -> tuple[Charge, datetime | None]:
         """Ask once about a charge whose end is open; return it and when to ask next, ever later."""
-        try:
-            if charge.portal_charge_id is None:
-                return await self._send(lease, charge), None
-            ended = await self._ask_once(lease, charge)
-            if ended is not None:
-                return ended, None
-        except (
-            PortalRefusalError,
-            PortalUnavailableError,
-            AmbiguousAnswerError,
-            NotLinkedError,
-            RelinkRequiredError,
-        ) as error:
-            log.info("charge.follow_up", charge=charge.id, problem=type(error).__name__)
         now = self._clock.now()
+        refusal: RefusalCode | None = None
+        try:
+            known = await self._ask_or_send(lease, charge, now)
+            if known is not None:
+                return known, None
+        except (NotLinkedError, RelinkRequiredError):
+            refusal = RefusalCode.UNAUTHORIZED
+        except PortalRefusalError as error:
+            refusal = error.code if error.code in ACCESS_LOST else charge.refusal
+        except (PortalUnavailableError, AmbiguousAnswerError) as error:
+            refusal = charge.refusal
+            log.info("charge.follow_up", charge=charge.id, problem=type(error).__name__)
+        current = await self._brought_up_to_date(lease, charge, refusal)
+        return current, next_follow_up(current, self._clock.now())
+
+    async def _ask_or_send(self, lease: Lease, charge: Charge, now: datetime) -> Charge | None:
+        """Ask how the charge stands; without the portal's id, by the same request with the same key.
+
+        That request may make the charge, so it ends with the day in which the person can expect that.
+        """
+        if charge.portal_charge_id is not None:
+            return await self._ask_once(lease, charge)
+        if now >= (charge.confirmed_at or charge.created_at) + FOLLOW_UP_LIFE:
+            return None
+        return await self._send(lease, charge)
+
+    async def _brought_up_to_date(
+        self, lease: Lease, charge: Charge, refusal: RefusalCode | None
+    ) -> Charge:
+        """Record that it was asked, and what keeps the answer away, so that the message stays true."""
         current = await self._charges.get(lease.id) or charge
-        if current.check_pending:
-            current = await self._charges.note(lease, tell=True, checked_at=now)
-        return current, next_follow_up(current, now)
+        if current.state is ChargeState.OVERDUE and refusal is not None:
+            current = await self._unconfirmed(lease, current, PortalRefusalError(refusal))
+        if current.check_pending or current.refusal is not refusal:
+            facts: dict[str, object] = {"refusal": refusal}
+            if current.check_pending:
+                facts["checked_at"] = self._clock.now()
+            current = await self._charges.note(lease, tell=True, **facts)
+        return current
 
 
 def next_follow_up(charge: Charge, now: datetime) -> datetime | None:

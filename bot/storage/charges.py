@@ -156,16 +156,19 @@ class ChargeStore:
                 await wake(connection, messages, lease.id, self._database.clock.now())
         return _charge(row)
 
-    async def ask_check(self, charge_id: str, *, now: datetime) -> None:
-        """Have a charge asked about at once, and its message say so meanwhile."""
+    async def ask_check(self, charge_id: str, *, now: datetime, view_id: str | None) -> None:
+        """Have a charge asked about at once, and its message (and the modal) say so meanwhile."""
         async with self._database.transaction() as connection:
             await connection.execute(
                 update(charges).where(charges.c.id == charge_id).values(check_asked_at=now)
             )
             await wake(connection, charges, charge_id, now)
             await wake(connection, messages, charge_id, now)
+            await _watch(connection, charge_id, view_id)
 
-    async def resume(self, charge_id: str, owner: str, *, now: datetime) -> Charge | None:
+    async def resume(
+        self, charge_id: str, owner: str, *, now: datetime, view_id: str | None
+    ) -> Charge | None:
         """Confirm a charge again that waited for the billing permission, once: same row, same key."""
         async with self._database.transaction() as connection:
             charge = await self._set(
@@ -178,6 +181,7 @@ class ChargeStore:
             )
             if charge is not None:
                 await wake(connection, messages, charge_id, now)
+                await _watch(connection, charge_id, view_id)
         return charge
 
     async def _set(
@@ -198,6 +202,12 @@ class ChargeStore:
         )
         row = (await connection.execute(statement)).one_or_none()
         return None if row is None else _charge(row)
+
+
+async def _watch(connection: AsyncConnection, charge_id: str, view_id: str | None) -> None:
+    """Have an open modal brought up to date with the charge's outcome."""
+    if view_id is not None:
+        await connection.execute(update(messages).where(messages.c.id == charge_id).values(view_id=view_id))
 
 
 def _wire(values: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from bot.storage.database import Database
 
 
+_GOING_ON = (GrantState.PENDING.value, GrantState.GRANTED.value)
+_SUPERSEDED = {
+    "state": GrantState.SUPERSEDED.value,
+    "due_at": None,
+    "sealed_codes": None,
+    "sealed_tokens": None,
+}
+
+
 class DeviceGrantStore:
     """Device grants of everybody."""
 
@@ -37,13 +46,8 @@ class DeviceGrantStore:
         async with self._database.transaction() as connection:
             await connection.execute(
                 update(device_grants)
-                .where(row.owner == grant.identity.key, row.state == GrantState.PENDING.value)
-                .values(
-                    state=GrantState.SUPERSEDED.value,
-                    due_at=None,
-                    sealed_codes=None,
-                    wakes=row.wakes + 1,
-                )
+                .where(row.owner == grant.identity.key, row.state.in_(_GOING_ON))
+                .values(**_SUPERSEDED, wakes=row.wakes + 1)
             )
             await connection.execute(
                 insert(device_grants).values(
@@ -81,18 +85,11 @@ class DeviceGrantStore:
     async def cancel_pending(self, identity: Identity) -> None:
         """Drop the person's grants that are still going on, codes and tokens included."""
         row = device_grants.c
-        states = [GrantState.PENDING.value, GrantState.GRANTED.value]
         async with self._database.transaction() as connection:
             await connection.execute(
                 update(device_grants)
-                .where(row.owner == identity.key, row.state.in_(states))
-                .values(
-                    state=GrantState.SUPERSEDED.value,
-                    due_at=None,
-                    sealed_codes=None,
-                    sealed_tokens=None,
-                    wakes=row.wakes + 1,
-                )
+                .where(row.owner == identity.key, row.state.in_(_GOING_ON))
+                .values(**_SUPERSEDED, wakes=row.wakes + 1)
             )
 
     async def move(

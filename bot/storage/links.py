@@ -93,35 +93,31 @@ class LinkStore:
             await connection.execute(query)
             yield await self._read(connection, identity), connection
 
-    async def replace_tokens(
-        self,
-        link: Link,
-        *,
-        access: str | None,
-        refresh: str | None,
-        expires_at: datetime,
-        scope: str,
-        within: AsyncConnection | None = None,
-    ) -> None:
-        """Store rotated tokens (None: the grant is dead) unless others came since `link` was read."""
-        sealed = None
-        if access is not None:
-            sealed = self._cipher.seal(link.identity.key, {"access": access, "refresh": refresh})
+    async def replace_tokens(self, link: Link, *, within: AsyncConnection | None = None) -> bool:
+        """Store the link's rotated tokens (None: the grant is dead); tell whether they were stored.
+
+        They are not when others came since the link was read: its `generation` has passed.
+        """
+        row = links.c
         statement = (
             update(links)
-            .where(links.c.owner == link.identity.key, links.c.generation == link.generation)
+            .where(row.owner == link.identity.key, row.generation == link.generation)
             .values(
-                sealed_tokens=sealed,
-                expires_at=expires_at,
-                scope=scope,
+                sealed_tokens=self._sealed(link),
+                expires_at=link.expires_at,
+                scope=link.scope,
                 generation=link.generation + 1,
             )
         )
         if within is not None:
-            await within.execute(statement)
-            return
+            return bool((await within.execute(statement)).rowcount)
         async with self._database.transaction() as connection:
-            await connection.execute(statement)
+            return bool((await connection.execute(statement)).rowcount)
+
+    def _sealed(self, link: Link) -> bytes | None:
+        if link.access is None:
+            return None
+        return self._cipher.seal(link.identity.key, {"access": link.access, "refresh": link.refresh})
 
     async def _read(self, connection: AsyncConnection, identity: Identity) -> Link | None:
         row = (await connection.execute(select(links).where(links.c.owner == identity.key))).one_or_none()
@@ -137,10 +133,8 @@ class LinkStore:
         )
 
     def _values(self, link: Link) -> dict[str, Any]:
-        owner = link.identity.key
-        sealed = self._cipher.seal(owner, {"access": link.access, "refresh": link.refresh})
         return {
-            "owner": owner,
+            "owner": link.identity.key,
             "enterprise": link.identity.enterprise,
             "team": link.identity.team,
             "user": link.identity.user,
@@ -151,7 +145,7 @@ class LinkStore:
             "organisation_name": link.account.organisation_name,
             "scope": link.scope,
             "expires_at": link.expires_at,
-            "sealed_tokens": sealed if link.access is not None else None,
+            "sealed_tokens": self._sealed(link),
             "linked_at": link.linked_at,
         }
 

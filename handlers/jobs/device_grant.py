@@ -5,21 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from slack_sdk.errors import SlackApiError
 
 from blocks import connect
+from blocks.errors import refusal_copy
 from blocks.overview import overview_message
 from bot.domain.charge import ChargeState
-from bot.domain.errors import BillingError
+from bot.domain.errors import BillingError, NotAllowedError
 from bot.domain.grant import GrantState
 from bot.domain.money import show
 from bot.services.linking import may_bill
 from handlers.call import post_response
 from handlers.home import publish_home
+from handlers.jobs.message import UNREACHABLE
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from blocks.kit import Message
+    from bot.domain.charge import Charge
     from bot.domain.grant import DeviceGrant
     from bot.engine import Lease
     from bot.runtime import Runtime
@@ -53,7 +57,10 @@ async def _outcome(runtime: Runtime, grant: DeviceGrant) -> Message:
     note = connect.connected_note(link.account, may_bill=may_bill(link))
     charge = await runtime.purchases.waiting_for(grant.identity, grant.wanted)
     if charge is not None and charge.state is ChargeState.NEEDS_SCOPE and may_bill(link):
-        return connect.connected_message(note, resume=(charge.id, show(charge.amount)))
+        return await _resumption(runtime, charge, note)
+    verb, _, typed = (grant.wanted or "").partition(" ")
+    if verb == "go" and typed:
+        return connect.connected_message(note, go_on=typed)
     try:
         state, usage = await runtime.billing.overview(grant.identity)
     except BillingError:
@@ -61,15 +68,33 @@ async def _outcome(runtime: Runtime, grant: DeviceGrant) -> Message:
     return overview_message(state, usage, note=note)
 
 
+async def _resumption(runtime: Runtime, charge: Charge, note: str) -> Message:
+    """Look at the organisation again before offering to go on (behaviour 40)."""
+    try:
+        state = await runtime.billing.state(charge.identity)
+        state.require_charging()
+        state.require_card()
+    except NotAllowedError as error:
+        note = f"{note}\n{refusal_copy(error.code).words}"
+    except BillingError:
+        log.info("device_grant.state_unknown", charge=charge.id)
+    return connect.connected_message(note, resume=(charge.id, show(charge.amount)))
+
+
 async def _tell(runtime: Runtime, grant: DeviceGrant, message: Message) -> None:
     """Replace the link's message; where that is gone, write to the person directly."""
     url: Any = grant.codes.get("response_url")
     if url and await post_response(runtime, url, message, replace=True):
         return
-    await runtime.slack.chat_postMessage(
-        channel=grant.identity.user,
-        text=message.text,
-        blocks=list(message.blocks),
-        unfurl_links=False,
-        unfurl_media=False,
-    )
+    try:
+        await runtime.slack.chat_postMessage(
+            channel=grant.identity.user,
+            text=message.text,
+            blocks=list(message.blocks),
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+    except SlackApiError as error:
+        if error.response.get("error") not in UNREACHABLE:
+            raise
+        log.warning("device_grant.unreachable", grant=grant.id, error=error.response.get("error"))

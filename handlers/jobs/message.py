@@ -45,6 +45,9 @@ UNREACHABLE = frozenset(
 )
 """Slack's ways to say that this person cannot be written to now."""
 
+GONE = frozenset({"cant_update_message", "edit_window_closed", "message_not_found", "thread_not_found"})
+"""Slack's ways to say that the message cannot be edited or answered any more, e.g. deleted by an admin."""
+
 LATER = timedelta(hours=1)
 RATE_LIMIT_SECONDS = 5
 LOOK_BACK = 200
@@ -55,9 +58,7 @@ log = structlog.get_logger(__name__)
 async def advance_message(runtime: Runtime, lease: Lease) -> datetime | None:
     """Bring Slack to what the ledger says; return when to try again if Slack said not now."""
     try:
-        telling = await _post(runtime, lease, await runtime.outbox.telling(lease))
-        await _edit(runtime, lease, telling)
-        await _reply(runtime, lease, telling)
+        telling = await _tell(runtime, lease)
         await _finish_modal(runtime, lease, telling)
         if telling.has_outcome:
             await publish_home(runtime, telling.charge.identity)
@@ -68,6 +69,21 @@ async def advance_message(runtime: Runtime, lease: Lease) -> datetime | None:
         log.warning("message.later", charge=lease.id, error=error.response.get("error"))
         return runtime.clock.now() + wait
     return None
+
+
+async def _tell(runtime: Runtime, lease: Lease) -> Telling:
+    """Bring the message and its thread up to date; a message that is gone is posted anew."""
+    telling = await _post(runtime, lease, await runtime.outbox.telling(lease))
+    try:
+        await _edit(runtime, lease, telling)
+        await _reply(runtime, lease, telling)
+    except SlackApiError as error:
+        if error.response.get("error") not in GONE:
+            raise
+        log.warning("message.gone", charge=lease.id, error=error.response.get("error"))
+        await runtime.outbox.gone(lease)
+        return await _post(runtime, lease, await runtime.outbox.telling(lease))
+    return telling
 
 
 async def _post(runtime: Runtime, lease: Lease, telling: Telling) -> Telling:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
-from blocks.charge import charge_message, charge_modal
+from blocks.charge import charge_message, charge_modal, resumed_message
 from blocks.help import amount_help_message
 from blocks.loading import loading_modal
 from blocks.purchase import (
@@ -16,9 +16,10 @@ from blocks.purchase import (
     confirm_modal,
     processing_modal,
 )
-from blocks.words import card_name
+from blocks.words import card_name, why_this_card
 from bot.domain.charge import ON_ITS_WAY, OPEN
 from bot.domain.money import AmountError, parse_typed, show
+from bot.services.purchases import BuyAgainError
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -102,7 +103,15 @@ async def handle_pay(call: Call) -> None:
     """Store the person's yes before anything else; the acknowledgement says that it is under way."""
     view = call.body["view"]
     call.view_title = "Confirm purchase"
-    charge = await call.runtime.purchases.confirm(call.identity, call.metadata, view_id=view["id"])
+    charge_id, _, warned_of = call.metadata.partition(" ")
+    try:
+        charge = await call.runtime.purchases.confirm(
+            call.identity, charge_id, view_id=view["id"], warned_of=warned_of or None
+        )
+    except BuyAgainError as error:
+        again = confirm_modal(error.charge, why=None, open_equal=error.other)
+        await call.ack(response_action="update", view=again)
+        return
     await call.ack(
         response_action="update",
         view=processing_modal(charge) if charge.state in ON_ITS_WAY else charge_modal(charge),
@@ -112,23 +121,34 @@ async def handle_pay(call: Call) -> None:
 
 async def handle_confirm_closed(call: Call) -> None:
     """Turn the proposal down: the person closed the confirmation."""
-    await call.runtime.purchases.cancel(call.identity, call.metadata)
+    await call.runtime.purchases.cancel(call.identity, call.metadata.partition(" ")[0])
 
 
 async def handle_check_again(call: Call) -> None:
-    """Have an open charge asked about now; its message is brought up to date."""
-    charge = await call.runtime.purchases.check_again(call.identity, call.action.get("value") or "")
-    call.runtime.wake("charge", "message")
+    """Have an open charge asked about now; its message, or the modal, is brought up to date."""
+    charge = await call.runtime.purchases.check_again(
+        call.identity, call.action.get("value") or "", view_id=call.clicked_modal
+    )
     if charge.state not in OPEN:
         await call.reply(charge_message(charge))
+    elif call.clicked_modal is not None:
+        await call.open_loading("Checking")
+    call.runtime.wake("charge", "message")
 
 
 async def handle_resume(call: Call) -> None:
     """Go on with a purchase that waited for the billing permission: the same charge, the same key."""
-    charge, resumed = await call.runtime.purchases.resume(call.identity, call.action.get("value") or "")
-    call.runtime.wake("charge", "message")
+    charge, resumed = await call.runtime.purchases.resume(
+        call.identity, call.action.get("value") or "", view_id=call.clicked_modal
+    )
     if not resumed:
         await call.reply(charge_message(charge))
+    elif call.clicked_modal is not None:
+        await call.open_loading("Processing")
+        await call.show(processing_modal(charge))
+    elif call.in_ephemeral:
+        await call.reply(resumed_message(charge))
+    call.runtime.wake("charge", "message")
 
 
 async def _next_step(call: Call, amount: Decimal | None, *, checked: bool = False) -> Json:
@@ -145,7 +165,8 @@ async def _next_step(call: Call, amount: Decimal | None, *, checked: bool = Fals
         proposal = await call.runtime.purchases.propose(call.identity, amount, state, card_name(state.card))
     except AmountError as error:
         return amount_modal(form, typed=show(amount), problem=amount_problem(error))
-    return confirm_modal(proposal.charge, state, open_equal=proposal.open_equal)
+    why = why_this_card(state.card)
+    return confirm_modal(proposal.charge, why=why, open_equal=proposal.open_equal)
 
 
 class _TwoAmountsError(Exception):

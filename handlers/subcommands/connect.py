@@ -21,8 +21,9 @@ async def handle_connect(call: Call) -> None:
 
 
 async def handle_connect_button(call: Call) -> None:
-    """Begin, whatever was before."""
-    await _begin(call, wanted=None)
+    """Begin, whatever was before; afterwards what was wanted goes on."""
+    wanted = call.action.get("value")
+    await _begin(call, wanted=f"go {wanted}" if wanted else None)
 
 
 async def handle_enable_billing(call: Call) -> None:

@@ -252,7 +252,7 @@ def test_any_presets_and_anything_typed_make_an_acceptable_modal(
 def test_the_confirmation_and_the_card_modal_are_acceptable() -> None:
     state = replace(STATE, card=Card(brand="visa", last4="4242"), organisation_name=NASTY)
     charge = replace(CHARGE, organisation_name=NASTY, card=NASTY)
-    assert judge_view(confirm_modal(charge, state, open_equal=charge)) is None
+    assert judge_view(confirm_modal(charge, why="your default card", open_equal=charge)) is None
     assert judge_view(add_card_modal(state, typed="$50", still=True)) is None
 
 

@@ -213,3 +213,39 @@ async def test_more_things_than_one_claim_takes_are_all_advanced(count: int) -> 
     async with running(shelf, advance):
         await shelf.until(count)
     assert len({id_ for id_, _ in shelf.released}) == count
+
+
+async def test_a_run_that_lost_its_lease_counts_as_one_that_may_have_sent_something() -> None:
+    async def advance(_lease: Lease) -> datetime | None:
+        raise LeaseLostError("slow renewal")
+
+    shelf = Shelf("a")
+    async with running(shelf, advance):
+        await shelf.until(1)
+    assert shelf.released[0] == ("a", True)
+
+
+async def test_a_due_kind_is_not_kept_waiting_by_the_wakes_of_another() -> None:
+    ran: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    async def quiet(_lease: Lease) -> datetime | None:
+        ran.append(loop.time())
+        return None
+
+    async def busy(_lease: Lease) -> datetime | None:
+        return SystemClock().now()
+
+    late, noise = Shelf("late"), Shelf("noise")
+    late.due["late"] = SystemClock().now() + timedelta(milliseconds=100)
+    kinds = [
+        Kind(name="quiet", leases=late, advance=quiet),
+        Kind(name="busy", leases=noise, advance=busy),
+    ]
+    engine = Engine(kinds, SystemClock())
+    task = asyncio.create_task(engine.run())
+    started = loop.time()
+    await late.until(1)
+    await engine.stop(1)
+    await task
+    assert ran[0] - started < 1

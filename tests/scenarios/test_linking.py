@@ -7,10 +7,13 @@ from datetime import timedelta
 
 import pytest
 from freezegun import freeze_time
+from sqlalchemy import text
 
 from bot.domain.charge import ChargeState
-from bot.domain.errors import PortalUnavailableError, RelinkRequiredError
+from bot.domain.errors import PortalRefusalError, PortalUnavailableError, RelinkRequiredError
+from bot.portal.hosts import HostRules
 from bot.sandbox.portal import Fault
+from bot.services.accounts import Accounts
 from tests.support.house import ADA, GRACE, House
 
 
@@ -135,6 +138,20 @@ async def test_disconnect_forgets_and_says_what_it_forgot(house: House) -> None:
     await house.until(lambda: "nothing to forget" in house.last_ephemeral()["text"])
 
 
+@pytest.mark.behaviour(49)
+async def test_what_was_wanted_goes_on_after_connecting(house: House) -> None:
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.until(lambda: "Connect your Nous Portal account first" in str(house.slack.view(ADA)))
+    await house.slack.click_text(ADA, "Connect")
+    await house.until(lambda: "user_code=" in str(house.slack.view(ADA)))
+    code = str(house.slack.view(ADA)).partition("user_code=")[2].partition("'")[0]
+    house.portal.approve(code)
+    await house.told("*Connected*")
+    await house.slack.close(ADA, everything=True)
+    await house.slack.click_text(ADA, "Continue with /billing buy 50")
+    await house.confirm_shown()
+
+
 @pytest.mark.behaviour(37)
 @pytest.mark.behaviour(40)
 async def test_missing_permission_is_a_one_time_setup_and_the_same_charge_resumes(house: House) -> None:
@@ -199,7 +216,7 @@ async def test_resuming_without_the_permission_asks_again_and_does_not_loop(hous
     await house.slack.click_text(ADA, "Resume $50")
     await house.until(lambda: len(house.portal.charge_posts) > posts)
     await house.told("One-time setup")
-    assert (await house.charges())[0].state is ChargeState.NEEDS_SCOPE
+    await house.state(ChargeState.NEEDS_SCOPE)
 
 
 @pytest.mark.behaviour(42)
@@ -301,3 +318,73 @@ async def test_everybody_acts_with_their_own_account(house: House) -> None:
     await house.told("$50 added to your balance", GRACE)
     assert [charge.person for charge in house.portal.charges] == ["grace"]
     assert house.dm(ADA) == []
+
+
+@pytest.mark.behaviour(42)
+async def test_a_refresh_that_ends_after_a_new_connection_gives_no_token_of_the_old_account(
+    house: House,
+) -> None:
+    await house.link()
+    accounts = house.app.runtime.accounts
+    house.portal.fail("/api/oauth/token", Fault(seconds=0.5), times=1)
+    with freeze_time(real_asyncio=True) as frozen:
+        frozen.tick(timedelta(minutes=14))
+        _, ada = await accounts.portal(house.identity())
+        asking = asyncio.create_task(accounts.access_token(house.identity()))
+        await asyncio.sleep(0.1)
+        await house.link(ADA, "grace")
+        await asking
+        fresh = await accounts.access_token(house.identity())
+        assert fresh == (await accounts.link(house.identity())).access
+        with pytest.raises(PortalRefusalError):
+            await ada.state()
+
+
+@pytest.mark.behaviour(51)
+async def test_a_stored_foreign_deployment_gets_no_bearer_and_loses_nothing(house: House) -> None:
+    await house.link()
+    runtime = house.app.runtime
+    async with runtime.database.transaction() as connection:
+        await connection.execute(text("UPDATE links SET base_url = 'https://evil.example'"))
+    before = await runtime.accounts.former_link(house.identity())
+    strict = Accounts(
+        runtime.accounts._links,
+        runtime.accounts._oauth,
+        runtime.accounts._transport,
+        HostRules(),
+        runtime.clock,
+    )
+    with pytest.raises(RelinkRequiredError):
+        await strict.portal(house.identity())
+    assert await runtime.accounts.former_link(house.identity()) == before
+
+
+async def test_tokens_that_are_refused_at_once_end_the_attempt_with_a_word(house: House) -> None:
+    refused = Fault(status=401, body='{"error": "expired"}')
+    house.portal.fail("/api/oauth/account", refused, times=2)
+    code = await begin(house)
+    house.portal.approve(code)
+    await house.until(lambda: "Not connected" in house.last_ephemeral()["text"])
+
+
+async def test_what_was_enabled_is_looked_at_again_before_resuming(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.told("One-time setup")
+    await house.slack.close(ADA, everything=True)
+    await house.slack.click_text(ADA, "Enable billing")
+    await house.until(lambda: "Open Nous Portal" in str(house.last_ephemeral()["blocks"]))
+    house.portal.set_scenario("acme", "no-card")
+    house.portal.approve(house.user_code())
+    message = await house.told("*Connected*")
+    assert "There is no card on file" in message["text"]
+
+
+async def test_resume_in_the_open_modal_is_answered_there(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.until(lambda: house.view_title() == "One-time setup")
+    await house.link()
+    house.app.runtime.accounts.forget_cached(house.identity())
+    await house.slack.click_text(ADA, "Resume $50")
+    await house.until(lambda: "$50 added to your balance" in str(house.slack.view(ADA)))

@@ -9,6 +9,7 @@ from freezegun import freeze_time
 
 from bot.domain.charge import ChargeState
 from bot.sandbox.portal import Fault
+from handlers.call import identity_of
 from tests.support.house import ADA, GRACE, House
 
 
@@ -450,3 +451,70 @@ async def test_another_account_connected_meanwhile_never_pays_for_this_one(house
     await house.slack.submit(ADA)
     await house.told("$50 was not charged")
     assert house.portal.charges == []
+
+
+async def test_an_equal_charge_that_opens_meanwhile_asks_buy_again_at_the_yes(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 10.06")
+    first = await house.confirm_shown()
+    await house.slack.command(ADA, "/billing buy 10.06")
+    await house.until(lambda: (house.slack.view(ADA) or {}).get("id") != first["id"])
+    await house.confirm_shown()
+    await house.slack.submit(ADA)
+    await house.submitted()
+    answer = await house.submit_again(first)
+    assert "Buy again?" in str(answer)
+    assert len(house.portal.charges) == 1
+    second = answer["view"]
+    await house.submit_again({**first, "private_metadata": second["private_metadata"]})
+    await house.until(lambda: len(house.portal.charges) == 2)
+
+
+async def test_an_overdue_charge_whose_owner_disconnects_says_what_keeps_the_answer_away(
+    house: House,
+) -> None:
+    with freeze_time(real_asyncio=True) as frozen:
+        await house.link()
+        await house.buy("10.06")
+        await house.submitted()
+        frozen.tick(301)
+        await house.told("a timeout, not a failure")
+        await house.slack.command(ADA, "/billing disconnect")
+        await house.until(lambda: "*Disconnected.*" in house.last_ephemeral()["text"])
+        frozen.tick(31)
+        await house.told("may or may not have been charged")
+        await house.link()
+        frozen.tick(31)
+        await house.told("The portal gave no clear answer")
+
+
+async def test_check_again_never_makes_a_charge_days_later(house: House) -> None:
+    house.portal_clock.speed = 1
+    with freeze_time(real_asyncio=True) as frozen:
+        await house.link()
+        await house.buy("10.16")
+        await house.until(lambda: posts(house))
+        frozen.tick(61)
+        await house.told("may or may not have been charged")
+        await house.until(lambda: house.app.engine.in_flight == 0)
+        frozen.tick(2 * 86_400)
+        await house.link()
+        house.portal.set_scenario("acme", "settles")
+        sent = len(posts(house))
+        await house.slack.close(ADA, everything=True)
+        await house.slack.click_text(ADA, "Check again")
+        await house.told("nothing new yet")
+    assert len(posts(house)) == sent
+    assert house.portal.charges == []
+
+
+@pytest.mark.behaviour(62)
+async def test_on_a_grid_every_kind_of_request_finds_the_same_person(house: House) -> None:
+    house.app.runtime.workspace.enterprise = "E0GRID"
+    command = {"user_id": ADA, "team_id": "T0ACME", "enterprise_id": "E0GRID"}
+    submission = {"user": {"id": ADA, "team_id": "T0ACME"}, "team": {"id": "T0ACME"}, "enterprise": None}
+    event = {"team_id": "E0GRID", "event": {"user": ADA}}
+    keys = {identity_of(body, house.app.runtime.workspace).key for body in (command, submission, event)}
+    assert keys == {f"E0GRID:{ADA}"}
+    stranger = {"user": {"id": ADA, "team_id": "T0OTHER"}, "enterprise": {"id": "E0GRID"}}
+    assert not house.app.runtime.workspace.has(identity_of(stranger, house.app.runtime.workspace))

@@ -88,3 +88,14 @@ async def test_nothing_is_posted_but_to_the_person_who_confirmed(house: House) -
     await house.told("$50 added to your balance")
     posted = [call for call in house.slack.api_calls if call.method == "chat.postMessage"]
     assert {call.args["channel"] for call in posted} == {house.slack.dm(ADA)}
+
+
+@pytest.mark.parametrize("error", ["message_not_found", "cant_update_message", "edit_window_closed"])
+async def test_a_message_that_can_no_longer_be_edited_is_told_anew(house: House, error: str) -> None:
+    await house.link()
+    await house.buy("50")
+    await house.told("Adding")
+    house.slack.faults.add(method="chat.update", kind="error", error=error, times=1)
+    await house.told("$50 added to your balance")
+    assert len(house.dm()) == 2
+    await house.until(lambda: house.view_title() == "Done")

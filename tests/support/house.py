@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from bot.domain.charge import Charge
+    from bot.domain.charge import Charge, ChargeState
 
 ADA = "U0ADA"
 GRACE = "U0GRACE"
@@ -190,6 +190,12 @@ class House:
     async def charges(self, user: str = ADA) -> list[Charge]:
         """The ledger's confirmed charges of a person, newest first."""
         return list(await self.app.runtime.purchases.history(identity(user)))
+
+    async def state(self, wanted: ChargeState, user: str = ADA) -> None:
+        """Wait until the person's newest charge is in a state."""
+        async with asyncio.timeout(8):
+            while (await self.charges(user))[0].state is not wanted:
+                await asyncio.sleep(0.01)
 
     async def told(self, words: str, user: str = ADA, seconds: float = 8) -> dict[str, Any]:
         """Wait until the person's newest message says these words."""

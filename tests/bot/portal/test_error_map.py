@@ -126,6 +126,8 @@ def test_a_429_that_is_not_json_is_a_rate_limit_all_the_same() -> None:
         ("Sun, 22 Nov 2026 11:59:30 GMT", None),
         ("Sun, 22 Nov 2099 12:00:00 GMT", None),
         ("Sun, 99 Nov 2026 12:00:30 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", None),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", None),
     ],
 )
 def test_retry_after_is_read_as_seconds_or_counts_as_absent(value: str | None, seconds: int | None) -> None:

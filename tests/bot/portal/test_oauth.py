@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from bot.domain.errors import PortalUnavailableError, RelinkRequiredError
-from bot.portal.hosts import HostRules
+from bot.portal.hosts import ForeignHostError, HostRules
 from bot.portal.oauth import DeviceGrantError, GrantProblem, OAuthClient, Tokens
 from bot.runtime import SystemClock
 from bot.sandbox.portal import Fault
@@ -184,11 +184,10 @@ async def test_all_six_fields_of_a_device_code_are_required(
 
 
 @pytest.mark.behaviour(51)
-async def test_a_grant_of_another_deployment_never_sends_its_token_here(
-    portal: PortalSandbox, oauth: OAuthClient
+async def test_a_stored_foreign_deployment_never_gets_a_refresh_token(
+    portal: PortalSandbox, transport: Transport, oauth: OAuthClient
 ) -> None:
     tokens = await granted(portal, oauth)
-    before = len(portal.requests)
-    with pytest.raises(RelinkRequiredError):
-        await oauth.refresh("https://portal.nousresearch.com", tokens)
-    assert len(portal.requests) == before
+    strict = OAuthClient(transport, HostRules(), SystemClock(), client_id="hermes-cli")
+    with pytest.raises(ForeignHostError):
+        await strict.refresh("https://evil.example", tokens)

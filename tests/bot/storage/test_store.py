@@ -155,7 +155,7 @@ async def test_a_wake_during_the_work_is_not_lost_on_release(database: Database,
     store = ChargeStore(database)
     await store.add(charge(clock), due_at=clock.now())
     lease = await held(store.leases, clock)
-    await store.ask_check("c1", now=clock.now())
+    await store.ask_check("c1", now=clock.now(), view_id=None)
     await store.leases.release(lease.claim, None, failed=False)
     assert await store.leases.next_due() == clock.now()
 
@@ -277,9 +277,8 @@ async def test_tokens_are_replaced_only_if_nobody_replaced_them_before(
     await store.put(link(clock))
     read = await store.get(ADA)
     assert read is not None
-    facts = {"expires_at": clock.now(), "scope": "s"}
-    await store.replace_tokens(read, access="second", refresh="r2", **facts)  # type: ignore[arg-type]
-    await store.replace_tokens(read, access="third", refresh="r3", **facts)  # type: ignore[arg-type]
+    assert await store.replace_tokens(replace(read, access="second"))
+    assert not await store.replace_tokens(replace(read, access="third"))
     stored = await store.get(ADA)
     assert stored is not None
     assert (stored.access, stored.generation) == ("second", 2)
