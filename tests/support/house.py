@@ -87,8 +87,10 @@ class House:
             assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s"
             await asyncio.sleep(0.005)
 
-    async def link(self, user: str = ADA, person: str = "ada", *, billing: bool = True) -> None:
-        """Start connected, without the clicks."""
+    async def link(
+        self, user: str = ADA, person: str = "ada", *, billing: bool = True, minutes: float = 15
+    ) -> None:
+        """Start connected, without the clicks, with an access token that is good for so long."""
         scope = "inference:invoke tool:invoke" + (" billing:manage" if billing else "")
         access, refresh = self.portal.issue_tokens(person, scope=scope)
         base = self.portal.public_url
@@ -99,7 +101,7 @@ class House:
             account=info.account,
             base_url=base,
             scope=scope,
-            expires_at=now + timedelta(minutes=15),
+            expires_at=now + timedelta(minutes=minutes),
             access=access,
             refresh=refresh,
             linked_at=now,
