@@ -73,6 +73,8 @@ async def meet(estate: Estate, fault: Fault | None, request: Request, work: Work
         done = await work()
         response = fault.answer() if fault.replaces_answer else done
         return LateResponse(response, seconds) if seconds else response
+    # Read before the wait, which listens for the client's leaving and would take the body for it.
+    await request.body()
     if seconds and not await still_there_after(seconds, request.receive):
         return DroppedConnection()
     return fault.answer() if fault.replaces_answer else await work()
