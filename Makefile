@@ -36,6 +36,9 @@ screens: $(READY)  ## take the pictures of docs/screens anew
 	@sh tests/support/chromium.sh
 	SCREENS=docs/screens $(BIN)/python -m pytest -q -m browser
 
+golden: $(READY)  ## write the approved screens and docs/copy.md anew; then read the difference
+	UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/blocks/test_golden.py
+
 format: $(READY)  ## rewrite the code as the checks want it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -1,0 +1,364 @@
+"""Every screen with made-up facts: for golden files, for docs/copy.md, and for the pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from blocks import connect
+from blocks.auto_reload import auto_reload_confirm_modal, auto_reload_done_modal, auto_reload_modal
+from blocks.charge import charge_message, charge_modal, charge_reply, resumed_message
+from blocks.errors import error_copy, error_message, error_modal, refusal_copy, stranger_message
+from blocks.help import amount_help_message, help_message
+from blocks.history import history_message, no_trace_message, trace_message
+from blocks.kit import Message
+from blocks.limit import limit_modal
+from blocks.loading import loading_message, loading_modal
+from blocks.overview import overview_home, overview_message
+from blocks.purchase import AmountForm, add_card_modal, amount_modal, confirm_modal, processing_modal
+from blocks.subscription import (
+    blocked_modal,
+    cancel_modal,
+    schedule_modal,
+    subscription_modal,
+    upgrade_modal,
+)
+from blocks.usage import usage_message
+from bot.domain.billing import (
+    AutoReload,
+    AutoReloadChoice,
+    BillingState,
+    Card,
+    MonthlyCap,
+    PlanUsage,
+    Role,
+    Usage,
+)
+from bot.domain.charge import Charge, ChargeKind, ChargeState, FailureReason
+from bot.domain.errors import (
+    ChargeNotFoundError,
+    NotLinkedError,
+    PortalUnavailableError,
+    RefusalCode,
+    StaleError,
+)
+from bot.domain.identity import Account, Identity
+from bot.domain.money import Bounds
+from bot.domain.subscription import CurrentPlan, Effect, Preview, Subscription, Tier
+from handlers.registry import usage_rows
+
+if TYPE_CHECKING:
+    from blocks.kit import Json
+
+NOW = datetime(2026, 11, 22, 14, 3, tzinfo=UTC)
+PORTAL = "https://portal.nousresearch.com"
+VISA = Card(brand="visa", last4="4242", resolved_via="subPin")
+STATE = BillingState(
+    organisation_id="org_acme",
+    organisation_name="Acme Research",
+    role=Role.OWNER,
+    balance=Decimal("142.5"),
+    billing_enabled=True,
+    can_change_plan=None,
+    presets=(Decimal(25), Decimal(50), Decimal(100)),
+    bounds=Bounds(minimum=Decimal(5), maximum=Decimal(1000)),
+    card=VISA,
+    monthly_cap=MonthlyCap(limit=Decimal(1000), spent=Decimal(180), is_default_ceiling=True),
+    auto_reload=AutoReload(enabled=True, threshold=Decimal(20), reload_to=Decimal(100)),
+    portal_url=f"{PORTAL}/billing?topup=open",
+)
+MEMBER = replace(STATE, role=Role.MEMBER, card=None, monthly_cap=None, auto_reload=None)
+PLAN = PlanUsage(name="Plus", monthly=Decimal(22), left=Decimal("13.2"), renews_on=date(2026, 12, 1))
+USAGE = Usage(plan=PLAN, topped_up=Decimal("142.5"), total=None)
+ACCOUNT = Account(
+    account_id="did:ada",
+    email="ada@acme.example",
+    organisation_id="org_acme",
+    organisation_name="Acme Research",
+)
+CHARGE = Charge(
+    id="3f9a5c0e71d2b846",
+    identity=Identity(enterprise="", team="T0ACME", user="U0ADA"),
+    state=ChargeState.CONFIRMED,
+    amount=Decimal("50.00"),
+    idempotency_key="11111111-2222-4333-8444-555555555555",
+    account_id="did:ada",
+    organisation_id="org_acme",
+    organisation_name="Acme Research",
+    card="Visa ····4242",
+    created_at=NOW - timedelta(seconds=20),
+    confirmed_at=NOW,
+    portal_url=f"{PORTAL}/billing?topup=open",
+)
+UPGRADE = replace(CHARGE, kind=ChargeKind.UPGRADE, amount=Decimal("30.00"), tier_id="max", tier_name="Max")
+TIERS = (
+    Tier(id="free", name="Free", order=0, price="0", monthly=Decimal(0), is_current=False, is_enabled=True),
+    Tier(
+        id="plus", name="Plus", order=1, price="20", monthly=Decimal(22), is_current=True, is_enabled=True
+    ),
+    Tier(id="max", name="Max", order=2, price="50", monthly=Decimal(60), is_current=False, is_enabled=True),
+)
+CURRENT = CurrentPlan(
+    tier_id="plus",
+    name="Plus",
+    monthly=Decimal(22),
+    left=Decimal("13.2"),
+    cycle_ends=date(2026, 12, 1),
+)
+SUBSCRIPTION = Subscription(
+    organisation_id="org_acme",
+    organisation_name="Acme Research",
+    role=Role.OWNER,
+    can_change_plan=None,
+    is_team=False,
+    current=CURRENT,
+    tiers=TIERS,
+    manage_url=f"{PORTAL}/manage-subscription?org_id=org_acme",
+)
+PREVIEW = Preview(
+    effect=Effect.CHARGE_NOW,
+    reason=None,
+    current_name="Plus",
+    target_id="max",
+    target_name="Max",
+    due_now=Decimal(30),
+    effective_on=None,
+)
+FORM = AmountForm.of(STATE)
+ON = AutoReloadChoice(enabled=True, threshold=Decimal(20), reload_to=Decimal(100))
+NOTE = connect.connected_note(ACCOUNT, may_bill=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Screen:
+    """A message or a view (modal or home), and when it is seen."""
+
+    name: str
+    when: str
+    shown: Message | Json
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The whole of it, as Slack gets it."""
+        if isinstance(self.shown, Message):
+            return {"text": self.shown.text, "blocks": list(self.shown.blocks)}
+        return self.shown
+
+
+def _charge(state: ChargeState, **facts: Any) -> Charge:
+    return replace(CHARGE, state=state, **facts)
+
+
+def _screen(name: str, when: str, shown: Message | Json) -> Screen:
+    return Screen(name=name, when=when, shown=shown)
+
+
+def _errors() -> list[Screen]:
+    known = {
+        "not-linked": NotLinkedError(),
+        "portal-away": PortalUnavailableError("x"),
+        "used-up": StaleError(),
+        "not-yours": ChargeNotFoundError(),
+        "unexpected": RuntimeError("x"),
+    }
+    screens = []
+    for name, error in known.items():
+        copy, url = error_copy(error, now=NOW, incident="5f0c2a9e")
+        screens.append(
+            _screen(f"error-{name}", "an error in answer to a command", error_message(copy, url))
+        )
+    for code in RefusalCode:
+        detail = {
+            RefusalCode.MONTHLY_CAP_EXCEEDED: "12.5",
+            RefusalCode.VALIDATION_FAILED: "The portal's own words.",
+        }.get(code)
+        copy = refusal_copy(code, detail=detail)
+        view = error_modal("Billing", copy, STATE.portal_url)
+        screens.append(_screen(f"refusal-{code.value}", f"the portal said {code.value}", view))
+    return screens
+
+
+def _charges() -> list[Screen]:
+    failures = {reason.value: _charge(ChargeState.FAILED, failure=reason) for reason in FailureReason}
+    states = {
+        "pending": CHARGE,
+        "settled": _charge(ChargeState.SETTLED),
+        **failures,
+        "refused": _charge(ChargeState.REFUSED, refusal=RefusalCode.RATE_LIMITED, retry_at=NOW),
+        "needs-scope": _charge(ChargeState.NEEDS_SCOPE),
+        "overdue": _charge(ChargeState.OVERDUE),
+        "overdue-checking": _charge(ChargeState.OVERDUE, check_asked_at=NOW),
+        "overdue-checked": _charge(ChargeState.OVERDUE, check_asked_at=NOW, checked_at=NOW),
+        "unconfirmed": _charge(ChargeState.UNCONFIRMED),
+        "unconfirmed-access-lost": _charge(ChargeState.UNCONFIRMED, refusal=RefusalCode.SESSION_REVOKED),
+        "setup-expired": _charge(ChargeState.EXPIRED),
+        "upgrade-pending": UPGRADE,
+        "upgrade-done": replace(UPGRADE, state=ChargeState.SETTLED),
+        "upgrade-declined": replace(UPGRADE, state=ChargeState.FAILED, failure=FailureReason.CARD_DECLINED),
+    }
+    return [
+        *(
+            _screen(f"charge-{name}", "the one message of a purchase", charge_message(c))
+            for name, c in states.items()
+        ),
+        _screen("charge-reply", "its thread, when it took long", charge_reply(states["overdue"])),
+        _screen("charge-resumed", "after Resume", resumed_message(CHARGE)),
+        _screen("modal-settled", "the open modal, in the end", charge_modal(states["settled"])),
+        _screen("modal-needs-scope", "the open modal, in the end", charge_modal(states["needs-scope"])),
+        _screen("modal-unconfirmed", "the open modal, in the end", charge_modal(states["unconfirmed"])),
+    ]
+
+
+def _buying() -> list[Screen]:
+    return [
+        _screen("amount", "Add funds", amount_modal(FORM)),
+        _screen("amount-another", "another amount", amount_modal(FORM, chosen="custom")),
+        _screen(
+            "amount-problem",
+            "`/billing buy 4`",
+            amount_modal(FORM, typed="$4", problem="The smallest amount is $5"),
+        ),
+        _screen(
+            "amount-unreadable",
+            "`/billing buy ten`",
+            amount_help_message("ten", "Enter a dollar amount, e.g. 100"),
+        ),
+        _screen(
+            "confirm",
+            "an amount was chosen",
+            confirm_modal(CHARGE, why="the card on your subscription", open_equal=None),
+        ),
+        _screen(
+            "confirm-buy-again",
+            "an equal purchase has an open end",
+            confirm_modal(CHARGE, why=None, open_equal=_charge(ChargeState.OVERDUE)),
+        ),
+        _screen("processing", "after the yes", processing_modal(CHARGE)),
+        _screen("add-card", "there is no card", add_card_modal(STATE, typed="$50")),
+        _screen("add-card-still", "checked, still none", add_card_modal(STATE, typed="$50", still=True)),
+        _screen("loading", "while the portal is asked", loading_modal("Add funds")),
+        _screen("waiting", "an answer takes longer than a moment", loading_message()),
+    ]
+
+
+def _looking() -> list[Screen]:
+    depleted = Usage(plan=replace(PLAN, left=Decimal("-3.5")), topped_up=Decimal(0), total=Decimal(0))
+    low = Usage(plan=None, topped_up=Decimal("3.2"), total=None)
+    free = Usage(plan=None, topped_up=None, total=None)
+    recent = [_charge(ChargeState.SETTLED), _charge(ChargeState.FAILED, amount=Decimal("10.01"))]
+    return [
+        _screen("welcome", "`/billing`, not connected", connect.welcome_message()),
+        _screen("overview", "`/billing`", overview_message(STATE, USAGE)),
+        _screen("overview-no-usage", "the account call failed", overview_message(STATE, None)),
+        _screen("overview-member", "a member", overview_message(MEMBER, USAGE)),
+        _screen(
+            "overview-switch-off",
+            "the organisation's switch is off",
+            overview_message(replace(STATE, billing_enabled=False), USAGE),
+        ),
+        _screen("overview-no-card", "no card", overview_message(replace(STATE, card=None), USAGE)),
+        _screen("home", "App Home", overview_home(STATE, USAGE, recent)),
+        _screen("home-welcome", "App Home, not connected", connect.welcome_home()),
+        _screen("usage", "`/billing usage`", usage_message(USAGE, "Acme Research")),
+        _screen("usage-overdrawn", "overdrawn and depleted", usage_message(depleted, "Acme Research")),
+        _screen("usage-low", "running low", usage_message(low, "Acme Research")),
+        _screen("usage-free", "nothing yet", usage_message(free, "Acme Research")),
+        _screen("limit", "`/billing limit`", limit_modal(STATE)),
+        _screen("limit-none", "no cap visible", limit_modal(MEMBER)),
+        _screen("history", "`/billing history`", history_message(recent, page=0, more=True)),
+        _screen("history-empty", "nothing bought yet", history_message([], page=0, more=False)),
+        _screen(
+            "trace",
+            "`/billing trace`",
+            trace_message(
+                _charge(ChargeState.SETTLED, submitted_at=NOW, ended_at=NOW, portal_charge_id="ch_1"),
+                key_fingerprint="0a1b2c3d4e",
+            ),
+        ),
+        _screen("trace-none", "no such purchase", no_trace_message()),
+        _screen("help", "`/billing help`", help_message(usage_rows())),
+        _screen(
+            "help-near-miss",
+            "`/billing conect`",
+            help_message(usage_rows(), unknown="conect", near="connect"),
+        ),
+    ]
+
+
+def _changing() -> list[Screen]:
+    scheduled = replace(CURRENT, becomes="Free", becomes_on=date(2026, 12, 1))
+    ending = replace(CURRENT, cancels=True, cancels_on=date(2026, 12, 1))
+    later = replace(PREVIEW, effect=Effect.SCHEDULED, target_id="free", target_name="Free", due_now=None)
+    blocked = replace(PREVIEW, effect=Effect.BLOCKED, reason="Settle the open invoice first.")
+    return [
+        _screen("auto-reload", "`/billing auto-reload`", auto_reload_modal(STATE)),
+        _screen("auto-reload-member", "a member", auto_reload_modal(MEMBER)),
+        _screen("auto-reload-confirm", "before it is switched on", auto_reload_confirm_modal(ON, STATE)),
+        _screen(
+            "auto-reload-off",
+            "before it is switched off",
+            auto_reload_confirm_modal(replace(ON, enabled=False), STATE),
+        ),
+        _screen("auto-reload-done", "saved", auto_reload_done_modal(ON)),
+        _screen("plan", "`/billing subscription`", subscription_modal(SUBSCRIPTION)),
+        _screen(
+            "plan-scheduled",
+            "a change is scheduled",
+            subscription_modal(replace(SUBSCRIPTION, current=scheduled)),
+        ),
+        _screen(
+            "plan-ending", "it was cancelled", subscription_modal(replace(SUBSCRIPTION, current=ending))
+        ),
+        _screen("plan-free", "no plan", subscription_modal(replace(SUBSCRIPTION, current=None))),
+        _screen(
+            "plan-team", "a team", subscription_modal(replace(SUBSCRIPTION, is_team=True, current=None))
+        ),
+        _screen("plan-member", "a member", subscription_modal(replace(SUBSCRIPTION, role=Role.MEMBER))),
+        _screen("plan-upgrade", "an upgrade charges now", upgrade_modal(UPGRADE, PREVIEW, VISA)),
+        _screen("plan-schedule", "a change without a charge", schedule_modal(later)),
+        _screen("plan-cancel", "before it is cancelled", cancel_modal(CURRENT)),
+        _screen("plan-blocked", "not possible", blocked_modal(blocked, SUBSCRIPTION)),
+        _screen("upgrade-processing", "after the yes", processing_modal(UPGRADE)),
+    ]
+
+
+def _connecting() -> list[Screen]:
+    url = f"{PORTAL}/device?user_code=WXYZ-1234"
+    downscoped = connect.connected_note(ACCOUNT, may_bill=False)
+    return [
+        _screen("connect", "`/billing connect`", connect.link_message(url, "WXYZ-1234", NOW)),
+        _screen("connect-already", "connected already", connect.already_connected_message(ACCOUNT)),
+        _screen("connected", "approved", connect.connected_message(NOTE)),
+        _screen(
+            "connected-resume",
+            "billing was enabled for a purchase",
+            connect.connected_message(NOTE, resume=("c1", "$50")),
+        ),
+        _screen(
+            "connected-go-on",
+            "a command was waiting",
+            connect.connected_message(NOTE, go_on="buy 50"),
+        ),
+        _screen("connected-downscoped", "billing was not allowed", connect.connected_message(downscoped)),
+        _screen("connect-denied", "turned down", connect.not_connected_message(why=connect.DENIED)),
+        _screen("connect-expired", "too late", connect.not_connected_message(why=connect.EXPIRED)),
+        _screen("connect-failed", "refused", connect.not_connected_message(why=connect.FAILED)),
+        _screen("connect-mismatch", "another account", connect.not_connected_message(why=connect.MISMATCH)),
+        _screen("connect-cancelled", "Cancel", connect.cancelled_message()),
+        _screen("disconnected", "`/billing disconnect`", connect.disconnected_message(ACCOUNT)),
+        _screen("disconnected-nothing", "not connected", connect.disconnected_message(None)),
+        _screen("stranger", "somebody of another workspace", stranger_message()),
+    ]
+
+
+SECTIONS: dict[str, list[Screen]] = {
+    "Looking": _looking(),
+    "Connecting": _connecting(),
+    "Buying": _buying(),
+    "A purchase's message": _charges(),
+    "Auto-reload and the plan": _changing(),
+    "Errors and refusals": _errors(),
+}
+SCREENS = [screen for screens in SECTIONS.values() for screen in screens]
