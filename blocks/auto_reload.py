@@ -30,7 +30,7 @@ def auto_reload_modal(state: BillingState, *, note: str | None = None) -> Json:
         section(note) if note else None,
         *_now(state),
         _line("When the balance falls below", ids.RELOAD_BELOW, setting.threshold if setting else None),
-        _line("reload it to", ids.RELOAD_TO, setting.reload_to if setting else None),
+        _line("Reload it to", ids.RELOAD_TO, setting.reload_to if setting else None),
         actions(
             button("Turn off", ids.AUTO_RELOAD_OFF) if enabled else None,
             button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url),
