@@ -119,6 +119,15 @@ def test_the_usage_hint_names_every_subcommand() -> None:
         assert row.name in usage_hint()
 
 
+def test_every_numbered_behaviour_of_the_specification_is_shown_by_a_test() -> None:
+    found = {
+        int(number)
+        for path in (ROOT / "tests").rglob("*.py")
+        for number in re.findall(r"behaviour\((\d+)\)", path.read_text())
+    }
+    assert found == set(range(1, 67))
+
+
 def test_nothing_tracked_names_a_package_registrys_host() -> None:
     hosts = ["files.pyth" + "onhosted", "py" + "pi.org", "registry.np" + "mjs"]
     for path in ROOT.rglob("*"):

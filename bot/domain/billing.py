@@ -29,6 +29,11 @@ class Role(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+def may_change_plan(role: Role, capability: bool | None) -> bool:
+    """Tell who may: the capability decides both ways; without it OWNER and ADMIN (behaviours 2, 3)."""
+    return role in {Role.OWNER, Role.ADMIN} if capability is None else capability
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
     """The card a charge would use. `last4` is empty for Link; `resolved_via` says why this card."""
@@ -122,10 +127,8 @@ class BillingState:
 
     @property
     def may_change_plan(self) -> bool:
-        """The capability decides both ways; without it OWNER and ADMIN may (behaviours 2, 3)."""
-        if self.can_change_plan is not None:
-            return self.can_change_plan
-        return self.role in {Role.OWNER, Role.ADMIN}
+        """Tell whether this person may change the plan, and with the switch on, charge."""
+        return may_change_plan(self.role, self.can_change_plan)
 
     @property
     def may_charge(self) -> bool:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bot.domain.billing import PlanUsage, Role
+from bot.domain.billing import PlanUsage, may_change_plan
 
 if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
+
+    from bot.domain.billing import Role
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,10 +70,8 @@ class Subscription:
 
     @property
     def may_change_plan(self) -> bool:
-        """The capability decides both ways; without it OWNER and ADMIN may."""
-        if self.can_change_plan is not None:
-            return self.can_change_plan
-        return self.role in {Role.OWNER, Role.ADMIN}
+        """Tell whether this person may change the plan."""
+        return may_change_plan(self.role, self.can_change_plan)
 
     @property
     def choices(self) -> tuple[Tier, ...]:

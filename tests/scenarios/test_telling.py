@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bot.storage.leases import wake
+from bot.storage.tables import messages
 from tests.support.house import ADA, House
 
 
@@ -99,3 +101,22 @@ async def test_a_message_that_can_no_longer_be_edited_is_told_anew(house: House,
     await house.told("$50 added to your balance")
     assert len(house.dm()) == 2
     await house.until(lambda: house.view_title() == "Done")
+
+
+@pytest.mark.behaviour(65)
+async def test_what_notified_once_does_not_notify_again_after_a_restart(house: House) -> None:
+    await house.link()
+    await house.buy("10.01")
+    await house.told("was declined")
+    await house.until(lambda: len(house.replies()) == 1)
+    await house.restart()
+    (charge,) = await house.charges()
+    async with house.app.runtime.database.transaction() as connection:
+        await wake(connection, messages, charge.id, house.app.runtime.clock.now())
+    house.app.runtime.wake("message")
+    published = sum(call.method == "views.publish" for call in house.slack.api_calls)
+    await house.until(
+        lambda: sum(call.method == "views.publish" for call in house.slack.api_calls) > published
+    )
+    assert len(house.replies()) == 1
+    assert len(house.dm()) == 1
