@@ -251,3 +251,22 @@ async def test_an_answer_without_end_is_given_up(transport: Transport) -> None:
     async with serve(Starlette(routes=[Route("/{path:path}", portal)])) as base:
         with pytest.raises(PortalUnavailableError):
             await PortalClient(transport, base, Tokens("t")).state()
+
+
+@pytest.mark.behaviour(59)
+@pytest.mark.parametrize("body", ['{"status": "something_new"}', "{}", "[]", ""])
+async def test_an_upgrade_that_ends_in_no_known_way_is_ambiguous(
+    portal: PortalSandbox, transport: Transport, body: str
+) -> None:
+    portal.fail("/api/billing/subscription/upgrade", Fault(status=200, body=body))
+    with pytest.raises(AmbiguousAnswerError):
+        await client_for(portal, transport).upgrade_plan("max", idempotency_key="k-1")
+
+
+async def test_a_recovery_link_to_another_host_is_not_shown(
+    portal: PortalSandbox, transport: Transport
+) -> None:
+    body = '{"status": "payment_failed", "recoveryUrl": "https://evil.example/pay"}'
+    portal.fail("/api/billing/subscription/upgrade", Fault(status=200, body=body))
+    result = await client_for(portal, transport).upgrade_plan("max", idempotency_key="k-1")
+    assert result.recovery_url == f"{portal.public_url}/billing?topup=open"

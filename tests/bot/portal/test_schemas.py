@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.billing import AutoReloadCardKind, Role
+from bot.domain.subscription import Effect
 from bot.portal.schemas import (
     AccountWire,
     BillingStateWire,
     ChargeStatusWire,
+    PreviewWire,
+    SubscriptionStateWire,
     UnusableAnswerError,
     parse_moment,
     read,
@@ -129,3 +132,61 @@ def test_both_date_forms_are_read_as_utc(text: object, moment: datetime | None) 
 @given(st.text() | st.integers() | st.none())
 def test_no_date_raises(value: object) -> None:
     parse_moment(value)
+
+
+@pytest.mark.behaviour(56)
+@pytest.mark.parametrize(
+    ("wire", "effect"),
+    [
+        ({"effect": "charge_now", "amountDueNowCents": 3000}, Effect.CHARGE_NOW),
+        ({"effect": "scheduled"}, Effect.SCHEDULED),
+        ({"effect": "no_op"}, Effect.NO_OP),
+        ({"effect": "blocked", "reason": "No."}, Effect.BLOCKED),
+        ({"effect": "something_new"}, Effect.BLOCKED),
+        ({}, Effect.BLOCKED),
+        ({"effect": "charge_now"}, Effect.BLOCKED),
+        ({"effect": "charge_now", "amountDueNowCents": -1}, Effect.BLOCKED),
+        ({"effect": "charge_now", "amountDueNowCents": "3000"}, Effect.BLOCKED),
+    ],
+)
+def test_a_preview_that_is_not_understood_is_blocked(wire: dict[str, Any], effect: Effect) -> None:
+    preview = read(PreviewWire, wire).to_domain("max")
+    assert preview.effect is effect
+    assert preview.target_id == "max"
+    if effect is Effect.CHARGE_NOW:
+        assert preview.due_now == Decimal(30)
+
+
+def test_a_subscription_is_read_with_what_is_scheduled() -> None:
+    wire = {
+        "org": {"id": "o 1", "name": "Acme", "role": "ADMIN"},
+        "context": "personal",
+        "current": {
+            "tierId": "plus",
+            "tierName": "Plus",
+            "monthlyCredits": "22",
+            "creditsRemaining": "13.2",
+            "cycleEndsAt": "2026-12-01T00:00:00.000Z",
+            "pendingDowngradeTierName": "Free",
+            "cancelAtPeriodEnd": False,
+        },
+        "tiers": [
+            {
+                "tierId": "max",
+                "name": "Max",
+                "tierOrder": 2,
+                "dollarsPerMonthDisplay": 50,
+                "isEnabled": True,
+            },
+            {"tierId": "old", "name": "Old", "tierOrder": 1, "isEnabled": False},
+            {"tierId": "plus", "name": "Plus", "tierOrder": 1, "isCurrent": True, "isEnabled": True},
+        ],
+    }
+    found = read(SubscriptionStateWire, wire).to_domain(BASE)
+    assert found.may_change_plan
+    assert [tier.name for tier in found.choices] == ["Max"]
+    assert found.choices[0].price == "50"
+    assert found.current is not None
+    assert found.current.change_scheduled
+    assert found.current.usage is not None
+    assert found.manage_url == f"{BASE}/manage-subscription?org_id=o%201"
