@@ -29,21 +29,26 @@ if TYPE_CHECKING:
 
 _FAILURES = {
     FailureReason.AUTHENTICATION_REQUIRED: (
-        "*Your card requires verification*",
-        "Your bank wants you to approve it. Nothing was added to your balance; finish it on the portal.",
+        "Your card requires verification: {amount} was not paid",
+        "Your bank wants you to approve it. {unchanged}; finish it on the portal.",
     ),
     FailureReason.PAYMENT_METHOD_EXPIRED: (
-        "*Your card has expired*",
-        "Nothing was added to your balance. Update the card on the portal, then try again.",
+        "Your card has expired: {amount} was not paid",
+        "{unchanged}. Update the card on the portal, then try again.",
     ),
     FailureReason.CARD_DECLINED: (
-        "*Your card was declined*",
-        "Nothing was added to your balance. Try another card on the portal, or ask your bank.",
+        "Your card was declined: {amount} was not paid",
+        "{unchanged}. Try another card on the portal, or ask your bank.",
     ),
     FailureReason.PROCESSING_ERROR: (
-        "*The payment didn't go through*",
-        "Nothing was added to your balance. Try again, or pay on the portal.",
+        "The payment of {amount} didn't go through",
+        "{unchanged}. Try again, or pay on the portal.",
     ),
+}
+
+_UNCHANGED = {
+    ChargeKind.TOP_UP: "Nothing was added to your balance",
+    ChargeKind.UPGRADE: "The plan was not changed",
 }
 
 
@@ -55,6 +60,13 @@ def charge_message(charge: Charge) -> Message:
 def charge_reply(charge: Charge) -> Message:
     """Make the short reply in the message's thread that makes Slack notify."""
     return message(section(_headline(charge)))
+
+
+def already_message(charge: Charge) -> Message:
+    """Make the answer to a button that was used before: nothing happened again."""
+    return message(
+        context("That was done before; nothing was charged again."), *_TELL[charge.state](charge)
+    )
 
 
 def resumed_message(charge: Charge) -> Message:
@@ -83,27 +95,36 @@ def _pending(charge: Charge) -> list[Block | None]:
 def _settled(charge: Charge) -> list[Block | None]:
     if charge.kind is ChargeKind.UPGRADE:
         return [section(f":white_check_mark: *You are on {_tier(charge)} now*")]
-    return [section(f":white_check_mark: *{show(charge.told_amount)} added to your balance*")]
+    return [
+        section(f":white_check_mark: *{show(charge.told_amount)} added to your balance*"),
+        actions(button("Show my balance", ids.SHOW_OVERVIEW)),
+    ]
 
 
 def _failed(charge: Charge) -> list[Block | None]:
     title, words = _FAILURES[charge.failure or FailureReason.PROCESSING_ERROR]
-    if charge.kind is ChargeKind.UPGRADE:
-        words = words.replace("Nothing was added to your balance", "The plan was not changed")
-    return [section(f":x: {title}\n{words}"), _portal(charge)]
+    facts = {"amount": show(charge.amount), "unchanged": _UNCHANGED[charge.kind]}
+    return [
+        section(f":x: *{title.format(**facts)}*\n{words.format(**facts)}"),
+        actions(_again(charge), _portal(charge)),
+    ]
 
 
 def _refused(charge: Charge) -> list[Block | None]:
     code = charge.refusal or RefusalCode.OTHER
     copy = refusal_copy(code, detail=charge.refusal_detail, retry_at=charge.retry_at)
     words = f":x: *{show(charge.amount)} was not charged*\n{copy.words}"
-    buttons = [
-        button("Connect", ids.CONNECT, style="primary") if copy.connect else None,
-        button("Manage on portal", ids.MANAGE_ON_PORTAL, url=charge.portal_url)
-        if copy.portal and charge.portal_url
-        else None,
+    return [
+        section(words),
+        actions(
+            button("Connect", ids.CONNECT, style="primary") if copy.connect else _again(charge),
+            _portal(charge) if copy.portal else None,
+        ),
     ]
-    return [section(words), actions(*buttons)]
+
+
+def _again(charge: Charge) -> Json | None:
+    return button("Add funds", ids.ADD_FUNDS) if charge.kind is ChargeKind.TOP_UP else None
 
 
 def _needs_scope(charge: Charge) -> list[Block | None]:
@@ -125,7 +146,7 @@ def _overdue(charge: Charge) -> list[Block | None]:
     words = (
         f":hourglass_flowing_sand: *{show(charge.amount)} is still pending*\n"
         "The portal has not confirmed it in time. This is a timeout, not a failure: the payment may still "
-        "go through. This app keeps asking for a day and brings this message up to date."
+        "go through. This app keeps asking for a day and tells you how it ends."
     )
     return [section(words), *_check(charge)]
 
@@ -140,10 +161,7 @@ def _unconfirmed(charge: Charge) -> list[Block | None]:
 
 def _why_unconfirmed(charge: Charge) -> str:
     if charge.refusal is None:
-        return (
-            "The portal gave no clear answer. "
-            "This app keeps asking for a day and brings this message up to date."
-        )
+        return "The portal gave no clear answer. This app keeps asking for a day and tells you how it ends."
     copy = refusal_copy(charge.refusal, detail=None, retry_at=charge.retry_at)
     return f"The portal stopped answering about it. {copy.words}"
 
@@ -160,9 +178,7 @@ def _check(charge: Charge) -> list[Block | None]:
         actions(
             button("Check again", ids.CHECK_AGAIN, value=charge.id),
             button("Connect", ids.CONNECT) if reconnect else None,
-            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=charge.portal_url)
-            if charge.portal_url
-            else None,
+            _portal(charge),
         ),
     ]
 
@@ -175,10 +191,10 @@ def _tier(charge: Charge) -> str:
     return escape(charge.tier_name or "the new plan")
 
 
-def _portal(charge: Charge) -> Block | None:
+def _portal(charge: Charge) -> Json | None:
     if charge.portal_url is None:
         return None
-    return actions(button("Manage on portal", ids.MANAGE_ON_PORTAL, url=charge.portal_url))
+    return button("Manage on portal", ids.MANAGE_ON_PORTAL, url=charge.portal_url)
 
 
 def _details(charge: Charge) -> str:

@@ -50,16 +50,16 @@ def link_message(url: str, user_code: str, expires_at: datetime) -> Message:
     return message(*_link(url, user_code, expires_at))
 
 
-def connected_note(account: Account, *, may_bill: bool) -> str:
-    """Say whose account is connected now."""
+def connected_note(account: Account, *, may_bill: bool, for_purchase: bool = False) -> str:
+    """Say whose account is connected now; `for_purchase`: a purchase waits for the permission."""
     who = f"*Connected* as {escape(account.email)}" if account.email else "*Connected*"
     words = f":white_check_mark: {who} in {organisation(account.organisation_name)}."
-    if not may_bill:
-        words += (
-            " Billing was not allowed for this connection, so it can look but not spend: "
-            "an org admin or owner has to approve it; your card was not charged."
-        )
-    return words
+    if may_bill:
+        return words
+    words += " Billing was not allowed for this connection, so it can look but not spend"
+    if for_purchase:
+        return f"{words}: an org admin or owner has to approve it; your card was not charged."
+    return f"{words}. To buy from here, connect again and allow billing, or ask an owner or admin."
 
 
 def connected_message(
@@ -152,11 +152,12 @@ def _link(url: str, user_code: str, expires_at: datetime) -> list[Block | None]:
     return [
         section(
             "*Connect your Nous Portal account*\n"
-            f"Open the portal and approve. The code there should read *{escape(user_code)}*."
+            "Open the portal and approve, if the code there is this one:\n"
+            f"`{escape(user_code)}`"
         ),
         actions(
             button("Open Nous Portal", ids.OPEN_LINK, url=url, style="primary"),
             button("Cancel", ids.CANCEL_CONNECT),
         ),
-        context(f"{moment('Good until', expires_at)}. This message tells you when it is done."),
+        context(f"{moment('Good until', expires_at)}. You are told here when it is done."),
     ]

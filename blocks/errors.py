@@ -60,7 +60,7 @@ _REFUSALS = {
         connect=True,
     ),
     RefusalCode.BILLING_DISABLED: Copy(
-        words="Buying from Slack is switched off for your organisation. An admin can turn it on there.",
+        words="Buying from Slack is switched off. An admin of your organisation can turn it on in the portal.",
         portal=True,
     ),
     RefusalCode.ROLE_REQUIRED: Copy(
@@ -181,9 +181,10 @@ def error_modal(
     title: str, copy: Copy, portal_url: str | None = None, *, wanted: str | None = None
 ) -> Json:
     """Make the modal in place of one that could not be shown; `wanted` as in `error_message`."""
-    # "Try again" answers with a message, which a modal would hide.
+    again = button("Try again", ids.GO_ON, value=wanted) if copy.overview and wanted else None
+    # The overview is a message, which a modal would hide.
     steps = _steps(replace(copy, overview=False), portal_url, wanted)
-    return modal(title, section(copy.words), steps, callback_id=ids.INFO_VIEW)
+    return modal(title, section(copy.words), steps or actions(again), callback_id=ids.INFO_VIEW)
 
 
 def error_home(copy: Copy, portal_url: str | None = None) -> Json:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def limit_modal(state: BillingState) -> Json:
     """Make the modal of the monthly limit; it is changed on the portal only."""
-    cap = section("No monthly cap visible.") if state.monthly_cap is None else cap_block(state.monthly_cap)
+    cap = section(_none(state)) if state.monthly_cap is None else cap_block(state.monthly_cap)
     return modal(
         "Monthly limit",
         cap,
@@ -33,3 +33,8 @@ def cap_block(cap: MonthlyCap) -> Block:
     words = f"*Monthly limit* · {spent}, {show(cap.left)} left"
     share = min(cap.spent / cap.limit, Decimal(1)) if cap.limit > 0 else Decimal(1)
     return section(f"{words}\n{bar(share)}", spoken=words)
+
+
+def _none(state: BillingState) -> str:
+    words = "No monthly cap visible."
+    return words if state.may_change_plan else f"{words} Owners and admins see it."

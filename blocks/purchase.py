@@ -42,11 +42,18 @@ class AmountForm:
     presets: tuple[Decimal, ...]
     bounds: Bounds
     balance: Decimal | None
+    left: Decimal | None = None
+    """What the monthly limit leaves."""
 
     @classmethod
     def of(cls, state: BillingState) -> AmountForm:
         """Make the form from the billing state."""
-        return cls(presets=state.presets[:_MOST_PRESETS], bounds=state.bounds, balance=state.balance)
+        return cls(
+            presets=state.presets[:_MOST_PRESETS],
+            bounds=state.bounds,
+            balance=state.balance,
+            left=state.monthly_cap.left if state.monthly_cap else None,
+        )
 
     def remember(self) -> str:
         """Write the form for a view's private metadata."""
@@ -55,6 +62,7 @@ class AmountForm:
                 "presets": [str(amount) for amount in self.presets],
                 "bounds": [_text(self.bounds.minimum), _text(self.bounds.maximum)],
                 "balance": _text(self.balance),
+                "left": _text(self.left),
             }
         )
 
@@ -69,6 +77,7 @@ class AmountForm:
                 presets=tuple(amount for amount in presets if amount is not None),
                 bounds=Bounds(minimum=minimum, maximum=maximum),
                 balance=parse_wire(found["balance"]),
+                left=parse_wire(found["left"]),
             )
         except (ValueError, KeyError, TypeError):
             return cls(presets=(), bounds=Bounds(), balance=None)
@@ -103,7 +112,7 @@ def amount_modal(
     )
     return modal(
         "Add funds",
-        section(f"Your balance is *{show(form.balance)}*.") if form.balance is not None else None,
+        section(_standing(form)) if form.balance is not None else None,
         section(f"*{problem}.*") if problem else None,
         choice if options else None,
         line if other else None,
@@ -189,6 +198,13 @@ def amount_problem(error: AmountError) -> str:
             return f"The smallest amount is {show(error.limit)}"
         case AmountProblem.TOO_LARGE:
             return f"The largest amount is {show(error.limit)}"
+
+
+def _standing(form: AmountForm) -> str:
+    words = f"Your balance is *{show(form.balance)}*."
+    if form.left is None:
+        return words
+    return f"{words} The monthly limit leaves *{show(form.left)}*."
 
 
 def _bounds_hint(bounds: Bounds) -> str | None:

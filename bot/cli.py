@@ -19,6 +19,7 @@ from bot.storage.cipher import generate_key
 from bot.storage.database import Database, SecondProcessError
 from bot.storage.schema import migrate
 from handlers.manifest import make_manifest
+from handlers.registry import usage_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -58,7 +59,7 @@ def demo_command(
     port: Annotated[int, typer.Option(help="of the page; the portal and the bot take the next two")] = 8765,
 ) -> None:
     """Run the sandbox portal, the sandbox Slack and the bot on loopback, to try everything by hand."""
-    _run(lambda stop: run_demo(port, stop))
+    _run(lambda stop: run_demo(port, stop, usage_hint=usage_hint()))
 
 
 @app.command("sandbox")
@@ -67,7 +68,7 @@ def sandbox_command(
     slack_port: Annotated[int, typer.Option(help="where the sandbox Slack listens")] = 8765,
 ) -> None:
     """Run the two sandbox servers alone, to try your own deployment against them."""
-    _run(lambda stop: run_sandbox(portal_port, slack_port, stop))
+    _run(lambda stop: run_sandbox(portal_port, slack_port, stop, usage_hint=usage_hint()))
 
 
 @app.command("manifest")

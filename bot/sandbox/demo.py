@@ -11,12 +11,13 @@ import signal
 import sys
 import tempfile
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
-from bot.sandbox.slack import SlackSandbox
+from bot.sandbox.slack import Cast, SlackSandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,14 +30,15 @@ STOP_SECONDS = 10
 
 @asynccontextmanager
 async def open_sandbox(
-    *, portal_port: int, slack_port: int, app_port: int
+    *, portal_port: int, slack_port: int, app_port: int, usage_hint: str
 ) -> AsyncIterator[tuple[PortalSandbox, SlackSandbox]]:
-    """Run the two servers, knowing of each other and of the app."""
+    """Run the two servers, knowing of each other and of the app, whose command has that usage hint."""
     portal = PortalSandbox()
     slack = SlackSandbox(
         app_url=f"http://127.0.0.1:{app_port}/slack/events",
         signing_secret=SIGNING_SECRET,
         bot_token=BOT_TOKEN,
+        cast=_cast(usage_hint),
     )
     async with (
         serve(portal.app, port=portal_port) as portal_url,
@@ -48,9 +50,11 @@ async def open_sandbox(
         yield portal, slack
 
 
-async def run_sandbox(portal_port: int, slack_port: int, stop: asyncio.Event) -> None:
+async def run_sandbox(portal_port: int, slack_port: int, stop: asyncio.Event, *, usage_hint: str) -> None:
     """Run the two servers until told to stop, and say how to point an app at them."""
-    async with open_sandbox(portal_port=portal_port, slack_port=slack_port, app_port=3000) as (
+    async with open_sandbox(
+        portal_port=portal_port, slack_port=slack_port, app_port=3000, usage_hint=usage_hint
+    ) as (
         portal,
         slack,
     ):
@@ -61,9 +65,11 @@ async def run_sandbox(portal_port: int, slack_port: int, stop: asyncio.Event) ->
         await stop.wait()
 
 
-async def run_demo(port: int, stop: asyncio.Event) -> None:
+async def run_demo(port: int, stop: asyncio.Event, *, usage_hint: str) -> None:
     """Run everything until told to stop. The app's database lives as long as the demo."""
-    async with open_sandbox(portal_port=port + 1, slack_port=port, app_port=port + 2) as (portal, slack):
+    async with open_sandbox(
+        portal_port=port + 1, slack_port=port, app_port=port + 2, usage_hint=usage_hint
+    ) as (portal, slack):
         with tempfile.TemporaryDirectory(prefix="billing-demo-") as folder:
             environment = {
                 **_environment(portal, slack),
@@ -144,6 +150,12 @@ class DemoApp:
             return b" 200 " in await reader.readline()
         finally:
             writer.close()
+
+
+def _cast(usage_hint: str) -> Cast:
+    stands = Cast()
+    command = replace(stands.app.commands[0], usage_hint=usage_hint)
+    return replace(stands, app=replace(stands.app, commands=(command,)))
 
 
 def _environment(portal: PortalSandbox, slack: SlackSandbox) -> dict[str, str]:

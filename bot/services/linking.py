@@ -51,9 +51,16 @@ class Linking:
         self._clock = clock
 
     async def begin(
-        self, identity: Identity, *, response_url: str | None, wanted: str | None
+        self,
+        identity: Identity,
+        *,
+        response_url: str | None,
+        view_id: str | None,
+        wanted: str | None,
     ) -> DeviceGrant:
         """Ask the portal for a code and store the grant. `codes["url"]` is the link to show.
+
+        The outcome takes the place of what is behind `response_url`, or of the modal `view_id`.
 
         Polling waits until `shown` is called (behaviour 41), or a few seconds should that never come.
 
@@ -80,6 +87,7 @@ class Linking:
                 "user_code": code.user_code,
                 "url": code.verification_url,
                 "response_url": response_url,
+                "view_id": view_id,
             },
         )
         await self._grants.start(grant, due_at=now + SHOW_WITHIN)
@@ -90,9 +98,9 @@ class Linking:
         due_at = self._clock.now() + timedelta(seconds=grant.interval_seconds)
         await self._grants.schedule(grant.id, due_at)
 
-    async def cancel(self, identity: Identity) -> None:
-        """Drop the person's grants in progress."""
-        await self._grants.cancel_pending(identity)
+    async def cancel(self, identity: Identity) -> bool:
+        """Drop the person's grants in progress; tell whether there were any."""
+        return await self._grants.cancel_pending(identity)
 
     async def advance(self, lease: Lease) -> DeviceGrant | None:
         """Take a grant as far as it goes; return it once decided, None when there is nothing to tell."""

@@ -82,15 +82,16 @@ class DeviceGrantStore:
                 update(device_grants).where(device_grants.c.id == grant_id).values(due_at=due_at)
             )
 
-    async def cancel_pending(self, identity: Identity) -> None:
-        """Drop the person's grants that are still going on, codes and tokens included."""
+    async def cancel_pending(self, identity: Identity) -> bool:
+        """Drop the person's grants that are still going on, codes and tokens included; tell if any."""
         row = device_grants.c
         async with self._database.transaction() as connection:
-            await connection.execute(
+            dropped = await connection.execute(
                 update(device_grants)
                 .where(row.owner == identity.key, row.state.in_(_GOING_ON))
                 .values(**_SUPERSEDED, wakes=row.wakes + 1)
             )
+        return bool(dropped.rowcount)
 
     async def move(
         self,

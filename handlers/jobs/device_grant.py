@@ -9,6 +9,7 @@ from slack_sdk.errors import SlackApiError
 
 from blocks import connect
 from blocks.errors import refusal_copy
+from blocks.loading import message_modal
 from blocks.overview import overview_message
 from bot.domain.charge import ChargeState
 from bot.domain.errors import BillingError, NotAllowedError
@@ -54,7 +55,8 @@ async def _outcome(runtime: Runtime, grant: DeviceGrant) -> Message:
     link = await runtime.accounts.former_link(grant.identity)
     if grant.state is not GrantState.LINKED or link is None:
         return connect.not_connected_message(why=_ENDS.get(grant.state, connect.FAILED))
-    note = connect.connected_note(link.account, may_bill=may_bill(link))
+    for_purchase = (grant.wanted or "").startswith("resume ")
+    note = connect.connected_note(link.account, may_bill=may_bill(link), for_purchase=for_purchase)
     charge = await runtime.purchases.waiting_for(grant.identity, grant.wanted)
     if charge is not None and charge.state is ChargeState.NEEDS_SCOPE and may_bill(link):
         return await _resumption(runtime, charge, note)
@@ -66,6 +68,15 @@ async def _outcome(runtime: Runtime, grant: DeviceGrant) -> Message:
     except BillingError:
         return connect.connected_message(note)
     return overview_message(state, usage, note=note)
+
+
+async def _replace_modal(runtime: Runtime, view_id: str, message: Message) -> bool:
+    try:
+        await runtime.slack.views_update(view_id=view_id, view=message_modal("Connect", message))
+    except SlackApiError as error:
+        log.info("device_grant.modal_gone", error=error.response.get("error"))
+        return False
+    return True
 
 
 async def _resumption(runtime: Runtime, charge: Charge, note: str) -> Message:
@@ -82,9 +93,12 @@ async def _resumption(runtime: Runtime, charge: Charge, note: str) -> Message:
 
 
 async def _tell(runtime: Runtime, grant: DeviceGrant, message: Message) -> None:
-    """Replace the link's message; where that is gone, write to the person directly."""
+    """Replace the link's message or modal; where that is gone, write to the person directly."""
     url: Any = grant.codes.get("response_url")
     if url and await post_response(runtime, url, message, replace=True):
+        return
+    view_id: Any = grant.codes.get("view_id")
+    if view_id and await _replace_modal(runtime, view_id, message):
         return
     try:
         await runtime.slack.chat_postMessage(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
-from blocks.charge import charge_message, charge_modal, resumed_message
+from blocks.charge import already_message, charge_message, charge_modal, resumed_message
 from blocks.help import amount_help_message
 from blocks.loading import loading_modal
 from blocks.purchase import (
@@ -37,12 +37,13 @@ async def handle_buy(call: Call) -> None:
         except AmountError as error:
             await call.reply(amount_help_message(call.text, amount_problem(error)))
             return
-    await call.open_loading("Confirm purchase" if amount else "Add funds")
+    await call.open_loading("Add funds")
     await call.show(await _next_step(call, amount))
 
 
 async def handle_add_funds(call: Call) -> None:
     """Ask for an amount."""
+    call.wanted = "buy"
     await call.open_loading("Add funds")
     await call.show(await _next_step(call, None))
 
@@ -69,8 +70,8 @@ async def handle_amount(call: Call) -> None:
     except _TwoAmountsError:
         await _refuse_amount(call, "You chose an amount above too. Clear this, or choose “Another amount”")
         return
-    call.view_title = "Confirm purchase"
-    await call.become(loading_modal("Confirm purchase"), _next_step(call, amount))
+    call.wanted = f"buy {format(amount, 'f')}"
+    await call.become(loading_modal("Add funds"), _next_step(call, amount))
 
 
 async def _refuse_amount(call: Call, words: str) -> None:
@@ -142,7 +143,7 @@ async def handle_resume(call: Call) -> None:
         call.identity, call.action.get("value") or "", view_id=call.clicked_modal
     )
     if not resumed:
-        await call.reply(charge_message(charge))
+        await call.reply(already_message(charge))
     elif call.clicked_modal is not None:
         await call.open_loading("Processing")
         await call.show(processing_modal(charge))

@@ -32,9 +32,13 @@ async def handle_enable_billing(call: Call) -> None:
 
 
 async def handle_cancel(call: Call) -> None:
-    """Drop the grant in progress."""
-    await call.runtime.linking.cancel(call.identity)
-    await call.reply(cancelled_message())
+    """Drop the grant in progress; when it has ended already, say what is true now."""
+    cancelled = await call.runtime.linking.cancel(call.identity)
+    link = await call.runtime.accounts.former_link(call.identity)
+    if not cancelled and link is not None and not link.dead:
+        await call.reply(already_connected_message(link.account))
+    else:
+        await call.reply(cancelled_message())
 
 
 async def _begin(call: Call, *, wanted: str | None) -> None:
@@ -43,7 +47,12 @@ async def _begin(call: Call, *, wanted: str | None) -> None:
     if call.response_url is None:
         await call.open_loading("Connect")
     async with call.patience():
-        grant = await linking.begin(call.identity, response_url=call.own_response_url, wanted=wanted)
+        grant = await linking.begin(
+            call.identity,
+            response_url=call.own_response_url,
+            view_id=call.view_id,
+            wanted=wanted,
+        )
     await call.reply(link_message(grant.codes["url"], grant.codes["user_code"], grant.expires_at))
     await linking.shown(grant)
     call.runtime.wake("device_grant")

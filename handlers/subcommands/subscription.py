@@ -129,7 +129,6 @@ def _require_role(subscription: Subscription) -> None:
 
 
 ACTIONS = {
-    ids.SUBSCRIPTION: handle_subscription,
     ids.PLAN_CANCEL: handle_cancel_plan,
     ids.PLAN_KEEP: handle_keep,
     ids.PLAN_BACK: handle_back,

@@ -266,5 +266,5 @@ def test_every_problem_with_an_amount_is_one_sentence(problem: AmountProblem) ->
 @pytest.mark.behaviour(39)
 def test_a_connection_without_the_permission_says_who_can_give_it() -> None:
     account = Account(account_id="a", email="a@x", organisation_id="o", organisation_name="O")
-    note = connected_note(account, may_bill=False)
+    note = connected_note(account, may_bill=False, for_purchase=True)
     assert "an org admin or owner has to approve it; your card was not charged" in note

@@ -60,7 +60,12 @@ async def test_expiry_offers_to_start_again(house: House) -> None:
     with freeze_time(real_asyncio=True) as frozen:
         await begin(house)
         frozen.tick(timedelta(hours=1))
-        await house.until(lambda: "has expired before it was approved" in house.last_ephemeral()["text"])
+
+        def expired() -> bool:
+            frozen.tick(timedelta(seconds=1))
+            return "has expired before it was approved" in house.last_ephemeral()["text"]
+
+        await house.until(expired)
         assert "Connect" in str(house.last_ephemeral()["blocks"])
 
 
@@ -82,6 +87,25 @@ async def test_cancelling_forgets_the_code(house: House) -> None:
     house.portal.approve(code)
     await house.slack.command(ADA, "/billing usage")
     await house.until(lambda: "Connect your Nous Portal account first" in house.last_ephemeral()["text"])
+
+
+async def test_a_modal_that_was_closed_meanwhile_is_told_by_direct_message(house: House) -> None:
+    await house.slack.open_home(ADA)
+    await house.until(lambda: "Connect your portal account once" in str(house.slack.home(ADA)))
+    await house.slack.click_text(ADA, "Connect", in_="home")
+    await house.until(lambda: "user_code=" in str(house.slack.view(ADA)))
+    code = str(house.slack.view(ADA)).partition("user_code=")[2].partition("'")[0]
+    await house.slack.close(ADA)
+    house.portal.approve(code)
+    await house.told("*Connected*")
+
+
+async def test_cancel_after_the_approval_says_what_is_true(house: House) -> None:
+    await house.connect()
+    payload = {"action_id": "cancel_connect", "block_id": "b", "type": "button"}
+    stale = house.last_ephemeral()
+    await house.click_again(payload, stale)
+    await house.until(lambda: "You are connected as ada@acme.example" in house.last_ephemeral()["text"])
 
 
 async def test_a_grant_goes_on_after_a_restart(house: House) -> None:
@@ -125,7 +149,7 @@ async def test_connecting_from_home_works_in_a_modal_and_is_told_there(house: Ho
     await house.until(lambda: "user_code=" in str(house.slack.view(ADA)))
     code = str(house.slack.view(ADA)).partition("user_code=")[2].partition("'")[0]
     house.portal.approve(code)
-    await house.told("*Connected*")
+    await house.until(lambda: "*Connected*" in str(house.slack.view(ADA)))
     await house.until(lambda: "Balance $142.50" in str(house.slack.home(ADA)))
 
 
@@ -146,8 +170,7 @@ async def test_what_was_wanted_goes_on_after_connecting(house: House) -> None:
     await house.until(lambda: "user_code=" in str(house.slack.view(ADA)))
     code = str(house.slack.view(ADA)).partition("user_code=")[2].partition("'")[0]
     house.portal.approve(code)
-    await house.told("*Connected*")
-    await house.slack.close(ADA, everything=True)
+    await house.until(lambda: "*Connected*" in str(house.slack.view(ADA)))
     await house.slack.click_text(ADA, "Continue with /billing buy 50")
     await house.confirm_shown()
 
@@ -190,7 +213,9 @@ async def test_billing_can_be_enabled_from_the_open_modal_too(house: House) -> N
     await house.until(lambda: "user_code=" in str(house.slack.view(ADA)))
     code = str(house.slack.view(ADA)).partition("user_code=")[2].partition("'")[0]
     house.portal.approve(code)
-    await house.told("*Connected*")
+    await house.until(lambda: "*Connected*" in str(house.slack.view(ADA)))
+    await house.slack.click_text(ADA, "Resume $50")
+    await house.until(lambda: "$50 added to your balance" in str(house.slack.view(ADA)))
 
 
 @pytest.mark.behaviour(39)

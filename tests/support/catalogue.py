@@ -327,6 +327,7 @@ def _changing() -> list[Screen]:
 def _connecting() -> list[Screen]:
     url = f"{PORTAL}/device?user_code=WXYZ-1234"
     downscoped = connect.connected_note(ACCOUNT, may_bill=False)
+    not_enabled = connect.connected_note(ACCOUNT, may_bill=False, for_purchase=True)
     return [
         _screen("connect", "`/billing connect`", connect.link_message(url, "WXYZ-1234", NOW)),
         _screen("connect-already", "connected already", connect.already_connected_message(ACCOUNT)),
@@ -342,6 +343,7 @@ def _connecting() -> list[Screen]:
             connect.connected_message(NOTE, go_on="buy 50"),
         ),
         _screen("connected-downscoped", "billing was not allowed", connect.connected_message(downscoped)),
+        _screen("connect-not-enabled", "nor for a purchase", connect.connected_message(not_enabled)),
         _screen("connect-denied", "turned down", connect.not_connected_message(why=connect.DENIED)),
         _screen("connect-expired", "too late", connect.not_connected_message(why=connect.EXPIRED)),
         _screen("connect-failed", "refused", connect.not_connected_message(why=connect.FAILED)),
