@@ -60,7 +60,7 @@ _REFUSALS = {
         connect=True,
     ),
     RefusalCode.BILLING_DISABLED: Copy(
-        words="Buying from Slack is switched off. An admin of your organisation can turn it on in the portal.",
+        words="Buying from Slack is switched off. An organisation admin can turn it on in the portal.",
         portal=True,
     ),
     RefusalCode.ROLE_REQUIRED: Copy(
