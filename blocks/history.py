@@ -86,7 +86,7 @@ def trace_message(charge: Charge, *, key_fingerprint: str) -> Message:
         ("Checked", charge.checked_at),
         (f"Ended: {outcome(charge)}", charge.ended_at),
     ]
-    told = [f"• {words} {moment('', when)}" for words, when in steps if when is not None]
+    told = [f"• {moment(words, when)}" for words, when in steps if when is not None]
     if charge.ended_at is None:
         told.append(f"• Now: {outcome(charge)}")
     return message(

@@ -7,6 +7,7 @@ import pytest_asyncio
 import structlog
 
 from tests.support.house import House, open_house
+from tests.support.postgresql import running_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -26,6 +27,12 @@ def _plain_logs() -> Iterator[None]:
     )
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    with running_server() as url:
+        yield url
 
 
 @pytest_asyncio.fixture

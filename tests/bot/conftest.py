@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import pytest_asyncio
 
 from bot.storage.database import Database
 from bot.storage.schema import migrate
+from tests.support.postgresql import new_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,9 +37,16 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest_asyncio.fixture
-async def database(tmp_path: Path, clock: HandClock) -> AsyncIterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'store.db'}", clock)
-    await migrate(made)
-    yield made
-    await made.aclose()
+@pytest_asyncio.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+async def database(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
+) -> AsyncIterator[Database]:
+    async with contextlib.AsyncExitStack() as stack:
+        url = f"sqlite:///{tmp_path / 'store.db'}"
+        if request.param == "postgresql":
+            server = request.getfixturevalue("postgresql_server")
+            url = await stack.enter_async_context(new_database(server))
+        made = Database(url, clock)
+        stack.push_async_callback(made.aclose)
+        await migrate(made)
+        yield made

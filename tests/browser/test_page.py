@@ -70,7 +70,7 @@ async def say(page: Page, text: str) -> None:
 async def keep(page: Page, tmp_path: Path, name: str) -> None:
     folder = SCREENS or tmp_path
     folder.mkdir(parents=True, exist_ok=True)
-    await page.screenshot(path=folder / f"{name}.png")
+    await page.screenshot(path=folder / f"{name}.png", animations="disabled")
     assert (folder / f"{name}.png").stat().st_size > 10_000
 
 

@@ -77,7 +77,7 @@ async def draw(page: Page, slack: SlackSandbox, client: AsyncWebClient, screen: 
     assert await page.get_by_test_id("unknown").count() == 0
     if FOLDER is not None:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        await drawn.screenshot(path=FOLDER / f"{screen.name}-{theme}.png")
+        await drawn.screenshot(path=FOLDER / f"{screen.name}-{theme}.png", animations="disabled")
     if "text" in screen.json:
         return
     if screen.json["type"] == "home":

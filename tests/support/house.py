@@ -248,7 +248,8 @@ async def open_house(folder: Path, **changed: Any) -> AsyncIterator[House]:
     slack = SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN)
     async with serve(portal.app) as portal_url, serve(slack.app) as slack_url:
         portal.public_url, slack.public_url = portal_url, slack_url
-        settings = make_settings(portal, slack, f"sqlite:///{folder / 'test.db'}", **changed)
+        database_url = changed.pop("database_url", f"sqlite:///{folder / 'test.db'}")
+        settings = make_settings(portal, slack, database_url, **changed)
         house = House(portal=portal, portal_clock=clock, slack=slack, settings=settings)
         await house.start()
         try:
