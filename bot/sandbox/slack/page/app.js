@@ -6,7 +6,7 @@ import { api } from "./api.js";
 import { mountComposer } from "./composer.js";
 import { h, icon } from "./dom.js";
 import { mountHome } from "./home.js";
-import { mountInspector } from "./inspector.js";
+import { killCard, mountInspector } from "./inspector.js";
 import { mountBar, mountRegionKeys, mountTabs } from "./layout.js";
 import { mountMessages } from "./messages.js";
 import { mountModal } from "./modal.js";
@@ -62,6 +62,7 @@ async function start() {
     tabs.push(Object.assign({ label: "Scenarios", panel: part("scenarios") }, { onShow: scenarios.refresh }));
   }
   mountTabs(part("inspector-tabs"), tabs);
+  if (bootstrap.can_restart) inspector.append(killCard());
   part("inspector-close").addEventListener("click", frame.closeInspector);
   document.querySelector(".skip")?.addEventListener("click", (event) => {
     // The address holds the conversation, so the skip link must leave it alone.

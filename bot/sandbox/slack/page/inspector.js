@@ -60,7 +60,6 @@ export function mountInspector(store, root) {
       h("button", { type: "button", class: "button quiet", onclick: () => store.clearEntries() }, "Clear"),
     ),
     scroller,
-    ...(store.bootstrap.can_restart ? [killCard()] : []),
   );
 
   const choose = (/** @type {typeof FILTERS[number]} */ next) => {
@@ -234,7 +233,11 @@ function coloured(text) {
   return nodes;
 }
 
-function killCard() {
+/**
+ * What kills the app, below whatever the inspector shows.
+ * @returns {HTMLElement}
+ */
+export function killCard() {
   const button = h(
     "button",
     { type: "button", class: "button risky", "data-testid": "kill" },

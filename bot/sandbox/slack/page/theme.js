@@ -4,7 +4,10 @@
  */
 
 const KEY = "sandbox.theme";
-const ORDER = ["system", "light", "dark"];
+// After the system's own theme comes the other one, so that the first click already shows something.
+const ORDER = matchMedia("(prefers-color-scheme: dark)").matches
+  ? ["system", "light", "dark"]
+  : ["system", "dark", "light"];
 
 /** @returns {string} */
 export function theme() {
