@@ -130,6 +130,11 @@ def disconnected_message(account: Account | None) -> Message:
     )
 
 
+def superseded_message() -> Message:
+    """Make what a link's message says once the person has asked for a newer link."""
+    return message(section("A newer link has taken this one's place."))
+
+
 def cancelled_message() -> Message:
     """Make the answer to Cancel beside the link."""
     return message(

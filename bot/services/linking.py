@@ -57,8 +57,10 @@ class Linking:
         response_url: str | None,
         view_id: str | None,
         wanted: str | None,
-    ) -> DeviceGrant:
+    ) -> tuple[DeviceGrant, list[DeviceGrant]]:
         """Ask the portal for a code and store the grant. `codes["url"]` is the link to show.
+
+        Returns the grant and those whose place it has taken: their links must not look live any more.
 
         The outcome takes the place of what is behind `response_url`, or of the modal `view_id`.
 
@@ -90,8 +92,9 @@ class Linking:
                 "view_id": view_id,
             },
         )
+        superseded = await self._grants.going_on(identity)
         await self._grants.start(grant, due_at=now + SHOW_WITHIN)
-        return grant
+        return grant, superseded
 
     async def shown(self, grant: DeviceGrant) -> None:
         """Start polling: the person has the link now."""

@@ -75,6 +75,13 @@ class DeviceGrantStore:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else self._grant(row)
 
+    async def going_on(self, identity: Identity) -> list[DeviceGrant]:
+        """Return the person's grants that are not decided yet."""
+        row = device_grants.c
+        query = select(device_grants).where(row.owner == identity.key, row.state.in_(_GOING_ON))
+        async with self._database.transaction() as connection:
+            return [self._grant(found) for found in await connection.execute(query)]
+
     async def schedule(self, grant_id: str, due_at: datetime) -> None:
         """Have a grant looked at then."""
         async with self._database.transaction() as connection:

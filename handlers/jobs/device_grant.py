@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from slack_sdk.errors import SlackApiError
 
 from blocks import connect
 from blocks.errors import refusal_copy
-from blocks.loading import message_modal
 from blocks.overview import overview_message
 from bot.domain.charge import ChargeState
 from bot.domain.errors import BillingError, NotAllowedError
 from bot.domain.grant import GrantState
 from bot.domain.money import show
 from bot.services.linking import may_bill
-from handlers.call import post_response
 from handlers.home import publish_home
 from handlers.jobs.message import UNREACHABLE
+from handlers.link_place import replace_link
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,15 +69,6 @@ async def _outcome(runtime: Runtime, grant: DeviceGrant) -> Message:
     return overview_message(state, usage, note=note)
 
 
-async def _replace_modal(runtime: Runtime, view_id: str, message: Message) -> bool:
-    try:
-        await runtime.slack.views_update(view_id=view_id, view=message_modal("Connect", message))
-    except SlackApiError as error:
-        log.info("device_grant.modal_gone", error=error.response.get("error"))
-        return False
-    return True
-
-
 async def _resumption(runtime: Runtime, charge: Charge, note: str) -> Message:
     """Look at the organisation again before offering to go on (behaviour 40)."""
     try:
@@ -94,11 +84,7 @@ async def _resumption(runtime: Runtime, charge: Charge, note: str) -> Message:
 
 async def _tell(runtime: Runtime, grant: DeviceGrant, message: Message) -> None:
     """Replace the link's message or modal; where that is gone, write to the person directly."""
-    url: Any = grant.codes.get("response_url")
-    if url and await post_response(runtime, url, message, replace=True):
-        return
-    view_id: Any = grant.codes.get("view_id")
-    if view_id and await _replace_modal(runtime, view_id, message):
+    if await replace_link(runtime, grant, message):
         return
     try:
         await runtime.slack.chat_postMessage(

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from blocks import ids
-from blocks.connect import already_connected_message, cancelled_message, link_message
+from blocks.connect import (
+    already_connected_message,
+    cancelled_message,
+    link_message,
+    superseded_message,
+)
+from handlers.link_place import replace_link
 
 if TYPE_CHECKING:
     from handlers.call import Call
@@ -47,12 +54,17 @@ async def _begin(call: Call, *, wanted: str | None) -> None:
     if call.response_url is None:
         await call.open_loading("Connect")
     async with call.patience():
-        grant = await linking.begin(
+        grant, superseded = await linking.begin(
             call.identity,
             response_url=call.own_response_url,
             view_id=call.view_id,
             wanted=wanted,
         )
+    # Before the new link is shown: a second click in the same place must leave the link standing there.
+    for other in superseded:
+        if other.codes.get("view_id") != call.view_id or call.view_id is None:
+            with contextlib.suppress(Exception):  # the new link matters more
+                await replace_link(call.runtime, other, superseded_message())
     await call.reply(link_message(grant.codes["url"], grant.codes["user_code"], grant.expires_at))
     await linking.shown(grant)
     call.runtime.wake("device_grant")

@@ -124,6 +124,7 @@ async def test_a_new_link_supersedes_the_one_before(house: House) -> None:
     first = await begin(house)
     second = await begin(house)
     assert first != second
+    await house.until(lambda: "A newer link has taken" in house.slack.ephemerals(ADA)[0]["text"])
     house.portal.approve(first, person="grace")
     house.portal.approve(second, person="ada")
     await house.until(lambda: "*Connected*" in house.last_ephemeral()["text"])
@@ -411,3 +412,35 @@ async def test_resume_in_the_open_modal_is_answered_there(house: House) -> None:
     house.app.runtime.accounts.forget_cached(house.identity())
     await house.slack.click_text(ADA, "Resume $50")
     await house.until(lambda: "$50 added to your balance" in str(house.slack.view(ADA)))
+
+
+@pytest.mark.behaviour(37)
+async def test_the_one_time_setup_survives_a_restart_at_every_step(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.told("One-time setup")
+    await house.restart()
+    await house.slack.close(ADA, everything=True)
+    await house.slack.click_text(ADA, "Enable billing")
+    await house.until(lambda: "Open Nous Portal" in str(house.last_ephemeral()["blocks"]))
+    await house.restart()
+    house.portal.approve(house.user_code())
+    await house.told("*Connected*")
+    await house.restart()
+    await house.slack.click_text(ADA, "Resume $50")
+    await house.until(lambda: house.portal.charges)
+    await house.restart()
+    await house.until(lambda: "$50 added to your balance" in house.dm()[0]["text"])
+    assert len(house.portal.charges) == 1
+
+
+async def test_a_double_click_on_connect_leaves_a_link_that_works(house: House) -> None:
+    await house.slack.command(ADA, "/billing")
+    await house.until(lambda: "Connect your portal account once" in house.last_ephemeral()["text"])
+    await asyncio.gather(house.slack.click_text(ADA, "Connect"), house.slack.click_text(ADA, "Connect"))
+    issued = "/api/oauth/device/code"
+    await house.until(lambda: sum(each.path == issued for each in house.portal.requests) == 2)
+    await house.until(lambda: "user_code=" in str(house.last_ephemeral()["blocks"]))
+    await house.until(lambda: token_requests(house) >= 1)
+    house.portal.approve(house.user_code())
+    await house.until(lambda: "*Connected*" in house.last_ephemeral()["text"])

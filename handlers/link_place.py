@@ -1,0 +1,36 @@
+"""Where the link of a device grant was shown: the message or the modal that its outcome replaces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from slack_sdk.errors import SlackApiError
+
+from blocks.loading import message_modal
+from handlers.call import post_response
+
+if TYPE_CHECKING:
+    from blocks.kit import Message
+    from bot.domain.grant import DeviceGrant
+    from bot.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+
+async def replace_link(runtime: Runtime, grant: DeviceGrant, message: Message) -> bool:
+    """Put a message in the place of the grant's link; False when that place is gone."""
+    url: Any = grant.codes.get("response_url")
+    if url and await post_response(runtime, url, message, replace=True):
+        return True
+    view_id: Any = grant.codes.get("view_id")
+    return bool(view_id) and await _replace_modal(runtime, view_id, message)
+
+
+async def _replace_modal(runtime: Runtime, view_id: str, message: Message) -> bool:
+    try:
+        await runtime.slack.views_update(view_id=view_id, view=message_modal("Connect", message))
+    except SlackApiError as error:
+        log.info("device_grant.modal_gone", error=error.response.get("error"))
+        return False
+    return True
