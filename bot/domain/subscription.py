@@ -52,7 +52,8 @@ class CurrentPlan:
         """The plan's bar, where the numbers are known."""
         if self.monthly is None or self.left is None:
             return None
-        return PlanUsage(name=self.name, monthly=self.monthly, left=self.left, renews_on=self.cycle_ends)
+        renews_on = None if self.change_scheduled else self.cycle_ends
+        return PlanUsage(name=self.name, monthly=self.monthly, left=self.left, renews_on=renews_on)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
