@@ -16,9 +16,10 @@ from bot.portal.oauth import OAuthClient
 from bot.portal.transport import Transport
 from bot.services.accounts import Accounts
 from bot.services.billing import Billing
+from bot.services.charging import Charging, PollRules
 from bot.services.linking import Linking
 from bot.services.outbox import Outbox
-from bot.services.purchases import PollRules, Purchases
+from bot.services.purchases import Purchases
 from bot.storage.charges import ChargeStore
 from bot.storage.cipher import Cipher
 from bot.storage.database import Database
@@ -103,6 +104,7 @@ class Runtime:
     billing: Billing
     linking: Linking
     purchases: Purchases
+    charging: Charging
     outbox: Outbox
     leases: Mapping[str, Leases]
     wake: Callable[..., None]
@@ -149,7 +151,8 @@ async def open_runtime(
             accounts=accounts,
             billing=Billing(accounts),
             linking=Linking(database, grants, links, accounts, oauth, clock),
-            purchases=Purchases(charges, accounts, clock, rules),
+            purchases=Purchases(charges, accounts, clock),
+            charging=Charging(charges, accounts, clock, rules),
             outbox=Outbox(messages, charges, clock),
             leases={"charge": charges.leases, "message": messages.leases, "device_grant": grants.leases},
             wake=wake,

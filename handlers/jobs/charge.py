@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 async def advance_charge(runtime: Runtime, lease: Lease) -> datetime | None:
     """Take a charge as far as it goes; return when it is due next."""
     try:
-        return await runtime.purchases.advance(lease)
+        return await runtime.charging.advance(lease)
     finally:
         runtime.wake("message")

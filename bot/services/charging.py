@@ -1,0 +1,320 @@
+"""A confirmed charge by itself: sent once, polled, followed up, to its end. The engine calls `advance`."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.domain.billing import ChargeStatusKind
+from bot.domain.charge import OPEN, Charge, ChargeKind, ChargeState, FailureReason
+from bot.domain.errors import (
+    ACCESS_LOST,
+    WAIT,
+    AmbiguousAnswerError,
+    NotLinkedError,
+    PortalRefusalError,
+    PortalUnavailableError,
+    RefusalCode,
+    RelinkRequiredError,
+)
+from bot.domain.subscription import UpgradeStatus
+from bot.portal.transport import TIMEOUT_SECONDS
+from bot.services.purchases import PROPOSAL_LIFE
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.domain.billing import ChargeStatus
+    from bot.domain.clock import Clock
+    from bot.domain.subscription import UpgradeResult
+    from bot.engine import Lease
+    from bot.portal.client import PortalClient
+    from bot.services.accounts import Accounts
+    from bot.storage.charges import ChargeStore
+
+SETUP_LIFE = timedelta(days=1)
+AMBIGUITY_WINDOW = timedelta(minutes=1)
+FOLLOW_UP_LIFE = timedelta(days=1)
+BUSY_SECONDS = 5
+BUSY_CAP_SECONDS = 30
+RETRY_CAP_SECONDS = 10
+MARGIN_SECONDS = 0.5
+
+FOLLOW_UP_EVERY = (
+    (timedelta(minutes=10), timedelta(seconds=30)),
+    (timedelta(hours=1), timedelta(minutes=2)),
+    (timedelta(hours=4), timedelta(minutes=10)),
+    (FOLLOW_UP_LIFE, timedelta(hours=1)),
+)
+"""Up to which age since the confirmation, how often an open charge is asked about."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PollRules:
+    """How a submitted charge is polled."""
+
+    interval_seconds: float
+    cap_seconds: float
+
+
+class Charging:
+    """How charges advance."""
+
+    def __init__(self, charges: ChargeStore, accounts: Accounts, clock: Clock, rules: PollRules) -> None:
+        self._charges = charges
+        self._accounts = accounts
+        self._clock = clock
+        self._rules = rules
+
+    async def advance(self, lease: Lease) -> datetime | None:
+        """Take a charge as far as it goes from whatever state it is in; return when it is due next."""
+        charge = await self._charges.get(lease.id)
+        while charge is not None:
+            match charge.state:
+                case ChargeState.PROPOSED:
+                    if self._clock.now() < charge.created_at + PROPOSAL_LIFE:
+                        return charge.created_at + PROPOSAL_LIFE
+                    charge = await self._end(lease, charge, ChargeState.EXPIRED)
+                case ChargeState.CONFIRMED:
+                    charge = await self._submit(lease, charge)
+                case ChargeState.SUBMITTED:
+                    charge = await self._poll(lease, charge)
+                case ChargeState.NEEDS_SCOPE:
+                    waits_until = (charge.confirmed_at or charge.created_at) + SETUP_LIFE
+                    if self._clock.now() < waits_until:
+                        return waits_until
+                    charge = await self._end(lease, charge, ChargeState.EXPIRED)
+                case ChargeState.OVERDUE | ChargeState.UNCONFIRMED:
+                    charge, due_at = await self._follow_up(lease, charge)
+                    if charge.state in OPEN:
+                        return due_at
+                case _:
+                    return None
+        return None
+
+    async def _submit(self, lease: Lease, charge: Charge) -> Charge:
+        """Send the charge until something certain is known, a minute at most; always the same key."""
+        maybe_sent = charge.ambiguous_since is not None or lease.claim.attempts > 1
+        started = charge.ambiguous_since or self._clock.now()
+        wait = 1.0
+        while True:
+            try:
+                return await self._send(lease, charge)
+            except PortalRefusalError as error:
+                return await self._refused(lease, charge, error, maybe_sent=maybe_sent)
+            except (NotLinkedError, RelinkRequiredError):
+                gone = PortalRefusalError(RefusalCode.UNAUTHORIZED)
+                return await self._refused(lease, charge, gone, maybe_sent=maybe_sent)
+            except AmbiguousAnswerError as error:
+                log.warning("charge.ambiguous", charge=charge.id, answer=str(error))
+                if not maybe_sent:
+                    maybe_sent = True
+                    await self._charges.note(lease, ambiguous_since=started)
+            except PortalUnavailableError as error:
+                # The token could not be had, so this request never left.
+                log.warning("charge.no_token", charge=charge.id, answer=str(error))
+            if self._clock.now() >= started + AMBIGUITY_WINDOW:
+                return await self._given_up(lease, charge, maybe_sent=maybe_sent)
+            await lease.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - spreads load
+            wait = min(wait * 2, RETRY_CAP_SECONDS)
+
+    async def _send(self, lease: Lease, charge: Charge) -> Charge:
+        """Ask the portal for the money once; return the charge as the answer leaves it."""
+        portal = await self._portal_of(charge)
+        # A refresh takes its own time, before the lease is looked at.
+        await self._accounts.access_token(charge.identity)
+        await lease.ensure(TIMEOUT_SECONDS + MARGIN_SECONDS)
+        log.info("charge.post", charge=charge.id, kind=charge.kind.value, amount=str(charge.amount))
+        if charge.kind is ChargeKind.UPGRADE:
+            tier = charge.tier_id or ""
+            result = await portal.upgrade_plan(tier, idempotency_key=charge.idempotency_key)
+            return await self._upgraded(lease, charge, result)
+        accepted = await portal.charge(charge.amount, idempotency_key=charge.idempotency_key)
+        return await self._accepted(lease, charge, accepted)
+
+    async def _upgraded(self, lease: Lease, charge: Charge, result: UpgradeResult) -> Charge:
+        match result.status:
+            case UpgradeStatus.UPGRADED | UpgradeStatus.ALREADY_ON_TIER:
+                return await self._end(lease, charge, ChargeState.SETTLED)
+            case UpgradeStatus.REQUIRES_ACTION:
+                failure = FailureReason.AUTHENTICATION_REQUIRED
+            case UpgradeStatus.PAYMENT_FAILED:
+                failure = FailureReason.from_wire(result.reason)
+        url = result.recovery_url or charge.portal_url
+        return await self._end(lease, charge, ChargeState.FAILED, failure=failure, portal_url=url)
+
+    async def _portal_of(self, charge: Charge) -> PortalClient:
+        """Return a client that acts for the very account and organisation the person confirmed for."""
+        link, portal = await self._accounts.portal(charge.identity)
+        bound = (link.account.account_id, link.account.organisation_id)
+        if bound != (charge.account_id, charge.organisation_id):
+            raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
+        return portal
+
+    async def _accepted(self, lease: Lease, charge: Charge, portal_charge_id: str) -> Charge:
+        now = self._clock.now()
+        return await self._charges.move(
+            lease,
+            charge.state,
+            ChargeState.SUBMITTED,
+            portal_charge_id=portal_charge_id,
+            submitted_at=now,
+            deadline=now + timedelta(seconds=self._rules.cap_seconds),
+        )
+
+    async def _refused(
+        self, lease: Lease, charge: Charge, error: PortalRefusalError, *, maybe_sent: bool
+    ) -> Charge:
+        """Record a "no". After a request that got no answer it proves nothing about that request."""
+        if maybe_sent:
+            return await self._unconfirmed(lease, charge, error)
+        needs_scope = error.code is RefusalCode.INSUFFICIENT_SCOPE
+        now = self._clock.now()
+        return await self._charges.move(
+            lease,
+            charge.state,
+            ChargeState.NEEDS_SCOPE if needs_scope else ChargeState.REFUSED,
+            refusal=error.code,
+            refusal_detail=_detail(error),
+            retry_at=_retry_at(error, now),
+            portal_url=error.portal_url or charge.portal_url,
+            ended_at=None if needs_scope else now,
+        )
+
+    async def _given_up(self, lease: Lease, charge: Charge, *, maybe_sent: bool) -> Charge:
+        error = PortalRefusalError(RefusalCode.TEMPORARILY_UNAVAILABLE)
+        if maybe_sent:
+            return await self._charges.move(lease, charge.state, ChargeState.UNCONFIRMED)
+        return await self._refused(lease, charge, error, maybe_sent=False)
+
+    async def _unconfirmed(self, lease: Lease, charge: Charge, error: PortalRefusalError) -> Charge:
+        return await self._charges.move(
+            lease,
+            charge.state,
+            ChargeState.UNCONFIRMED,
+            refusal=error.code,
+            retry_at=_retry_at(error, self._clock.now()),
+        )
+
+    async def _poll(self, lease: Lease, charge: Charge) -> Charge:
+        """Ask until the charge has ended or the cap is reached."""
+        deadline = charge.deadline or self._clock.now()
+        # A random first wait keeps charges recovered together from being asked about together.
+        wait = random.uniform(0.5, 1.0) * self._rules.interval_seconds  # noqa: S311
+        while True:
+            left = (deadline - self._clock.now()).total_seconds()
+            await lease.sleep(max(0.0, min(wait, left)))
+            try:
+                ended = await self._ask_once(lease, charge)
+            except PortalRefusalError as error:
+                if error.code in ACCESS_LOST:
+                    return await self._unconfirmed(lease, charge, error)
+                wait = _busy_wait(error.retry_after)
+            except (NotLinkedError, RelinkRequiredError):
+                gone = PortalRefusalError(RefusalCode.UNAUTHORIZED)
+                return await self._unconfirmed(lease, charge, gone)
+            except PortalUnavailableError as error:
+                wait = self._rules.interval_seconds
+                if error.busy:
+                    wait = _busy_wait(error.retry_after)
+            else:
+                wait = self._rules.interval_seconds
+                if ended is not None:
+                    return ended
+            if self._clock.now() >= deadline:
+                return await self._charges.move(lease, charge.state, ChargeState.OVERDUE)
+
+    async def _ask_once(self, lease: Lease, charge: Charge) -> Charge | None:
+        """Ask how a charge stands; return it when it has ended."""
+        portal = await self._portal_of(charge)
+        status = await portal.charge_status(charge.portal_charge_id or "")
+        return await self._ended(lease, charge, status)
+
+    async def _ended(self, lease: Lease, charge: Charge, status: ChargeStatus) -> Charge | None:
+        match status.kind:
+            case ChargeStatusKind.PENDING:
+                return None
+            case ChargeStatusKind.SETTLED:
+                return await self._end(lease, charge, ChargeState.SETTLED, settled_amount=status.amount)
+            case ChargeStatusKind.FAILED:
+                reason = FailureReason.from_wire(status.reason)
+                return await self._end(lease, charge, ChargeState.FAILED, failure=reason)
+
+    async def _end(self, lease: Lease, charge: Charge, state: ChargeState, **facts: object) -> Charge:
+        return await self._charges.move(lease, charge.state, state, ended_at=self._clock.now(), **facts)
+
+    async def _follow_up(self, lease: Lease, charge: Charge) -> tuple[Charge, datetime | None]:
+        """Ask once about a charge whose end is open; return it and when to ask next, ever later."""
+        now = self._clock.now()
+        refusal: RefusalCode | None = None
+        try:
+            known = await self._ask_or_send(lease, charge, now)
+            if known is not None:
+                return known, None
+        except (NotLinkedError, RelinkRequiredError):
+            refusal = RefusalCode.UNAUTHORIZED
+        except PortalRefusalError as error:
+            refusal = error.code if error.code in ACCESS_LOST else charge.refusal
+        except (PortalUnavailableError, AmbiguousAnswerError) as error:
+            refusal = charge.refusal
+            log.info("charge.follow_up", charge=charge.id, problem=type(error).__name__)
+        current = await self._brought_up_to_date(lease, charge, refusal)
+        return current, next_follow_up(current, self._clock.now())
+
+    async def _ask_or_send(self, lease: Lease, charge: Charge, now: datetime) -> Charge | None:
+        """Ask how the charge stands; without the portal's id, by the same request with the same key.
+
+        That request may make the charge, so it ends with the day in which the person can expect that.
+        """
+        if charge.portal_charge_id is not None:
+            return await self._ask_once(lease, charge)
+        if now >= (charge.confirmed_at or charge.created_at) + FOLLOW_UP_LIFE:
+            return None
+        return await self._send(lease, charge)
+
+    async def _brought_up_to_date(
+        self, lease: Lease, charge: Charge, refusal: RefusalCode | None
+    ) -> Charge:
+        """Record that it was asked, and what keeps the answer away, so that the message stays true."""
+        current = await self._charges.get(lease.id) or charge
+        if current.state is ChargeState.OVERDUE and refusal is not None:
+            current = await self._unconfirmed(lease, current, PortalRefusalError(refusal))
+        if current.check_pending or current.refusal is not refusal:
+            facts: dict[str, object] = {"refusal": refusal}
+            if current.check_pending:
+                facts["checked_at"] = self._clock.now()
+            current = await self._charges.note(lease, tell=True, **facts)
+        return current
+
+
+def next_follow_up(charge: Charge, now: datetime) -> datetime | None:
+    """Return when an open charge is asked about next: ever more slowly, for a day (FOLLOW_UP_EVERY)."""
+    age = now - (charge.confirmed_at or charge.created_at)
+    for until, every in FOLLOW_UP_EVERY:
+        if age < until:
+            return max(now + every, charge.retry_at or now)
+    return None
+
+
+def _busy_wait(retry_after: int | None) -> float:
+    return min(BUSY_SECONDS if retry_after is None else max(1, retry_after), BUSY_CAP_SECONDS)
+
+
+def _retry_at(error: PortalRefusalError, now: datetime) -> datetime | None:
+    if error.code not in WAIT or error.retry_after is None:
+        return None
+    return now + timedelta(seconds=error.retry_after)
+
+
+def _detail(error: PortalRefusalError) -> str | None:
+    if error.code is RefusalCode.MONTHLY_CAP_EXCEEDED and error.remaining is not None:
+        return format(error.remaining, "f")
+    if error.code is RefusalCode.REMOTE_SPENDING_REVOKED:
+        return error.actor
+    return error.message
