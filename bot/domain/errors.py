@@ -58,11 +58,6 @@ ACCESS_LOST = frozenset(
 )
 """Refusals that mean this grant may no longer look or spend."""
 
-NEEDS_RELINK = frozenset(
-    {RefusalCode.UNAUTHORIZED, RefusalCode.SESSION_REVOKED, RefusalCode.ORG_ACCESS_DENIED}
-)
-"""Refusals that only a new connection mends."""
-
 WAIT = frozenset(
     {
         RefusalCode.RATE_LIMITED,

@@ -192,10 +192,6 @@ class Linking:
             linked_at=self._clock.now(),
         )
 
-    async def link_of(self, grant: DeviceGrant) -> Link | None:
-        """Return the link a finished grant made."""
-        return await self._links.get(grant.identity)
-
 
 def may_bill(link: Link) -> bool:
     """Tell whether the grant carries the billing permission (behaviours 38, 39)."""
