@@ -25,11 +25,13 @@ from bot.domain.errors import (
     ChargeNotFoundError,
     NotAllowedError,
     NotLinkedError,
+    NotReadyError,
     PortalRefusalError,
     PortalUnavailableError,
     RefusalCode,
     RelinkRequiredError,
     StaleError,
+    StoreUnavailableError,
 )
 from bot.domain.money import show
 
@@ -107,6 +109,14 @@ _ERRORS: dict[type[Exception], Copy] = {
     RelinkRequiredError: _REFUSALS[RefusalCode.UNAUTHORIZED],
     ChargeNotFoundError: Copy(words="This purchase is not yours, or it no longer exists.", overview=True),
     StaleError: Copy(words="This has expired. Nothing was charged; start again.", overview=True),
+    NotReadyError: Copy(words="Billing is just starting. Try again in a moment.", overview=True),
+    StoreUnavailableError: Copy(
+        words=(
+            "Billing can't reach its own records just now. Try again in a few minutes; "
+            "if you were paying, look at `/billing history` first."
+        ),
+        overview=True,
+    ),
     PortalUnavailableError: Copy(
         words=(
             "Couldn't load billing: Nous Portal did not answer. "

@@ -8,18 +8,23 @@ import socket
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import aiohttp
 import structlog
 import uvicorn
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 
+from bot.domain.charge import UNFINISHED
 from bot.engine import Engine, Kind
-from bot.http import make_asgi
+from bot.http import Health, make_asgi
 from bot.runtime import open_runtime
+from bot.slack import AWAY
+from bot.storage.database import is_refused
+from bot.storage.notices import listen
 from bot.storage.schema import is_current, migrate
 from handlers.jobs.charge import advance_charge
 from handlers.jobs.device_grant import advance_device_grant
@@ -27,16 +32,22 @@ from handlers.jobs.message import advance_message
 from handlers.register import register
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from typing import Any
 
     from starlette.applications import Starlette
 
-    from bot.domain.clock import Clock
-    from bot.runtime import Runtime
+    from bot.runtime import Runtime, SystemClock
     from bot.settings import Settings
 
 GRACE_SECONDS = 4
+PING_SECONDS = 2
 BEAT_SECONDS = 30
+DATABASE_PATIENCE_SECONDS = 60
+AGAIN_SECONDS = 1.0
+AGAIN_CAP_SECONDS = 15.0
+CLOCK_EVERY_SECONDS = 600
+CLOCK_TOLERANCE = timedelta(seconds=2)
 JOBS = {"charge": advance_charge, "message": advance_message, "device_grant": advance_device_grant}
 
 log = structlog.get_logger(__name__)
@@ -58,9 +69,11 @@ class BillingApp:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, *, worker: bool = True, clock: Clock | None = None
+    settings: Settings, *, worker: bool = True, clock: SystemClock | None = None
 ) -> AsyncIterator[BillingApp]:
     """Build and start everything but the HTTP server. On leaving: the work stops first, connections last.
+
+    A database that is away is waited for a minute; Slack, that is away, as long as it takes.
 
     Raises:
         StartError: the database or Slack does not allow it.
@@ -73,20 +86,30 @@ async def open_app(
 
     async with open_runtime(settings, wake=wake, clock=clock) as runtime:
         await _prepare_database(runtime)
-        await _recognise_workspace(runtime)
         engine = _engine(runtime)
-        engines.append(engine)
         bolt = _bolt(runtime)
         register(bolt, runtime)
-        asgi = make_asgi(bolt, partial(_problems, runtime, engine, worker=worker))
+        asgi = make_asgi(
+            bolt,
+            runtime.metrics,
+            partial(_health, runtime, engine, worker=worker),
+            partial(_look_at_ledger, runtime),
+        )
+        beside: list[Coroutine[Any, Any, None]] = [_follow_clock(runtime)]
+        if not await _recognise_workspace(runtime):
+            beside.append(_recognise_later(runtime))
+        if worker:
+            engines.append(engine)
+            beside.append(listen(runtime.database, partial(wake, *JOBS)))
         running = asyncio.create_task(engine.run(), name="engine") if worker else None
-        try:
-            yield BillingApp(runtime=runtime, engine=engine, bolt=bolt, asgi=asgi)
-        finally:
-            await runtime.calls.finish(GRACE_SECONDS)
-            await engine.stop(GRACE_SECONDS)
-            if running is not None:
-                await running
+        async with _running(beside):
+            try:
+                yield BillingApp(runtime=runtime, engine=engine, bolt=bolt, asgi=asgi)
+            finally:
+                await runtime.calls.finish(GRACE_SECONDS)
+                await engine.stop(GRACE_SECONDS)
+                if running is not None:
+                    await running
 
 
 async def serve(settings: Settings, stop: asyncio.Event, *, worker: bool = True) -> None:
@@ -144,7 +167,7 @@ def _engine(runtime: Runtime) -> Engine:
         Kind(name=name, leases=runtime.leases[name], advance=partial(job, runtime))
         for name, job in JOBS.items()
     ]
-    return Engine(kinds, runtime.clock)
+    return Engine(kinds, runtime.clock, runtime.metrics)
 
 
 def _bolt(runtime: Runtime) -> AsyncApp:
@@ -159,37 +182,119 @@ def _bolt(runtime: Runtime) -> AsyncApp:
 async def _prepare_database(runtime: Runtime) -> None:
     database = runtime.database
     database.claim_alone()
-    if database.is_sqlite:
-        await migrate(database)
-        for leases in runtime.leases.values():
-            await leases.clear()
-    elif not await is_current(database):
+    try:
+        await _wait_for_database(runtime)
+        if database.is_sqlite:
+            await migrate(database)
+            for leases in runtime.leases.values():
+                await leases.clear()
+        current = await is_current(database)
+        runtime.clock.correct(await database.clock_ahead())
+    except Exception as error:
+        log.debug("app.database_unusable", exc_info=error)
+        raise StartError(f"DATABASE_URL: the database cannot be used ({type(error).__name__})") from None
+    if not current:
         raise StartError(
             "DATABASE_URL: the database has not the newest schema; run `billing-bot migrate` first"
         )
 
 
-async def _recognise_workspace(runtime: Runtime) -> None:
+async def _wait_for_database(runtime: Runtime) -> None:
+    """Return once there is a connection. A restarted database is back within the patience."""
+    give_up_at = time.monotonic() + DATABASE_PATIENCE_SECONDS
+    while True:
+        try:
+            await runtime.database.connect()
+        except Exception as error:
+            if is_refused(error) or time.monotonic() >= give_up_at:
+                raise
+            log.warning("app.waits_for_database", problem=type(error).__name__)
+            await asyncio.sleep(AGAIN_SECONDS)
+        else:
+            return
+
+
+async def _recognise_workspace(runtime: Runtime) -> bool:
+    """Ask Slack who we are; False when Slack is away."""
     try:
         answer = await runtime.slack.auth_test()
     except SlackApiError as error:
         code = error.response.get("error")
+        if error.response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or code == "ratelimited":
+            return False
         raise StartError(f"SLACK_BOT_TOKEN: Slack does not accept it ({code})") from None
-    except (OSError, aiohttp.ClientError, TimeoutError) as error:
-        raise StartError(f"SLACK_API_URL: Slack cannot be reached ({type(error).__name__})") from None
-    runtime.workspace.team = str(answer.get("team_id") or "")
+    except AWAY as error:
+        log.warning("app.slack_away", problem=type(error).__name__)
+        return False
     runtime.workspace.enterprise = str(answer.get("enterprise_id") or "")
     runtime.workspace.bot_user = str(answer.get("user_id") or "")
+    runtime.workspace.team = str(answer.get("team_id") or "")
+    return True
 
 
-async def _problems(runtime: Runtime, engine: Engine, *, worker: bool) -> list[str]:
+async def _recognise_later(runtime: Runtime) -> None:
+    wait = AGAIN_SECONDS
+    while True:
+        await asyncio.sleep(wait)
+        wait = min(2 * wait, AGAIN_CAP_SECONDS)
+        try:
+            if await _recognise_workspace(runtime):
+                return
+        except StartError as error:
+            log.error("app.slack_refuses", problem=str(error))  # noqa: TRY400 - the text is all there is to say
+
+
+async def _follow_clock(runtime: Runtime) -> None:
+    """Keep our clock with the database's, so that all replicas agree on what is due."""
+    while not runtime.database.is_sqlite:
+        if abs(runtime.clock.ahead) > CLOCK_TOLERANCE:
+            log.warning("app.clock_corrected", ahead_seconds=runtime.clock.ahead.total_seconds())
+        await asyncio.sleep(CLOCK_EVERY_SECONDS)
+        with contextlib.suppress(Exception):  # a database that is away is noticed elsewhere
+            runtime.clock.correct(await runtime.database.clock_ahead())
+
+
+@asynccontextmanager
+async def _running(beside: list[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Run what goes on beside the work, and end it with the block."""
+    tasks = [asyncio.create_task(each) for each in beside]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _health(runtime: Runtime, engine: Engine, *, worker: bool) -> Health:
+    """Tell what keeps this process from serving, and what it can do nothing about."""
     problems = []
     try:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PING_SECONDS):
             await runtime.database.ping()
     except Exception as error:  # noqa: BLE001 - whatever the driver raises means the same here
         log.warning("readyz.database", problem=type(error).__name__)
-        problems.append("database")
+        problems.append(f"database: cannot be written ({type(error).__name__})")
     if worker and (engine.beat_at is None or time.monotonic() - engine.beat_at > BEAT_SECONDS):
-        problems.append("worker")
-    return problems
+        problems.append("worker: has not looked for work lately")
+    if not runtime.workspace.known:
+        problems.append("slack: has not said yet which workspace this is")
+    return Health(problems=problems, trouble=[reach.trouble for reach in runtime.reaches if reach.trouble])
+
+
+async def _look_at_ledger(runtime: Runtime) -> None:
+    """Set the meters of what has not ended; without a database they are gone rather than old."""
+    metrics = runtime.metrics
+    metrics.unfinished.clear()
+    metrics.oldest_unfinished_seconds.clear()
+    try:
+        async with asyncio.timeout(PING_SECONDS):
+            unfinished = await runtime.charges.unfinished()
+    except Exception as error:  # noqa: BLE001 - whatever the driver raises means the same here
+        log.warning("metrics.database", problem=type(error).__name__)
+        return
+    now = runtime.clock.now()
+    for state in UNFINISHED:
+        count, since = unfinished.get(state.value, (0, now))
+        metrics.unfinished.labels(state.value).set(count)
+        metrics.oldest_unfinished_seconds.labels(state.value).set((now - since).total_seconds())

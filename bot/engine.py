@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from bot.domain.clock import Clock
+    from bot.metrics import Metrics
 
-LEASE_SECONDS = 15.0
+LEASE_SECONDS = 14.0
+"""Below 15, so that another process has taken over within 15 seconds of the last renewal."""
 RENEW_EVERY_SECONDS = 3.0
 IDLE_SECONDS = 5.0
 CONCURRENCY = 4_000
@@ -36,13 +38,15 @@ class Claim:
     """A row held under a lease.
 
     `attempts` counts the runs since the last one that returned properly, this one included; `wakes` is
-    what the row's counter said when it was claimed.
+    what the row's counter said when it was claimed; `taken_over` tells that its last holder has let the
+    lease run out: it died, or was stopped for too long.
     """
 
     id: str
     token: str
     attempts: int
     wakes: int
+    taken_over: bool = False
 
 
 class Leases(Protocol):
@@ -58,10 +62,10 @@ class Leases(Protocol):
         """Give back."""
 
     async def next_due(self) -> datetime | None:
-        """Return when the next free thing is due."""
+        """Return when the next thing can be claimed: free and due, or its holder's lease at its end."""
 
     async def clear(self) -> None:
-        """Forget the leases of a former life."""
+        """End the leases of a former life."""
 
 
 class LeaseLostError(Exception):
@@ -127,12 +131,14 @@ class Engine:
         self,
         kinds: Sequence[Kind],
         clock: Clock,
+        metrics: Metrics,
         *,
         lease_seconds: float = LEASE_SECONDS,
         concurrency: int = CONCURRENCY,
     ) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
         self._clock = clock
+        self._metrics = metrics
         self._lease_seconds = lease_seconds
         self._concurrency = concurrency
         self._due = set(self._kinds)
@@ -140,7 +146,7 @@ class Engine:
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
         self._ended.set()
-        self._held: dict[tuple[str, str], Lease] = {}
+        self._held: dict[str, Lease] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.beat_at: float | None = None
 
@@ -167,6 +173,7 @@ class Engine:
                     failures = 0
                 except Exception:
                     failures += 1
+                    self._metrics.engine_failures.inc()
                     log.exception("engine.database_unreachable", failures=failures)
                     self._due = set(self._kinds)
                     with suppress(StoppingError):
@@ -229,7 +236,11 @@ class Engine:
 
     def _start(self, kind: Kind, claim: Claim, good_until: float) -> None:
         lease = Lease(self, kind, claim, good_until)
-        self._held[kind.name, claim.id] = lease
+        self._held[lease.token] = lease
+        self._metrics.in_flight.labels(kind.name).inc()
+        if claim.taken_over:
+            self._metrics.takeovers.labels(kind.name).inc()
+            log.warning("engine.taken_over", kind=kind.name, id=claim.id, attempts=claim.attempts)
         task = asyncio.create_task(self._advance(lease), name=f"{kind.name} {claim.id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -242,6 +253,7 @@ class Engine:
         except LeaseLostError:
             # Nobody knows what this run had sent: the next one must see that there was one.
             failed = True
+            self._metrics.leases_lost.labels(lease.kind.name).inc()
             log.warning("engine.lease_lost", kind=lease.kind.name, id=lease.id)
         except StoppingError:
             failed = lease.claim.attempts > 1
@@ -249,6 +261,7 @@ class Engine:
             failed = True
         except Exception:
             failed = True
+            self._metrics.retries.labels(lease.kind.name).inc()
             wait = _backoff(lease.claim.attempts)
             due_at = self._clock.now() + timedelta(seconds=wait)
             log.exception("engine.retry", kind=lease.kind.name, id=lease.id, in_seconds=round(wait, 2))
@@ -260,7 +273,8 @@ class Engine:
         except Exception:
             # The lease runs out by itself, and then the thing is due again.
             log.exception("engine.release_failed", kind=lease.kind.name, id=lease.id)
-        self._held.pop((lease.kind.name, lease.id), None)
+        self._held.pop(lease.token, None)
+        self._metrics.in_flight.labels(lease.kind.name).dec()
         self.wake(lease.kind.name)
 
     async def _wait_for_work(self) -> None:

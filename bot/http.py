@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prometheus_client import CONTENT_TYPE_LATEST
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -16,17 +19,36 @@ if TYPE_CHECKING:
     from slack_bolt.app.async_app import AsyncApp
     from starlette.types import Message
 
-    # What is wrong, one short word each; nothing when ready.
-    Readiness = Callable[[], Awaitable[list[str]]]
+    from bot.metrics import Metrics
 
 MAX_BODY_BYTES = 1_000_000
 
 
-def make_asgi(bolt: AsyncApp, readiness: Readiness) -> Starlette:
-    """Return the ASGI app around a Bolt app."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Health:
+    """How a process is: `problems` keep it from serving, `trouble` is with others; a line each."""
+
+    problems: list[str]
+    trouble: list[str]
+
+
+def make_asgi(
+    bolt: AsyncApp,
+    metrics: Metrics,
+    health: Callable[[], Awaitable[Health]],
+    refresh_metrics: Callable[[], Awaitable[None]],
+) -> Starlette:
+    """Return the ASGI app around a Bolt app. `refresh_metrics` is called before each look at the meters."""
     handler = AsyncSlackRequestHandler(bolt)
 
     async def slack_events(request: Request) -> Response:
+        started = time.perf_counter()
+        response = await answer(request)
+        meter = metrics.ack_seconds.labels(str(response.status_code))
+        meter.observe(time.perf_counter() - started)
+        return response
+
+    async def answer(request: Request) -> Response:
         body = await _bounded_body(request)
         problem = _unusable(request, body)
         if body is None or problem is not None:
@@ -37,14 +59,21 @@ def make_asgi(bolt: AsyncApp, readiness: Readiness) -> Starlette:
         return PlainTextResponse("ok")
 
     async def readyz(_request: Request) -> Response:
-        problems = await readiness()
-        return JSONResponse({"ready": not problems, "problems": problems}, 503 if problems else 200)
+        found = await health()
+        ready = not found.problems
+        body = {"ready": ready, "problems": found.problems, "trouble": found.trouble}
+        return JSONResponse(body, 200 if ready else 503)
+
+    async def metrics_page(_request: Request) -> Response:
+        await refresh_metrics()
+        return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
     return Starlette(
         routes=[
             Route("/slack/events", slack_events, methods=["POST"]),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            Route("/metrics", metrics_page),
         ]
     )
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.metrics import Metrics
 from bot.portal.hosts import HostRules
 from bot.portal.oauth import OAuthClient
 from bot.portal.transport import Transport
+from bot.reach import Reach
 from bot.services.accounts import Accounts
 from bot.services.billing import Billing
 from bot.services.charging import Charging, PollRules
 from bot.services.linking import Linking
 from bot.services.outbox import Outbox
 from bot.services.purchases import Purchases
+from bot.slack import SlackClient
 from bot.storage.charges import ChargeStore
 from bot.storage.cipher import Cipher
 from bot.storage.database import Database
@@ -30,7 +32,6 @@ from bot.storage.messages import MessageStore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from bot.domain.clock import Clock
     from bot.domain.identity import Identity
     from bot.engine import Leases
     from bot.settings import Settings
@@ -39,15 +40,22 @@ SLACK_TIMEOUT_SECONDS = 10
 
 
 class SystemClock:
-    """The computer's own clock."""
+    """The computer's own clock, corrected by what the database's shows: all processes agree."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
 
     def now(self) -> datetime:
         """Return the present moment in UTC."""
-        return datetime.now(UTC)
+        return datetime.now(UTC) + self.ahead
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
+
+    def correct(self, ahead: timedelta) -> None:
+        """Go by a clock that is ahead of this one."""
+        self.ahead += ahead
 
 
 class OpenCalls:
@@ -86,6 +94,11 @@ class Workspace:
     enterprise: str = ""
     bot_user: str = ""
 
+    @property
+    def known(self) -> bool:
+        """Tell whether Slack has said it yet."""
+        return bool(self.team)
+
     def has(self, identity: Identity) -> bool:
         """Tell whether a person belongs here. On Enterprise Grid the grid's id may stand for the team's."""
         return bool(identity.team) and identity.team in {self.team, self.enterprise}
@@ -93,12 +106,13 @@ class Workspace:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Runtime:
-    """What handlers and jobs work with. `wake` takes the names of engine kinds."""
+    """What handlers and jobs work with."""
 
     settings: Settings
-    clock: Clock
+    clock: SystemClock
+    metrics: Metrics
     database: Database
-    slack: AsyncWebClient
+    slack: SlackClient
     http: aiohttp.ClientSession
     accounts: Accounts
     billing: Billing
@@ -106,29 +120,36 @@ class Runtime:
     purchases: Purchases
     charging: Charging
     outbox: Outbox
+    charges: ChargeStore
+    messages: MessageStore
     leases: Mapping[str, Leases]
-    wake: Callable[..., None]
+    reaches: tuple[Reach, ...]
     workspace: Workspace
     calls: OpenCalls
 
 
 @asynccontextmanager
 async def open_runtime(
-    settings: Settings, *, wake: Callable[..., None], clock: Clock | None = None
+    settings: Settings, *, wake: Callable[..., None], clock: SystemClock | None = None
 ) -> AsyncIterator[Runtime]:
-    """Build the runtime; close its connections on leaving, the portal's and Slack's after the work."""
+    """Build the runtime; close its connections on leaving, the portal's and Slack's after the work.
+
+    `wake` takes the names of the engine's kinds for which there may be new work.
+    """
     clock = clock or SystemClock()
-    database = Database(settings.database_url, clock)
+    metrics = Metrics()
+    portal_reach, slack_reach = Reach("portal", clock), Reach("slack", clock)
+    database = Database(settings.database_url, clock, wake)
     cipher = Cipher(settings.keys())
     hosts = HostRules(environment_base_url=settings.portal_base_url)
-    transport = Transport(clock)
+    transport = Transport(clock, metrics, portal_reach)
     http = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
     )
     oauth = OAuthClient(transport, hosts, clock, client_id=settings.portal_client_id)
     links = LinkStore(database, cipher)
     grants = DeviceGrantStore(database, cipher)
-    charges = ChargeStore(database)
+    charges = ChargeStore(database, metrics)
     messages = MessageStore(database)
     accounts = Accounts(links, oauth, transport, hosts, clock)
     rules = PollRules(
@@ -138,14 +159,15 @@ async def open_runtime(
         yield Runtime(
             settings=settings,
             clock=clock,
+            metrics=metrics,
             database=database,
-            # A repeated post after a lost answer would be a second message: the outbox repeats, knowingly.
-            slack=AsyncWebClient(
+            slack=SlackClient(
                 token=settings.slack_bot_token.get_secret_value(),
                 base_url=settings.slack_api_url,
                 session=http,
                 timeout=SLACK_TIMEOUT_SECONDS,
-                retry_handlers=[],
+                metrics=metrics,
+                reach=slack_reach,
             ),
             http=http,
             accounts=accounts,
@@ -154,8 +176,10 @@ async def open_runtime(
             purchases=Purchases(charges, accounts, clock),
             charging=Charging(charges, accounts, clock, rules),
             outbox=Outbox(messages, charges, clock),
+            charges=charges,
+            messages=messages,
             leases={"charge": charges.leases, "message": messages.leases, "device_grant": grants.leases},
-            wake=wake,
+            reaches=(portal_reach, slack_reach),
             workspace=Workspace(),
             calls=OpenCalls(),
         )

@@ -8,6 +8,7 @@ import structlog
 
 from blocks import ids
 from blocks.errors import error_modal, stranger_copy, stranger_message
+from bot.domain.errors import NotReadyError
 from handlers.call import Call, identity_of
 from handlers.errors import run_guarded
 from handlers.home import handle_home_opened
@@ -50,9 +51,8 @@ def _acknowledged(runtime: Runtime, handle: Handle) -> Listener:
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         call = _call(runtime, ack, body)
-        known = runtime.workspace.has(call.identity)
         with runtime.calls.one():
-            await run_guarded(call, handle if known else _refuse_stranger, acked=True)
+            await run_guarded(call, _admit(call, handle, _refuse_stranger), acked=True)
 
     return listener
 
@@ -62,15 +62,26 @@ def _submission(runtime: Runtime, handle: Handle) -> Listener:
 
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
         call = _call(runtime, ack, body)
-        known = runtime.workspace.has(call.identity)
         with runtime.calls.one():
-            await run_guarded(call, handle if known else _refuse_submission, acked=False)
+            await run_guarded(call, _admit(call, handle, _refuse_submission), acked=False)
 
     return listener
 
 
 def _call(runtime: Runtime, ack: AsyncAck, body: dict[str, Any]) -> Call:
     return Call(runtime=runtime, identity=identity_of(body, runtime.workspace), body=body, ack=ack)
+
+
+def _admit(call: Call, handle: Handle, refuse: Handle) -> Handle:
+    """Choose who answers. Before Slack has said which workspace this is, nobody can be told apart."""
+    workspace = call.runtime.workspace
+    if not workspace.known:
+        return _not_ready
+    return handle if workspace.has(call.identity) else refuse
+
+
+async def _not_ready(_call: Call) -> None:
+    raise NotReadyError
 
 
 async def _refuse_stranger(call: Call) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,7 +9,7 @@ import pytest_asyncio
 import structlog
 
 from tests.support.house import House, open_house
-from tests.support.postgresql import running_server
+from tests.support.postgresql import make_template, running_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -33,6 +35,14 @@ def _plain_logs() -> Iterator[None]:
 def postgresql_server() -> Iterator[str]:
     with running_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> str:
+    """The name of a database with the newest schema."""
+    # In a thread: the first to ask may be a test whose loop runs already.
+    with ThreadPoolExecutor() as thread:
+        return thread.submit(asyncio.run, make_template(postgresql_server)).result()
 
 
 @pytest_asyncio.fixture

@@ -91,6 +91,15 @@ ON_ITS_WAY = frozenset({ChargeState.PROPOSED, ChargeState.CONFIRMED, ChargeState
 IN_FLIGHT = frozenset({ChargeState.CONFIRMED, ChargeState.SUBMITTED})
 """Confirmed by the person and not told an end yet."""
 
+UNFINISHED = (
+    ChargeState.CONFIRMED,
+    ChargeState.NEEDS_SCOPE,
+    ChargeState.SUBMITTED,
+    ChargeState.OVERDUE,
+    ChargeState.UNCONFIRMED,
+)
+"""Confirmed by the person, and without a certain end."""
+
 TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following)
 """Nothing can change any more."""
 
@@ -157,6 +166,12 @@ class Charge:
     retry_at: datetime | None = None
     portal_url: str | None = None
     ambiguous_since: datetime | None = None
+    posts: int = 0
+    first_post_at: datetime | None = None
+    last_post_at: datetime | None = None
+    polls: int = 0
+    first_poll_at: datetime | None = None
+    last_poll_at: datetime | None = None
 
     @property
     def check_pending(self) -> bool:

@@ -6,6 +6,8 @@ BillingError
 ├── NotAllowedError           judged here from the billing state, before anything is asked of the portal
 ├── ChargeNotFoundError       no such charge, or not this person's
 ├── StaleError                a button or modal whose time is over
+├── StoreUnavailableError     our own database does not answer, or cannot be written
+├── NotReadyError             the app has just started and cannot tell people apart yet
 └── PortalError
     ├── PortalUnavailableError    no answer that can be used; nothing depends on it
     ├── AmbiguousAnswerError      no usable answer on a money route: it may or may not have been charged
@@ -95,6 +97,14 @@ class ChargeNotFoundError(BillingError):
 
 class StaleError(BillingError):
     """A button or modal whose time is over."""
+
+
+class StoreUnavailableError(BillingError):
+    """Our own database does not answer or cannot be written. A change may or may not have been stored."""
+
+
+class NotReadyError(BillingError):
+    """The app has just started and does not know its own workspace yet."""
 
 
 class PortalError(BillingError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import http.cookiejar
+import re
+import time
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -20,11 +22,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.clock import Clock
+    from bot.metrics import Metrics
+    from bot.reach import Reach
 
 TIMEOUT_SECONDS = 10.0
 MAX_BODY_BYTES = 1_000_000
 MAX_RETRY_AFTER_SECONDS = 86_400
 CONCURRENT_REQUESTS = 256
+SERVER_FAULT = 500
+
+_CHARGE_ID = re.compile(r"/charge/[^/]+$")
 
 
 def parse_retry_after(value: str | None, now: datetime) -> int | None:
@@ -70,6 +77,12 @@ class Exchange:
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def route(self) -> str:
+        """The method and the path without ids, as meters name it."""
+        path = httpx.URL(self.url).path
+        return f"{self.method} {_CHARGE_ID.sub('/charge/{id}', path)}"
+
     def request(self, http: httpx.AsyncClient) -> httpx.Request:
         """Build the httpx request."""
         if self.json is None:
@@ -82,7 +95,9 @@ class Exchange:
 class Transport:
     """The shared connections to the portal. Close it once, last."""
 
-    def __init__(self, clock: Clock, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self, clock: Clock, metrics: Metrics, reach: Reach, *, timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> None:
         # Cookies of one person's answer must never travel with another's request.
         no_cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
         self._http = httpx.AsyncClient(
@@ -98,6 +113,8 @@ class Transport:
         )
         self._places = asyncio.Semaphore(CONCURRENT_REQUESTS)
         self._clock = clock
+        self._metrics = metrics
+        self._reach = reach
         self._timeout_seconds = timeout_seconds
 
     async def send(self, exchange: Exchange) -> Answer:
@@ -108,20 +125,36 @@ class Transport:
                 or may not have seen the request.
         """
         async with self._places:
+            started = time.perf_counter()
             try:
-                async with asyncio.timeout(self._timeout_seconds):
-                    response = await self._http.send(exchange.request(self._http), stream=True)
-                    try:
-                        content = await _read(response)
-                    finally:
-                        await response.aclose()
-            except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-                raise PortalUnavailableError(type(error).__name__) from error
+                response, content = await self._exchange(exchange)
+            except PortalUnavailableError:
+                self._observe(exchange, started, None)
+                raise
+        self._observe(exchange, started, response.status_code)
         return Answer(
             status=response.status_code,
             body=_json_object(content),
             retry_after=parse_retry_after(response.headers.get("Retry-After"), self._clock.now()),
         )
+
+    def _observe(self, exchange: Exchange, started: float, status: int | None) -> None:
+        self._reach.note(answered=status is not None and status < SERVER_FAULT)
+        meter = self._metrics.portal_seconds.labels(
+            exchange.route, "none" if status is None else str(status)
+        )
+        meter.observe(time.perf_counter() - started)
+
+    async def _exchange(self, exchange: Exchange) -> tuple[httpx.Response, bytes]:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                response = await self._http.send(exchange.request(self._http), stream=True)
+                try:
+                    return response, await _read(response)
+                finally:
+                    await response.aclose()
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            raise PortalUnavailableError(type(error).__name__) from error
 
     async def aclose(self) -> None:
         """Close the connections."""

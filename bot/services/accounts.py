@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,7 +11,13 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from bot.domain.errors import NotLinkedError, PortalRefusalError, RefusalCode, RelinkRequiredError
+from bot.domain.errors import (
+    NotLinkedError,
+    PortalRefusalError,
+    RefusalCode,
+    RelinkRequiredError,
+    StoreUnavailableError,
+)
 from bot.portal.client import PortalClient
 from bot.portal.hosts import ForeignHostError
 from bot.portal.oauth import Tokens
@@ -25,6 +32,8 @@ if TYPE_CHECKING:
 
 CACHE_SECONDS = 30
 EXPIRY_SKEW_SECONDS = 120
+STORE_TRIES = 30
+STORE_AGAIN_SECONDS = 2
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +126,9 @@ class Accounts:
             PortalRefusalError: ORG_ACCESS_DENIED, the person has connected another account meanwhile.
         """
         cached = self._cache.get(identity.key)
-        if cached is None or cached.token == rejected or self._clock.now() >= cached.until:
+        # Another process may have stored another account's link since.
+        other = cached is not None and account is not None and not account.same_grant_as(cached.account)
+        if cached is None or other or cached.token == rejected or self._clock.now() >= cached.until:
             cached = await self._fresh(identity, rejected)
         if account is not None and not account.same_grant_as(cached.account):
             raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
@@ -151,15 +162,29 @@ class Accounts:
             if self._is_good(link, rejected):
                 return link
             base = self._base(link)
-            async with self._links.locked(identity) as (current, connection):
-                if current is None:
-                    raise NotLinkedError
-                if current.dead or self._is_good(current, rejected):
-                    return current
-                renewed = _with_tokens(current, await self._refreshed(base, current))
-                stored = await self._links.replace_tokens(renewed, within=connection)
+            renewed: Link | None = None
+            try:
+                async with self._links.locked(identity) as (current, connection):
+                    if current is None:
+                        raise NotLinkedError
+                    if current.dead or self._is_good(current, rejected):
+                        return current
+                    renewed = _with_tokens(current, await self._refreshed(base, current))
+                    stored = await self._links.replace_tokens(renewed, within=connection)
+            except StoreUnavailableError:
+                if renewed is None:
+                    raise
+                stored = await self._store_at_last(renewed)
             # Whoever connected anew meanwhile has another grant; this one's tokens are of no more use.
             return renewed if stored else await self.link(identity)
+
+    async def _store_at_last(self, renewed: Link) -> bool:
+        """Store rotated tokens although the database has just failed: the former ones are spent."""
+        for _ in range(STORE_TRIES - 1):
+            await self._clock.sleep(STORE_AGAIN_SECONDS)
+            with suppress(StoreUnavailableError):
+                return await self._links.replace_tokens(renewed)
+        return await self._links.replace_tokens(renewed)
 
     async def _refreshed(self, base: str, link: Link) -> Tokens | None:
         tokens = Tokens(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -74,6 +75,13 @@ class Charging:
 
     async def advance(self, lease: Lease) -> datetime | None:
         """Take a charge as far as it goes from whatever state it is in; return when it is due next."""
+        try:
+            return await self._advance(lease)
+        finally:
+            with suppress(Exception):  # the counts are not worth the run's own outcome
+                await self._charges.store_counts(lease)
+
+    async def _advance(self, lease: Lease) -> datetime | None:
         charge = await self._charges.get(lease.id)
         while charge is not None:
             match charge.state:
@@ -131,6 +139,7 @@ class Charging:
         await self._accounts.access_token(charge.identity)
         await lease.ensure(TIMEOUT_SECONDS + MARGIN_SECONDS)
         log.info("charge.post", charge=charge.id, kind=charge.kind.value, amount=str(charge.amount))
+        self._charges.count_post(lease)
         if charge.kind is ChargeKind.UPGRADE:
             tier = charge.tier_id or ""
             result = await portal.upgrade_plan(tier, idempotency_key=charge.idempotency_key)
@@ -233,6 +242,7 @@ class Charging:
     async def _ask_once(self, lease: Lease, charge: Charge) -> Charge | None:
         """Ask how a charge stands; return it when it has ended."""
         portal = await self._portal_of(charge)
+        self._charges.count_poll(lease)
         status = await portal.charge_status(charge.portal_charge_id or "")
         return await self._ended(lease, charge, status)
 

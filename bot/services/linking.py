@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.domain.errors import PortalRefusalError, PortalUnavailableError, RelinkRequiredError
+from bot.domain.errors import (
+    PortalRefusalError,
+    PortalUnavailableError,
+    RelinkRequiredError,
+    StoreUnavailableError,
+)
 from bot.domain.grant import DeviceGrant, GrantState
 from bot.domain.identity import has_scope
 from bot.portal.oauth import BILLING_SCOPE, FIRST_SCOPES, DeviceGrantError, GrantProblem
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 
 SLOW_DOWN_SECONDS = 5
 BUSY_SECONDS = 10
+STORE_AGAIN_SECONDS = 2
 SHOW_WITHIN = timedelta(seconds=5)
 
 log = structlog.get_logger(__name__)
@@ -137,8 +143,20 @@ class Linking:
             return interval
         except DeviceGrantError as error:
             return await self._not_granted(lease, grant, error, interval)
-        await self._grants.move(lease, grant, GrantState.GRANTED, tokens=_stored(tokens))
+        await self._granted(lease, grant, tokens)
         return interval
+
+    async def _granted(self, lease: Lease, grant: DeviceGrant, tokens: Tokens) -> None:
+        """Store the tokens; a code is good for one exchange, so a database that is away is waited for."""
+        while True:
+            try:
+                await self._grants.move(lease, grant, GrantState.GRANTED, tokens=_stored(tokens))
+            except StoreUnavailableError:
+                if self._clock.now() >= grant.expires_at:
+                    raise
+                await lease.sleep(STORE_AGAIN_SECONDS)
+            else:
+                return
 
     async def _not_granted(
         self, lease: Lease, grant: DeviceGrant, error: DeviceGrantError, interval: int

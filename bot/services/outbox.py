@@ -77,7 +77,8 @@ class Outbox:
 
     async def posted(self, lease: Lease, *, channel: str, ts: str, shown: str | None) -> None:
         """Record where the message is; `shown` is the digest of what it says, None when unknown."""
-        await self._messages.note(lease, channel=channel, ts=ts, shown=shown)
+        now = self._clock.now()
+        await self._messages.note(lease, channel=channel, ts=ts, shown=shown, posted_at=now)
 
     async def gone(self, lease: Lease) -> None:
         """Record that the message is no longer there: another one tells what it would have told."""
@@ -87,7 +88,7 @@ class Outbox:
 
     async def shows(self, lease: Lease, shown: str) -> None:
         """Record what the message says after an edit."""
-        await self._messages.note(lease, shown=shown)
+        await self._messages.note(lease, shown=shown, edited_at=self._clock.now())
 
     async def about_to_reply(self, lease: Lease, state: ChargeState) -> None:
         """Record that this state's thread reply leaves now."""
@@ -95,7 +96,7 @@ class Outbox:
 
     async def replied(self, lease: Lease, state: ChargeState) -> None:
         """Record that this state's thread reply is there."""
-        await self._messages.note(lease, replied_state=state.value)
+        await self._messages.note(lease, replied_state=state.value, replied_at=self._clock.now())
 
     async def modal_done(self, lease: Lease) -> None:
         """Record that the open modal got its last word, or is gone."""

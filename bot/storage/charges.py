@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections import defaultdict
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
-from bot.domain.charge import Charge, ChargeKind, ChargeState, FailureReason, check_transition
+from bot.domain.charge import (
+    ON_ITS_WAY,
+    UNFINISHED,
+    Charge,
+    ChargeKind,
+    ChargeState,
+    FailureReason,
+    check_transition,
+)
 from bot.domain.errors import RefusalCode
 from bot.domain.identity import Identity
 from bot.engine import LeaseLostError
+from bot.storage.database import announce
 from bot.storage.leases import LeaseStore, wake
 from bot.storage.tables import charges, messages
 
@@ -23,17 +33,75 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from bot.engine import Lease
+    from bot.metrics import Metrics
     from bot.storage.database import Database
 
 _FIELDS = tuple(field.name for field in fields(Charge) if field.name != "identity")
 
 
-class ChargeStore:
-    """Charges of everybody. Who may see which is decided by `owner` in each question."""
+@dataclass(slots=True)
+class _Asked:
+    """How often a run has asked the portal since it last wrote, and when."""
 
-    def __init__(self, database: Database) -> None:
+    times: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def add(self, moment: datetime) -> None:
+        self.times += 1
+        self.first = self.first or moment
+        self.last = moment
+
+    def columns(self, name: str) -> dict[str, Any]:
+        """Return the changes of the columns `{name}s`, `first_{name}_at` and `last_{name}_at`."""
+        if not self.times:
+            return {}
+        first = charges.c[f"first_{name}_at"]
+        return {
+            f"{name}s": charges.c[f"{name}s"] + self.times,
+            f"first_{name}_at": func.coalesce(first, self.first, type_=first.type),
+            f"last_{name}_at": self.last,
+        }
+
+
+class ChargeStore:
+    """Charges of everybody. Who may see which is decided by `owner` in each question.
+
+    What a run asks of the portal is counted in memory and written with the run's next change of its row
+    (polling writes nothing), so a killed process may leave the counts too low, never too high.
+    """
+
+    def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database = database
+        self._metrics = metrics
+        self._posts: defaultdict[str, _Asked] = defaultdict(_Asked)
+        self._polls: defaultdict[str, _Asked] = defaultdict(_Asked)
         self.leases = LeaseStore(database, charges)
+
+    def count_post(self, lease: Lease) -> None:
+        """Count a request for the money, as it leaves."""
+        self._posts[lease.token].add(self._database.clock.now())
+
+    def count_poll(self, lease: Lease) -> None:
+        """Count a question about how the charge stands, as it leaves."""
+        self._metrics.polls.inc()
+        self._polls[lease.token].add(self._database.clock.now())
+
+    async def store_counts(self, lease: Lease) -> None:
+        """Write what is counted and not written yet, at a run's end; nothing when it lost the row."""
+        counts = self._counts(lease)
+        if counts:
+            async with self._database.transaction() as connection:
+                await connection.execute(
+                    update(charges)
+                    .where(charges.c.id == lease.id, charges.c.lease_token == lease.token)
+                    .values(**counts)
+                )
+
+    def _counts(self, lease: Lease) -> dict[str, Any]:
+        posts = self._posts.pop(lease.token, _Asked())
+        polls = self._polls.pop(lease.token, _Asked())
+        return {**posts.columns("post"), **polls.columns("poll")}
 
     async def add(self, charge: Charge, *, due_at: datetime) -> None:
         """Store a proposed charge; at `due_at` it is looked at, to expire it."""
@@ -49,6 +117,7 @@ class ChargeStore:
                     due_at=due_at,
                 )
             )
+        self._entered(charge)
 
     async def get(self, charge_id: str, *, owner: str | None = None) -> Charge | None:
         """Return a charge; with `owner`, only if it is theirs."""
@@ -108,12 +177,14 @@ class ChargeStore:
             )
             if charge is not None:
                 await connection.execute(insert(messages).values(id=charge_id, view_id=view_id, due_at=now))
-        return charge
+                announce(connection, charges)
+                announce(connection, messages)
+        return self._entered(charge)
 
     async def cancel(self, charge_id: str, owner: str, *, now: datetime) -> Charge | None:
         """Turn the owner's proposal down, once; None when it is no proposal of theirs (any more)."""
         async with self._database.transaction() as connection:
-            return await self._set(
+            charge = await self._set(
                 connection,
                 charge_id,
                 ChargeState.PROPOSED,
@@ -121,6 +192,7 @@ class ChargeStore:
                 [charges.c.owner == owner],
                 {"ended_at": now, "due_at": None},
             )
+        return self._entered(charge)
 
     async def move(self, lease: Lease, before: ChargeState, after: ChargeState, **values: object) -> Charge:
         """Change the state under a lease, and have its message told, in one transaction.
@@ -130,10 +202,12 @@ class ChargeStore:
         """
         async with self._database.transaction() as connection:
             held = [charges.c.lease_token == lease.token]
-            charge = await self._set(connection, lease.id, before, after, held, values)
+            changes = {**values, **self._counts(lease)}
+            charge = await self._set(connection, lease.id, before, after, held, changes)
             if charge is None:
                 raise LeaseLostError(lease.id)
             await wake(connection, messages, lease.id, self._database.clock.now())
+        self._entered(charge)
         return charge
 
     async def note(self, lease: Lease, *, tell: bool = False, **values: object) -> Charge:
@@ -145,7 +219,7 @@ class ChargeStore:
         statement = (
             update(charges)
             .where(charges.c.id == lease.id, charges.c.lease_token == lease.token)
-            .values(**_wire(values))
+            .values(**_wire(values), **self._counts(lease))
             .returning(charges)
         )
         async with self._database.transaction() as connection:
@@ -180,8 +254,29 @@ class ChargeStore:
                 {"due_at": now, "wakes": charges.c.wakes + 1, "refusal": None},
             )
             if charge is not None:
+                announce(connection, charges)
                 await wake(connection, messages, charge_id, now)
                 await _watch(connection, charge_id, view_id)
+        return self._entered(charge)
+
+    async def unfinished(self) -> dict[str, tuple[int, datetime]]:
+        """Return how many confirmed charges have not ended, and since when the oldest, by state."""
+        row = charges.c
+        query = (
+            select(row.state, func.count(), func.min(row.confirmed_at, type_=row.confirmed_at.type))
+            .where(row.state.in_([state.value for state in UNFINISHED]))
+            .group_by(row.state)
+        )
+        async with self._database.transaction() as connection:
+            return {state: (count, since) for state, count, since in await connection.execute(query)}
+
+    def _entered(self, charge: Charge | None) -> Charge | None:
+        """Count the state that a charge has just entered."""
+        if charge is not None:
+            self._metrics.charges.labels(charge.kind.value, charge.state.value).inc()
+            if charge.confirmed_at is not None and charge.state not in ON_ITS_WAY:
+                waited = self._database.clock.now() - charge.confirmed_at
+                self._metrics.outcome_seconds.labels(charge.state.value).observe(waited.total_seconds())
         return charge
 
     async def _set(

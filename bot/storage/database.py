@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import asyncpg  # type: ignore[import-untyped]
 from filelock import FileLock, Timeout
-from sqlalchemy import ColumnElement, func, literal, make_url, text
+from sqlalchemy import ColumnElement, Table, func, literal, make_url, select
 from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from bot.storage.tables import Moment
+from bot.domain.errors import StoreUnavailableError
+from bot.storage.tables import Moment, pulse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from datetime import datetime
 
     from sqlalchemy import URL
@@ -23,7 +30,11 @@ if TYPE_CHECKING:
 
     from bot.domain.clock import Clock
 
-BUSY_TIMEOUT_MS = 5_000
+BUSY_TIMEOUT_MS = 2_000
+CHANNEL = "billing_bot_work"
+_ANNOUNCED = "announced"
+_OUR_MISTAKES = (IntegrityError, ProgrammingError, DataError)
+_AWAY = (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
 class SecondProcessError(Exception):
@@ -55,14 +66,19 @@ class Database:
     a network call.
     """
 
-    def __init__(self, database_url: str, clock: Clock) -> None:
+    def __init__(
+        self, database_url: str, clock: Clock, wake: Callable[..., None] = lambda *_kinds: None
+    ) -> None:
+        """Take the names of kinds of work that a transaction announced to `wake`, once it is committed."""
         self.url = async_url(database_url)
         self.clock = clock
+        self.wake = wake
+        self.process = secrets.token_hex(8)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options: dict[str, Any] = (
             {"pool_size": 1, "max_overflow": 0}
             if self.is_sqlite
-            else {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
+            else {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True, "pool_timeout": 5}
         )
         self.engine = create_async_engine(self.url, hide_parameters=True, **options)
         if self.is_sqlite:
@@ -85,9 +101,26 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction: committed on leaving, rolled back on an exception."""
-        async with self.engine.begin() as connection:
-            yield connection
+        """Open a transaction: committed on leaving, rolled back on an exception.
+
+        What it announces is looked for at once when it is committed, here and in the other processes.
+
+        Raises:
+            StoreUnavailableError: no connection, lost, locked, full or read-only.
+        """
+        try:
+            async with self.engine.begin() as connection:
+                connection.info[_ANNOUNCED] = kinds = set[str]()
+                yield connection
+                if kinds and not self.is_sqlite:
+                    notice = " ".join([self.process, *sorted(kinds)])
+                    await connection.execute(select(func.pg_notify(CHANNEL, notice)))
+        except _OUR_MISTAKES:
+            raise
+        except _AWAY as error:
+            raise StoreUnavailableError(type(error).__name__) from error
+        if kinds:
+            self.wake(*kinds)
 
     def lease_now(self) -> ColumnElement[datetime]:
         """Return the moment that decides leases: the server's own clock on PostgreSQL."""
@@ -101,16 +134,49 @@ class Database:
             return literal(self.clock.now() + timedelta(seconds=seconds), Moment)
         return func.clock_timestamp(type_=Moment) + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
-    async def ping(self) -> None:
-        """Ask the database for a sign of life; raises whatever the driver raises."""
+    async def connect(self) -> None:
+        """Make a connection and give it back; raises whatever the driver raises."""
+        async with self.engine.connect():
+            pass
+
+    async def clock_ahead(self) -> timedelta:
+        """Return by how much the database's clock is ahead of ours; nothing on SQLite, which has none."""
+        if self.is_sqlite:
+            return timedelta()
         async with self.engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
+            before = self.clock.now()
+            theirs = await connection.scalar(select(func.clock_timestamp(type_=Moment)))
+            ours = before + (self.clock.now() - before) / 2
+        return timedelta() if theirs is None else theirs - ours
+
+    async def ping(self) -> None:
+        """Write a sign of life, since a database that is full or read-only answers every question.
+
+        Raises whatever the driver raises.
+        """
+        insert = sqlite_insert if self.is_sqlite else postgresql_insert
+        beat = insert(pulse).values(id=1, at=self.clock.now())
+        async with self.transaction() as connection:
+            await connection.execute(
+                beat.on_conflict_do_update(index_elements=[pulse.c.id], set_={"at": beat.excluded.at})
+            )
 
     async def aclose(self) -> None:
         """Close the connections and free the lock."""
         await self.engine.dispose()
         if self._lock is not None:
             self._lock.release()
+
+
+def is_refused(error: Exception) -> bool:
+    """Tell whether a connection fails for a reason that waiting does not mend: password, name, file."""
+    state = str(getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None) or "")
+    return state.startswith(("28", "3D")) or "sqlite" in str(type(getattr(error, "orig", None)))
+
+
+def announce(connection: AsyncConnection, table: Table) -> None:
+    """Have a table's due rows looked for at once when the transaction is committed."""
+    connection.info[_ANNOUNCED].add(table.info["kind"])
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, update
 from bot.domain.grant import DeviceGrant, GrantState
 from bot.domain.identity import Identity
 from bot.engine import LeaseLostError
+from bot.storage.database import announce
 from bot.storage.leases import LeaseStore
 from bot.storage.tables import device_grants
 
@@ -88,6 +89,7 @@ class DeviceGrantStore:
             await connection.execute(
                 update(device_grants).where(device_grants.c.id == grant_id).values(due_at=due_at)
             )
+            announce(connection, device_grants)
 
     async def cancel_pending(self, identity: Identity) -> bool:
         """Drop the person's grants that are still going on, codes and tokens included; tell if any."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, case, func, or_, select, update
 
 from bot.engine import Claim
+from bot.storage.database import announce
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,12 +46,16 @@ class LeaseStore:
                 lease_token=secrets.token_hex(16),
                 lease_until=self._database.lease_until(seconds),
                 attempts=row.attempts + 1,
+                taken_over=row.lease_token.is_not(None),
             )
-            .returning(row.id, row.lease_token, row.attempts, row.wakes)
+            .returning(row.id, row.lease_token, row.attempts, row.wakes, row.taken_over)
         )
         async with self._database.transaction() as connection:
             rows = (await connection.execute(statement)).all()
-        return [Claim(id=r.id, token=r.lease_token, attempts=r.attempts, wakes=r.wakes) for r in rows]
+        return [
+            Claim(id=r.id, token=r.lease_token, attempts=r.attempts, wakes=r.wakes, taken_over=r.taken_over)
+            for r in rows
+        ]
 
     async def renew(self, claims: Sequence[Claim], seconds: float) -> set[str]:
         """Prolong leases in one statement; return the ids still held."""
@@ -84,21 +89,20 @@ class LeaseStore:
             await connection.execute(statement)
 
     async def next_due(self) -> datetime | None:
-        """Return when the next row that nobody holds is due."""
+        """Return when the next row can be claimed: due and free, or at the end of its holder's lease."""
         row = self._table.c
+        later = case((row.lease_until > row.due_at, row.lease_until), else_=row.due_at)
         async with self._database.transaction() as connection:
             found: datetime | None = await connection.scalar(
-                select(func.min(row.due_at)).where(row.lease_token.is_(None))
+                select(func.min(later, type_=row.due_at.type)).where(row.due_at.is_not(None))
             )
         return found
 
     async def clear(self) -> None:
-        """Forget the leases of a former life (SQLite: one process only, so they are all dead)."""
+        """End the leases of a former life (SQLite: one process only, so they are all dead)."""
         async with self._database.transaction() as connection:
             await connection.execute(
-                update(self._table)
-                .where(self._table.c.lease_token.is_not(None))
-                .values(lease_token=None, lease_until=None)
+                update(self._table).where(self._table.c.lease_until.is_not(None)).values(lease_until=None)
             )
 
 
@@ -106,3 +110,4 @@ async def wake(connection: AsyncConnection, table: Table, row_id: str, now: date
     """Make a row due at once, also when somebody is working on it, within the caller's transaction."""
     changed: dict[str, Any] = {"due_at": now, "wakes": table.c.wakes + 1}
     await connection.execute(update(table).where(table.c.id == row_id).values(**changed))
+    announce(connection, table)

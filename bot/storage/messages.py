@@ -25,6 +25,7 @@ class OutgoingMessage:
     `posting_since` (UTC) is set before a post leaves: without a `ts` beside it, the post may or may not
     have arrived. `shown` is a digest of what it says. `reply_state` is the state whose thread reply may
     have been posted, `replied_state` the one whose reply surely was. `view_id` is an open modal to update.
+    `posted_at`, `edited_at` and `replied_at` (UTC) tell when that was last recorded.
     """
 
     id: str
@@ -35,6 +36,9 @@ class OutgoingMessage:
     reply_state: str | None
     replied_state: str | None
     view_id: str | None
+    posted_at: datetime | None = None
+    edited_at: datetime | None = None
+    replied_at: datetime | None = None
 
 
 _FIELDS = tuple(field.name for field in fields(OutgoingMessage))

@@ -29,7 +29,10 @@ def alembic_config() -> Config:
 
 
 async def migrate(database: Database) -> None:
-    """Upgrade to the newest schema. Processes that start together wait for one another on PostgreSQL."""
+    """Upgrade to the newest schema; that of a later release is left as it is.
+
+    Processes that start together wait for one another on PostgreSQL.
+    """
     async with database.transaction() as connection:
         if not database.is_sqlite:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
@@ -37,17 +40,20 @@ async def migrate(database: Database) -> None:
 
 
 async def is_current(database: Database) -> bool:
-    """Tell whether the database has the newest schema."""
-    newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    """Tell whether the database has the newest schema, or that of a later release (they only add)."""
     async with database.transaction() as connection:
-        return await connection.run_sync(_revision) == newest
+        return await connection.run_sync(_is_current)
+
+
+def _is_current(connection: Connection) -> bool:
+    revision = MigrationContext.configure(connection).get_current_revision()
+    known = [script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
+    return revision is not None and revision not in known[1:]
 
 
 def _upgrade(connection: Connection) -> None:
+    if _is_current(connection):
+        return
     config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
     DateTime,
     ForeignKey,
@@ -18,7 +19,10 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
 )
+
+from bot.domain.charge import UNFINISHED
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
@@ -84,6 +88,7 @@ def _lease() -> list[Column[Any]]:
         Column("lease_until", Moment),
         Column("attempts", Integer, nullable=False, server_default="0"),
         Column("wakes", Integer, nullable=False, server_default="0"),
+        Column("taken_over", Boolean, nullable=False, server_default=false()),
     ]
 
 
@@ -136,8 +141,22 @@ charges = Table(
     Column("retry_at", Moment),
     Column("portal_url", Text),
     Column("ambiguous_since", Moment),
+    Column("posts", Integer, nullable=False, server_default="0"),
+    Column("first_post_at", Moment),
+    Column("last_post_at", Moment),
+    Column("polls", Integer, nullable=False, server_default="0"),
+    Column("first_poll_at", Moment),
+    Column("last_poll_at", Moment),
     *_lease(),
     Index("ix_charges_owner_created_at", "owner", "created_at"),
+    info={"kind": "charge"},
+)
+Index(
+    "ix_charges_unfinished",
+    charges.c.state,
+    charges.c.confirmed_at,
+    sqlite_where=charges.c.state.in_([state.value for state in UNFINISHED]),
+    postgresql_where=charges.c.state.in_([state.value for state in UNFINISHED]),
 )
 
 messages = Table(
@@ -151,7 +170,11 @@ messages = Table(
     Column("reply_state", String(16)),
     Column("replied_state", String(16)),
     Column("view_id", String(32)),
+    Column("posted_at", Moment),
+    Column("edited_at", Moment),
+    Column("replied_at", Moment),
     *_lease(),
+    info={"kind": "message"},
 )
 
 device_grants = Table(
@@ -171,4 +194,9 @@ device_grants = Table(
     Column("told_at", Moment),
     *_lease(),
     Index("ix_device_grants_owner", "owner"),
+    info={"kind": "device_grant"},
+)
+
+pulse = Table(
+    "pulse", metadata, Column("id", Integer, primary_key=True), Column("at", Moment, nullable=False)
 )

@@ -13,7 +13,4 @@ if TYPE_CHECKING:
 
 async def advance_charge(runtime: Runtime, lease: Lease) -> datetime | None:
     """Take a charge as far as it goes; return when it is due next."""
-    try:
-        return await runtime.charging.advance(lease)
-    finally:
-        runtime.wake("message")
+    return await runtime.charging.advance(lease)

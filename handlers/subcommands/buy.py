@@ -102,22 +102,21 @@ async def handle_check_card(call: Call) -> None:
 
 async def handle_pay(call: Call) -> None:
     """Store the person's yes before anything else; the acknowledgement says that it is under way."""
-    view = call.body["view"]
-    call.view_title = "Confirm purchase"
+    call.view_id, call.view_title = call.body["view"]["id"], "Confirm purchase"
+    # A database that is slow must not cost the acknowledgement.
+    await call.become(loading_modal("Confirm purchase", doing="Storing your yes…"), _confirm(call))
+
+
+async def _confirm(call: Call) -> Json:
+    """Store the yes, once; return the modal that says so."""
     charge_id, _, warned_of = call.metadata.partition(" ")
     try:
         charge = await call.runtime.purchases.confirm(
-            call.identity, charge_id, view_id=view["id"], warned_of=warned_of or None
+            call.identity, charge_id, view_id=call.view_id, warned_of=warned_of or None
         )
     except BuyAgainError as error:
-        again = confirm_modal(error.charge, why=None, open_equal=error.other)
-        await call.ack(response_action="update", view=again)
-        return
-    await call.ack(
-        response_action="update",
-        view=processing_modal(charge) if charge.state in ON_ITS_WAY else charge_modal(charge),
-    )
-    call.runtime.wake("charge", "message")
+        return confirm_modal(error.charge, why=None, open_equal=error.other)
+    return processing_modal(charge) if charge.state in ON_ITS_WAY else charge_modal(charge)
 
 
 async def handle_confirm_closed(call: Call) -> None:
@@ -134,7 +133,6 @@ async def handle_check_again(call: Call) -> None:
         await call.reply(charge_message(charge))
     elif call.clicked_modal is not None:
         await call.open_loading("Checking")
-    call.runtime.wake("charge", "message")
 
 
 async def handle_resume(call: Call) -> None:
@@ -149,7 +147,6 @@ async def handle_resume(call: Call) -> None:
         await call.show(processing_modal(charge))
     elif call.in_ephemeral:
         await call.reply(resumed_message(charge))
-    call.runtime.wake("charge", "message")
 
 
 async def _next_step(call: Call, amount: Decimal | None, *, checked: bool = False) -> Json:

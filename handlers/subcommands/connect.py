@@ -67,7 +67,6 @@ async def _begin(call: Call, *, wanted: str | None) -> None:
                 await replace_link(call.runtime, other, superseded_message())
     await call.reply(link_message(grant.codes["url"], grant.codes["user_code"], grant.expires_at))
     await linking.shown(grant)
-    call.runtime.wake("device_grant")
 
 
 ACTIONS = {

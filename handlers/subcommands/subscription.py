@@ -96,7 +96,6 @@ async def handle_upgrade(call: Call) -> None:
         call.identity, call.action.get("value") or "", view_id=view["id"]
     )
     await call.show(processing_modal(charge) if charge.state in ON_ITS_WAY else charge_modal(charge))
-    call.runtime.wake("charge", "message")
 
 
 async def handle_back(call: Call) -> None:

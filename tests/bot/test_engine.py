@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.engine import Claim, Engine, Kind, Lease, LeaseLostError
+from bot.metrics import Metrics
 from bot.runtime import SystemClock
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Shelf:
 async def running(
     shelf: Shelf, advance: Callable[[Lease], Awaitable[datetime | None]]
 ) -> AsyncIterator[Engine]:
-    engine = Engine([Kind(name="thing", leases=shelf, advance=advance)], SystemClock())
+    engine = Engine([Kind(name="thing", leases=shelf, advance=advance)], SystemClock(), Metrics())
     task = asyncio.create_task(engine.run())
     try:
         yield engine
@@ -134,7 +135,7 @@ async def test_a_step_that_does_not_end_in_time_is_cut_off_and_counts_as_failed(
         return None
 
     shelf = Shelf("a")
-    engine = Engine([Kind(name="thing", leases=shelf, advance=advance)], SystemClock())
+    engine = Engine([Kind(name="thing", leases=shelf, advance=advance)], SystemClock(), Metrics())
     task = asyncio.create_task(engine.run())
     await started.wait()
     await engine.stop(0.01)
@@ -242,7 +243,7 @@ async def test_a_due_kind_is_not_kept_waiting_by_the_wakes_of_another() -> None:
         Kind(name="quiet", leases=late, advance=quiet),
         Kind(name="busy", leases=noise, advance=busy),
     ]
-    engine = Engine(kinds, SystemClock())
+    engine = Engine(kinds, SystemClock(), Metrics())
     task = asyncio.create_task(engine.run())
     started = loop.time()
     await late.until(1)

@@ -113,7 +113,6 @@ async def test_what_notified_once_does_not_notify_again_after_a_restart(house: H
     (charge,) = await house.charges()
     async with house.app.runtime.database.transaction() as connection:
         await wake(connection, messages, charge.id, house.app.runtime.clock.now())
-    house.app.runtime.wake("message")
     published = sum(call.method == "views.publish" for call in house.slack.api_calls)
     await house.until(
         lambda: sum(call.method == "views.publish" for call in house.slack.api_calls) > published

@@ -40,9 +40,11 @@ from bot.domain.charge import Charge, ChargeKind, ChargeState, FailureReason
 from bot.domain.errors import (
     ChargeNotFoundError,
     NotLinkedError,
+    NotReadyError,
     PortalUnavailableError,
     RefusalCode,
     StaleError,
+    StoreUnavailableError,
 )
 from bot.domain.identity import Account, Identity
 from bot.domain.money import Bounds
@@ -160,6 +162,8 @@ def _errors() -> list[Screen]:
         "not-linked": NotLinkedError(),
         "portal-away": PortalUnavailableError("x"),
         "used-up": StaleError(),
+        "starting": NotReadyError(),
+        "records-away": StoreUnavailableError(),
         "not-yours": ChargeNotFoundError(),
         "unexpected": RuntimeError("x"),
     }

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from bot.app import BillingApp, open_app
 from bot.domain.identity import Identity
+from bot.runtime import SystemClock
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
 from bot.sandbox.slack import Delivery, SlackSandbox
@@ -49,6 +50,13 @@ class PortalClock:
         return self.origin + (time.time() - self.origin) * self.speed
 
 
+class OwnClock(SystemClock):
+    """Does without PostgreSQL's time: freezegun moves only ours."""
+
+    def correct(self, ahead: timedelta) -> None:
+        pass
+
+
 @dataclass(kw_only=True)
 class House:
     """The servers, the settings, and the app while it runs."""
@@ -67,7 +75,7 @@ class House:
 
     async def start(self) -> None:
         self._stack = contextlib.AsyncExitStack()
-        self._app = await self._stack.enter_async_context(open_app(self.settings))
+        self._app = await self._stack.enter_async_context(open_app(self.settings, clock=OwnClock()))
         url = await self._stack.enter_async_context(serve(self._app.asgi))
         self.slack.app_url = f"{url}/slack/events"
 

@@ -11,6 +11,10 @@ from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
 
+from bot.runtime import SystemClock
+from bot.storage.database import Database
+from bot.storage.schema import migrate
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
@@ -30,13 +34,24 @@ def running_server() -> Iterator[str]:
             server.cleanup()
 
 
+async def make_template(server_url: str) -> str:
+    """Make a database with the newest schema; returns its name."""
+    connection = await asyncpg.connect(server_url)
+    await connection.execute("CREATE DATABASE migrated")
+    await connection.close()
+    database = Database(urlsplit(server_url)._replace(path="/migrated").geturl(), SystemClock())
+    await migrate(database)
+    await database.aclose()
+    return "migrated"
+
+
 @asynccontextmanager
-async def new_database(server_url: str) -> AsyncIterator[str]:
-    """Make an empty database; yields its URL; dropped in the end."""
+async def new_database(server_url: str, template: str = "template1") -> AsyncIterator[str]:
+    """Make a database like the template's, an empty one by default; yields its URL; dropped in the end."""
     name = f"test_{uuid.uuid4().hex}"
     connection = await asyncpg.connect(server_url)
     try:
-        await connection.execute(f"CREATE DATABASE {name}")
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
         await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest_asyncio
 
+from bot.metrics import Metrics
 from bot.portal.transport import Transport
+from bot.reach import Reach
 from bot.runtime import SystemClock
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
@@ -23,6 +25,7 @@ async def portal() -> AsyncIterator[PortalSandbox]:
 
 @pytest_asyncio.fixture
 async def transport() -> AsyncIterator[Transport]:
-    made = Transport(SystemClock(), timeout_seconds=1)
+    clock = SystemClock()
+    made = Transport(clock, Metrics(), Reach("portal", clock), timeout_seconds=1)
     yield made
     await made.aclose()

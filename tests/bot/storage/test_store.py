@@ -13,6 +13,7 @@ from bot.domain.charge import Charge, ChargeKind, ChargeState, IllegalTransition
 from bot.domain.errors import RefusalCode
 from bot.domain.identity import Account, Identity
 from bot.engine import Engine, Kind, Lease, LeaseLostError
+from bot.metrics import Metrics
 from bot.storage.charges import ChargeStore
 from bot.storage.cipher import Cipher, CipherKeyError, SealBrokenError, generate_key
 from bot.storage.database import Database, SecondProcessError, async_url
@@ -56,7 +57,7 @@ async def held(leases: Leases, clock: HandClock, seconds: float = 15) -> Lease:
     claims = await leases.claim(10, seconds)
     assert len(claims) == 1
     kind = Kind(name="charge", leases=leases, advance=never)
-    return Lease(Engine([kind], clock), kind, claims[0], good_until=float("inf"))
+    return Lease(Engine([kind], clock, Metrics()), kind, claims[0], good_until=float("inf"))
 
 
 async def end_leases(database: Database) -> None:
@@ -66,14 +67,14 @@ async def end_leases(database: Database) -> None:
 
 
 async def test_a_charge_comes_back_as_it_was_stored(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database)
+    store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
     assert await store.get("c1") == charge(clock)
     assert await store.get("c1", owner=ADA.key) == charge(clock)
 
 
 async def test_somebody_elses_charge_is_not_there(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database)
+    store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
     assert await store.get("c1", owner=GRACE.key) is None
     assert await store.confirm("c1", GRACE.key, now=clock.now(), view_id=None) is None
@@ -84,7 +85,7 @@ async def test_somebody_elses_charge_is_not_there(database: Database, clock: Han
 async def test_a_proposal_is_confirmed_once_and_has_one_message(
     database: Database, clock: HandClock
 ) -> None:
-    store, messages = ChargeStore(database), MessageStore(database)
+    store, messages = ChargeStore(database, Metrics()), MessageStore(database)
     await store.add(charge(clock), due_at=clock.now())
     first = await store.confirm("c1", ADA.key, now=clock.now(), view_id="V1")
     second = await store.confirm("c1", ADA.key, now=clock.now(), view_id="V2")
@@ -97,14 +98,14 @@ async def test_a_proposal_is_confirmed_once_and_has_one_message(
 
 
 async def test_a_cancelled_proposal_cannot_be_confirmed(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database)
+    store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
     assert await store.cancel("c1", ADA.key, now=clock.now()) is not None
     assert await store.confirm("c1", ADA.key, now=clock.now(), view_id=None) is None
 
 
 async def test_a_key_is_never_stored_twice(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database)
+    store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
     with pytest.raises(Exception, match=r"(?i)unique"):
         await store.add(replace(charge(clock), id="c2"), due_at=clock.now())
@@ -113,7 +114,7 @@ async def test_a_key_is_never_stored_twice(database: Database, clock: HandClock)
 async def test_a_row_is_held_by_one_at_a_time_until_its_lease_ends(
     database: Database, clock: HandClock
 ) -> None:
-    store = ChargeStore(database)
+    store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
     assert len(await store.leases.claim(10, 15)) == 1
     assert await store.leases.claim(10, 15) == []
@@ -123,7 +124,7 @@ async def test_a_row_is_held_by_one_at_a_time_until_its_lease_ends(
 
 
 async def test_whoever_lost_the_lease_changes_nothing(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database)
+    store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
     await store.confirm("c1", ADA.key, now=clock.now(), view_id=None)
     paused = await held(store.leases, clock)
@@ -144,7 +145,7 @@ async def test_whoever_lost_the_lease_changes_nothing(database: Database, clock:
 async def test_a_state_that_has_changed_meanwhile_is_not_changed_again(
     database: Database, clock: HandClock
 ) -> None:
-    store = ChargeStore(database)
+    store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
     await store.confirm("c1", ADA.key, now=clock.now(), view_id=None)
     lease = await held(store.leases, clock)
@@ -159,7 +160,7 @@ async def test_a_state_that_has_changed_meanwhile_is_not_changed_again(
 
 
 async def test_a_wake_during_the_work_is_not_lost_on_release(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database)
+    store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
     lease = await held(store.leases, clock)
     await store.ask_check("c1", now=clock.now(), view_id=None)
@@ -170,7 +171,7 @@ async def test_a_wake_during_the_work_is_not_lost_on_release(database: Database,
 async def test_what_is_released_without_a_date_is_not_due_again(
     database: Database, clock: HandClock
 ) -> None:
-    store = ChargeStore(database)
+    store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
     lease = await held(store.leases, clock)
     await store.leases.release(lease.claim, None, failed=False)
@@ -182,7 +183,7 @@ async def test_what_is_released_without_a_date_is_not_due_again(
 async def test_attempts_count_the_runs_since_the_last_proper_return(
     database: Database, clock: HandClock
 ) -> None:
-    store = ChargeStore(database)
+    store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
     first = await held(store.leases, clock)
     await store.leases.release(first.claim, clock.now(), failed=True)
@@ -193,7 +194,7 @@ async def test_attempts_count_the_runs_since_the_last_proper_return(
 
 
 async def test_leases_of_a_former_life_are_cleared(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database)
+    store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
     await held(store.leases, clock)
     await store.leases.clear()
@@ -203,7 +204,7 @@ async def test_leases_of_a_former_life_are_cleared(database: Database, clock: Ha
 async def test_equal_charges_are_found_by_exact_amount_owner_and_state(
     database: Database, clock: HandClock
 ) -> None:
-    store = ChargeStore(database)
+    store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
     await store.confirm("c1", ADA.key, now=clock.now(), view_id=None)
     found = await store.equal_in(ADA.key, ChargeKind.TOP_UP, Decimal("50.00"), {ChargeState.CONFIRMED})
@@ -221,7 +222,7 @@ async def test_equal_charges_are_found_by_exact_amount_owner_and_state(
 async def test_history_is_newest_first_and_holds_confirmed_charges_only(
     database: Database, clock: HandClock
 ) -> None:
-    store = ChargeStore(database)
+    store = ChargeStore(database, Metrics())
     for number in range(4):
         made = charge(clock, charge_id=f"c{number}")
         await store.add(made, due_at=clock.now())
@@ -339,7 +340,7 @@ async def test_processes_that_migrate_at_the_same_time_wait_for_one_another(data
 
 
 async def test_two_claimants_never_get_the_same_row(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database)
+    store = ChargeStore(database, Metrics())
     for number in range(20):
         await store.add(charge(clock, charge_id=f"c{number}"), due_at=clock.now())
     taken = await asyncio.gather(*(store.leases.claim(5, 15) for _ in range(6)))

@@ -1,0 +1,62 @@
+"""Slack's Web API, with every call timed, and Slack's absence remembered."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+if TYPE_CHECKING:
+    from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+    from bot.metrics import Metrics
+    from bot.reach import Reach
+
+AWAY = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+"""What a call raises when Slack gave no whole answer."""
+
+SERVER_FAULT = 500
+
+
+class SlackClient(AsyncWebClient):
+    """slack-sdk's client; repeats nothing by itself: a repeated post would be a second message."""
+
+    def __init__(
+        self,
+        *,
+        token: str,
+        base_url: str,
+        session: aiohttp.ClientSession,
+        timeout: int,
+        metrics: Metrics,
+        reach: Reach,
+    ) -> None:
+        super().__init__(
+            token=token, base_url=base_url, session=session, timeout=timeout, retry_handlers=[]
+        )
+        self._metrics = metrics
+        self._reach = reach
+
+    async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:  # noqa: ANN401 - as slack-sdk has it
+        """Call a method; raises SlackApiError for a "no", and one of AWAY without an answer."""
+        started = time.perf_counter()
+        result = "none"
+        try:
+            answer = await super().api_call(api_method, **arguments)
+            result = "ok"
+        except SlackApiError as error:
+            result = str(error.response.get("error") or error.response.status_code)
+            self._reach.note(answered=error.response.status_code < SERVER_FAULT)
+            raise
+        except AWAY:
+            self._reach.note(answered=False)
+            raise
+        finally:
+            seconds = time.perf_counter() - started
+            self._metrics.slack_seconds.labels(api_method, result).observe(seconds)
+        self._reach.note(answered=True)
+        return answer

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from tests.support.house import House, open_house
+from tests.support.postgresql import new_database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@pytest_asyncio.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
+    """Every scenario on both databases."""
+    async with AsyncExitStack() as stack:
+        changed = {}
+        if request.param == "postgresql":
+            server, template = map(request.getfixturevalue, ["postgresql_server", "postgresql_template"])
+            changed["database_url"] = await stack.enter_async_context(new_database(server, template))
+        yield await stack.enter_async_context(open_house(tmp_path, **changed))
