@@ -19,6 +19,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 
 from bot.domain.charge import UNFINISHED
+from bot.domain.errors import PortalUnavailableError, StoreUnavailableError
 from bot.engine import Engine, Kind
 from bot.http import Health, make_asgi
 from bot.runtime import open_runtime
@@ -49,6 +50,7 @@ AGAIN_CAP_SECONDS = 15.0
 CLOCK_EVERY_SECONDS = 600
 CLOCK_TOLERANCE = timedelta(seconds=2)
 JOBS = {"charge": advance_charge, "message": advance_message, "device_grant": advance_device_grant}
+OUTAGES = (*AWAY, StoreUnavailableError, PortalUnavailableError)
 
 log = structlog.get_logger(__name__)
 
@@ -164,7 +166,7 @@ class _Server(uvicorn.Server):
 
 def _engine(runtime: Runtime) -> Engine:
     kinds = [
-        Kind(name=name, leases=runtime.leases[name], advance=partial(job, runtime))
+        Kind(name=name, leases=runtime.leases[name], advance=partial(job, runtime), outages=OUTAGES)
         for name, job in JOBS.items()
     ]
     return Engine(kinds, runtime.clock, runtime.metrics)

@@ -117,11 +117,15 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
-    """A sort of durable thing. `advance` returns when the thing is due next, None for never by itself."""
+    """A sort of durable thing. `advance` returns when the thing is due next, None for never by itself.
+
+    `outages` are the errors that come from others being away: a line in the log, without a traceback.
+    """
 
     name: str
     leases: Leases
     advance: Callable[[Lease], Awaitable[datetime | None]]
+    outages: tuple[type[Exception], ...] = ()
 
 
 class Engine:
@@ -171,10 +175,10 @@ class Engine:
                     await self._claim_due()
                     await self._wait_for_work()
                     failures = 0
-                except Exception:
+                except Exception as error:  # noqa: BLE001 - the next look may go well
                     failures += 1
                     self._metrics.engine_failures.inc()
-                    log.exception("engine.database_unreachable", failures=failures)
+                    log.warning("engine.cannot_look", failures=failures, problem=repr(error))
                     self._due = set(self._kinds)
                     with suppress(StoppingError):
                         await self.sleep(_backoff(failures))
@@ -259,20 +263,27 @@ class Engine:
             failed = lease.claim.attempts > 1
         except asyncio.CancelledError:
             failed = True
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - nothing is terminal by accident
             failed = True
-            self._metrics.retries.labels(lease.kind.name).inc()
-            wait = _backoff(lease.claim.attempts)
-            due_at = self._clock.now() + timedelta(seconds=wait)
-            log.exception("engine.retry", kind=lease.kind.name, id=lease.id, in_seconds=round(wait, 2))
+            due_at = self._again(lease, error)
         await self._give_back(lease, due_at, failed=failed)
+
+    def _again(self, lease: Lease, error: Exception) -> datetime:
+        """Log a run that ended in an error; return when the next one may begin."""
+        wait = _backoff(lease.claim.attempts)
+        self._metrics.retries.labels(lease.kind.name).inc()
+        facts = {"kind": lease.kind.name, "id": lease.id, "in_seconds": round(wait, 2)}
+        if isinstance(error, lease.kind.outages):
+            log.warning("engine.retry", problem=type(error).__name__, **facts)
+        else:
+            log.error("engine.retry", exc_info=error, **facts)
+        return self._clock.now() + timedelta(seconds=wait)
 
     async def _give_back(self, lease: Lease, due_at: datetime | None, *, failed: bool) -> None:
         try:
             await lease.kind.leases.release(lease.claim, due_at, failed=failed)
-        except Exception:
-            # The lease runs out by itself, and then the thing is due again.
-            log.exception("engine.release_failed", kind=lease.kind.name, id=lease.id)
+        except Exception as error:  # noqa: BLE001 - the lease runs out by itself, and it is due again
+            log.warning("engine.release_failed", kind=lease.kind.name, id=lease.id, problem=repr(error))
         self._held.pop(lease.token, None)
         self._metrics.in_flight.labels(lease.kind.name).dec()
         self.wake(lease.kind.name)
@@ -299,8 +310,8 @@ class Engine:
                     await self._stopping.wait()
             try:
                 await self.renew(list(self._held.values()))
-            except Exception:
-                log.exception("engine.renew_failed")
+            except Exception as error:  # noqa: BLE001 - each run looks at its own lease before it matters
+                log.warning("engine.renew_failed", problem=repr(error))
 
 
 def _backoff(attempts: int) -> float:

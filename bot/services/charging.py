@@ -42,6 +42,7 @@ AMBIGUITY_WINDOW = timedelta(minutes=1)
 FOLLOW_UP_LIFE = timedelta(days=1)
 BUSY_SECONDS = 5
 BUSY_CAP_SECONDS = 30
+AWAY_CAP_SECONDS = 15
 RETRY_CAP_SECONDS = 10
 MARGIN_SECONDS = 0.5
 
@@ -52,6 +53,13 @@ FOLLOW_UP_EVERY = (
     (FOLLOW_UP_LIFE, timedelta(hours=1)),
 )
 """Up to which age since the confirmation, how often an open charge is asked about."""
+
+RESEND_EVERY = (
+    (timedelta(minutes=10), timedelta(minutes=3)),
+    (timedelta(hours=1), timedelta(minutes=15)),
+    (FOLLOW_UP_LIFE, timedelta(hours=1)),
+)
+"""The same where only sending it again can tell: the portal takes five charges an hour."""
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +91,7 @@ class Charging:
 
     async def _advance(self, lease: Lease) -> datetime | None:
         charge = await self._charges.get(lease.id)
+        found = charge.state if charge else None
         while charge is not None:
             match charge.state:
                 case ChargeState.PROPOSED:
@@ -98,6 +107,8 @@ class Charging:
                     if self._clock.now() < waits_until:
                         return waits_until
                     charge = await self._end(lease, charge, ChargeState.EXPIRED)
+                case ChargeState.OVERDUE | ChargeState.UNCONFIRMED if charge.state is not found:
+                    return next_follow_up(charge, self._clock.now())
                 case ChargeState.OVERDUE | ChargeState.UNCONFIRMED:
                     charge, due_at = await self._follow_up(lease, charge)
                     if charge.state in OPEN:
@@ -216,6 +227,7 @@ class Charging:
         deadline = charge.deadline or self._clock.now()
         # A random first wait keeps charges recovered together from being asked about together.
         wait = random.uniform(0.5, 1.0) * self._rules.interval_seconds  # noqa: S311
+        misses = 0
         while True:
             left = (deadline - self._clock.now()).total_seconds()
             await lease.sleep(max(0.0, min(wait, left)))
@@ -229,15 +241,21 @@ class Charging:
                 gone = PortalRefusalError(RefusalCode.UNAUTHORIZED)
                 return await self._unconfirmed(lease, charge, gone)
             except PortalUnavailableError as error:
-                wait = self._rules.interval_seconds
-                if error.busy:
-                    wait = _busy_wait(error.retry_after)
+                misses += 1
+                wait = _busy_wait(error.retry_after) if error.busy else self._away_wait(misses)
             else:
+                misses = 0
                 wait = self._rules.interval_seconds
                 if ended is not None:
                     return ended
             if self._clock.now() >= deadline:
                 return await self._charges.move(lease, charge.state, ChargeState.OVERDUE)
+
+    def _away_wait(self, misses: int) -> float:
+        """Return how long to leave a portal alone that gave no answer so many times in a row."""
+        interval = self._rules.interval_seconds
+        ceiling = max(interval, min(AWAY_CAP_SECONDS, interval * 2 ** min(misses - 1, 10)))
+        return random.uniform(interval, ceiling)  # noqa: S311 - spreads load
 
     async def _ask_once(self, lease: Lease, charge: Charge) -> Charge | None:
         """Ask how a charge stands; return it when it has ended."""
@@ -263,6 +281,7 @@ class Charging:
         """Ask once about a charge whose end is open; return it and when to ask next, ever later."""
         now = self._clock.now()
         refusal: RefusalCode | None = None
+        wait: int | None = None
         try:
             known = await self._ask_or_send(lease, charge, now)
             if known is not None:
@@ -271,11 +290,15 @@ class Charging:
             refusal = RefusalCode.UNAUTHORIZED
         except PortalRefusalError as error:
             refusal = error.code if error.code in ACCESS_LOST else charge.refusal
+            wait = error.retry_after
         except (PortalUnavailableError, AmbiguousAnswerError) as error:
             refusal = charge.refusal
+            wait = getattr(error, "retry_after", None)
             log.info("charge.follow_up", charge=charge.id, problem=type(error).__name__)
         current = await self._brought_up_to_date(lease, charge, refusal)
-        return current, next_follow_up(current, self._clock.now())
+        now = self._clock.now()
+        due_at = next_follow_up(current, now)
+        return current, due_at and max(due_at, now + timedelta(seconds=wait or 0))
 
     async def _ask_or_send(self, lease: Lease, charge: Charge, now: datetime) -> Charge | None:
         """Ask how the charge stands; without the portal's id, by the same request with the same key.
@@ -304,9 +327,9 @@ class Charging:
 
 
 def next_follow_up(charge: Charge, now: datetime) -> datetime | None:
-    """Return when an open charge is asked about next: ever more slowly, for a day (FOLLOW_UP_EVERY)."""
+    """Return when an open charge is asked about next: ever more slowly, for a day."""
     age = now - (charge.confirmed_at or charge.created_at)
-    for until, every in FOLLOW_UP_EVERY:
+    for until, every in FOLLOW_UP_EVERY if charge.portal_charge_id else RESEND_EVERY:
         if age < until:
             return max(now + every, charge.retry_at or now)
     return None

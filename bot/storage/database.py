@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,6 @@ from bot.storage.tables import Moment, pulse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from datetime import datetime
 
     from sqlalchemy import URL
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -123,16 +123,23 @@ class Database:
             self.wake(*kinds)
 
     def lease_now(self) -> ColumnElement[datetime]:
-        """Return the moment that decides leases: the server's own clock on PostgreSQL."""
+        """Return the moment that decides leases: the server's own clock on PostgreSQL.
+
+        On SQLite one process compares them with one another, and nobody sets the loop's clock.
+        """
         if self.is_sqlite:
-            return literal(self.clock.now(), Moment)
+            return literal(self._loop_now(), Moment)
         return func.clock_timestamp(type_=Moment)
 
     def lease_until(self, seconds: float) -> ColumnElement[datetime]:
         """Return that moment plus `seconds`."""
         if self.is_sqlite:
-            return literal(self.clock.now() + timedelta(seconds=seconds), Moment)
+            return literal(self._loop_now() + timedelta(seconds=seconds), Moment)
         return func.clock_timestamp(type_=Moment) + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+
+    @staticmethod
+    def _loop_now() -> datetime:
+        return datetime.fromtimestamp(asyncio.get_running_loop().time(), UTC)
 
     async def connect(self) -> None:
         """Make a connection and give it back; raises whatever the driver raises."""

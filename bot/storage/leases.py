@@ -91,11 +91,14 @@ class LeaseStore:
     async def next_due(self) -> datetime | None:
         """Return when the next row can be claimed: due and free, or at the end of its holder's lease."""
         row = self._table.c
-        later = case((row.lease_until > row.due_at, row.lease_until), else_=row.due_at)
+        if self._database.is_sqlite:
+            # Whatever is held is held by this process, which knows when it ends.
+            query = select(func.min(row.due_at)).where(row.lease_until.is_(None))
+        else:
+            later = case((row.lease_until > row.due_at, row.lease_until), else_=row.due_at)
+            query = select(func.min(later, type_=row.due_at.type)).where(row.due_at.is_not(None))
         async with self._database.transaction() as connection:
-            found: datetime | None = await connection.scalar(
-                select(func.min(later, type_=row.due_at.type)).where(row.due_at.is_not(None))
-            )
+            found: datetime | None = await connection.scalar(query)
         return found
 
     async def clear(self) -> None:

@@ -1,29 +1,24 @@
-"""A charge's one message: posted once, edited to the outcome, with a thread reply when that took long.
-
-Slack has no idempotency key for posting. So the row says that a post leaves before it leaves, the message
-carries the charge's id as metadata, and before a second try the app looks for it in the conversation.
-"""
+"""A charge's one message: posted once, edited to the outcome, with a thread reply when that took long."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import simplejson
 import structlog
 from slack_sdk.errors import SlackApiError
 
-from blocks import ids
 from blocks.charge import charge_message, charge_modal, charge_reply
 from bot.runtime import SLACK_TIMEOUT_SECONDS
 from handlers.call import AFTER_ACK_SECONDS
 from handlers.home import publish_home
+from handlers.jobs.posting import charge_metadata, content, post_message, post_reply
 
 if TYPE_CHECKING:
     from blocks.kit import Message
-    from bot.domain.charge import Charge
     from bot.engine import Lease
     from bot.runtime import Runtime
     from bot.services.outbox import Telling
@@ -50,7 +45,6 @@ GONE = frozenset({"cant_update_message", "edit_window_closed", "message_not_foun
 
 LATER = timedelta(hours=1)
 RATE_LIMIT_SECONDS = 5
-LOOK_BACK = 200
 
 log = structlog.get_logger(__name__)
 
@@ -89,22 +83,8 @@ async def _tell(runtime: Runtime, lease: Lease) -> Telling:
 async def _post(runtime: Runtime, lease: Lease, telling: Telling) -> Telling:
     if telling.message.ts is not None:
         return telling
-    channel = await _conversation(runtime, telling.charge)
-    ts = await _find_posted(runtime, telling, channel) if telling.maybe_posted else None
-    shown = None
-    if ts is None:
-        message = charge_message(telling.charge)
-        await runtime.outbox.about_to_post(lease)
-        await lease.ensure(SLACK_TIMEOUT_SECONDS)
-        answer = await runtime.slack.chat_postMessage(
-            channel=channel,
-            metadata={"event_type": ids.CHARGE_EVENT, "event_payload": {"charge": telling.charge.id}},
-            unfurl_links=False,
-            unfurl_media=False,
-            **_content(message),
-        )
-        ts, shown = str(answer["ts"]), _digest(message)
-    await runtime.outbox.posted(lease, channel=channel, ts=ts, shown=shown)
+    message = charge_message(telling.charge)
+    await post_message(runtime, lease, telling, message, digest=_digest(message))
     return await runtime.outbox.telling(lease)
 
 
@@ -116,8 +96,8 @@ async def _edit(runtime: Runtime, lease: Lease, telling: Telling) -> None:
     await runtime.slack.chat_update(
         channel=str(telling.message.channel),
         ts=str(telling.message.ts),
-        metadata={"event_type": ids.CHARGE_EVENT, "event_payload": {"charge": telling.charge.id}},
-        **_content(message),
+        metadata=charge_metadata(telling.charge),
+        **content(message),
     )
     await runtime.outbox.shows(lease, _digest(message))
 
@@ -138,68 +118,8 @@ async def _finish_modal(runtime: Runtime, lease: Lease, telling: Telling) -> Non
 
 
 async def _reply(runtime: Runtime, lease: Lease, telling: Telling) -> None:
-    if not telling.reply_due:
-        return
-    if not (telling.maybe_replied and await _find_reply(runtime, telling)):
-        await runtime.outbox.about_to_reply(lease, telling.charge.state)
-        await lease.ensure(SLACK_TIMEOUT_SECONDS)
-        await runtime.slack.chat_postMessage(
-            channel=str(telling.message.channel),
-            thread_ts=telling.message.ts,
-            metadata={"event_type": ids.REPLY_EVENT, "event_payload": _reply_payload(telling.charge)},
-            unfurl_links=False,
-            unfurl_media=False,
-            **_content(charge_reply(telling.charge)),
-        )
-    await runtime.outbox.replied(lease, telling.charge.state)
-
-
-async def _conversation(runtime: Runtime, charge: Charge) -> str:
-    answer = await runtime.slack.conversations_open(users=charge.identity.user)
-    channel: dict[str, Any] = answer["channel"]
-    return str(channel["id"])
-
-
-async def _find_posted(runtime: Runtime, telling: Telling, channel: str) -> str | None:
-    """Return the ts of a post whose answer was lost."""
-    since = telling.charge.confirmed_at or telling.charge.created_at
-    oldest = f"{(since - timedelta(minutes=5)).timestamp():.6f}"
-    cursor: str | None = None
-    while True:
-        answer = await runtime.slack.conversations_history(
-            channel=channel, oldest=oldest, limit=LOOK_BACK, include_all_metadata=True, cursor=cursor
-        )
-        for message in answer["messages"]:
-            if _is(message, ids.CHARGE_EVENT, {"charge": telling.charge.id}):
-                return str(message["ts"])
-        cursor = (answer.get("response_metadata") or {}).get("next_cursor")
-        if not cursor:
-            return None
-
-
-async def _find_reply(runtime: Runtime, telling: Telling) -> bool:
-    """Tell whether a thread reply whose answer was lost is there."""
-    answer = await runtime.slack.conversations_replies(
-        channel=str(telling.message.channel),
-        ts=str(telling.message.ts),
-        limit=LOOK_BACK,
-        include_all_metadata=True,
-    )
-    wanted = _reply_payload(telling.charge)
-    return any(_is(message, ids.REPLY_EVENT, wanted) for message in answer["messages"])
-
-
-def _reply_payload(charge: Charge) -> dict[str, str]:
-    return {"charge": charge.id, "state": charge.state.value}
-
-
-def _is(message: dict[str, Any], event_type: str, payload: dict[str, str]) -> bool:
-    metadata: dict[str, Any] = message.get("metadata") or {}
-    return metadata.get("event_type") == event_type and metadata.get("event_payload") == payload
-
-
-def _content(message: Message) -> dict[str, Any]:
-    return {"text": message.text, "blocks": list(message.blocks)}
+    if telling.reply_due:
+        await post_reply(runtime, lease, telling, charge_reply(telling.charge))
 
 
 def _digest(message: Message) -> str:

@@ -262,7 +262,7 @@ async def test_a_minute_without_a_clear_answer_may_or_may_not_have_been_charged(
         await house.link()
         await house.buy(amount)
         await house.told("Adding")
-        await house.until(lambda: posts(house))
+        await house.unanswered()
         frozen.tick(61)
         message = await house.told("may or may not have been charged")
         assert "was not charged" not in message["text"]
@@ -280,7 +280,7 @@ async def test_an_unconfirmed_charge_is_resolved_by_check_again_with_the_same_ke
         await house.link()
         house.portal.fail("/api/billing/charge", Fault(drop=True, after_work=True), times=2, method="POST")
         await house.buy("50")
-        await house.until(lambda: posts(house))
+        await house.unanswered()
         frozen.tick(61)
         await house.told("may or may not have been charged")
         await house.slack.click_text(ADA, "Check again")
@@ -493,7 +493,7 @@ async def test_check_again_never_makes_a_charge_days_later(house: House) -> None
     with freeze_time(real_asyncio=True) as frozen:
         await house.link()
         await house.buy("10.16")
-        await house.until(lambda: posts(house))
+        await house.unanswered()
         frozen.tick(61)
         await house.told("may or may not have been charged")
         await house.until(lambda: house.app.engine.in_flight == 0)

@@ -220,6 +220,12 @@ class House:
             while (await self.charges(user))[0].state is not wanted:
                 await asyncio.sleep(0.01)
 
+    async def unanswered(self, user: str = ADA) -> None:
+        """Wait until the app knows that the request for the person's newest charge got no answer."""
+        async with asyncio.timeout(8):
+            while not (found := await self.charges(user)) or found[0].ambiguous_since is None:
+                await asyncio.sleep(0.01)
+
     async def told(self, words: str, user: str = ADA, seconds: float = 8) -> dict[str, Any]:
         """Wait until the person's newest message says these words."""
         await self.until(lambda: self.dm(user) and words in self.dm(user)[-1]["text"], seconds)

@@ -30,6 +30,7 @@ _API_NOTES = {
     "auth.test": "Tells whose token this is; the app pins the team it answers for.",
     "chat.postMessage": "A user id as channel posts into the app's direct message with them.",
     "chat.update": "Needs channel and ts; an ephemeral message cannot be changed this way.",
+    "chat.delete": "An app can delete its own messages only.",
     "chat.postEphemeral": "An ephemeral message changes only through its response_url.",
     "conversations.history": "Message metadata comes only with include_all_metadata.",
     "conversations.replies": "The parent message comes first, then its replies.",

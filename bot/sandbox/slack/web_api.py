@@ -78,6 +78,7 @@ class WebApi:
             "auth.test": (None, self._auth_test),
             "chat.postMessage": ("chat:write", self._post_message),
             "chat.update": ("chat:write", self._update_message),
+            "chat.delete": ("chat:write", self._delete_message),
             "chat.postEphemeral": ("chat:write", self._post_ephemeral),
             "conversations.open": ("im:write", self._open_conversation),
             "conversations.history": ("im:history", self._history),
@@ -183,16 +184,26 @@ class WebApi:
         self._feed.conversation(channel)
         return {"channel": channel, "ts": message["ts"], "message": message}
 
-    def _update_message(self, args: Json) -> Json:
+    def _own_message(self, args: Json, refusal: str) -> tuple[str, str, Json]:
+        """The app's message that `channel` and `ts` name; these methods take no person's id."""
         channel, ts = str(args.get("channel")), str(args.get("ts"))
         if not self._workspace.exists(channel):
-            # Unlike chat.postMessage, this method takes no person's id.
             raise RefusedError("channel_not_found")
         message = self._workspace.message(channel, ts)
         if message is None:
             raise RefusedError("message_not_found")
         if message.get("bot_id") != self._cast.app.bot_id:
-            raise RefusedError("cant_update_message")
+            raise RefusedError(refusal)
+        return channel, ts, message
+
+    def _delete_message(self, args: Json) -> Json:
+        channel, ts, _ = self._own_message(args, "cant_delete_message")
+        self._workspace.delete(channel, ts)
+        self._feed.conversation(channel)
+        return {"channel": channel, "ts": ts}
+
+    def _update_message(self, args: Json) -> Json:
+        channel, ts, message = self._own_message(args, "cant_update_message")
         content = content_of(args, "chat.update", self._report, text_limit=UPDATE_TEXT)
         if "text" in content:
             # A text alone takes the place of the blocks that stood there.
