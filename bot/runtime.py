@@ -172,7 +172,7 @@ async def open_runtime(
             http=http,
             accounts=accounts,
             billing=Billing(accounts),
-            linking=Linking(database, grants, links, accounts, oauth, clock),
+            linking=Linking(database, grants, links, charges, accounts, oauth, clock),
             purchases=Purchases(charges, accounts, clock),
             charging=Charging(charges, accounts, clock, rules),
             outbox=Outbox(messages, charges, clock),

@@ -94,22 +94,18 @@ class Charging:
         found = charge.state if charge else None
         while charge is not None:
             match charge.state:
-                case ChargeState.PROPOSED:
-                    if self._clock.now() < charge.created_at + PROPOSAL_LIFE:
-                        return charge.created_at + PROPOSAL_LIFE
+                case ChargeState.PROPOSED | ChargeState.NEEDS_SCOPE:
+                    waits_until = _waits_until(charge)
+                    if self._clock.now() < waits_until:
+                        return waits_until
                     charge = await self._end(lease, charge, ChargeState.EXPIRED)
                 case ChargeState.CONFIRMED:
                     charge = await self._submit(lease, charge)
                 case ChargeState.SUBMITTED:
                     charge = await self._poll(lease, charge)
-                case ChargeState.NEEDS_SCOPE:
-                    waits_until = (charge.confirmed_at or charge.created_at) + SETUP_LIFE
-                    if self._clock.now() < waits_until:
-                        return waits_until
-                    charge = await self._end(lease, charge, ChargeState.EXPIRED)
-                case ChargeState.OVERDUE | ChargeState.UNCONFIRMED if charge.state is not found:
-                    return next_follow_up(charge, self._clock.now())
                 case ChargeState.OVERDUE | ChargeState.UNCONFIRMED:
+                    if charge.state is not found:
+                        return next_follow_up(charge, self._clock.now())
                     charge, due_at = await self._follow_up(lease, charge)
                     if charge.state in OPEN:
                         return due_at
@@ -324,6 +320,13 @@ class Charging:
                 facts["checked_at"] = self._clock.now()
             current = await self._charges.note(lease, tell=True, **facts)
         return current
+
+
+def _waits_until(charge: Charge) -> datetime:
+    """Return until when a charge waits for the person: for their yes, or for the billing permission."""
+    if charge.state is ChargeState.PROPOSED:
+        return charge.created_at + PROPOSAL_LIFE
+    return (charge.confirmed_at or charge.created_at) + SETUP_LIFE
 
 
 def next_follow_up(charge: Charge, now: datetime) -> datetime | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bot.engine import Lease
     from bot.portal.oauth import OAuthClient, Tokens
     from bot.services.accounts import Accounts
+    from bot.storage.charges import ChargeStore
     from bot.storage.database import Database
     from bot.storage.device_grants import DeviceGrantStore
     from bot.storage.links import LinkStore
@@ -45,6 +46,7 @@ class Linking:
         database: Database,
         grants: DeviceGrantStore,
         links: LinkStore,
+        charges: ChargeStore,
         accounts: Accounts,
         oauth: OAuthClient,
         clock: Clock,
@@ -52,6 +54,7 @@ class Linking:
         self._database = database
         self._grants = grants
         self._links = links
+        self._charges = charges
         self._accounts = accounts
         self._oauth = oauth
         self._clock = clock
@@ -195,6 +198,7 @@ class Linking:
         async with self._database.transaction() as connection:
             await self._grants.move(lease, grant, GrantState.LINKED, forget_tokens=True, within=connection)
             await self._links.put(self._new_link(grant, info.account), within=connection)
+            await self._charges.look_again(grant.identity.key, within=connection)
         self._accounts.forget_cached(grant.identity)
 
     def _new_link(self, grant: DeviceGrant, account: Account) -> Link:

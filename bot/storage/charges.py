@@ -10,6 +10,7 @@ from sqlalchemy import func, insert, select, update
 
 from bot.domain.charge import (
     ON_ITS_WAY,
+    OPEN,
     UNFINISHED,
     Charge,
     ChargeKind,
@@ -239,6 +240,14 @@ class ChargeStore:
             await wake(connection, charges, charge_id, now)
             await wake(connection, messages, charge_id, now)
             await _watch(connection, charge_id, view_id)
+
+    async def look_again(self, owner: str, *, within: AsyncConnection) -> None:
+        """Have the owner's charges with an open end asked about at once: they have access again."""
+        waiting = select(charges.c.id).where(
+            charges.c.owner == owner, charges.c.state.in_([state.value for state in OPEN])
+        )
+        for charge_id in (await within.execute(waiting)).scalars().all():
+            await wake(within, charges, charge_id, self._database.clock.now())
 
     async def resume(
         self, charge_id: str, owner: str, *, now: datetime, view_id: str | None

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.domain.charge import Charge, ChargeState
+    from bot.runtime import Runtime
 
 ADA = "U0ADA"
 GRACE = "U0GRACE"
@@ -99,22 +100,7 @@ class House:
         self, user: str = ADA, person: str = "ada", *, billing: bool = True, minutes: float = 15
     ) -> None:
         """Start connected, without the clicks, with an access token that is good for so long."""
-        scope = "inference:invoke tool:invoke" + (" billing:manage" if billing else "")
-        access, refresh = self.portal.issue_tokens(person, scope=scope)
-        base = self.portal.public_url
-        info = await self.app.runtime.accounts.portal_with(base, access).account()
-        now = self.app.runtime.clock.now()
-        link = Link(
-            identity=identity(user),
-            account=info.account,
-            base_url=base,
-            scope=scope,
-            expires_at=now + timedelta(minutes=minutes),
-            access=access,
-            refresh=refresh,
-            linked_at=now,
-        )
-        await LinkStore(self.app.runtime.database, Cipher(self.settings.keys())).put(link)
+        await store_link(self.app.runtime, self.portal, user, person, billing=billing, minutes=minutes)
 
     async def connect(self, user: str = ADA, person: str = "ada", *, billing: bool = True) -> None:
         """Connect as a person would: type it, approve on the portal, see the outcome."""
@@ -230,6 +216,33 @@ class House:
         """Wait until the person's newest message says these words."""
         await self.until(lambda: self.dm(user) and words in self.dm(user)[-1]["text"], seconds)
         return self.dm(user)[-1]
+
+
+async def store_link(
+    runtime: Runtime,
+    portal: PortalSandbox,
+    user: str = ADA,
+    person: str = "ada",
+    *,
+    billing: bool = True,
+    minutes: float = 15,
+) -> None:
+    """Connect somebody without the clicks, with an access token that is good for so long."""
+    scope = "inference:invoke tool:invoke" + (" billing:manage" if billing else "")
+    access, refresh = portal.issue_tokens(person, scope=scope)
+    info = await runtime.accounts.portal_with(portal.public_url, access).account()
+    now = runtime.clock.now()
+    link = Link(
+        identity=identity(user),
+        account=info.account,
+        base_url=portal.public_url,
+        scope=scope,
+        expires_at=now + timedelta(minutes=minutes),
+        access=access,
+        refresh=refresh,
+        linked_at=now,
+    )
+    await LinkStore(runtime.database, Cipher(runtime.settings.keys())).put(link)
 
 
 def identity(user: str) -> Identity:

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -16,8 +17,6 @@ from bot.storage.cipher import generate_key
 from tests.support.house import BOT_TOKEN, SIGNING_SECRET
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bot.sandbox.portal import PortalSandbox
     from bot.sandbox.slack import SlackSandbox
 
@@ -30,7 +29,7 @@ def free_port() -> int:
 
 @dataclass(kw_only=True)
 class AppProcess:
-    """`billing-bot serve`, with its log in a file."""
+    """`billing-bot serve`, with its log in a file. `program` is run in its place, if given."""
 
     folder: Path
     portal: PortalSandbox
@@ -38,6 +37,8 @@ class AppProcess:
     port: int = field(default_factory=free_port)
     key: str = field(default_factory=generate_key)
     extra: dict[str, str] = field(default_factory=dict)
+    program: str = "bot"
+    command: str = "serve"
     _process: asyncio.subprocess.Process | None = None
 
     @property
@@ -56,14 +57,22 @@ class AppProcess:
             "PORT": str(self.port),
             "POLL_INTERVAL_SECONDS": "0.2",
             "LOG_LEVEL": "DEBUG",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
             **self.extra,
         }
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
         self.slack.app_url = f"http://127.0.0.1:{self.port}/slack/events"
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", "serve", env=self.environment(), cwd=self.folder, stderr=log
+                *(sys.executable, "-m", self.program, self.command),
+                env=self.environment(),
+                cwd=self.folder,
+                stderr=log,
             )
         async with httpx.AsyncClient() as http, asyncio.timeout(30):
             while not await self._ready(http):
@@ -76,11 +85,22 @@ class AppProcess:
         except httpx.TransportError:
             return False
 
+    @property
+    def exit_code(self) -> int | None:
+        """What it ended with; None while it runs."""
+        assert self._process is not None
+        return self._process.returncode
+
     async def kill(self) -> None:
         """SIGKILL: no last word, no clean-up."""
         assert self._process is not None
-        self._process.kill()
+        if self._process.returncode is None:
+            self._process.kill()
         await self._process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     async def terminate(self) -> int:
         """SIGTERM; returns the exit code."""

@@ -1,0 +1,191 @@
+"""The crash matrix: killed at each point of a purchase's life, started again, looked at from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.runtime import open_runtime
+from bot.sandbox.portal import PortalSandbox
+from bot.sandbox.serving import serve
+from bot.sandbox.slack import SlackSandbox
+from bot.storage.schema import migrate
+from tests.support.house import ADA, BOT_TOKEN, SIGNING_SECRET, PortalClock, make_settings, store_link
+from tests.support.person import Person
+from tests.support.process import AppProcess
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How a purchase begins, and what it comes to."""
+
+    linked: bool = True
+    billing: bool = True
+    minutes: float = 15
+    amount: str = "50"
+    told: str = "$50 added to your balance"
+    state: str = "settled"
+
+
+WAYS = {
+    "linked": Way(),
+    "not linked": Way(linked=False),
+    "token to refresh": Way(minutes=1),
+    "permission missing": Way(billing=False),
+    "declined": Way(amount="10.01", told="was declined", state="failed"),
+}
+
+
+MATRIX = {
+    "linked": (
+        "views.open",
+        "GET /api/billing/state",
+        "the proposal is stored",
+        "views.update",
+        "the yes is stored",
+        "the claim of a charge",
+        "the claim of a message",
+        "POST /api/billing/charge",
+        "the charge is submitted",
+        "conversations.open",
+        "the record of the message: posting_since",
+        "chat.postMessage",
+        "the record of the message: channel, posted_at, shown, ts",
+        "the release of a message",
+        "GET /api/billing/charge/{id}",
+        "the charge is settled",
+        "the release of a charge",
+        "chat.update",
+        "the record of the message: edited_at, shown",
+        "the record of the message: view_id",
+        "GET /api/oauth/account",
+        "views.publish",
+    ),
+    "not linked": (
+        "POST /api/oauth/device/code",
+        "the grant is stored",
+        "the grant is due",
+        "the claim of a device_grant",
+        "POST /api/oauth/token",
+        "the grant is granted",
+        "GET /api/oauth/account",
+        "the grant is linked",
+        "the grant is told",
+        "the release of a device_grant",
+    ),
+    "token to refresh": ("POST /api/oauth/token", "the rotated tokens are stored"),
+    "permission missing": (
+        "the charge is needs_scope",
+        "the answer to a response_url",
+        "the resumption is stored",
+    ),
+    "declined": (
+        "the charge is failed",
+        "the record of the message: reply_state",
+        "chat.postMessage in the thread",
+        "the record of the message: replied_at, replied_state",
+    ),
+}
+"""What happens on each way, in the order of the story; a process is killed before it and after it."""
+
+
+def points(way: str) -> list[str]:
+    """Name the points of a way; a claim that finds nothing is none, so it has a point after it only."""
+    made = [f"{when} {what}" for what in MATRIX[way] for when in ("before", "after")]
+    return [point for point in made if not point.startswith("before the claim")]
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """The servers, the process and the person."""
+
+    app: AppProcess
+    portal: PortalSandbox
+    slack: SlackSandbox
+    person: Person
+
+    def ledger(self) -> list[tuple[str, str, int]]:
+        """The confirmed charges: state, key, and whether anything is still due for it or its message."""
+        with closing(sqlite3.connect(self.app.folder / "app.db")) as connection:
+            return connection.execute(
+                """SELECT c.state, c.idempotency_key, c.due_at IS NOT NULL OR m.due_at IS NOT NULL
+                OR c.lease_until IS NOT NULL OR m.lease_until IS NOT NULL
+                FROM charges c LEFT JOIN messages m ON m.id = c.id WHERE c.confirmed_at IS NOT NULL"""
+            ).fetchall()
+
+    async def play(self, told: str) -> int:
+        """Let the person go on until they are told the end; return how often the app had died."""
+        deaths = 0
+        async with asyncio.timeout(SECONDS):
+            while not self.person.told(told) or any(due for _, _, due in self.ledger()):
+                if self.app.exit_code is not None:
+                    deaths += 1
+                    self.app.extra.pop("KILL_AT", None)
+                    await self.app.start()
+                if not self.person.told(told):
+                    await self.person.step()
+                await asyncio.sleep(0.02)
+        return deaths
+
+    async def agrees(self, way: Way) -> None:
+        """Compare the portal's book, Slack's messages and the ledger: they tell one story."""
+        ((state, key, _),) = self.ledger()
+        (charge,) = self.portal.charges
+        assert state == way.state == charge.status
+        assert {post.key for post in self.portal.charge_posts} == {key}
+        (message,) = self.person.messages()
+        assert way.told in message["text"]
+        assert self.slack.violations == []
+
+
+@asynccontextmanager
+async def stage(folder: Path, way: Way, **extra: str) -> AsyncIterator[Stage]:
+    portal = PortalSandbox(seed=1, now=PortalClock())
+    slack = SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN)
+    portal.sign_in.interval = 1
+    async with serve(portal.app) as portal_url, serve(slack.app) as slack_url:
+        portal.public_url, slack.public_url = portal_url, slack_url
+        app = AppProcess(folder=folder, portal=portal, slack=slack, program="tests.crash.killable")
+        app.extra = extra
+        settings = make_settings(portal, slack, f"sqlite:///{folder / 'app.db'}", billing_bot_keys=app.key)
+        async with open_runtime(settings, wake=lambda *_kinds: None) as runtime:
+            await migrate(runtime.database)
+            if way.linked:
+                await store_link(runtime, portal, billing=way.billing, minutes=way.minutes)
+        await app.start()
+        person = Person(slack=slack, portal=portal, user=ADA, account="ada", amount=way.amount)
+        try:
+            yield Stage(app=app, portal=portal, slack=slack, person=person)
+        finally:
+            await app.kill()
+
+
+@pytest.mark.parametrize(("way", "point"), [(way, point) for way in WAYS for point in points(way)])
+async def test_killed_there_it_is_one_charge_one_message_and_its_true_end(
+    tmp_path: Path, way: str, point: str
+) -> None:
+    async with stage(tmp_path, WAYS[way], KILL_AT=point) as on:
+        assert await on.play(WAYS[way].told) == 1, "the point was not passed"
+        await on.agrees(WAYS[way])
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_every_point_that_is_passed_is_in_the_matrix(tmp_path: Path, way: str) -> None:
+    seen = tmp_path / "points"
+    async with stage(tmp_path, WAYS[way], POINTS=str(seen)) as on:
+        assert await on.play(WAYS[way].told) == 0
+        await on.agrees(WAYS[way])
+    passed = {line for line in seen.read_text().splitlines() if not line.endswith("auth.test")}
+    assert passed <= {point for each in WAYS for point in points(each)}
+    assert set(points(way)) <= passed

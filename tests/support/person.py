@@ -1,0 +1,96 @@
+"""A person who wants one purchase, and goes on with whatever the screen shows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from blocks import ids
+from bot.sandbox.portal.sign_in import DeviceCodeError
+
+if TYPE_CHECKING:
+    from bot.sandbox.portal import PortalSandbox
+    from bot.sandbox.slack import SlackSandbox
+
+PATIENCE_SECONDS = 2.0
+OUTCOME_SECONDS = 4.0
+_CODE = re.compile(r"user_code=([A-Z0-9-]+)")
+
+
+@dataclass(kw_only=True)
+class Person:
+    """Sees Slack alone. Approves on the portal what is asked for, and clicks what leads on."""
+
+    slack: SlackSandbox
+    portal: PortalSandbox
+    user: str
+    account: str
+    amount: str
+    _last_step: str = ""
+    _last_at: float = 0.0
+
+    def messages(self) -> list[dict[str, Any]]:
+        """The messages about this person's charges, thread replies aside."""
+        found = self.slack.messages(self.slack.dm(self.user))
+        return [
+            each for each in found if (each.get("metadata") or {}).get("event_type") == ids.CHARGE_EVENT
+        ]
+
+    def told(self, words: str) -> bool:
+        return any(words in message["text"] for message in self.messages())
+
+    async def step(self) -> None:
+        """Do the next thing, unless the last one may still be on its way."""
+        for what in self._choices():
+            if what == self._last_step and time.monotonic() < self._last_at + PATIENCE_SECONDS:
+                return
+            self._last_step, self._last_at = what, time.monotonic()
+            # What a dying app does not answer, and what is gone from the screen, is tried again.
+            with contextlib.suppress(LookupError, OSError, asyncio.TimeoutError):
+                await self._do(what)
+            return
+
+    def _choices(self) -> list[str]:
+        view = self.slack.view(self.user) or {}
+        direct = self.slack.messages(self.slack.dm(self.user))
+        seen = str([view.get("blocks"), self.slack.ephemerals(self.user)[-1:], direct[-1:]])
+        pay = str((view.get("submit") or {}).get("text") or "")
+        for code in _CODE.findall(seen):
+            with contextlib.suppress(DeviceCodeError):
+                self.portal.sign_in.waiting(code)
+                return [f"approve {code}"]
+            if time.monotonic() < self._last_at + OUTCOME_SECONDS:
+                return []
+        resume, go_on = f"Resume ${self.amount}", f"Continue with /billing buy {self.amount}"
+        for label in (resume, go_on):
+            if f"'{label}'" in seen:
+                return [f"click {label}"]
+        if self.messages():
+            return self._choices_in_message()
+        if pay.startswith("Pay") and "again" not in str(view):
+            return ["pay"]
+        return ["click Connect"] if "'Connect'" in seen else ["buy"]
+
+    def _choices_in_message(self) -> list[str]:
+        message = self.messages()[-1]
+        shown = str(message["blocks"])
+        for label in ("Enable billing", f"Resume ${self.amount}", "Connect", "Check again"):
+            if f"'{label}'" in shown:
+                return [f"click {label}"]
+        return []
+
+    async def _do(self, what: str) -> None:
+        verb, _, rest = what.partition(" ")
+        match verb:
+            case "approve":
+                self.portal.approve(rest, self.account)
+            case "click":
+                await self.slack.click_text(self.user, rest)
+            case "pay":
+                await self.slack.submit(self.user)
+            case "buy":
+                await self.slack.command(self.user, f"/billing buy {self.amount}")
