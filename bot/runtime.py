@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from bot.settings import Settings
 
 SLACK_TIMEOUT_SECONDS = 10
+REFRESH_GRACE_SECONDS = 2
 
 
 class SystemClock:
@@ -184,7 +185,7 @@ async def open_runtime(
             calls=OpenCalls(),
         )
     finally:
-        await accounts.finish()
+        await accounts.finish(REFRESH_GRACE_SECONDS)
         await transport.aclose()
         await http.close()
         await database.aclose()

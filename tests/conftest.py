@@ -9,7 +9,7 @@ import pytest_asyncio
 import structlog
 
 from tests.support.house import House, open_house
-from tests.support.postgresql import make_template, running_server
+from tests.support.postgresql import Server, make_template, running_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -32,9 +32,15 @@ def _plain_logs() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
+def postgresql() -> Iterator[Server]:
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(postgresql: Server) -> str:
+    """The URL of the server's first database."""
+    return postgresql.url
 
 
 @pytest.fixture(scope="session")

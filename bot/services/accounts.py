@@ -134,10 +134,10 @@ class Accounts:
             raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
         return cached.token
 
-    async def finish(self) -> None:
+    async def finish(self, grace_seconds: float) -> None:
         """Wait for the refreshes that have left: their answers must be stored. Call before closing."""
-        while self._refreshes:
-            await asyncio.gather(*self._refreshes, return_exceptions=True)
+        if self._refreshes:
+            await asyncio.wait(set(self._refreshes), timeout=grace_seconds)
 
     async def _fresh(self, identity: Identity, rejected: str | None) -> _Cached:
         # A refresh that has left must be stored, whatever becomes of who asked for it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -127,15 +128,16 @@ class Stage:
     async def play(self, told: str) -> int:
         """Let the person go on until they are told the end; return how often the app had died."""
         deaths = 0
-        async with asyncio.timeout(SECONDS):
-            while not self.person.told(told) or any(due for _, _, due in self.ledger()):
-                if self.app.exit_code is not None:
-                    deaths += 1
-                    self.app.extra.pop("KILL_AT", None)
-                    await self.app.start()
-                if not self.person.told(told):
-                    await self.person.step()
-                await asyncio.sleep(0.02)
+        deadline = time.monotonic() + SECONDS
+        while not self.person.told(told) or any(due for _, _, due in self.ledger()):
+            assert time.monotonic() < deadline, f"stuck: {self.person}\n{self.app.log.read_text()}"
+            if self.app.exit_code is not None:
+                deaths += 1
+                self.app.extra.pop("KILL_AT", None)
+                await self.app.start()
+            if not self.person.told(told):
+                await self.person.step()
+            await asyncio.sleep(0.02)
         return deaths
 
     async def agrees(self, way: Way) -> None:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import httpx
 from pydantic import SecretStr
 
 from bot.app import BillingApp, open_app
@@ -25,7 +26,7 @@ from bot.storage.cipher import Cipher, generate_key
 from bot.storage.links import Link, LinkStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from bot.domain.charge import Charge, ChargeState
@@ -95,6 +96,12 @@ class House:
         while not condition():
             assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s"
             await asyncio.sleep(0.005)
+
+    async def until_async(self, condition: Callable[[], Awaitable[object]], seconds: float = 8) -> None:
+        """The same for what has to be asked for."""
+        async with asyncio.timeout(seconds):
+            while not await condition():
+                await asyncio.sleep(0.05)
 
     async def link(
         self, user: str = ADA, person: str = "ada", *, billing: bool = True, minutes: float = 15
@@ -205,6 +212,12 @@ class House:
         async with asyncio.timeout(8):
             while (await self.charges(user))[0].state is not wanted:
                 await asyncio.sleep(0.01)
+
+    async def readyz(self) -> tuple[int, dict[str, Any]]:
+        """Ask the running app how it is: the status and the body."""
+        async with httpx.AsyncClient() as http:
+            answer = await http.get(self.slack.app_url.replace("/slack/events", "/readyz"))
+        return answer.status_code, answer.json()
 
     async def unanswered(self, user: str = ADA) -> None:
         """Wait until the app knows that the request for the person's newest charge got no answer."""

@@ -33,6 +33,11 @@ class Person:
     _last_step: str = ""
     _last_at: float = 0.0
 
+    def __str__(self) -> str:
+        view = self.slack.view(self.user) or {}
+        seen = [view.get("blocks"), self.slack.ephemerals(self.user)[-1:], self.messages()]
+        return f"last {self._last_step!r}, may {self._choices()}, sees {seen}"
+
     def messages(self) -> list[dict[str, Any]]:
         """The messages about this person's charges, thread replies aside."""
         found = self.slack.messages(self.slack.dm(self.user))

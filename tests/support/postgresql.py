@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 import uuid
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
@@ -19,9 +20,31 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 
+class Server:
+    """A server that can be taken away and brought back."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.url = str(inner.get_uri())
+
+    async def stop(self) -> None:
+        """Shut down; whoever is connected is cut off."""
+        await asyncio.to_thread(self._inner.stop)
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self._inner.start)
+
+    async def run(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
 @contextmanager
-def running_server() -> Iterator[str]:
-    """Run a server while the block lasts; yields the URL of its first database."""
+def running_server() -> Iterator[Server]:
+    """Run a server while the block lasts."""
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)
         # Imported late: it looks for the runtime folder while it is imported.
@@ -29,7 +52,7 @@ def running_server() -> Iterator[str]:
 
         server = get_server(f"{folder}/data", cleanup_mode="delete")
         try:
-            yield str(server.get_uri())
+            yield Server(server)
         finally:
             server.cleanup()
 
@@ -52,7 +75,11 @@ async def new_database(server_url: str, template: str = "template1") -> AsyncIte
     connection = await asyncpg.connect(server_url)
     try:
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    finally:
+        await connection.close()
+    yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    connection = await asyncpg.connect(server_url)
+    try:
         await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await connection.close()

@@ -110,6 +110,10 @@ class Estate:
         """Let the next so many calls whose path begins with `path` meet the fault."""
         self._injected.append(_Injected(fault=fault, path=path, method=method, times=times))
 
+    def mend(self) -> None:
+        """Call off what `fail` still holds."""
+        self._injected.clear()
+
     def injected_fault(self, request: Request) -> Fault | None:
         """The fault that `fail` holds for this call; asking uses it up."""
         for injected in self._injected:

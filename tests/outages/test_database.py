@@ -1,0 +1,232 @@
+"""Our own database locked, full, read-only, restarted, gone for a while, and not there at the start."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import AsyncExitStack, closing
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from bot.app import StartError
+from bot.sandbox.portal import Fault
+from tests.support.house import ADA, House, open_house
+from tests.support.postgresql import Server, new_database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+AWAY = "can't reach its own records"
+
+
+@pytest_asyncio.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with open_house(tmp_path) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def on_postgresql(
+    postgresql: Server, postgresql_template: str, tmp_path: Path
+) -> AsyncIterator[House]:
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(new_database(postgresql.url, postgresql_template))
+        yield await stack.enter_async_context(open_house(tmp_path, database_url=url))
+
+
+async def pragma(house: House, statement: str) -> None:
+    """Say something to the one connection that the app has on SQLite."""
+    async with house.app.runtime.database.engine.connect() as connection:
+        await connection.execute(text(f"PRAGMA {statement}"))
+
+
+async def one_charge_that_settles(house: House) -> None:
+    await house.told("$50 added to your balance", seconds=20)
+    assert len(house.portal.charges) == 1
+    assert len(house.dm()) == 1
+
+
+async def test_a_locked_file_costs_neither_the_acknowledgement_nor_the_yes(
+    house: House, tmp_path: Path
+) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.confirm_shown()
+    with closing(sqlite3.connect(tmp_path / "test.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await house.slack.submit(ADA)
+        assert house.slack.deliveries[-1].ack_ms < 1500
+        await asyncio.sleep(0.5)
+        other.execute("ROLLBACK")
+    await one_charge_that_settles(house)
+
+
+async def test_a_file_locked_for_longer_is_said_and_nothing_is_charged(
+    house: House, tmp_path: Path
+) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.confirm_shown()
+    with closing(sqlite3.connect(tmp_path / "test.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await house.slack.submit(ADA)
+        await house.until(lambda: AWAY in str(house.slack.view(ADA)))
+        status, body = await house.readyz()
+        assert status == 503
+        assert "database: cannot be written" in body["problems"][0]
+        other.execute("ROLLBACK")
+    assert house.portal.charge_posts == []
+    await house.slack.close(ADA)
+    await house.buy("50")
+    await one_charge_that_settles(house)
+
+
+async def test_a_file_that_only_reads_is_said_and_mends_itself(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.confirm_shown()
+    await pragma(house, "query_only = ON")
+    await house.slack.submit(ADA)
+    await house.until(lambda: AWAY in str(house.slack.view(ADA)))
+    assert (await house.readyz())[0] == 503
+    await pragma(house, "query_only = OFF")
+    assert house.portal.charge_posts == []
+    await house.slack.close(ADA)
+    await house.buy("50")
+    await one_charge_that_settles(house)
+
+
+async def test_a_full_disk_loses_no_charge_that_is_on_its_way(house: House, tmp_path: Path) -> None:
+    house.portal_clock.speed = 1
+    await house.link()
+    await house.buy("50")
+    await house.submitted()
+    await fill(house, tmp_path / "test.db")
+    for amount in range(20, 40):  # the first rows still find a place in what there is
+        await house.slack.command(ADA, f"/billing buy {amount}")
+    await house.until(lambda: AWAY in str(house.slack.view(ADA)))
+    await house.until(lambda: [each.status for each in house.portal.charges] == ["settled"])
+    await pragma(house, "max_page_count = 1073741823")
+    await one_charge_that_settles(house)
+
+
+async def fill(house: House, file: Path) -> None:
+    """Let the file be as large as it may be, and fill what room there is in it."""
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("CREATE TABLE filler (bytes BLOB)")
+        other.commit()
+    await pragma(house, "max_page_count = 1")
+    full = False
+    while not full:
+        try:
+            async with house.app.runtime.database.engine.begin() as connection:
+                await connection.execute(text("INSERT INTO filler VALUES (zeroblob(500))"))
+        except OperationalError as error:
+            full = "full" in str(error)
+
+
+@pytest.mark.postgresql
+async def test_a_restart_in_mid_purchase_goes_unnoticed(on_postgresql: House, postgresql: Server) -> None:
+    house = on_postgresql
+    house.portal_clock.speed = 1
+    await house.link()
+    await house.buy("50")
+    await house.submitted()
+    await postgresql.stop()
+    await postgresql.start()
+    await one_charge_that_settles(house)
+
+
+@pytest.mark.postgresql
+async def test_while_it_is_gone_people_are_told_and_then_it_goes_on_by_itself(
+    on_postgresql: House, postgresql: Server
+) -> None:
+    house = on_postgresql
+    house.portal_clock.speed = 1
+    await house.link()
+    await house.buy("50")
+    await house.submitted()
+    await postgresql.stop()
+    try:
+        await house.slack.command(ADA, "/billing")
+        await house.until(lambda: AWAY in house.last_ephemeral()["text"])
+        status, body = await house.readyz()
+        assert status == 503
+        assert body["problems"][0].startswith("database: cannot be written")
+    finally:
+        await postgresql.start()
+    await one_charge_that_settles(house)
+    assert (await house.readyz())[0] == 200
+
+
+@pytest.mark.postgresql
+async def test_read_only_is_said_and_mends_itself(on_postgresql: House, postgresql: Server) -> None:
+    house = on_postgresql
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.confirm_shown()
+    await postgresql.run("ALTER SYSTEM SET default_transaction_read_only = on")
+    await postgresql.run("SELECT pg_reload_conf()")
+    try:
+        await house.until_async(lambda: not_ready(house))
+        await house.slack.submit(ADA)
+        await house.until(lambda: AWAY in str(house.slack.view(ADA)))
+    finally:
+        await postgresql.run("ALTER SYSTEM RESET default_transaction_read_only")
+        await postgresql.run("SELECT pg_reload_conf()")
+    assert house.portal.charge_posts == []
+    await house.slack.close(ADA)
+    await house.buy("50")
+    await one_charge_that_settles(house)
+
+
+async def not_ready(house: House) -> bool:
+    return (await house.readyz())[0] == 503
+
+
+@pytest.mark.postgresql
+async def test_tokens_that_were_rotated_just_then_are_not_lost(
+    on_postgresql: House, postgresql: Server
+) -> None:
+    house = on_postgresql
+    await house.link(minutes=1)
+    house.portal.fail("/api/oauth/token", Fault(seconds=1, after_work=True), times=1)
+    await house.slack.command(ADA, "/billing")
+    await house.until(lambda: any(each.path == "/api/oauth/token" for each in house.portal.requests))
+    await postgresql.stop()
+    await asyncio.sleep(1)
+    await postgresql.start()
+    await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"], 15)
+    await house.restart()
+    await house.slack.command(ADA, "/billing")
+    await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
+
+
+@pytest.mark.postgresql
+async def test_a_start_waits_for_a_database_that_is_still_starting(
+    on_postgresql: House, postgresql: Server
+) -> None:
+    house = on_postgresql
+    await house.link()
+    await house.stop()
+    await postgresql.stop()
+    starting = asyncio.create_task(house.start())
+    await asyncio.sleep(0.3)
+    await postgresql.start()
+    await asyncio.wait_for(starting, 15)
+    await house.buy("50")
+    await one_charge_that_settles(house)
+
+
+@pytest.mark.postgresql
+async def test_a_database_that_does_not_exist_is_said_at_once(
+    postgresql_server: str, tmp_path: Path
+) -> None:
+    with pytest.raises(StartError, match="DATABASE_URL: the database cannot be used"):
+        async with open_house(tmp_path, database_url=postgresql_server.replace("/postgres", "/nowhere")):
+            pass

@@ -1,0 +1,88 @@
+"""Slack or the portal away: what the app says of it, and how gently it asks again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest_asyncio
+
+from bot.sandbox.portal import Fault
+from tests.support.house import ADA, House, open_house
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@pytest_asyncio.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with open_house(tmp_path) as opened:
+        yield opened
+
+
+async def test_it_starts_while_slack_is_away_and_is_ready_when_slack_is(house: House) -> None:
+    await house.link()
+    await house.stop()
+    house.slack.faults.add("auth.test", "drop_before", times=1000)
+    await house.start()
+    status, body = await house.readyz()
+    assert status == 503
+    assert "slack: has not said yet which workspace this is" in body["problems"]
+    house.slack.faults.clear()
+    await house.until_async(lambda: ready(house))
+    await house.slack.command(ADA, "/billing")
+    await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
+
+
+async def test_who_comes_before_slack_answered_is_asked_to_come_back(house: House) -> None:
+    await house.stop()
+    house.slack.faults.add("auth.test", "drop_before", times=1000)
+    await house.start()
+    await house.slack.command(ADA, "/billing")
+    await house.until(lambda: "just starting" in house.last_ephemeral()["text"])
+
+
+async def test_a_charge_in_flight_goes_on_while_slack_is_away_at_the_start(house: House) -> None:
+    await house.link()
+    house.portal_clock.speed = 1
+    await house.buy("50")
+    await house.submitted()
+    await house.stop()
+    house.slack.faults.add("*", "drop_before", times=1000)
+    await house.start()
+    house.portal_clock.speed = 100
+    await house.until(lambda: [each.status for each in house.portal.charges] == ["settled"])
+    house.slack.faults.clear()
+    await house.told("$50 added to your balance", seconds=15)
+    assert len(house.dm()) == 1
+
+
+async def ready(house: House) -> bool:
+    return (await house.readyz())[0] == 200
+
+
+async def test_a_portal_that_is_away_is_named_and_does_not_make_us_unready(house: House) -> None:
+    await house.link()
+    house.portal.fail("/api/", Fault(status=502, body="bad gateway"), times=1000)
+    await house.slack.command(ADA, "/billing")
+    await house.until(lambda: "did not answer" in house.last_ephemeral()["text"])
+    status, body = await house.readyz()
+    assert (status, body["problems"]) == (200, [])
+    assert body["trouble"][0].startswith("portal: no usable answer since ")
+    house.portal.mend()
+    await house.slack.command(ADA, "/billing")
+    await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
+    assert (await house.readyz())[1]["trouble"] == []
+
+
+async def test_a_portal_that_is_away_is_asked_ever_less_often(house: House) -> None:
+    house.portal_clock.speed = 1
+    await house.link()
+    await house.buy("10.06")
+    await house.submitted()
+    house.portal.fail("/api/billing/charge/", Fault(drop=True), times=1000)
+    before = house.polls()
+    await asyncio.sleep(2)
+    # Every 0.05 s while it answers; 40 times in these two seconds.
+    assert house.polls() - before < 15
