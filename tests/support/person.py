@@ -36,7 +36,7 @@ class Person:
     def __str__(self) -> str:
         view = self.slack.view(self.user) or {}
         seen = [view.get("blocks"), self.slack.ephemerals(self.user)[-1:], self.messages()]
-        return f"last {self._last_step!r}, may {self._choices()}, sees {seen}"
+        return f"last {self._last_step!r}, may {self._next()!r}, sees {seen}"
 
     def messages(self) -> list[dict[str, Any]]:
         """The messages about this person's charges, thread replies aside."""
@@ -50,43 +50,41 @@ class Person:
 
     async def step(self) -> None:
         """Do the next thing, unless the last one may still be on its way."""
-        for what in self._choices():
-            if what == self._last_step and time.monotonic() < self._last_at + PATIENCE_SECONDS:
-                return
-            self._last_step, self._last_at = what, time.monotonic()
-            # What a dying app does not answer, and what is gone from the screen, is tried again.
-            with contextlib.suppress(LookupError, OSError, asyncio.TimeoutError):
-                await self._do(what)
+        what = self._next()
+        if what is None or (what == self._last_step and self._since_last() < PATIENCE_SECONDS):
             return
+        self._last_step, self._last_at = what, time.monotonic()
+        # What a dying app does not answer, and what is gone from the screen, is tried again.
+        with contextlib.suppress(LookupError, OSError, asyncio.TimeoutError):
+            await self._do(what)
 
-    def _choices(self) -> list[str]:
+    def _since_last(self) -> float:
+        return time.monotonic() - self._last_at
+
+    def _next(self) -> str | None:
         view = self.slack.view(self.user) or {}
         direct = self.slack.messages(self.slack.dm(self.user))
         seen = str([view.get("blocks"), self.slack.ephemerals(self.user)[-1:], direct[-1:]])
-        pay = str((view.get("submit") or {}).get("text") or "")
         for code in _CODE.findall(seen):
             with contextlib.suppress(DeviceCodeError):
                 self.portal.sign_in.waiting(code)
-                return [f"approve {code}"]
-            if time.monotonic() < self._last_at + OUTCOME_SECONDS:
-                return []
-        resume, go_on = f"Resume ${self.amount}", f"Continue with /billing buy {self.amount}"
-        for label in (resume, go_on):
-            if f"'{label}'" in seen:
-                return [f"click {label}"]
+                return f"approve {code}"
+            if self._since_last() < OUTCOME_SECONDS:
+                return None
+        if f"'Resume ${self.amount}'" in seen:
+            return f"click Resume ${self.amount}"
         if self.messages():
-            return self._choices_in_message()
+            return self._next_in_message()
+        pay = str((view.get("submit") or {}).get("text") or "")
         if pay.startswith("Pay") and "again" not in str(view):
-            return ["pay"]
-        return ["click Connect"] if "'Connect'" in seen else ["buy"]
+            return "pay"
+        labels = (f"Continue with /billing buy {self.amount}", "Connect")
+        return next((f"click {label}" for label in labels if f"'{label}'" in seen), "buy")
 
-    def _choices_in_message(self) -> list[str]:
-        message = self.messages()[-1]
-        shown = str(message["blocks"])
-        for label in ("Enable billing", f"Resume ${self.amount}", "Connect", "Check again"):
-            if f"'{label}'" in shown:
-                return [f"click {label}"]
-        return []
+    def _next_in_message(self) -> str | None:
+        shown = str(self.messages()[-1]["blocks"])
+        labels = ("Enable billing", "Connect", "Check again")
+        return next((f"click {label}" for label in labels if f"'{label}'" in shown), None)
 
     async def _do(self, what: str) -> None:
         verb, _, rest = what.partition(" ")
