@@ -74,7 +74,7 @@ class BillingApp:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, *, worker: bool = True, clock: SystemClock | None = None
+    settings: Settings, *, listener: bool = True, worker: bool = True, clock: SystemClock | None = None
 ) -> AsyncIterator[BillingApp]:
     """Build and start everything but the HTTP server. On leaving: the work stops first, connections last.
 
@@ -95,7 +95,7 @@ async def open_app(
         bolt = _bolt(runtime)
         register(bolt, runtime)
         asgi = make_asgi(
-            bolt,
+            bolt if listener else None,
             runtime.metrics,
             partial(_health, runtime, engine, worker=worker),
             partial(_look_at_ledger, runtime),
@@ -123,22 +123,32 @@ async def serve(settings: Settings, stop: asyncio.Event, *, worker: bool = True)
     Raises:
         StartError: the address is taken, or as `open_app`.
     """
+    with _listen(settings) as listener:
+        async with open_app(settings, worker=worker) as app:
+            await _serve_http(app.asgi, listener, stop)
+
+
+async def work(settings: Settings, stop: asyncio.Event, *, http: bool = False) -> None:
+    """Work until `stop` is set; with `http`, health and meters are served, and nothing of Slack's.
+
+    Raises:
+        StartError: the address is taken, or as `open_app`.
+    """
+    async with open_app(settings, listener=False) as app:
+        if not http:
+            await stop.wait()
+            return
+        with _listen(settings) as listener:
+            await _serve_http(app.asgi, listener, stop)
+
+
+def _listen(settings: Settings) -> socket.socket:
     try:
-        listener = socket.create_server((settings.host, settings.port), backlog=1024)
+        return socket.create_server((settings.host, settings.port), backlog=1024)
     except OSError as error:
         raise StartError(
             f"HOST, PORT: {settings.host}:{settings.port} cannot be listened on: {error.strerror}"
         ) from None
-    with listener:
-        async with open_app(settings, worker=worker) as app:
-            log.info("app.serving", host=settings.host, port=listener.getsockname()[1])
-            await _serve_http(app.asgi, listener, stop)
-
-
-async def work(settings: Settings, stop: asyncio.Event) -> None:
-    """Work without HTTP until `stop` is set."""
-    async with open_app(settings):
-        await stop.wait()
 
 
 async def _serve_http(asgi: Starlette, listener: socket.socket, stop: asyncio.Event) -> None:
@@ -150,6 +160,7 @@ async def _serve_http(asgi: Starlette, listener: socket.socket, stop: asyncio.Ev
         lifespan="off",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    log.info("app.serving", host=listener.getsockname()[0], port=listener.getsockname()[1])
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())

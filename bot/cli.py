@@ -42,16 +42,18 @@ def serve_command(
     worker: Annotated[bool, typer.Option(help="work too, or only listen")] = True,
 ) -> None:
     """Run the Slack app and its worker in one process."""
-    settings = _settings()
-    chosen = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    _run(lambda stop: serve(settings.model_copy(update=chosen), stop, worker=worker))
+    settings = _settings().model_copy(update=_chosen(host, port))
+    _run(lambda stop: serve(settings, stop, worker=worker))
 
 
 @app.command("worker")
-def worker_command() -> None:
+def worker_command(
+    host: Annotated[str | None, typer.Option(help="where health and metrics are served; HOST")] = None,
+    port: Annotated[int | None, typer.Option(help="the same; without it they are not served")] = None,
+) -> None:
     """Run a worker alone, beside any number of others on the same PostgreSQL."""
-    settings = _settings()
-    _run(lambda stop: work(settings, stop))
+    settings = _settings().model_copy(update=_chosen(host, port))
+    _run(lambda stop: work(settings, stop, http=port is not None))
 
 
 @app.command("demo")
@@ -104,6 +106,10 @@ def generate_key_command() -> None:
 def main() -> None:
     """Run the program."""
     app()
+
+
+def _chosen(host: str | None, port: int | None) -> dict[str, Any]:
+    return {name: value for name, value in (("host", host), ("port", port)) if value is not None}
 
 
 def _settings() -> Settings:

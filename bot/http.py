@@ -33,12 +33,36 @@ class Health:
 
 
 def make_asgi(
-    bolt: AsyncApp,
+    bolt: AsyncApp | None,
     metrics: Metrics,
     health: Callable[[], Awaitable[Health]],
     refresh_metrics: Callable[[], Awaitable[None]],
 ) -> Starlette:
-    """Return the ASGI app around a Bolt app. `refresh_metrics` is called before each look at the meters."""
+    """Return the ASGI app: Slack's requests for `bolt`, if given, and what an operator looks at.
+
+    `refresh_metrics` is called before each look at the meters.
+    """
+
+    async def healthz(_request: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    async def readyz(_request: Request) -> Response:
+        found = await health()
+        ready = not found.problems
+        body = {"ready": ready, "problems": found.problems, "trouble": found.trouble}
+        return JSONResponse(body, 200 if ready else 503)
+
+    async def metrics_page(_request: Request) -> Response:
+        await refresh_metrics()
+        return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
+
+    routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics_page)]
+    if bolt is not None:
+        routes.append(Route("/slack/events", _slack_events(bolt, metrics), methods=["POST"]))
+    return Starlette(routes=routes)
+
+
+def _slack_events(bolt: AsyncApp, metrics: Metrics) -> Callable[[Request], Awaitable[Response]]:
     handler = AsyncSlackRequestHandler(bolt)
 
     async def slack_events(request: Request) -> Response:
@@ -55,27 +79,7 @@ def make_asgi(
             return PlainTextResponse(problem or "too large", status_code=413 if body is None else 400)
         return await handler.handle(_replay(request, body))
 
-    async def healthz(_request: Request) -> Response:
-        return PlainTextResponse("ok")
-
-    async def readyz(_request: Request) -> Response:
-        found = await health()
-        ready = not found.problems
-        body = {"ready": ready, "problems": found.problems, "trouble": found.trouble}
-        return JSONResponse(body, 200 if ready else 503)
-
-    async def metrics_page(_request: Request) -> Response:
-        await refresh_metrics()
-        return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
-
-    return Starlette(
-        routes=[
-            Route("/slack/events", slack_events, methods=["POST"]),
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-            Route("/metrics", metrics_page),
-        ]
-    )
+    return slack_events
 
 
 async def _bounded_body(request: Request) -> bytes | None:

@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_MS = 2_000
 CHANNEL = "billing_bot_work"
 _ANNOUNCED = "announced"
+_SESSION = {
+    "application_name": "billing-bot",
+    # A paused process must not keep rows locked for longer than its lease, and a refresh takes ten seconds.
+    "idle_in_transaction_session_timeout": "12s",
+    "lock_timeout": "13s",
+}
 _OUR_MISTAKES = (IntegrityError, ProgrammingError, DataError)
 _AWAY = (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
@@ -78,7 +84,13 @@ class Database:
         options: dict[str, Any] = (
             {"pool_size": 1, "max_overflow": 0}
             if self.is_sqlite
-            else {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True, "pool_timeout": 5}
+            else {
+                "pool_size": 10,
+                "max_overflow": 10,
+                "pool_pre_ping": True,
+                "pool_timeout": 5,
+                "connect_args": {"timeout": 5, "server_settings": _SESSION},
+            }
         )
         self.engine = create_async_engine(self.url, hide_parameters=True, **options)
         if self.is_sqlite:

@@ -1,7 +1,7 @@
 """`billing-bot`, with every seam of its work as a named point at which it can be killed.
 
-KILL_AT names the point; POINTS names a file that gets a line for each point that is passed. The points are
-made here, around the seams, so that the program itself knows nothing of them.
+KILL_AT names the point, PAUSE_AT one at which it stops (SIGSTOP), once; POINTS names a file that gets a
+line for each point that is passed. They are made here, around the seams: the program knows nothing of them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KILL_AT = os.environ.get("KILL_AT")
+PAUSE_AT = [os.environ.get("PAUSE_AT")]
 POINTS = os.environ.get("POINTS")
 
 
@@ -37,6 +38,9 @@ def passing(point: str) -> None:
             file.write(f"{point}\n")
     if point == KILL_AT:
         os.kill(os.getpid(), signal.SIGKILL)
+    if point in PAUSE_AT:
+        PAUSE_AT.clear()
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def make_points(owner: type, method: str, name: Callable[..., str | None]) -> None:

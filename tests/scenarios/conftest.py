@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
     """Every scenario on both databases."""
     async with AsyncExitStack() as stack:
-        changed = {}
+        changed: dict[str, Any] = {}
         if request.param == "postgresql":
             server, template = map(request.getfixturevalue, ["postgresql_server", "postgresql_template"])
             changed["database_url"] = await stack.enter_async_context(new_database(server, template))

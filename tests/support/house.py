@@ -67,6 +67,8 @@ class House:
     portal_clock: PortalClock
     slack: SlackSandbox
     settings: Settings
+    clock: SystemClock = field(default_factory=OwnClock)
+    worker: bool = True
     _app: BillingApp | None = None
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
@@ -77,7 +79,9 @@ class House:
 
     async def start(self) -> None:
         self._stack = contextlib.AsyncExitStack()
-        self._app = await self._stack.enter_async_context(open_app(self.settings, clock=OwnClock()))
+        self._app = await self._stack.enter_async_context(
+            open_app(self.settings, worker=self.worker, clock=self.clock)
+        )
         url = await self._stack.enter_async_context(serve(self._app.asgi))
         self.slack.app_url = f"{url}/slack/events"
 
@@ -280,17 +284,26 @@ def make_settings(
 
 
 @asynccontextmanager
-async def open_house(folder: Path, **changed: Any) -> AsyncIterator[House]:
+async def open_house(
+    folder: Path, *, clock: SystemClock | None = None, worker: bool = True, **changed: Any
+) -> AsyncIterator[House]:
     """Run everything; on leaving, what the app sent has kept Slack's rules and every ack was prompt."""
-    clock = PortalClock()
-    portal = PortalSandbox(seed=1, now=clock)
+    portal_clock = PortalClock()
+    portal = PortalSandbox(seed=1, now=portal_clock)
     portal.sign_in.interval = 1
     slack = SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN)
     async with serve(portal.app) as portal_url, serve(slack.app) as slack_url:
         portal.public_url, slack.public_url = portal_url, slack_url
         database_url = changed.pop("database_url", f"sqlite:///{folder / 'test.db'}")
         settings = make_settings(portal, slack, database_url, **changed)
-        house = House(portal=portal, portal_clock=clock, slack=slack, settings=settings)
+        house = House(
+            portal=portal,
+            portal_clock=portal_clock,
+            slack=slack,
+            settings=settings,
+            clock=clock or OwnClock(),
+            worker=worker,
+        )
         await house.start()
         try:
             yield house

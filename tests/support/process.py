@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import psutil
 
 from bot.storage.cipher import generate_key
 from tests.support.house import BOT_TOKEN, SIGNING_SECRET
@@ -29,7 +30,10 @@ def free_port() -> int:
 
 @dataclass(kw_only=True)
 class AppProcess:
-    """`billing-bot serve`, with its log in a file. `program` is run in its place, if given."""
+    """`billing-bot serve`, with its log in a file. `program` is run in its place, if given.
+
+    `root` is where the code is taken from.
+    """
 
     folder: Path
     portal: PortalSandbox
@@ -38,12 +42,14 @@ class AppProcess:
     key: str = field(default_factory=generate_key)
     extra: dict[str, str] = field(default_factory=dict)
     program: str = "bot"
-    command: str = "serve"
+    arguments: tuple[str, ...] = ("serve",)
+    root: Path = Path(__file__).parents[2]
+    name: str = "app"
     _process: asyncio.subprocess.Process | None = None
 
     @property
     def log(self) -> Path:
-        return self.folder / "app.log"
+        return self.folder / f"{self.name}.log"
 
     def environment(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -57,7 +63,7 @@ class AppProcess:
             "PORT": str(self.port),
             "POLL_INTERVAL_SECONDS": "0.2",
             "LOG_LEVEL": "DEBUG",
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": str(self.root),
             **self.extra,
         }
 
@@ -66,10 +72,11 @@ class AppProcess:
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        self.slack.app_url = f"http://127.0.0.1:{self.port}/slack/events"
+        if self.arguments[0] == "serve":
+            self.slack.app_url = f"{self.url}/slack/events"
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", self.program, self.command),
+                *(sys.executable, "-m", self.program, *self.arguments),
                 env=self.environment(),
                 cwd=self.folder,
                 stderr=log,
@@ -90,6 +97,12 @@ class AppProcess:
         """What it ended with; None while it runs."""
         assert self._process is not None
         return self._process.returncode
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it is paused by a signal."""
+        assert self._process is not None
+        return bool(psutil.Process(self._process.pid).status() == psutil.STATUS_STOPPED)
 
     async def kill(self) -> None:
         """SIGKILL: no last word, no clean-up."""

@@ -1,0 +1,96 @@
+"""A rolling upgrade: the release before and this one side by side, with work in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cluster import Cluster, open_cluster
+from tests.support.house import ADA, GRACE
+from tests.support.person import Person
+from tests.support.postgresql import new_database
+
+if TYPE_CHECKING:
+    from tests.support.postgresql import Server
+
+pytestmark = pytest.mark.postgresql
+
+REPOSITORY = Path(__file__).parents[2]
+BEFORE = "b748576202399a78b110bbc004b5e7959e6e2050"
+SETTLED = "$50 added to your balance"
+
+
+@pytest.fixture
+def release_before(tmp_path: Path) -> Path:
+    """The code of the release before, as the repository's history has it."""
+    git = shutil.which("git")
+    there = git and subprocess.run(  # noqa: S603 - our own history
+        [git, "cat-file", "-e", BEFORE], cwd=REPOSITORY, capture_output=True, check=False
+    )
+    if not git or not there or there.returncode:
+        pytest.skip("this clone has no history: the release before is not there")
+    archive = tmp_path / "before.tar"
+    subprocess.run(  # noqa: S603
+        [git, "archive", "--output", str(archive), BEFORE, "bot", "handlers", "blocks"],
+        cwd=REPOSITORY,
+        check=True,
+    )
+    root = tmp_path / "before"
+    shutil.unpack_archive(archive, root)
+    return root
+
+
+def migrate(cluster: Cluster, root: Path) -> None:
+    replica = cluster.make()
+    replica.root = root
+    subprocess.run(
+        [sys.executable, "-m", "bot", "migrate"],
+        env={**os.environ, **replica.environment()},
+        cwd=cluster.folder,
+        check=True,
+        capture_output=True,
+    )
+    cluster.replicas.remove(replica)
+
+
+async def through(cluster: Cluster, url: str, person: Person) -> None:
+    """Let the person go on through one door until the portal has their charge."""
+    cluster.slack.app_url = f"{url}/slack/events"
+    async with asyncio.timeout(20):
+        while not any(each.person == person.account for each in cluster.portal.charges):
+            await person.step()
+            await asyncio.sleep(0.05)
+
+
+async def test_work_in_flight_lives_through_a_rolling_upgrade(
+    postgresql: Server, release_before: Path, tmp_path: Path
+) -> None:
+    async with new_database(postgresql.url) as url, open_cluster(tmp_path, url) as cluster:
+        migrate(cluster, release_before)
+        old = cluster.make()
+        old.root = release_before
+        await old.start()
+        await cluster.link(ADA)
+        await cluster.link(GRACE, "grace")
+        cluster.portal_clock.speed = 0
+        persons = [
+            Person(slack=cluster.slack, portal=cluster.portal, user=user, account=name, amount="50")
+            for user, name in ((ADA, "ada"), (GRACE, "grace"))
+        ]
+        await through(cluster, old.url, persons[0])
+        await asyncio.to_thread(migrate, cluster, REPOSITORY)
+        new = await cluster.start()
+        await through(cluster, old.url, persons[1])
+        cluster.slack.app_url = f"{new.url}/slack/events"
+        assert await old.terminate() == 0
+        cluster.portal_clock.speed = 10
+        await cluster.until(lambda: all(person.told(SETTLED) for person in persons), 40)
+        assert len(cluster.portal.charges) == 2
+        assert [len(person.messages()) for person in persons] == [1, 1]
