@@ -21,7 +21,7 @@ from blocks.kit import (
     text_input,
 )
 from blocks.words import CONSENT, organisation
-from bot.domain.charge import Charge, ChargeKind
+from bot.domain.charge import Charge, ChargeKind, ChargeState
 from bot.domain.money import AmountError, AmountProblem, Bounds, parse_wire, show
 
 if TYPE_CHECKING:
@@ -223,6 +223,11 @@ def _text(amount: Decimal | None) -> str | None:
 
 def _buy_again(other: Charge) -> str:
     when = moment("from", other.confirmed_at or other.created_at)
+    if other.state is ChargeState.SETTLED:
+        return (
+            f"*Buy again?* Your purchase of {show(other.amount)} {when} has just gone through. "
+            "If you pay now, you pay twice."
+        )
     return (
         f"*Buy again?* Your purchase of {show(other.amount)} {when} has not ended yet. "
         "If it goes through as well, you pay twice."

@@ -36,7 +36,7 @@ PROPOSAL_LIFE = timedelta(minutes=15)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proposal:
-    """A charge to be confirmed; `open_equal` is one of the same amount whose end is not known yet."""
+    """A charge to be confirmed; `open_equal` is one of the same amount whose end was not told yet."""
 
     charge: Charge
     open_equal: Charge | None
@@ -136,7 +136,7 @@ class Purchases:
         return Proposal(charge=charge, open_equal=open_equal)
 
     async def _open_equal(self, charge: Charge) -> Charge | None:
-        """Return the person's newest charge of the same amount whose end is not known yet."""
+        """Return the person's newest charge of the same amount whose end they do not know yet."""
         owner = charge.identity.key
         return await self._charges.equal_in(owner, charge.kind, charge.amount, OPEN | IN_FLIGHT)
 

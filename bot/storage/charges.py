@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, func, insert, or_, select, update
 
 from bot.domain.charge import (
     ON_ITS_WAY,
@@ -144,14 +144,19 @@ class ChargeStore:
     async def equal_in(
         self, owner: str, kind: ChargeKind, amount: Decimal, states: Collection[ChargeState]
     ) -> Charge | None:
-        """Return the owner's newest charge of that kind and just that amount in one of the states."""
+        """Return the owner's newest charge of that kind and just that amount in one of the states.
+
+        One that has settled counts too, until the person has been told.
+        """
+        untold = and_(charges.c.state == ChargeState.SETTLED.value, messages.c.due_at.is_not(None))
         query = (
             select(charges)
+            .outerjoin(messages, messages.c.id == charges.c.id)
             .where(
                 charges.c.owner == owner,
                 charges.c.kind == kind.value,
                 charges.c.amount == amount,
-                charges.c.state.in_([state.value for state in states]),
+                or_(charges.c.state.in_([state.value for state in states]), untold),
             )
             .order_by(charges.c.created_at.desc())
             .limit(1)

@@ -292,6 +292,20 @@ async def test_an_unconfirmed_charge_is_resolved_by_check_again_with_the_same_ke
     assert len(house.dm()) == 1
 
 
+async def test_an_equal_charge_that_settled_untold_asks_buy_again(house: House) -> None:
+    await house.link()
+    house.slack.faults.add("chat.postMessage", "drop_before", times=1000)
+    await house.buy("50")
+    await house.until(lambda: [each.status for each in house.portal.charges] == ["settled"])
+    await house.state(ChargeState.SETTLED)
+    await house.slack.command(ADA, "/billing buy 50")
+    view = await house.confirm_shown()
+    assert "Buy again?" in str(view)
+    assert "has just gone through" in str(view)
+    house.slack.faults.clear()
+    await house.told("$50 added to your balance")
+
+
 @pytest.mark.behaviour(29)
 @pytest.mark.behaviour(32)
 async def test_pending_at_the_cap_is_a_timeout_and_not_a_failure(house: House) -> None:

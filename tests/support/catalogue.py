@@ -239,6 +239,11 @@ def _buying() -> list[Screen]:
             "an equal purchase has an open end",
             confirm_modal(CHARGE, why=None, open_equal=_charge(ChargeState.OVERDUE)),
         ),
+        _screen(
+            "confirm-buy-again-settled",
+            "an equal purchase has settled, and the message is still to come",
+            confirm_modal(CHARGE, why=None, open_equal=_charge(ChargeState.SETTLED)),
+        ),
         _screen("processing", "after the yes", processing_modal(CHARGE)),
         _screen("add-card", "there is no card", add_card_modal(STATE, typed="$50")),
         _screen("add-card-still", "checked, still none", add_card_modal(STATE, typed="$50", still=True)),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 2.0
 OUTCOME_SECONDS = 4.0
+_OPEN = ("Adding $", "may or may not", "a timeout, not a failure", "One-time setup")
 _CODE = re.compile(r"user_code=([A-Z0-9-]+)")
 
 
@@ -39,14 +40,22 @@ class Person:
         return f"last {self._last_step!r}, may {self._next()!r}, sees {seen}"
 
     def messages(self) -> list[dict[str, Any]]:
-        """The messages about this person's charges, thread replies aside."""
+        """The messages about this person's charges of the amount, thread replies aside."""
         found = self.slack.messages(self.slack.dm(self.user))
+        amount = re.compile(rf"\${re.escape(self.amount)}(?![\d.]*\d)")
+        found = [each for each in found if amount.search(each["text"])]
         return [
             each for each in found if (each.get("metadata") or {}).get("event_type") == ids.CHARGE_EVENT
         ]
 
     def told(self, words: str) -> bool:
         return any(words in message["text"] for message in self.messages())
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the person has been told how it ended."""
+        shown = [message["text"] for message in self.messages()]
+        return bool(shown) and not any(word in shown[-1] for word in _OPEN)
 
     async def step(self) -> None:
         """Do the next thing, unless the last one may still be on its way."""
@@ -76,7 +85,7 @@ class Person:
         if self.messages():
             return self._next_in_message()
         pay = str((view.get("submit") or {}).get("text") or "")
-        if pay.startswith("Pay") and "again" not in str(view):
+        if pay == f"Pay ${self.amount} now" and "again" not in str(view):
             return "pay"
         labels = (f"Continue with /billing buy {self.amount}", "Connect")
         return next((f"click {label}" for label in labels if f"'{label}'" in seen), "buy")
@@ -96,4 +105,5 @@ class Person:
             case "pay":
                 await self.slack.submit(self.user)
             case "buy":
-                await self.slack.command(self.user, f"/billing buy {self.amount}")
+                there = self.slack.dm(self.user)
+                await self.slack.command(self.user, f"/billing buy {self.amount}", there)

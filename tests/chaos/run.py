@@ -1,0 +1,159 @@
+"""Purchases through several replicas in a storm, and the table of what came of them."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+from bot.sandbox.slack.people import Person as SlackPerson
+from tests.chaos.books import Report, audit
+from tests.chaos.storm import Storm
+from tests.support.cluster import Cluster, open_cluster
+from tests.support.person import Person
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from pathlib import Path
+
+STEP_SECONDS = 0.25
+PORTAL_SPEED = 0.5
+"""Three seconds of the portal's, until a charge settles, are six of ours: most harm meets one in flight."""
+CALM_SECONDS = 150
+DECLINED = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How much, how long, and from which seed everything is drawn."""
+
+    seed: int
+    purchases: int
+    replicas: int
+    seconds: float
+    people: int
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What happened."""
+
+    plan: Plan
+    report: Report
+    storm: Counter[str]
+    takeovers: int
+    taken_back: int
+    seconds: float
+    unfinished: list[str] = field(default_factory=list)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the promise was kept."""
+        return not self.report.broken and not self.unfinished
+
+    def table(self) -> str:
+        """Return the table, as Markdown."""
+        plan, seconds = self.plan, self.report.seconds or [0.0]
+        rows: list[tuple[str, object]] = [
+            ("seed", plan.seed),
+            ("replicas", plan.replicas),
+            ("purchases wanted, by so many people", f"{plan.purchases}, {plan.people}"),
+            ("the storm", f"{plan.seconds:.0f} s"),
+            ("then, until all was told", f"{self.seconds - plan.seconds:.0f} s"),
+            *sorted(self.storm.items()),
+            *self.report.counts.items(),
+            ("things taken over", self.takeovers),
+            ("late messages taken back", self.taken_back),
+            ("from the yes to the end, median", f"{statistics.median(seconds):.1f} s"),
+            ("from the yes to the end, longest", f"{max(seconds):.1f} s"),
+            ("**broken promises**", f"**{len(self.report.broken) + len(self.unfinished)}**"),
+        ]
+        lines = ["| what | how many |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
+        return "\n".join([*lines, "", *self.report.broken, *self.unfinished])
+
+
+async def run(plan: Plan, folder: Path, database_url: str) -> Outcome:
+    """Let it happen, then wait until all is told, and compare the books."""
+    people = tuple(
+        SlackPerson(id=f"U0C{number:03}", name=f"c{number}", real_name=f"Customer {number}")
+        for number in range(plan.people)
+    )
+    async with open_cluster(folder, database_url, seed=plan.seed, people=people) as cluster:
+        cluster.portal.charge_rate_limit = None
+        cluster.portal_clock.speed = PORTAL_SPEED
+        for organisation in cluster.portal.organisations.values():
+            organisation.cap = None
+        for _ in range(plan.replicas):
+            await cluster.start(POLL_INTERVAL_SECONDS="0.5", LOG_LEVEL="INFO")
+        for person in people:
+            await cluster.link(person.id)
+        return await _play(plan, cluster, [person.id for person in people])
+
+
+async def _play(plan: Plan, cluster: Cluster, users: list[str]) -> Outcome:
+    random = Random(plan.seed)  # noqa: S311 - to be repeated, not to be secret
+    storm = Storm(cluster=cluster, random=Random(random.random()))  # noqa: S311
+    over, began = asyncio.Event(), time.monotonic()
+    wanted = _wanted(plan, cluster, users, random)
+    blowing = asyncio.create_task(storm.blow(over))
+    crowd = [asyncio.create_task(_buy_all(cluster, storm, each, random, plan.seconds)) for each in wanted]
+    await asyncio.wait(crowd, timeout=plan.seconds)
+    await asyncio.sleep(max(0.0, plan.seconds - (time.monotonic() - began)))
+    over.set()
+    await blowing
+    _, late = await asyncio.wait(crowd, timeout=CALM_SECONDS)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*(set(crowd) - late))
+    unfinished = [str(person) for persons in wanted for person in persons if not person.at_end]
+    await _quiet(cluster)
+    logs = "".join(path.read_text() for path in sorted(cluster.folder.glob("replica*.log")))
+    return Outcome(
+        plan=plan,
+        report=await audit(cluster),
+        storm=storm.done,
+        takeovers=logs.count("engine.taken_over"),
+        taken_back=logs.count("posting.taken_back"),
+        seconds=time.monotonic() - began,
+        unfinished=unfinished,
+    )
+
+
+def _wanted(plan: Plan, cluster: Cluster, users: list[str], random: Random) -> list[list[Person]]:
+    """Draw what each of the people buys, one after the other; no amount twice for the same person."""
+    wanted: list[list[Person]] = [[] for _ in users]
+    for number in range(plan.purchases):
+        user = users[number % len(users)]
+        turn = number // len(users)
+        amount = "10.01" if turn == 1 and random.random() < DECLINED else str(11 + turn)
+        person = Person(slack=cluster.slack, portal=cluster.portal, user=user, account="ada", amount=amount)
+        wanted[number % len(users)].append(person)
+    return wanted
+
+
+async def _buy_all(
+    cluster: Cluster, storm: Storm, persons: list[Person], random: Random, seconds: float
+) -> None:
+    """Buy one thing after the other, over all the storm; each click may land on any replica."""
+    began = time.monotonic()
+    for number, person in enumerate(persons):
+        due = seconds * (number + random.uniform(0, 0.8)) / len(persons)
+        await asyncio.sleep(max(0.0, due - (time.monotonic() - began)))
+        while not person.at_end:
+            doors = storm.open_doors() or cluster.replicas
+            cluster.slack.app_url = f"{random.choice(doors).url}/slack/events"
+            await person.step()
+            await asyncio.sleep(STEP_SECONDS)
+
+
+async def _quiet(cluster: Cluster) -> None:
+    """Wait until nothing is due any more, and the late ones have taken back what they must."""
+    async with asyncio.timeout(60):
+        while await cluster.ask(
+            """SELECT 1 FROM charges c JOIN messages m ON m.id = c.id
+            WHERE m.due_at IS NOT NULL OR m.lease_token IS NOT NULL OR c.lease_token IS NOT NULL"""
+        ):
+            await asyncio.sleep(0.5)
