@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock screens clean
+.PHONY: help setup demo test check chaos screens golden format lock clean
 
 help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ check: $(READY)  ## format, lint, types, architecture, docs and all tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(MAKE) --no-print-directory test
+
+chaos: $(READY)  ## 200 purchases over three replicas in a storm of three minutes; prints the table
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 screens: $(READY)  ## take the pictures of docs/screens anew
 	@sh tests/support/chromium.sh

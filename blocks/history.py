@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from blocks import ids
@@ -25,6 +26,8 @@ from bot.domain.money import show
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+    from bot.domain.message import OutgoingMessage
 
 PAGE = 5
 
@@ -75,18 +78,40 @@ def recent_blocks(charges: Sequence[Charge]) -> list[Block | None]:
     return [section(f"*Recent purchases*\n{lines}"), actions(button("All purchases", ids.HISTORY))]
 
 
-def trace_message(charge: Charge, *, key_fingerprint: str) -> Message:
-    """Make the story of one charge, for its owner: what happened when, without a secret."""
-    steps: list[tuple[str, datetime | None]] = [
+def story(charge: Charge, telling: OutgoingMessage | None) -> list[tuple[str, datetime]]:
+    """Tell what happened to a charge and to its message, in the order of time: words and moment (UTC)."""
+    steps = [
         ("Shown for confirmation", charge.created_at),
-        ("Confirmed", charge.confirmed_at),
-        ("No clear answer from the portal, asked again with the same key", charge.ambiguous_since),
+        ("Confirmed by a click", charge.confirmed_at),
+        *_asked("Sent to the portal", charge.posts, charge.first_post_at, charge.last_post_at),
+        ("No clear answer from the portal", charge.ambiguous_since),
         ("Taken by the portal", charge.submitted_at),
+        *_asked("Asked how it stands", charge.polls, charge.first_poll_at, charge.last_poll_at),
         ("Check asked for", charge.check_asked_at),
         ("Checked", charge.checked_at),
         (f"Ended: {outcome(charge)}", charge.ended_at),
     ]
-    told = [f"• {moment(words, when)}" for words, when in steps if when is not None]
+    if telling is not None:
+        steps += [
+            ("Message posted", telling.posted_at),
+            ("Message last brought up to date", telling.edited_at),
+            ("Told in the thread", telling.replied_at),
+        ]
+    return sorted(((words, when) for words, when in steps if when is not None), key=itemgetter(1))
+
+
+def _asked(
+    words: str, times: int, first: datetime | None, last: datetime | None
+) -> list[tuple[str, datetime | None]]:
+    """Say what was asked once or more often; always with the same key, so often is no harm."""
+    if times <= 1:
+        return [(words, first)]
+    return [(words, first), (f"{words}, {times} times in all, last", last)]
+
+
+def trace_message(charge: Charge, telling: OutgoingMessage | None, *, key_fingerprint: str) -> Message:
+    """Make the story of one charge, for its owner: what happened when, without a secret."""
+    told = [f"• {moment(words, when)}" for words, when in story(charge, telling)]
     if charge.ended_at is None:
         told.append(f"• Now: {outcome(charge)}")
     return message(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app import StartError, serve, work
+from bot.domain.errors import StoreUnavailableError
 from bot.log import configure_logging
 from bot.runtime import SystemClock
 from bot.sandbox.demo import run_demo, run_sandbox
@@ -18,6 +19,7 @@ from bot.settings import Settings, SettingsError, load_settings
 from bot.storage.cipher import generate_key
 from bot.storage.database import Database, SecondProcessError
 from bot.storage.schema import migrate
+from bot.trace import trace
 from handlers.manifest import make_manifest
 from handlers.registry import usage_hint
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 FAULTY_SETTINGS = 2
+NOT_THERE = 1
 
 app = typer.Typer(
     name="billing-bot",
@@ -95,6 +98,23 @@ def migrate_command() -> None:
 
     _run(go)
     typer.echo("The database has the newest schema.")
+
+
+@app.command("trace")
+def trace_command(
+    charge: Annotated[str, typer.Argument(help="the id that /billing history shows")],
+) -> None:
+    """Tell one charge's whole story, without secrets."""
+    settings = _settings()
+    try:
+        told = asyncio.run(trace(settings.database_url, charge))
+    except StoreUnavailableError as error:
+        typer.echo(f"DATABASE_URL: the database cannot be read ({error})", err=True)
+        sys.exit(FAULTY_SETTINGS)
+    if told is None:
+        typer.echo(f"There is no purchase {charge}.", err=True)
+        sys.exit(NOT_THERE)
+    typer.echo(told)
 
 
 @app.command("generate-key")

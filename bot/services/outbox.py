@@ -10,9 +10,10 @@ from bot.domain.charge import ON_ITS_WAY, Charge, ChargeState
 
 if TYPE_CHECKING:
     from bot.domain.clock import Clock
+    from bot.domain.message import OutgoingMessage
     from bot.engine import Lease
     from bot.storage.charges import ChargeStore
-    from bot.storage.messages import MessageStore, OutgoingMessage
+    from bot.storage.messages import MessageStore
 
 QUIET_SETTLEMENT = timedelta(seconds=30)
 

@@ -16,6 +16,7 @@ from bot.domain.charge import (
     ChargeKind,
     ChargeState,
     FailureReason,
+    IllegalTransitionError,
     check_transition,
 )
 from bot.domain.errors import RefusalCode
@@ -205,7 +206,10 @@ class ChargeStore:
 
         Raises:
             LeaseLostError: the row is no longer in `before`, or no longer ours.
+            IllegalTransitionError: no such step, or one that only a person takes (`confirm`, `resume`).
         """
+        if after is ChargeState.CONFIRMED:
+            raise IllegalTransitionError("only a person confirms")
         async with self._database.transaction() as connection:
             held = [charges.c.lease_token == lease.token]
             changes = {**values, **self._counts(lease)}

@@ -29,7 +29,8 @@ async def handle_trace(call: Call) -> None:
     except ChargeNotFoundError:
         await call.reply(no_trace_message())
         return
-    await call.reply(trace_message(charge, key_fingerprint=fingerprint(charge.idempotency_key)))
+    telling = await call.runtime.messages.get(charge.id)
+    await call.reply(trace_message(charge, telling, key_fingerprint=fingerprint(charge.idempotency_key)))
 
 
 ACTIONS = {

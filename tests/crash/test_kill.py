@@ -133,6 +133,43 @@ async def test_killed_while_a_person_is_approving(tmp_path: Path) -> None:
         await until(lambda: "*Connected*" in slack.ephemerals(ADA)[-1]["text"])
 
 
+async def test_the_operator_can_trace_a_charge_to_its_end(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, portal, slack):
+        await connect(portal, slack)
+        await confirm(slack, "50")
+        await until(lambda: told(slack, "$50 added to your balance"))
+        (charge,) = messages(slack)
+        named = charge["metadata"]["event_payload"]["charge"]
+        await app.terminate()
+        story = await app.run("trace", named)
+        lines = story.splitlines()
+        assert f"Purchase         {named}" in lines
+        assert "State            settled: settled" in lines
+        steps = [line.partition("UTC  ")[2] for line in lines if "UTC  " in line]
+        assert steps[:3] == ["Shown for confirmation", "Confirmed by a click", "Sent to the portal"]
+        assert {"Taken by the portal", "Ended: settled", "Message posted"} <= set(steps)
+        assert any(step.startswith("Asked how it stands") for step in steps)
+        (post,) = portal.charge_posts
+        assert str(post.key) not in story
+        assert "There is no purchase nothing." in await app.run("trace", "nothing")
+        await app.start()
+
+
+async def test_told_to_stop_while_the_portal_hangs_it_ends_within_ten_seconds(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, portal, slack):
+        await connect(portal, slack)
+        portal.fail("/api/billing/charge", Fault(seconds=30, after_work=True), times=1, method="POST")
+        await confirm(slack, "50")
+        await until(lambda: portal.charges)
+        began = time.monotonic()
+        assert await app.terminate() == 0
+        assert time.monotonic() - began < 10
+        await app.start()
+        await until(lambda: told(slack, "$50 added to your balance"))
+        assert len(portal.charges) == 1
+        assert len(messages(slack)) == 1
+
+
 async def test_told_to_stop_it_ends_cleanly_and_the_charge_goes_on(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, portal, slack):
         await connect(portal, slack)

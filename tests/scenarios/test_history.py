@@ -59,7 +59,16 @@ async def test_the_trace_tells_the_story_without_the_key(house: House) -> None:
         await house.slack.command(ADA, typed)
         await house.until(partial(_ephemerals, house, count))
         text = house.last_ephemeral()["text"]
-        for words in ("Confirmed", "No clear answer", "Taken by the portal", "Ended: settled", "Key "):
+        for words in (
+            "Confirmed by a click",
+            "Sent to the portal",
+            "No clear answer",
+            "Taken by the portal",
+            "Asked how it stands",
+            "Ended: settled",
+            "Message posted",
+            "Key ",
+        ):
             assert words in text
         assert charge.idempotency_key not in text
 

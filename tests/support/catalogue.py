@@ -47,6 +47,7 @@ from bot.domain.errors import (
     StoreUnavailableError,
 )
 from bot.domain.identity import Account, Identity
+from bot.domain.message import OutgoingMessage
 from bot.domain.money import Bounds
 from bot.domain.subscription import CurrentPlan, Effect, Preview, Subscription, Tier
 from handlers.registry import usage_rows
@@ -282,7 +283,30 @@ def _looking() -> list[Screen]:
             "trace",
             "`/billing trace`",
             trace_message(
-                _charge(ChargeState.SETTLED, submitted_at=NOW, ended_at=NOW, portal_charge_id="ch_1"),
+                _charge(
+                    ChargeState.SETTLED,
+                    posts=1,
+                    first_post_at=NOW,
+                    last_post_at=NOW,
+                    submitted_at=NOW,
+                    polls=4,
+                    first_poll_at=NOW + timedelta(seconds=2),
+                    last_poll_at=NOW + timedelta(seconds=8),
+                    ended_at=NOW + timedelta(seconds=8),
+                    portal_charge_id="ch_1",
+                ),
+                OutgoingMessage(
+                    id="3f9a5c0e71d2b846",
+                    channel="D0ADA",
+                    ts="1795356181.000100",
+                    posting_since=NOW,
+                    shown=None,
+                    reply_state=None,
+                    replied_state=None,
+                    view_id=None,
+                    posted_at=NOW + timedelta(seconds=1),
+                    edited_at=NOW + timedelta(seconds=9),
+                ),
                 key_fingerprint="0a1b2c3d4e",
             ),
         ),

@@ -104,6 +104,18 @@ class AppProcess:
         assert self._process is not None
         return bool(psutil.Process(self._process.pid).status() == psutil.STATUS_STOPPED)
 
+    async def run(self, *arguments: str) -> str:
+        """Run another command of the program with the same settings; returns what it says."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", *arguments),
+            env=self.environment(),
+            cwd=self.folder,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+        return said.decode()
+
     async def kill(self) -> None:
         """SIGKILL: no last word, no clean-up."""
         assert self._process is not None

@@ -1,0 +1,57 @@
+"""One charge's whole story for the operator, from the ledger alone: no secret, no call to anybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blocks.history import outcome, story
+from bot.domain.money import show
+from bot.log import fingerprint
+from bot.metrics import Metrics
+from bot.runtime import SystemClock
+from bot.storage.charges import ChargeStore
+from bot.storage.database import Database
+from bot.storage.messages import MessageStore
+
+if TYPE_CHECKING:
+    from bot.domain.charge import Charge
+    from bot.domain.message import OutgoingMessage
+
+
+async def trace(database_url: str, charge_id: str) -> str | None:
+    """Return the story, a fact a line, times in UTC; None when there is no such charge.
+
+    Raises:
+        StoreUnavailableError: the database cannot be read.
+    """
+    database = Database(database_url, SystemClock())
+    try:
+        charge = await ChargeStore(database, Metrics()).get(charge_id)
+        if charge is None:
+            return None
+        telling = await MessageStore(database).get(charge_id)
+    finally:
+        await database.aclose()
+    return "\n".join([*_facts(charge, telling), "", *_steps(charge, telling)])
+
+
+def _facts(charge: Charge, telling: OutgoingMessage | None) -> list[str]:
+    place = f"{telling.channel} {telling.ts}" if telling and telling.ts else "not posted"
+    facts = {
+        "Purchase": charge.id,
+        "Amount": f"{show(charge.told_amount)}, {charge.kind.value.replace('_', ' ')}",
+        "State": f"{charge.state.value}: {outcome(charge)}",
+        "Person": charge.identity.key,
+        "Organisation": f"{charge.organisation_name or ''} ({charge.organisation_id})".strip(),
+        "Card": charge.card,
+        "Key": f"{fingerprint(charge.idempotency_key)} (fingerprint)",
+        "Portal's charge": charge.portal_charge_id or "not known",
+        "Refusal": charge.refusal,
+        "Failure": charge.failure,
+        "Message": place,
+    }
+    return [f"{name:<16} {value}" for name, value in facts.items() if value is not None]
+
+
+def _steps(charge: Charge, telling: OutgoingMessage | None) -> list[str]:
+    return [f"{when:%Y-%m-%d %H:%M:%S UTC}  {words}" for words, when in story(charge, telling)]

@@ -1,0 +1,216 @@
+"""The ledger under every order of events that hypothesis can think of, beside a model of a dozen lines."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from sqlalchemy import select, update
+
+from bot.domain.charge import TRANSITIONS, Charge, ChargeState, IllegalTransitionError
+from bot.domain.identity import Identity
+from bot.engine import Engine, Kind, Lease, LeaseLostError
+from bot.metrics import Metrics
+from bot.storage.charges import ChargeStore
+from bot.storage.database import Database
+from bot.storage.schema import migrate
+from bot.storage.tables import charges, messages
+from tests.support.postgresql import new_database
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from pathlib import Path
+
+    from tests.bot.conftest import HandClock
+
+PEOPLE = [Identity(enterprise="", team="T0ACME", user=user) for user in ("U0ADA", "U0GRACE")]
+NUMBERS = itertools.count()
+
+
+@dataclass
+class Model:
+    """What the ledger should say of one charge."""
+
+    owner: Identity
+    state: ChargeState = ChargeState.PROPOSED
+    holder: str | None = None
+    history: list[ChargeState] = field(default_factory=lambda: [ChargeState.PROPOSED])
+
+    def enter(self, state: ChargeState) -> None:
+        self.state = state
+        self.history.append(state)
+
+
+class Ledger(RuleBasedStateMachine):
+    """Propose, confirm, cancel, claim, move, give back, and let leases end, in any order."""
+
+    ids = Bundle("ids")
+    leases = Bundle("leases")
+
+    def __init__(self, runner: asyncio.Runner, database: Database, clock: HandClock) -> None:
+        super().__init__()
+        self.runner = runner
+        self.database = database
+        self.clock = clock
+        self.store = ChargeStore(database, Metrics())
+        self.model: dict[str, Model] = {}
+        self.kind = Kind(name="charge", leases=self.store.leases, advance=_never)
+        self.engine = Engine([self.kind], clock, Metrics())
+
+    def do(self, step: Coroutine[Any, Any, Any]) -> Any:
+        return self.runner.run(step)
+
+    @rule(target=ids, owner=st.sampled_from(PEOPLE))
+    def propose(self, owner: Identity) -> str:
+        charge_id = f"c{next(NUMBERS)}"
+        charge = Charge(
+            id=charge_id,
+            identity=owner,
+            state=ChargeState.PROPOSED,
+            amount=Decimal("50.00"),
+            idempotency_key=f"key-{charge_id}",
+            account_id="did:ada",
+            organisation_id="org_acme",
+            organisation_name=None,
+            card=None,
+            created_at=self.clock.now(),
+        )
+        self.do(self.store.add(charge, due_at=self.clock.now()))
+        self.model[charge_id] = Model(owner=owner)
+        return charge_id
+
+    @rule(charge_id=ids, owner=st.sampled_from(PEOPLE))
+    def confirm(self, charge_id: str, owner: Identity) -> None:
+        step = self.store.confirm(charge_id, owner.key, now=self.clock.now(), view_id=None)
+        self._as_expected(charge_id, owner, self.do(step), ChargeState.PROPOSED, ChargeState.CONFIRMED)
+
+    @rule(charge_id=ids, owner=st.sampled_from(PEOPLE))
+    def cancel(self, charge_id: str, owner: Identity) -> None:
+        step = self.store.cancel(charge_id, owner.key, now=self.clock.now())
+        self._as_expected(charge_id, owner, self.do(step), ChargeState.PROPOSED, ChargeState.CANCELLED)
+
+    @rule(charge_id=ids, owner=st.sampled_from(PEOPLE))
+    def resume(self, charge_id: str, owner: Identity) -> None:
+        step = self.store.resume(charge_id, owner.key, now=self.clock.now(), view_id=None)
+        self._as_expected(charge_id, owner, self.do(step), ChargeState.NEEDS_SCOPE, ChargeState.CONFIRMED)
+
+    def _as_expected(
+        self,
+        charge_id: str,
+        owner: Identity,
+        changed: Charge | None,
+        before: ChargeState,
+        after: ChargeState,
+    ) -> None:
+        model = self.model[charge_id]
+        assert (changed is not None) == (model.owner == owner and model.state is before)
+        if changed is not None:
+            assert changed.state is after
+            model.enter(after)
+
+    @rule(target=leases)
+    def claim(self) -> list[Lease]:
+        claims = self.do(self.store.leases.claim(100, 15))
+        for claim in claims:
+            assert self.model[claim.id].holder is None
+            self.model[claim.id].holder = claim.token
+        return [Lease(self.engine, self.kind, claim, good_until=float("inf")) for claim in claims]
+
+    @rule()
+    def let_all_leases_end(self) -> None:
+        """Every process that held something is paused, or dead."""
+        self.do(self._execute(update(charges).values(lease_until=datetime(1970, 1, 1, tzinfo=UTC))))
+        for model in self.model.values():
+            model.holder = None
+
+    @rule(held=leases, data=st.data(), after=st.sampled_from(ChargeState))
+    def move(self, held: list[Lease], data: st.DataObject, after: ChargeState) -> None:
+        if not held:
+            return
+        lease = data.draw(st.sampled_from(held))
+        model = self.model[lease.id]
+        # The row knows the last holder until the next claim: only who was claimed after is fenced off.
+        holder = self.do(self._scalar(select(charges.c.lease_token).where(charges.c.id == lease.id)))
+        try:
+            self.do(self.store.move(lease, model.state, after))
+        except IllegalTransitionError:
+            assert after not in TRANSITIONS[model.state] or after is ChargeState.CONFIRMED
+        except LeaseLostError:
+            assert holder != lease.token
+        else:
+            assert holder == lease.token
+            model.enter(after)
+
+    @rule(held=leases, again=st.booleans())
+    def release(self, held: list[Lease], again: bool) -> None:
+        for lease in held:
+            due_at = self.clock.now() if again else None
+            self.do(self.store.leases.release(lease.claim, due_at, failed=again))
+            if self.model[lease.id].holder == lease.token:
+                self.model[lease.id].holder = None
+
+    @invariant()
+    def the_ledger_says_what_the_model_says(self) -> None:
+        for charge_id, model in self.model.items():
+            charge = self.do(self.store.get(charge_id))
+            assert charge is not None
+            assert charge.state is model.state
+            told = self.do(self._scalar(select(messages.c.id).where(messages.c.id == charge_id)))
+            assert (told is not None) == (ChargeState.CONFIRMED in model.history)
+
+    @invariant()
+    def every_life_follows_the_arrows(self) -> None:
+        for model in self.model.values():
+            for before, after in itertools.pairwise(model.history):
+                assert after in TRANSITIONS[before]
+
+    def teardown(self) -> None:
+        self.do(self._execute(update(charges).values(due_at=None, lease_token=None, lease_until=None)))
+
+    async def _execute(self, statement: Any) -> None:
+        async with self.database.transaction() as connection:
+            await connection.execute(statement)
+
+    async def _scalar(self, statement: Any) -> Any:
+        async with self.database.transaction() as connection:
+            return await connection.scalar(statement)
+
+
+async def _never(_lease: Lease) -> datetime | None:
+    return None
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def test_no_order_of_events_breaks_the_ledger(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock, kind: str
+) -> None:
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        url = f"sqlite:///{tmp_path / 'ledger.db'}"
+        if kind == "postgresql":
+            server = request.getfixturevalue("postgresql_server")
+            url = runner.run(stack.enter_async_context(new_database(server)))
+        database = Database(url, clock)
+        runner.run(migrate(database))
+        try:
+            run_state_machine_as_test(
+                lambda: Ledger(runner, database, clock),  # type: ignore[arg-type]
+                settings=settings(
+                    max_examples=25,
+                    stateful_step_count=30,
+                    deadline=None,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        finally:
+            runner.run(database.aclose())
+            runner.run(stack.aclose())
