@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from bot.cli import app
+from bot.metrics import Metrics
 from bot.settings import Settings
 from handlers.manifest import BOT_SCOPES, make_manifest
 from handlers.register import COMMAND
 from handlers.registry import SUBCOMMANDS, usage_hint, usage_rows
+from tests.crash.test_points import MATRIX, points
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -55,6 +57,31 @@ def table(heading: str) -> list[list[str]]:
     lines = part[part.index("\n|") + 1 :].split("\n\n")[0].splitlines()
     cells = (re.split(r"(?<!\\)\|", line.strip().strip("|")) for line in lines[2:])
     return [[cell.strip().replace("\\|", "|") for cell in row] for row in cells]
+
+
+def test_operating_lists_every_meter_with_its_labels() -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    listed = dict(re.findall(r"^\| `(billing_\w+)` \| ([\w, ]*?) *\|", page, flags=re.MULTILINE))
+    expected = {}
+    for meter in Metrics().registry.collect():
+        name = f"{meter.name}_total" if meter.type == "counter" else meter.name
+        expected[name] = meter
+    assert listed.keys() == expected.keys()
+    for name, labels in listed.items():
+        assert labels == ", ".join(labels_of(name)), name
+
+
+def labels_of(name: str) -> tuple[str, ...]:
+    """The labels a meter is made with."""
+    metrics = vars(Metrics()).values()
+    meter = next(each for each in metrics if getattr(each, "_name", None) == name.removesuffix("_total"))
+    return tuple(meter._labelnames)
+
+
+def test_what_is_said_of_the_crash_matrix_is_so() -> None:
+    said = re.search(r"(\d+) points in all", (ROOT / "docs/reliability.md").read_text())
+    assert said is not None
+    assert int(said[1]) == sum(len(points(way)) for way in MATRIX)
 
 
 def test_the_readme_lists_the_subcommands_as_the_registry_has_them() -> None:

@@ -1,7 +1,7 @@
 """`billing-bot`, with every seam of its work as a named point at which it can be killed.
 
-KILL_AT names the point, PAUSE_AT one at which it stops (SIGSTOP), once; POINTS names a file that gets a
-line for each point that is passed. They are made here, around the seams: the program knows nothing of them.
+KILL_AT names the point (TERM_AT one for SIGTERM, PAUSE_AT one for SIGSTOP, once each); POINTS names a file
+that gets a line for each point that is passed. They are made here: the program knows nothing of them.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 KILL_AT = os.environ.get("KILL_AT")
 PAUSE_AT = [os.environ.get("PAUSE_AT")]
+TERM_AT = [os.environ.get("TERM_AT")]
 POINTS = os.environ.get("POINTS")
 
 
@@ -38,9 +39,10 @@ def passing(point: str) -> None:
             file.write(f"{point}\n")
     if point == KILL_AT:
         os.kill(os.getpid(), signal.SIGKILL)
-    if point in PAUSE_AT:
-        PAUSE_AT.clear()
-        os.kill(os.getpid(), signal.SIGSTOP)
+    for names, number in ((PAUSE_AT, signal.SIGSTOP), (TERM_AT, signal.SIGTERM)):
+        if point in names:
+            names.clear()
+            os.kill(os.getpid(), number)
 
 
 def make_points(owner: type, method: str, name: Callable[..., str | None]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import time
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,6 +115,7 @@ class Stage:
     portal: PortalSandbox
     slack: SlackSandbox
     person: Person
+    ended: list[int] = field(default_factory=list)
 
     def ledger(self) -> list[tuple[str, str, int]]:
         """The confirmed charges: state, key, and whether anything is still due for it or its message."""
@@ -127,18 +128,17 @@ class Stage:
 
     async def play(self, told: str) -> int:
         """Let the person go on until they are told the end; return how often the app had died."""
-        deaths = 0
         deadline = time.monotonic() + SECONDS
         while not self.person.told(told) or any(due for _, _, due in self.ledger()):
             assert time.monotonic() < deadline, f"stuck: {self.person}\n{self.app.log.read_text()}"
             if self.app.exit_code is not None:
-                deaths += 1
-                self.app.extra.pop("KILL_AT", None)
+                self.ended.append(self.app.exit_code)
+                self.app.extra.clear()
                 await self.app.start()
             if not self.person.told(told):
                 await self.person.step()
             await asyncio.sleep(0.02)
-        return deaths
+        return len(self.ended)
 
     async def agrees(self, way: Way) -> None:
         """Compare the portal's book, Slack's messages and the ledger: they tell one story."""
@@ -179,6 +179,17 @@ async def test_killed_there_it_is_one_charge_one_message_and_its_true_end(
 ) -> None:
     async with stage(tmp_path, WAYS[way], KILL_AT=point) as on:
         assert await on.play(WAYS[way].told) == 1, "the point was not passed"
+        await on.agrees(WAYS[way])
+
+
+@pytest.mark.parametrize("way", ["linked", "not linked"])
+@pytest.mark.parametrize("step", [0, 3, 5, 6, 8, 9])
+async def test_told_to_stop_there_it_ends_with_0_and_then_it_is_the_same(
+    tmp_path: Path, way: str, step: int
+) -> None:
+    async with stage(tmp_path, WAYS[way], TERM_AT=f"after {MATRIX[way][step]}") as on:
+        assert await on.play(WAYS[way].told) == 1, "the point was not passed"
+        assert on.ended == [0]
         await on.agrees(WAYS[way])
 
 

@@ -94,3 +94,11 @@ async def test_work_in_flight_lives_through_a_rolling_upgrade(
         await cluster.until(lambda: all(person.told(SETTLED) for person in persons), 40)
         assert len(cluster.portal.charges) == 2
         assert [len(person.messages()) for person in persons] == [1, 1]
+
+
+async def test_many_may_migrate_at_once(postgresql: Server, tmp_path: Path) -> None:
+    async with new_database(postgresql.url) as url, open_cluster(tmp_path, url) as cluster:
+        replica = cluster.make()
+        said = await asyncio.gather(*(replica.run("migrate") for _ in range(4)))
+        cluster.replicas.clear()
+    assert said == ["The database has the newest schema.\n"] * 4

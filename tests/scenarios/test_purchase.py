@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -290,6 +291,30 @@ async def test_an_unconfirmed_charge_is_resolved_by_check_again_with_the_same_ke
     assert len(set(posts(house))) == 1
     assert len(house.portal.charges) == 1
     assert len(house.dm()) == 1
+
+
+@pytest.mark.behaviour(32)
+async def test_an_overdue_charge_is_followed_up_across_restarts_and_its_message_brought_up_to_date(
+    house: House,
+) -> None:
+    house.portal_clock.speed = 0
+    with freeze_time(real_asyncio=True) as frozen:
+        await house.link(minutes=60 * 24)
+        await house.buy("50")
+        await house.submitted()
+        frozen.tick(301)
+        await house.told("a timeout, not a failure")
+        await house.restart()
+        polls = house.polls()
+        frozen.tick(timedelta(hours=3))
+        await house.until(lambda: house.polls() > polls)
+        await house.restart()
+        house.portal_clock.speed = 10_000
+        frozen.tick(timedelta(hours=2))
+        await house.told("$50 added to your balance")
+        await house.until(lambda: len(house.replies()) == 2)
+    assert len(house.dm()) == 1
+    assert len(house.portal.charges) == 1
 
 
 async def test_an_equal_charge_that_settled_untold_asks_buy_again(house: House) -> None:

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text, update
 
 from bot.domain.charge import Charge, ChargeKind, ChargeState, IllegalTransitionError
@@ -20,7 +22,7 @@ from bot.storage.database import Database, SecondProcessError, async_url
 from bot.storage.links import Link, LinkStore
 from bot.storage.messages import MessageStore
 from bot.storage.schema import is_current, migrate
-from bot.storage.tables import charges
+from bot.storage.tables import charges, metadata
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -346,3 +348,20 @@ async def test_two_claimants_never_get_the_same_row(database: Database, clock: H
     taken = await asyncio.gather(*(store.leases.claim(5, 15) for _ in range(6)))
     ids = [claim.id for claims in taken for claim in claims]
     assert len(ids) == len(set(ids))
+
+
+async def test_the_schema_of_a_later_release_will_do_and_is_left_alone(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert await is_current(database)
+    await migrate(database)
+    async with database.transaction() as connection:
+        assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+
+
+async def test_the_migrations_make_just_what_the_tables_say(database: Database) -> None:
+    async with database.transaction() as connection:
+        found = await connection.run_sync(
+            lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
+        )
+    assert found == []
