@@ -23,7 +23,7 @@ demo: $(READY)  ## run the sandbox portal, the sandbox Slack and the bot; prints
 
 test: $(READY)  ## run all tests (Chromium's too where it is there or can be installed)
 	@sh tests/support/chromium.sh
-	$(BIN)/python -m pytest -n 4
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: $(READY)  ## format, lint, types, architecture, docs and all tests
 	$(BIN)/ruff format --check .
