@@ -111,7 +111,7 @@ def _asked(
 
 def trace_message(charge: Charge, telling: OutgoingMessage | None, *, key_fingerprint: str) -> Message:
     """Make the story of one charge, for its owner: what happened when, without a secret."""
-    told = [f"• {moment(words, when)}" for words, when in story(charge, telling)]
+    told = [f"• {moment(words, when, seconds=True)}" for words, when in story(charge, telling)]
     if charge.ended_at is None:
         told.append(f"• Now: {outcome(charge)}")
     return message(

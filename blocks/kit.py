@@ -98,15 +98,16 @@ def escape(words: str) -> str:
     return " ".join(words.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def moment(lead: str, when: datetime) -> str:
+def moment(lead: str, when: datetime, *, seconds: bool = False) -> str:
     """Write a moment in the reader's own time zone, with UTC where that is not possible.
 
     `lead` are the words before it: within the template Slack writes "today" small after them.
     """
-    fallback = when.strftime("%Y-%m-%d %H:%M UTC")
+    fallback = when.strftime("%Y-%m-%d %H:%M:%S UTC" if seconds else "%Y-%m-%d %H:%M UTC")
     unix = int(when.timestamp())
     before = f"{lead} " if lead else ""
-    return f"<!date^{unix}^{before}{{date_short_pretty}} at {{time}}|{before}{fallback}>"
+    time = "{time_secs}" if seconds else "{time}"
+    return f"<!date^{unix}^{before}{{date_short_pretty}} at {time}|{before}{fallback}>"
 
 
 def day(when: date) -> str:

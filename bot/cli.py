@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app import StartError, serve, work
+from bot.check import check
 from bot.domain.errors import StoreUnavailableError
 from bot.log import configure_logging
 from bot.runtime import SystemClock
 from bot.sandbox.demo import run_demo, run_sandbox
 from bot.settings import Settings, SettingsError, load_settings
-from bot.storage.cipher import generate_key
+from bot.storage.cipher import Cipher, generate_key
 from bot.storage.database import Database, SecondProcessError
+from bot.storage.rotation import rotate
 from bot.storage.schema import migrate
 from bot.trace import trace
 from handlers.manifest import make_manifest
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 FAULTY_SETTINGS = 2
 NOT_THERE = 1
+SOMETHING_WRONG = 1
 
 app = typer.Typer(
     name="billing-bot",
@@ -121,6 +124,47 @@ def trace_command(
 def generate_key_command() -> None:
     """Print a new encryption key for BILLING_BOT_KEYS."""
     typer.echo(generate_key())
+
+
+@app.command("check")
+def check_command() -> None:
+    """Try the settings, Slack, the portal and the database; say what is wrong and how to mend it."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        for fault in error.faults:
+            typer.echo(f"wrong  {fault}")
+        sys.exit(SOMETHING_WRONG)
+    configure_logging("ERROR", settings.log_format)
+    findings = asyncio.run(check(settings))
+    for finding in findings:
+        typer.echo(f"{'ok   ' if finding.good else 'wrong'}  {finding.words}")
+    if not all(finding.good for finding in findings):
+        sys.exit(SOMETHING_WRONG)
+
+
+@app.command("rotate-keys")
+def rotate_keys_command() -> None:
+    """Re-encrypt every stored token with the newest key of BILLING_BOT_KEYS; the app may run."""
+    settings = _settings()
+
+    async def go(_stop: asyncio.Event) -> None:
+        database = Database(settings.database_url, SystemClock())
+        try:
+            done = await rotate(database, Cipher(settings.keys()))
+        finally:
+            await database.aclose()
+        typer.echo(f"{done.resealed} sealed with the newest key.")
+        if done.broken:
+            typer.echo(
+                f"{done.broken} are opened by none of the keys: those people connect again.", err=True
+            )
+
+    try:
+        _run(go)
+    except StoreUnavailableError as error:
+        typer.echo(f"DATABASE_URL: the database cannot be written ({error}); run this again", err=True)
+        sys.exit(FAULTY_SETTINGS)
 
 
 def main() -> None:

@@ -34,6 +34,14 @@ class Cipher:
         """Encrypt with the newest key."""
         return self._fernet.encrypt(simplejson.dumps({"owner": owner, **secrets}).encode())
 
+    def reseal(self, owner: str, sealed: bytes) -> bytes:
+        """Encrypt with the newest key what any key opens.
+
+        Raises:
+            SealBrokenError: as `open`.
+        """
+        return self.seal(owner, self.open(owner, sealed))
+
     def open(self, owner: str, sealed: bytes) -> dict[str, Any]:
         """Decrypt with any key.
 

@@ -97,6 +97,10 @@ class Database:
             sqlalchemy_event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
         self._lock = FileLock(f"{self.url.database}.lock") if self.is_sqlite else None
 
+    def made(self) -> bool:
+        """Tell whether there is a file to look into; always so on PostgreSQL, which has none of ours."""
+        return not self.is_sqlite or Path(str(self.url.database)).exists()
+
     def claim_alone(self) -> None:
         """On SQLite, make sure that no second process works on the same file; free on PostgreSQL.
 

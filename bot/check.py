@@ -1,0 +1,132 @@
+"""Tries what the settings name, and says what is wrong and how to mend it. Changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+
+from bot.domain.errors import PortalUnavailableError, StoreUnavailableError
+from bot.metrics import Metrics
+from bot.portal.hosts import HostRules
+from bot.portal.oauth import FIRST_SCOPES, OAuthClient
+from bot.portal.transport import Transport
+from bot.reach import Reach
+from bot.runtime import SLACK_TIMEOUT_SECONDS, SystemClock
+from bot.slack import AWAY, SlackClient
+from bot.storage.cipher import Cipher
+from bot.storage.database import Database
+from bot.storage.rotation import count_broken
+from bot.storage.schema import is_current
+from handlers.manifest import BOT_SCOPES
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
+
+CLOCK_TOLERANCE = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that was tried: how it is, in a line, and how to mend it."""
+
+    good: bool
+    words: str
+
+
+async def check(settings: Settings) -> list[Finding]:
+    """Try Slack, the portal and the database."""
+    return [
+        *await _check_slack(settings),
+        await _check_portal(settings),
+        *await _check_database(settings),
+    ]
+
+
+async def _check_slack(settings: Settings) -> list[Finding]:
+    async with aiohttp.ClientSession() as http:
+        slack = SlackClient(
+            token=settings.slack_bot_token.get_secret_value(),
+            base_url=settings.slack_api_url,
+            session=http,
+            timeout=SLACK_TIMEOUT_SECONDS,
+            metrics=Metrics(),
+            reach=Reach("slack", SystemClock()),
+        )
+        try:
+            answer = await slack.auth_test()
+        except SlackApiError as error:
+            code = error.response.get("error")
+            words = f"SLACK_BOT_TOKEN: Slack does not accept it ({code}); copy it from OAuth & Permissions"
+            return [_wrong(words)]
+        except AWAY as error:
+            return [_wrong(f"SLACK_API_URL: Slack cannot be reached ({type(error).__name__})")]
+    found = [_good(f"Slack: {answer.get('team')} ({answer.get('team_id')}), as {answer.get('user')}")]
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    granted = {scope.strip() for scope in str(headers.get("x-oauth-scopes") or "").split(",")}
+    missing = [scope for scope in BOT_SCOPES if scope not in granted]
+    if missing:
+        words = (
+            f"the app lacks {', '.join(missing)}; add them under OAuth & Permissions and install it again"
+        )
+        found.append(_wrong(f"Slack: {words}"))
+    return found
+
+
+async def _check_portal(settings: Settings) -> Finding:
+    clock = SystemClock()
+    transport = Transport(clock, Metrics(), Reach("portal", clock))
+    hosts = HostRules(environment_base_url=settings.portal_base_url)
+    oauth = OAuthClient(transport, hosts, clock, client_id=settings.portal_client_id)
+    try:
+        # The way everybody connects; the code is shown to nobody and runs out by itself.
+        await oauth.request_device_code(" ".join(FIRST_SCOPES))
+    except PortalUnavailableError as error:
+        words = (
+            f"{oauth.base} gives no usable answer ({error}); see HERMES_PORTAL_BASE_URL, PORTAL_CLIENT_ID"
+        )
+        return _wrong(f"Portal: {words}")
+    finally:
+        await transport.aclose()
+    return _good(f"Portal: {oauth.base} takes connections as {settings.portal_client_id}")
+
+
+async def _check_database(settings: Settings) -> list[Finding]:
+    database = Database(settings.database_url, SystemClock())
+    if not database.made():
+        return [_good("Database: not there yet; `billing-bot serve` makes it")]
+    try:
+        return await _look_into(database, Cipher(settings.keys()))
+    except StoreUnavailableError as error:
+        return [_wrong(f"DATABASE_URL: the database cannot be used ({error})")]
+    finally:
+        await database.aclose()
+
+
+async def _look_into(database: Database, cipher: Cipher) -> list[Finding]:
+    if not await is_current(database):
+        return [_wrong("Database: it has not the newest schema; run `billing-bot migrate`")]
+    await database.ping()
+    found = [_good("Database: it can be read and written, and has the newest schema")]
+    ahead = await database.clock_ahead()
+    if abs(ahead) > CLOCK_TOLERANCE:
+        seconds = round(ahead.total_seconds())
+        found.append(_wrong(f"Clock: the database's is {seconds:+} s from this machine's; set it by NTP"))
+    broken = await count_broken(database, cipher)
+    if broken:
+        words = (
+            f"{broken} stored connections are opened by none of the keys; add the key they were made with"
+        )
+        found.append(_wrong(f"BILLING_BOT_KEYS: {words}"))
+    return found
+
+
+def _good(words: str) -> Finding:
+    return Finding(good=True, words=words)
+
+
+def _wrong(words: str) -> Finding:
+    return Finding(good=False, words=words)

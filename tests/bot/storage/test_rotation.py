@@ -1,0 +1,70 @@
+"""Keys are rotated while the app runs: nobody has to connect again, and the old key may go."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.domain.grant import DeviceGrant, GrantState
+from bot.domain.identity import Account, Identity
+from bot.storage.cipher import Cipher, generate_key
+from bot.storage.device_grants import DeviceGrantStore
+from bot.storage.links import Link, LinkStore
+from bot.storage.rotation import Rotation, rotate
+
+if TYPE_CHECKING:
+    from bot.storage.database import Database
+    from tests.bot.conftest import HandClock
+
+ADA = Identity(enterprise="", team="T0ACME", user="U0ADA")
+OLD, NEW = generate_key(), generate_key()
+
+
+@pytest.fixture
+async def sealed_with_the_old(database: Database, clock: HandClock) -> None:
+    account = Account(account_id="did:ada", email=None, organisation_id="org", organisation_name=None)
+    link = Link(
+        identity=ADA,
+        account=account,
+        base_url="https://portal.nousresearch.com",
+        scope="billing:manage",
+        expires_at=clock.now(),
+        access="access-1",
+        refresh="refresh-1",
+        linked_at=clock.now(),
+    )
+    grant = DeviceGrant(
+        id="g1",
+        identity=ADA,
+        state=GrantState.PENDING,
+        base_url="https://portal.nousresearch.com",
+        asked_scope="billing:manage",
+        wanted=None,
+        interval_seconds=5,
+        expires_at=clock.now() + timedelta(minutes=10),
+        created_at=clock.now(),
+        codes={"device_code": "dc_1"},
+    )
+    cipher = Cipher((OLD,))
+    await LinkStore(database, cipher).put(link)
+    await DeviceGrantStore(database, cipher).start(grant, due_at=clock.now())
+
+
+@pytest.mark.usefixtures("sealed_with_the_old")
+async def test_after_a_rotation_the_old_key_may_go(database: Database) -> None:
+    assert await rotate(database, Cipher((NEW, OLD))) == Rotation(resealed=2)
+    newest = Cipher((NEW,))
+    link = await LinkStore(database, newest).get(ADA)
+    assert link is not None
+    assert (link.access, link.refresh) == ("access-1", "refresh-1")
+    grant = await DeviceGrantStore(database, newest).get("g1")
+    assert grant is not None
+    assert grant.codes == {"device_code": "dc_1"}
+
+
+@pytest.mark.usefixtures("sealed_with_the_old")
+async def test_what_no_key_opens_is_counted_and_left_alone(database: Database) -> None:
+    assert await rotate(database, Cipher((NEW,))) == Rotation(broken=2)
+    assert await rotate(database, Cipher((NEW, OLD))) == Rotation(resealed=2)

@@ -1,0 +1,97 @@
+"""`billing-bot check`: each wrong setting is found against real servers, and said with how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from bot.check import check
+from bot.runtime import open_runtime
+from bot.sandbox.portal import PortalSandbox
+from bot.sandbox.serving import serve
+from bot.sandbox.slack import SlackSandbox
+from bot.sandbox.slack.people import Cast, SlackApp
+from bot.storage.cipher import generate_key
+from bot.storage.schema import migrate
+from tests.support.house import BOT_TOKEN, SIGNING_SECRET, make_settings, store_link
+from tests.support.postgresql import new_database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from bot.settings import Settings
+
+Servers = tuple[PortalSandbox, SlackSandbox]
+
+
+@pytest_asyncio.fixture
+async def servers() -> AsyncIterator[Servers]:
+    portal, slack = PortalSandbox(seed=1), SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN)
+    async with serve(portal.app) as portal_url, serve(slack.app) as slack_url:
+        portal.public_url, slack.public_url = portal_url, slack_url
+        yield portal, slack
+
+
+@pytest_asyncio.fixture
+async def settings(servers: Servers, tmp_path: Path) -> Settings:
+    """Settings that are right, with somebody connected."""
+    made = make_settings(*servers, f"sqlite:///{tmp_path / 'check.db'}")
+    async with open_runtime(made, wake=lambda *_kinds: None) as runtime:
+        await migrate(runtime.database)
+        await store_link(runtime, servers[0])
+    return made
+
+
+async def wrong(settings: Settings, **changed: Any) -> list[str]:
+    """What is said to be wrong with settings that were changed."""
+    findings = await check(settings.model_copy(update=changed))
+    return [finding.words for finding in findings if not finding.good]
+
+
+async def test_nothing_is_wrong_with_settings_that_are_right(settings: Settings) -> None:
+    said = [finding.words for finding in await check(settings)]
+    assert await wrong(settings) == []
+    assert [line.partition(":")[0] for line in said] == ["Slack", "Portal", "Database"]
+
+
+async def test_each_wrong_setting_is_named(settings: Settings, tmp_path: Path) -> None:
+    nowhere = "http://127.0.0.1:9/"
+    changes: list[tuple[dict[str, object], str]] = [
+        ({"slack_bot_token": SecretStr("xoxb-wrong")}, "SLACK_BOT_TOKEN: Slack does not accept it"),
+        ({"slack_api_url": nowhere}, "SLACK_API_URL: Slack cannot be reached"),
+        ({"hermes_portal_base_url": nowhere}, f"Portal: {nowhere.rstrip('/')} gives no usable answer"),
+        ({"billing_bot_keys": (SecretStr(generate_key()),)}, "BILLING_BOT_KEYS: 1 stored connections"),
+        ({"database_url": f"sqlite:///{tmp_path}"}, "DATABASE_URL: the database cannot be used"),
+    ]
+    for changed, words in changes:
+        said = await wrong(settings, **changed)
+        assert len(said) == 1
+        assert said[0].startswith(words)
+
+
+async def test_a_missing_scope_is_named_with_where_to_add_it(settings: Settings) -> None:
+    app = replace(SlackApp(), scopes=frozenset({"commands", "chat:write"}))
+    slack = SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN, cast=Cast(app=app))
+    async with serve(slack.app) as url:
+        (said,) = await wrong(settings, slack_api_url=f"{url}/api/")
+    assert said.startswith("Slack: the app lacks im:write, im:history; add them under OAuth & Permissions")
+
+
+@pytest.mark.postgresql
+async def test_a_database_without_the_schema_is_told_how_to_get_it(
+    settings: Settings, postgresql_server: str
+) -> None:
+    async with new_database(postgresql_server) as url:
+        said = await wrong(settings, database_url=url)
+    assert said == ["Database: it has not the newest schema; run `billing-bot migrate`"]
+
+
+async def test_looking_makes_no_database(settings: Settings, tmp_path: Path) -> None:
+    findings = await check(settings.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'new.db'}"}))
+    assert findings[-1].words == "Database: not there yet; `billing-bot serve` makes it"
+    assert not (tmp_path / "new.db").exists()
