@@ -32,6 +32,7 @@ from bot.domain.errors import (
     RelinkRequiredError,
     StaleError,
     StoreUnavailableError,
+    TooFastError,
 )
 from bot.domain.money import show
 
@@ -109,6 +110,7 @@ _ERRORS: dict[type[Exception], Copy] = {
     RelinkRequiredError: _REFUSALS[RefusalCode.UNAUTHORIZED],
     ChargeNotFoundError: Copy(words="This purchase is not yours, or it no longer exists.", overview=True),
     StaleError: Copy(words="This has expired. Nothing was charged; start again.", overview=True),
+    TooFastError: Copy(words="That was a lot at once, so this one was left out. Try again in a minute."),
     NotReadyError: Copy(words="Billing is just starting. Try again in a moment.", overview=True),
     StoreUnavailableError: Copy(
         words=(

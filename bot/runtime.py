@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from bot.metrics import Metrics
+from bot.pace import Pace
 from bot.portal.hosts import HostRules
 from bot.portal.oauth import OAuthClient
 from bot.portal.transport import Transport
@@ -127,6 +128,8 @@ class Runtime:
     reaches: tuple[Reach, ...]
     workspace: Workspace
     calls: OpenCalls
+    person_pace: Pace
+    workspace_pace: Pace
 
 
 @asynccontextmanager
@@ -183,6 +186,8 @@ async def open_runtime(
             reaches=(portal_reach, slack_reach),
             workspace=Workspace(),
             calls=OpenCalls(),
+            person_pace=Pace(burst=40, per_second=1),
+            workspace_pace=Pace(burst=1_000, per_second=50),
         )
     finally:
         await accounts.finish(REFRESH_GRACE_SECONDS)

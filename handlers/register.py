@@ -8,7 +8,7 @@ import structlog
 
 from blocks import ids
 from blocks.errors import error_modal, stranger_copy, stranger_message
-from bot.domain.errors import NotReadyError
+from bot.domain.errors import BillingError, NotReadyError, TooFastError
 from handlers.call import Call, identity_of
 from handlers.errors import run_guarded
 from handlers.home import handle_home_opened
@@ -76,12 +76,22 @@ def _admit(call: Call, handle: Handle, refuse: Handle) -> Handle:
     """Choose who answers. Before Slack has said which workspace this is, nobody can be told apart."""
     workspace = call.runtime.workspace
     if not workspace.known:
-        return _not_ready
-    return handle if workspace.has(call.identity) else refuse
+        return _raising(NotReadyError())
+    if not workspace.has(call.identity):
+        return refuse
+    runtime = call.runtime
+    if not (
+        runtime.person_pace.allows(call.identity.key) and runtime.workspace_pace.allows(workspace.team)
+    ):
+        return _raising(TooFastError())
+    return handle
 
 
-async def _not_ready(_call: Call) -> None:
-    raise NotReadyError
+def _raising(error: BillingError) -> Handle:
+    async def handle(_call: Call) -> None:
+        raise error
+
+    return handle
 
 
 async def _refuse_stranger(call: Call) -> None:

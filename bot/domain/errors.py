@@ -7,6 +7,7 @@ BillingError
 ├── ChargeNotFoundError       no such charge, or not this person's
 ├── StaleError                a button or modal whose time is over
 ├── StoreUnavailableError     our own database does not answer, or cannot be written
+├── TooFastError              more requests than a person makes
 ├── NotReadyError             the app has just started and cannot tell people apart yet
 └── PortalError
     ├── PortalUnavailableError    no answer that can be used; nothing depends on it
@@ -101,6 +102,10 @@ class StaleError(BillingError):
 
 class StoreUnavailableError(BillingError):
     """Our own database does not answer or cannot be written. A change may or may not have been stored."""
+
+
+class TooFastError(BillingError):
+    """More requests in a short time than a person makes."""
 
 
 class NotReadyError(BillingError):

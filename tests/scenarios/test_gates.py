@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from freezegun import freeze_time
 
-from tests.support.house import ADA, LINUS, TEAM, House
+from tests.support.house import ADA, GRACE, LINUS, TEAM, House
 
 
 @pytest.mark.behaviour(6)
@@ -300,3 +300,13 @@ async def test_what_bolt_would_answer_with_a_500_is_refused_before_it(
         headers["X-Slack-Request-Timestamp"] = timestamp
     answer = await house.slack.send_raw(body, headers)
     assert answer.status == status
+
+
+async def test_more_than_a_person_types_is_answered_kindly_and_asks_the_portal_nothing(
+    house: House,
+) -> None:
+    for _ in range(45):
+        await house.slack.command(ADA, "/billing help")
+    await house.until(lambda: "a lot at once" in house.last_ephemeral()["text"])
+    await house.slack.command(GRACE, "/billing help")
+    await house.until(lambda: "/billing buy" in house.last_ephemeral(GRACE)["text"])

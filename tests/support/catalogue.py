@@ -45,6 +45,7 @@ from bot.domain.errors import (
     RefusalCode,
     StaleError,
     StoreUnavailableError,
+    TooFastError,
 )
 from bot.domain.identity import Account, Identity
 from bot.domain.message import OutgoingMessage
@@ -164,6 +165,7 @@ def _errors() -> list[Screen]:
         "portal-away": PortalUnavailableError("x"),
         "used-up": StaleError(),
         "starting": NotReadyError(),
+        "too-fast": TooFastError(),
         "records-away": StoreUnavailableError(),
         "not-yours": ChargeNotFoundError(),
         "unexpected": RuntimeError("x"),
