@@ -22,6 +22,7 @@ from blocks.kit import (
     section,
 )
 from bot.domain.errors import (
+    CannotAskError,
     ChargeNotFoundError,
     NotAllowedError,
     NotLinkedError,
@@ -110,6 +111,10 @@ _ERRORS: dict[type[Exception], Copy] = {
     RelinkRequiredError: _REFUSALS[RefusalCode.UNAUTHORIZED],
     ChargeNotFoundError: Copy(words="This purchase is not yours, or it no longer exists.", overview=True),
     StaleError: Copy(words="This has expired. Nothing was charged; start again.", overview=True),
+    CannotAskError: Copy(
+        words="This app can no longer ask about this purchase. The portal lists what was charged.",
+        portal=True,
+    ),
     TooFastError: Copy(words="That was a lot at once, so this one was left out. Try again in a minute."),
     NotReadyError: Copy(words="Billing is just starting. Try again in a moment.", overview=True),
     StoreUnavailableError: Copy(
@@ -175,6 +180,8 @@ def error_copy(error: Exception, *, now: datetime, incident: str) -> tuple[Copy,
     """
     if isinstance(error, NotAllowedError):
         return _REFUSALS[error.code], error.portal_url
+    if isinstance(error, CannotAskError):
+        return _ERRORS[CannotAskError], error.portal_url
     if isinstance(error, PortalRefusalError):
         return _refusal(error, now), error.portal_url
     known = next((copy for kind, copy in _ERRORS.items() if isinstance(error, kind)), None)

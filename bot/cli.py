@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 FAULTY_SETTINGS = 2
 NOT_THERE = 1
+NOT_ENDED = 1
+STOP_SECONDS = 9
 SOMETHING_WRONG = 1
 
 app = typer.Typer(
@@ -93,7 +96,8 @@ def migrate_command() -> None:
     settings = _settings()
 
     async def go(_stop: asyncio.Event) -> None:
-        database = Database(settings.database_url, SystemClock())
+        # A migration takes the time it takes.
+        database = Database(settings.database_url, SystemClock(), statement_seconds=None)
         try:
             await migrate(database)
         finally:
@@ -194,7 +198,15 @@ def _run(program: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await program(stop)
+        running, stopping = asyncio.create_task(program(stop)), asyncio.create_task(stop.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        ended, _ = await asyncio.wait({running}, timeout=STOP_SECONDS)
+        if not ended:
+            # Something hangs. Nothing is lost by leaving it: what is held is taken over.
+            typer.echo("stopped without waiting any longer", err=True)
+            os._exit(NOT_ENDED)
+        await running
 
     try:
         asyncio.run(run())

@@ -143,6 +143,7 @@ class Engine:
         self._kinds = {kind.name: kind for kind in kinds}
         self._clock = clock
         self._metrics = metrics
+        metrics.expect_work(self._kinds)
         self._lease_seconds = lease_seconds
         self._concurrency = concurrency
         self._due = set(self._kinds)

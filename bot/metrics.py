@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from bot.domain.charge import ChargeKind, ChargeState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 OUTCOME_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 3_600, 86_400)
 CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -17,6 +24,10 @@ class Metrics:
         self.charges = Counter(
             "billing_charges", "Charges that entered a state", ["kind", "state"], registry=registry
         )
+        for kind in ChargeKind:
+            for state in ChargeState:
+                # From 0 on, or Prometheus would not see the first of each as an increase.
+                self.charges.labels(kind.value, state.value)
         self.outcome_seconds = Histogram(
             "billing_charge_outcome_seconds",
             "From the person's yes to each outcome that was told",
@@ -84,6 +95,13 @@ class Metrics:
         self.engine_failures = Counter(
             "billing_engine_failures", "Looks for work that the database did not answer", registry=registry
         )
+
+    def expect_work(self, kinds: Iterable[str]) -> None:
+        """Show these kinds of work from 0 on."""
+        for kind in kinds:
+            for meter in (self.takeovers, self.leases_lost, self.retries):
+                meter.labels(kind)
+            self.in_flight.labels(kind)
 
     def render(self) -> bytes:
         """Return everything in Prometheus's text format."""

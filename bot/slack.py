@@ -46,7 +46,7 @@ class SlackClient(AsyncWebClient):
         started = time.perf_counter()
         result = "none"
         try:
-            answer = await super().api_call(api_method, **arguments)
+            answer = await self._answer(api_method, arguments)
             result = "ok"
         except SlackApiError as error:
             result = str(error.response.get("error") or error.response.status_code)
@@ -60,3 +60,15 @@ class SlackClient(AsyncWebClient):
             self._metrics.slack_seconds.labels(api_method, result).observe(seconds)
         self._reach.note(answered=True)
         return answer
+
+    async def _answer(self, api_method: str, arguments: dict[str, Any]) -> AsyncSlackResponse:
+        """Call; what is not Slack's JSON (a proxy's page) counts as no answer."""
+        try:
+            return await super().api_call(api_method, **arguments)
+        except SlackApiError as error:
+            if isinstance(getattr(error.response, "data", None), dict):
+                raise
+            raise aiohttp.ClientPayloadError("not Slack's JSON") from None
+        except AttributeError as error:
+            # slack-sdk looks for "ok" in a text as if it were an object.
+            raise aiohttp.ClientPayloadError("not Slack's JSON") from error

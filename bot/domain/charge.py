@@ -181,6 +181,11 @@ class Charge:
         return self.checked_at is None or self.checked_at < self.check_asked_at
 
     @property
+    def check_under_way(self) -> bool:
+        """Tell whether what is said of an open charge is about to be asked about."""
+        return self.state in OPEN and self.check_pending
+
+    @property
     def told_amount(self) -> Decimal:
         """The amount to name: the server's once settled, else the requested one (behaviour 30)."""
         return self.amount if self.settled_amount is None else self.settled_amount

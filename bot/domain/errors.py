@@ -7,6 +7,7 @@ BillingError
 ├── ChargeNotFoundError       no such charge, or not this person's
 ├── StaleError                a button or modal whose time is over
 ├── StoreUnavailableError     our own database does not answer, or cannot be written
+├── CannotAskError            an open charge whose day is over: only the portal's own page can tell
 ├── TooFastError              more requests than a person makes
 ├── NotReadyError             the app has just started and cannot tell people apart yet
 └── PortalError
@@ -102,6 +103,14 @@ class StaleError(BillingError):
 
 class StoreUnavailableError(BillingError):
     """Our own database does not answer or cannot be written. A change may or may not have been stored."""
+
+
+class CannotAskError(BillingError):
+    """An open charge whose day is over and whose id is not known: asking again might make the charge."""
+
+    def __init__(self, portal_url: str | None) -> None:
+        super().__init__("the day is over")
+        self.portal_url = portal_url
 
 
 class TooFastError(BillingError):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 CACHE_SECONDS = 30
 EXPIRY_SKEW_SECONDS = 120
+CONCURRENT_REFRESHES = 5
 STORE_TRIES = 30
 STORE_AGAIN_SECONDS = 2
 
@@ -63,6 +64,8 @@ class Accounts:
         self._clock = clock
         self._cache: dict[str, _Cached] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        # Each holds a database connection while the portal takes its time.
+        self._refreshing = asyncio.Semaphore(CONCURRENT_REFRESHES)
         self._refreshes: set[asyncio.Task[Link]] = set()
 
     async def link(self, identity: Identity) -> Link:
@@ -164,7 +167,7 @@ class Accounts:
             base = self._base(link)
             renewed: Link | None = None
             try:
-                async with self._links.locked(identity) as (current, connection):
+                async with self._refreshing, self._links.locked(identity) as (current, connection):
                     if current is None:
                         raise NotLinkedError
                     if current.dead or self._is_good(current, rejected):

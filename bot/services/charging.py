@@ -24,7 +24,7 @@ from bot.domain.errors import (
 )
 from bot.domain.subscription import UpgradeStatus
 from bot.portal.transport import TIMEOUT_SECONDS
-from bot.services.purchases import PROPOSAL_LIFE
+from bot.services.purchases import FOLLOW_UP_LIFE, PROPOSAL_LIFE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 SETUP_LIFE = timedelta(days=1)
 AMBIGUITY_WINDOW = timedelta(minutes=1)
-FOLLOW_UP_LIFE = timedelta(days=1)
 BUSY_SECONDS = 5
 BUSY_CAP_SECONDS = 30
 AWAY_CAP_SECONDS = 15
@@ -180,6 +179,9 @@ class Charging:
             charge.state,
             ChargeState.SUBMITTED,
             portal_charge_id=portal_charge_id,
+            refusal=None,
+            refusal_detail=None,
+            retry_at=None,
             submitted_at=now,
             deadline=now + timedelta(seconds=self._rules.cap_seconds),
         )

@@ -91,6 +91,10 @@ class Outbox:
         """Record what the message says after an edit."""
         await self._messages.note(lease, shown=shown, edited_at=self._clock.now())
 
+    async def shows_what(self, charge_id: str) -> None:
+        """Record that nobody knows what the message says now, and have it brought up to date."""
+        await self._messages.forget_shown(charge_id)
+
     async def about_to_reply(self, lease: Lease, state: ChargeState) -> None:
         """Record that this state's thread reply leaves now."""
         await self._messages.note(lease, reply_state=state.value)
@@ -99,6 +103,6 @@ class Outbox:
         """Record that this state's thread reply is there."""
         await self._messages.note(lease, replied_state=state.value, replied_at=self._clock.now())
 
-    async def modal_done(self, lease: Lease) -> None:
+    async def modal_done(self, lease: Lease, view_id: str) -> None:
         """Record that the open modal got its last word, or is gone."""
-        await self._messages.note(lease, view_id=None)
+        await self._messages.close_modal(lease, view_id)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bot.domain.charge import IN_FLIGHT, OPEN, Charge, ChargeKind, ChargeState
 from bot.domain.errors import (
     BillingError,
+    CannotAskError,
     ChargeNotFoundError,
     NotAllowedError,
     RefusalCode,
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 PROPOSAL_LIFE = timedelta(minutes=15)
 """How long a confirmation can be given."""
+
+FOLLOW_UP_LIFE = timedelta(days=1)
+"""How long a charge without a clear end is asked about."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -187,8 +191,12 @@ class Purchases:
 
         Raises:
             ChargeNotFoundError: no such charge of theirs.
+            CannotAskError: without the portal's id it can be asked about for a day only.
         """
         charge = await self._mine(identity, charge_id)
+        day_over = self._clock.now() >= (charge.confirmed_at or charge.created_at) + FOLLOW_UP_LIFE
+        if charge.state in OPEN and charge.portal_charge_id is None and day_over:
+            raise CannotAskError(charge.portal_url)
         if charge.state in OPEN:
             await self._charges.ask_check(charge_id, now=self._clock.now(), view_id=view_id)
         return charge

@@ -31,13 +31,14 @@ if TYPE_CHECKING:
     from bot.domain.clock import Clock
 
 BUSY_TIMEOUT_MS = 2_000
+STATEMENT_SECONDS = 8.0
 CHANNEL = "billing_bot_work"
 _ANNOUNCED = "announced"
 _SESSION = {
     "application_name": "billing-bot",
     # A paused process must not keep rows locked for longer than its lease, and a refresh takes ten seconds.
     "idle_in_transaction_session_timeout": "12s",
-    "lock_timeout": "13s",
+    "lock_timeout": "7s",
 }
 _OUR_MISTAKES = (IntegrityError, ProgrammingError, DataError)
 _AWAY = (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
@@ -73,9 +74,17 @@ class Database:
     """
 
     def __init__(
-        self, database_url: str, clock: Clock, wake: Callable[..., None] = lambda *_kinds: None
+        self,
+        database_url: str,
+        clock: Clock,
+        wake: Callable[..., None] = lambda *_kinds: None,
+        *,
+        statement_seconds: float | None = STATEMENT_SECONDS,
     ) -> None:
-        """Take the names of kinds of work that a transaction announced to `wake`, once it is committed."""
+        """Take the names of kinds of work that a transaction announced to `wake`, once it is committed.
+
+        A statement that takes longer than `statement_seconds` counts as a database that is away.
+        """
         self.url = async_url(database_url)
         self.clock = clock
         self.wake = wake
@@ -89,7 +98,11 @@ class Database:
                 "max_overflow": 10,
                 "pool_pre_ping": True,
                 "pool_timeout": 5,
-                "connect_args": {"timeout": 5, "server_settings": _SESSION},
+                "connect_args": {
+                    "timeout": 5,
+                    "command_timeout": statement_seconds,
+                    "server_settings": _SESSION,
+                },
             }
         )
         self.engine = create_async_engine(self.url, hide_parameters=True, **options)

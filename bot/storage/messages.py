@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from bot.domain.message import OutgoingMessage
 from bot.engine import LeaseLostError
-from bot.storage.leases import LeaseStore
+from bot.storage.leases import LeaseStore, wake
 from bot.storage.tables import messages
 
 if TYPE_CHECKING:
@@ -36,6 +36,25 @@ class MessageStore:
         if row is None:
             return None
         return OutgoingMessage(**{name: getattr(row, name) for name in _FIELDS})
+
+    async def close_modal(self, lease: Lease, view_id: str) -> None:
+        """Forget a modal that got its last word; one that was opened meanwhile stays."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                update(messages)
+                .where(
+                    messages.c.id == lease.id,
+                    messages.c.lease_token == lease.token,
+                    messages.c.view_id == view_id,
+                )
+                .values(view_id=None)
+            )
+
+    async def forget_shown(self, charge_id: str) -> None:
+        """Have a message brought up to date whatever it is known to say; needs no lease."""
+        async with self._database.transaction() as connection:
+            await connection.execute(update(messages).where(messages.c.id == charge_id).values(shown=None))
+            await wake(connection, messages, charge_id, self._database.clock.now())
 
     async def note(self, lease: Lease, **values: object) -> OutgoingMessage:
         """Record facts under a lease.

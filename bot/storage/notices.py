@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from bot.storage.database import Database
 
 AGAIN_SECONDS = 2.0
+ALIVE_SECONDS = 30.0
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +49,12 @@ async def _listen(database: Database, missed: Callable[[], None]) -> None:
         await driver.add_listener(CHANNEL, heard)
         try:
             missed()
-            await gone.wait()
+            while not gone.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ALIVE_SECONDS):
+                        await gone.wait()
+                # A connection that died without a word is noticed by asking.
+                await driver.execute("SELECT 1")
         finally:
             if not driver.is_closed():
                 await driver.remove_listener(CHANNEL, heard)

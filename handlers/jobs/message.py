@@ -12,6 +12,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 
 from blocks.charge import charge_message, charge_modal, charge_reply
+from bot.engine import LeaseLostError
 from bot.runtime import SLACK_TIMEOUT_SECONDS
 from handlers.call import AFTER_ACK_SECONDS
 from handlers.home import publish_home
@@ -42,6 +43,11 @@ UNREACHABLE = frozenset(
 
 GONE = frozenset({"cant_update_message", "edit_window_closed", "message_not_found", "thread_not_found"})
 """Slack's ways to say that the message cannot be edited or answered any more, e.g. deleted by an admin."""
+
+NOT_NOW = frozenset(
+    {"fatal_error", "internal_error", "ratelimited", "request_timeout", "service_unavailable"}
+)
+"""Slack's ways to say that the same call may do later."""
 
 LATER = timedelta(hours=1)
 RATE_LIMIT_SECONDS = 5
@@ -99,22 +105,30 @@ async def _edit(runtime: Runtime, lease: Lease, telling: Telling) -> None:
         metadata=charge_metadata(telling.charge),
         **content(message),
     )
-    await runtime.outbox.shows(lease, _digest(message))
+    try:
+        await runtime.outbox.shows(lease, _digest(message))
+    except LeaseLostError:
+        # Paused before it left, this edit may have come after another's: whoever is next says the truth.
+        await runtime.outbox.shows_what(lease.id)
+        raise
 
 
 async def _finish_modal(runtime: Runtime, lease: Lease, telling: Telling) -> None:
     """Give the open "Processing" modal its last word; the message has said it already."""
-    if telling.message.view_id is None or not telling.has_outcome:
+    charge = telling.charge
+    if telling.message.view_id is None or not telling.has_outcome or charge.check_under_way:
         return
     # Slack may still be applying the acknowledgement that shows "Processing", and would overwrite this.
-    confirmed_at = telling.charge.confirmed_at or runtime.clock.now()
+    confirmed_at = charge.confirmed_at or runtime.clock.now()
     age = (runtime.clock.now() - confirmed_at).total_seconds()
     await lease.sleep(min(AFTER_ACK_SECONDS, max(0.0, AFTER_ACK_SECONDS - age)))
     try:
-        await runtime.slack.views_update(view_id=telling.message.view_id, view=charge_modal(telling.charge))
+        await runtime.slack.views_update(view_id=telling.message.view_id, view=charge_modal(charge))
     except SlackApiError as error:
+        if error.response.get("error") in NOT_NOW:
+            raise
         log.info("message.modal_gone", charge=lease.id, error=error.response.get("error"))
-    await runtime.outbox.modal_done(lease)
+    await runtime.outbox.modal_done(lease, telling.message.view_id)
 
 
 async def _reply(runtime: Runtime, lease: Lease, telling: Telling) -> None:

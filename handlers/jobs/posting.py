@@ -7,6 +7,7 @@ paused with a post on its way, and finds its work taken over, takes back what th
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,10 @@ import structlog
 from slack_sdk.errors import SlackApiError
 
 from blocks import ids
+from bot.domain.errors import StoreUnavailableError
 from bot.engine import LeaseLostError
 from bot.runtime import SLACK_TIMEOUT_SECONDS
+from bot.slack import AWAY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 LOOK_BACK = 200
 OTHER_SECONDS = 30
 LOOK_EVERY_SECONDS = 0.5
+OUTAGES = (*AWAY, StoreUnavailableError)
 
 log = structlog.get_logger(__name__)
 
@@ -145,14 +149,21 @@ async def _take_back(
 ) -> None:
     """Delete a post that came late, once another process is known to have made its own."""
     for _ in range(int(OTHER_SECONDS / LOOK_EVERY_SECONDS)):
-        other = await others()
-        if other is not None:
-            break
+        with suppress(*OUTAGES):
+            other = await others()
+            if other == ts or (other is not None and await _deleted(runtime, channel, ts)):
+                return
         await runtime.clock.sleep(LOOK_EVERY_SECONDS)
-    if other in {None, ts}:
-        return
-    log.warning("posting.taken_back", channel=channel)
+    log.error("posting.not_taken_back", channel=channel)
+
+
+async def _deleted(runtime: Runtime, channel: str, ts: str) -> bool:
+    """Delete a post; False when Slack says not now."""
     try:
         await runtime.slack.chat_delete(channel=channel, ts=ts)
     except SlackApiError as error:
-        log.warning("posting.not_taken_back", error=error.response.get("error"))
+        if error.response.get("error") != "message_not_found":
+            log.warning("posting.delete_refused", error=error.response.get("error"))
+            return False
+    log.warning("posting.taken_back", channel=channel)
+    return True

@@ -92,6 +92,7 @@ make_points(
     ChargeStore, "move", lambda _self, _lease, _before, after, **_named: f"the charge is {after.value}"
 )
 make_points(MessageStore, "note", note_name)
+make_points(MessageStore, "close_modal", lambda *_arguments: "the record of the message: view_id")
 make_points(DeviceGrantStore, "start", lambda *_arguments, **_named: "the grant is stored")
 make_points(DeviceGrantStore, "schedule", lambda *_arguments: "the grant is due")
 make_points(

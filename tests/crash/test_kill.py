@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -168,6 +169,28 @@ async def test_told_to_stop_while_the_portal_hangs_it_ends_within_ten_seconds(tm
         await until(lambda: told(slack, "$50 added to your balance"))
         assert len(portal.charges) == 1
         assert len(messages(slack)) == 1
+
+
+async def test_told_to_stop_during_a_start_that_waits_it_ends_within_ten_seconds(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, _, _):
+        environment = {
+            **app.environment(),
+            "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/x",
+            "PORT": "0",
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "serve"),
+            env=environment,
+            cwd=tmp_path,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert process.stderr is not None
+        while b"waits_for_database" not in await process.stderr.readline():
+            pass
+        process.terminate()
+        async with asyncio.timeout(10):
+            said = (await process.communicate())[1].decode()
+        assert "Traceback" not in said
 
 
 async def test_told_to_stop_it_ends_cleanly_and_the_charge_goes_on(tmp_path: Path) -> None:

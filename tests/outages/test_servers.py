@@ -35,6 +35,13 @@ async def test_it_starts_while_slack_is_away_and_is_ready_when_slack_is(house: H
     await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
 
 
+async def test_a_proxys_page_in_slacks_place_is_slack_being_away(house: House) -> None:
+    await house.stop()
+    house.slack.faults.add("auth.test", "status", status=503, times=2)
+    await house.start()
+    await house.until_async(lambda: ready(house))
+
+
 async def test_who_comes_before_slack_answered_is_asked_to_come_back(house: House) -> None:
     await house.stop()
     house.slack.faults.add("auth.test", "drop_before", times=1000)

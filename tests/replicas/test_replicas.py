@@ -126,6 +126,29 @@ async def test_one_that_wakes_after_its_work_was_taken_over_does_no_harm(
     assert paused.exit_code is None
 
 
+async def test_a_late_edit_does_not_leave_an_old_end_on_the_screen(cluster: Cluster) -> None:
+    cluster.portal_clock.speed = 0
+    paused = await cluster.start(
+        program="tests.crash.killable", PAUSE_AT="before chat.update", POLL_CAP_SECONDS="2"
+    )
+    await cluster.link(ADA)
+    person = ada(cluster)
+    while not paused.stopped:
+        await person.step()
+        await asyncio.sleep(0.02)
+    cluster.portal_clock.speed = 10
+    other = await cluster.start()
+    cluster.slack.app_url = f"{other.url}/slack/events"
+    async with asyncio.timeout(40):
+        while not person.told(SETTLED):
+            await person.step()
+            await asyncio.sleep(0.1)
+    paused.signal(signal.SIGCONT)
+    await cluster.until(lambda: "lease_lost" in paused.log.read_text(), 30)
+    await one_charge_that_settles(cluster, person)
+    assert person.at_end
+
+
 async def test_a_reply_that_two_have_posted_is_taken_back_by_the_late_one(cluster: Cluster) -> None:
     paused = await cluster.start(
         program="tests.crash.killable", PAUSE_AT="before chat.postMessage in the thread"

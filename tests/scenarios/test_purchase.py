@@ -317,6 +317,25 @@ async def test_an_overdue_charge_is_followed_up_across_restarts_and_its_message_
     assert len(house.portal.charges) == 1
 
 
+@pytest.mark.behaviour(26)
+async def test_check_again_in_the_modal_ends_in_what_the_check_found(house: House) -> None:
+    house.portal_clock.speed = 1
+    with freeze_time(real_asyncio=True) as frozen:
+        await house.link()
+        house.portal.fail("/api/billing/charge", Fault(drop=True, after_work=True), times=2, method="POST")
+        await house.buy("50")
+        await house.unanswered()
+        frozen.tick(61)
+        await house.told("may or may not have been charged")
+        await house.until(lambda: "Check again" in str(house.slack.view(ADA)))
+        house.portal.fail("/api/billing/charge", Fault(seconds=1), times=1, method="POST")
+        await house.slack.click(ADA, "check_again", in_="view")
+        await house.told("Adding $50")
+        frozen.tick(3)
+        await house.told("$50 added to your balance")
+        await house.until(lambda: house.view_title() == "Done")
+
+
 async def test_an_equal_charge_that_settled_untold_asks_buy_again(house: House) -> None:
     await house.link()
     house.slack.faults.add("chat.postMessage", "drop_before", times=1000)
@@ -542,7 +561,7 @@ async def test_check_again_never_makes_a_charge_days_later(house: House) -> None
         sent = len(posts(house))
         await house.slack.close(ADA, everything=True)
         await house.slack.click_text(ADA, "Check again")
-        await house.told("nothing new yet")
+        await house.until(lambda: "can no longer ask" in house.last_ephemeral()["text"])
     assert len(posts(house)) == sent
     assert house.portal.charges == []
 

@@ -38,6 +38,7 @@ from bot.domain.billing import (
 )
 from bot.domain.charge import Charge, ChargeKind, ChargeState, FailureReason
 from bot.domain.errors import (
+    CannotAskError,
     ChargeNotFoundError,
     NotLinkedError,
     NotReadyError,
@@ -166,6 +167,7 @@ def _errors() -> list[Screen]:
         "used-up": StaleError(),
         "starting": NotReadyError(),
         "too-fast": TooFastError(),
+        "cannot-ask": CannotAskError("https://portal.nousresearch.com/billing?topup=open"),
         "records-away": StoreUnavailableError(),
         "not-yours": ChargeNotFoundError(),
         "unexpected": RuntimeError("x"),
