@@ -91,7 +91,7 @@ class Outbox:
         """Record what the message says after an edit."""
         await self._messages.note(lease, shown=shown, edited_at=self._clock.now())
 
-    async def shows_what(self, charge_id: str) -> None:
+    async def shows_something(self, charge_id: str) -> None:
         """Record that nobody knows what the message says now, and have it brought up to date."""
         await self._messages.forget_shown(charge_id)
 

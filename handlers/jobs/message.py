@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackApiError
 from blocks.charge import charge_message, charge_modal, charge_reply
 from bot.engine import LeaseLostError
 from bot.runtime import SLACK_TIMEOUT_SECONDS
+from bot.slack import AWAY
 from handlers.call import AFTER_ACK_SECONDS
 from handlers.home import publish_home
 from handlers.jobs.posting import charge_metadata, content, post_message, post_reply
@@ -99,17 +100,17 @@ async def _edit(runtime: Runtime, lease: Lease, telling: Telling) -> None:
     if telling.message.shown == _digest(message):
         return
     await lease.ensure(SLACK_TIMEOUT_SECONDS)
-    await runtime.slack.chat_update(
-        channel=str(telling.message.channel),
-        ts=str(telling.message.ts),
-        metadata=charge_metadata(telling.charge),
-        **content(message),
-    )
     try:
+        await runtime.slack.chat_update(
+            channel=str(telling.message.channel),
+            ts=str(telling.message.ts),
+            metadata=charge_metadata(telling.charge),
+            **content(message),
+        )
         await runtime.outbox.shows(lease, _digest(message))
-    except LeaseLostError:
+    except (LeaseLostError, *AWAY):
         # Paused before it left, this edit may have come after another's: whoever is next says the truth.
-        await runtime.outbox.shows_what(lease.id)
+        await runtime.outbox.shows_something(lease.id)
         raise
 
 
