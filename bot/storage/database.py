@@ -13,7 +13,9 @@ import asyncpg  # type: ignore[import-untyped]
 from filelock import FileLock, Timeout
 from sqlalchemy import ColumnElement, Table, func, literal, make_url, select
 from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -185,13 +187,16 @@ class Database:
             ours = before + (self.clock.now() - before) / 2
         return timedelta() if theirs is None else theirs - ours
 
+    def insert(self, table: Table) -> SqliteInsert | PostgresqlInsert:
+        """Begin an insert that may say what to do on a conflict; each database has its own."""
+        return sqlite_insert(table) if self.is_sqlite else postgresql_insert(table)
+
     async def ping(self) -> None:
         """Write a sign of life, since a database that is full or read-only answers every question.
 
         Raises whatever the driver raises.
         """
-        insert = sqlite_insert if self.is_sqlite else postgresql_insert
-        beat = insert(pulse).values(id=1, at=self.clock.now())
+        beat = self.insert(pulse).values(id=1, at=self.clock.now())
         async with self.transaction() as connection:
             await connection.execute(
                 beat.on_conflict_do_update(index_elements=[pulse.c.id], set_={"at": beat.excluded.at})

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from bot.domain.identity import Account, Identity
 from bot.storage.cipher import SealBrokenError
@@ -125,8 +123,7 @@ class LinkStore:
 
     async def _write(self, connection: AsyncConnection, link: Link) -> None:
         values = self._values(link)
-        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
-        statement = insert(links).values(**values, generation=1)
+        statement = self._database.insert(links).values(**values, generation=1)
         changed = {**values, "generation": links.c.generation + 1}
         await connection.execute(
             statement.on_conflict_do_update(index_elements=[links.c.owner], set_=changed)

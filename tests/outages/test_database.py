@@ -25,12 +25,6 @@ AWAY = "can't reach its own records"
 
 
 @pytest_asyncio.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with open_house(tmp_path) as opened:
-        yield opened
-
-
-@pytest_asyncio.fixture
 async def on_postgresql(
     postgresql: Server, postgresql_template: str, tmp_path: Path
 ) -> AsyncIterator[House]:
@@ -61,7 +55,7 @@ async def test_a_locked_file_costs_neither_the_acknowledgement_nor_the_yes(
         other.execute("BEGIN IMMEDIATE")
         await house.slack.submit(ADA)
         assert house.slack.deliveries[-1].ack_ms < 1500
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # for so long the file stays locked
         other.execute("ROLLBACK")
     await one_charge_that_settles(house)
 
@@ -199,7 +193,7 @@ async def test_tokens_that_were_rotated_just_then_are_not_lost(
     await house.slack.command(ADA, "/billing")
     await house.until(lambda: any(each.path == "/api/oauth/token" for each in house.portal.requests))
     await postgresql.stop()
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # the portal answers meanwhile, with nowhere to store it
     await postgresql.start()
     await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"], 15)
     await house.restart()
@@ -216,7 +210,7 @@ async def test_a_start_waits_for_a_database_that_is_still_starting(
     await house.stop()
     await postgresql.stop()
     starting = asyncio.create_task(house.start())
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.3)  # the start has met the absence
     await postgresql.start()
     await asyncio.wait_for(starting, 15)
     await house.buy("50")

@@ -5,20 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import pytest_asyncio
-
 from bot.sandbox.portal import Fault
-from tests.support.house import ADA, House, open_house
+from tests.support.house import ADA
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-
-@pytest_asyncio.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with open_house(tmp_path) as opened:
-        yield opened
+    from tests.support.house import House
 
 
 async def test_it_starts_while_slack_is_away_and_is_ready_when_slack_is(house: House) -> None:
@@ -90,6 +81,6 @@ async def test_a_portal_that_is_away_is_asked_ever_less_often(house: House) -> N
     await house.submitted()
     house.portal.fail("/api/billing/charge/", Fault(drop=True), times=1000)
     before = house.polls()
-    await asyncio.sleep(2)
+    await asyncio.sleep(2)  # how often it asks in a while is the subject
     # Every 0.05 s while it answers; 40 times in these two seconds.
     assert house.polls() - before < 15
