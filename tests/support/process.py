@@ -131,5 +131,10 @@ class AppProcess:
         """SIGTERM; returns the exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
+        return await self.end()
+
+    async def end(self) -> int:
+        """Wait for its end, which a SIGTERM has within ten seconds; returns the exit code."""
+        assert self._process is not None
         async with asyncio.timeout(10):
             return await self._process.wait()
