@@ -25,6 +25,7 @@ from bot.domain.errors import (
     CannotAskError,
     ChargeNotFoundError,
     NotAllowedError,
+    NotInstalledError,
     NotLinkedError,
     NotReadyError,
     PortalRefusalError,
@@ -116,6 +117,7 @@ _ERRORS: dict[type[Exception], Copy] = {
         portal=True,
     ),
     TooFastError: Copy(words="That was a lot at once, so this one was left out. Try again in a minute."),
+    NotInstalledError: Copy(words="This app is not installed here any more. An admin can add it again."),
     NotReadyError: Copy(words="Billing is just starting. Try again in a moment.", overview=True),
     StoreUnavailableError: Copy(
         words=(

@@ -9,6 +9,7 @@ import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -17,27 +18,35 @@ import structlog
 import uvicorn
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_sdk.errors import SlackApiError
+from slack_sdk.signature import SignatureVerifier
 
+from bot.domain.audit import acting
 from bot.domain.charge import UNFINISHED
 from bot.domain.errors import PortalUnavailableError, StoreUnavailableError
 from bot.engine import Engine, Kind
-from bot.http import Health, make_asgi
+from bot.http import Health, events_route, make_asgi
+from bot.installing import install_routes, make_oauth_flow
 from bot.runtime import open_runtime
 from bot.slack import AWAY
+from bot.socket_mode import SocketMode
 from bot.storage.database import is_refused
 from bot.storage.notices import listen
 from bot.storage.schema import is_current, migrate
 from handlers.jobs.charge import advance_charge
 from handlers.jobs.device_grant import advance_device_grant
 from handlers.jobs.message import advance_message
+from handlers.manifest import BOT_SCOPES
 from handlers.register import register
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
     from typing import Any
 
+    from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
     from starlette.applications import Starlette
+    from starlette.routing import Route
 
     from bot.runtime import Runtime, SystemClock
     from bot.settings import Settings
@@ -51,11 +60,20 @@ DATABASE_PATIENCE_SECONDS = 60
 AGAIN_SECONDS = 1.0
 AGAIN_CAP_SECONDS = 15.0
 CLOCK_EVERY_SECONDS = 600
+SEAL_EVERY_SECONDS = 2.0
 CLOCK_TOLERANCE = timedelta(seconds=2)
 JOBS = {"charge": advance_charge, "message": advance_message, "device_grant": advance_device_grant}
 OUTAGES = (*AWAY, StoreUnavailableError, PortalUnavailableError)
 
 log = structlog.get_logger(__name__)
+
+
+class Listener(Enum):
+    """How Slack's requests reach this process."""
+
+    HTTP = "http"
+    SOCKET = "socket"
+    NONE = "none"
 
 
 class StartError(Exception):
@@ -74,7 +92,11 @@ class BillingApp:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, *, listener: bool = True, worker: bool = True, clock: SystemClock | None = None
+    settings: Settings,
+    *,
+    listener: Listener = Listener.HTTP,
+    worker: bool = True,
+    clock: SystemClock | None = None,
 ) -> AsyncIterator[BillingApp]:
     """Build and start everything but the HTTP server. On leaving: the work stops first, connections last.
 
@@ -94,38 +116,47 @@ async def open_app(
         engine = _engine(runtime)
         bolt = _bolt(runtime)
         register(bolt, runtime)
+        sockets = _socket_mode(runtime, bolt) if listener is Listener.SOCKET else None
         asgi = make_asgi(
-            bolt if listener else None,
             runtime.metrics,
-            partial(_health, runtime, engine, worker=worker),
+            partial(_health, runtime, engine, sockets, worker=worker),
             partial(_look_at_ledger, runtime),
+            _slack_routes(runtime, bolt, listener),
         )
         beside: list[Coroutine[Any, Any, None]] = [_follow_clock(runtime)]
         if not await _recognise_workspace(runtime):
             beside.append(_recognise_later(runtime))
         if worker:
             engines.append(engine)
-            beside.append(listen(runtime.database, partial(wake, *JOBS)))
-        running = asyncio.create_task(engine.run(), name="engine") if worker else None
+            beside += [listen(runtime.database, partial(wake, *JOBS)), _seal_audit(runtime)]
+        with acting("worker"):
+            running = asyncio.create_task(engine.run(), name="engine") if worker else None
         async with _running(beside):
             try:
+                if sockets is not None:
+                    sockets.open()
                 yield BillingApp(runtime=runtime, engine=engine, bolt=bolt, asgi=asgi)
             finally:
                 await runtime.calls.finish(GRACE_SECONDS)
+                if sockets is not None:
+                    await sockets.aclose()
                 await engine.stop(GRACE_SECONDS)
                 if running is not None:
                     await running
 
 
-async def serve(settings: Settings, stop: asyncio.Event, *, worker: bool = True) -> None:
-    """Serve HTTP and work until `stop` is set.
+async def serve(
+    settings: Settings, stop: asyncio.Event, *, worker: bool = True, socket_mode: bool = False
+) -> None:
+    """Serve HTTP and work until `stop` is set; with `socket_mode`, Slack's requests come over a WebSocket.
 
     Raises:
         StartError: the address is taken, or as `open_app`.
     """
-    with _listen(settings) as listener:
-        async with open_app(settings, worker=worker) as app:
-            await _serve_http(app.asgi, listener, stop)
+    listener = Listener.SOCKET if socket_mode else Listener.HTTP
+    with _listen(settings) as address:
+        async with open_app(settings, listener=listener, worker=worker) as app:
+            await _serve_http(app.asgi, address, stop)
 
 
 async def work(settings: Settings, stop: asyncio.Event, *, http: bool = False) -> None:
@@ -134,7 +165,7 @@ async def work(settings: Settings, stop: asyncio.Event, *, http: bool = False) -
     Raises:
         StartError: the address is taken, or as `open_app`.
     """
-    async with open_app(settings, listener=False) as app:
+    async with open_app(settings, listener=Listener.NONE) as app:
         if not http:
             await stop.wait()
             return
@@ -186,23 +217,50 @@ def _engine(runtime: Runtime) -> Engine:
     return Engine(kinds, runtime.clock, runtime.metrics)
 
 
-def _bolt(runtime: Runtime) -> AsyncApp:
-    async def authorize() -> AuthorizeResult:
-        # Known since the start; Bolt's own way asks Slack again, and fails with it.
-        return AuthorizeResult(
-            enterprise_id=runtime.workspace.enterprise or None,
-            team_id=runtime.workspace.team or None,
-            bot_user_id=runtime.workspace.bot_user or None,
-            bot_token=runtime.settings.slack_bot_token.get_secret_value(),
-        )
+class _Anybody(AsyncAuthorize):
+    """Lets every request pass: each listener asks our own records who may do what (`handlers.register`)."""
 
+    async def __call__(self, **_who: object) -> AuthorizeResult:
+        return AuthorizeResult(enterprise_id=None, team_id=None)
+
+
+def _bolt(runtime: Runtime) -> AsyncApp:
     return AsyncApp(
         client=runtime.slack,
-        authorize=authorize,
-        signing_secret=runtime.settings.slack_signing_secret.get_secret_value(),
-        # The bot's own messages are of no interest, and unknown requests get Bolt's 404.
-        ignoring_self_events_enabled=True,
+        authorize=_Anybody(),  # type: ignore[no-untyped-call]
+        oauth_flow=_oauth_flow(runtime),
+        # The HTTP edge has verified it before anything was read; over a socket there is no signature.
+        request_verification_enabled=False,
+        ignoring_self_events_enabled=False,
+        attaching_function_token_enabled=False,
+        raise_error_for_unhandled_request=True,
     )
+
+
+def _oauth_flow(runtime: Runtime) -> AsyncOAuthFlow | None:
+    settings = runtime.settings
+    if settings.slack_client_id is None or settings.slack_client_secret is None:
+        return None
+    return make_oauth_flow(
+        client_id=settings.slack_client_id,
+        client_secret=settings.slack_client_secret.get_secret_value(),
+        scopes=list(BOT_SCOPES),
+        slack=runtime.slack,
+        store=runtime.installations,
+        installed=runtime.lifecycle.installed,
+    )
+
+
+def _slack_routes(runtime: Runtime, bolt: AsyncApp, listener: Listener) -> list[Route]:
+    """Return what of Slack's is served over HTTP: its requests, unless a socket brings them; installing."""
+    routes = [] if bolt.oauth_flow is None or listener is Listener.NONE else install_routes(bolt)
+    secret = runtime.settings.slack_signing_secret
+    if listener is Listener.HTTP:
+        if secret is None:
+            raise StartError("SLACK_SIGNING_SECRET: missing; it proves that requests come from Slack")
+        verifier = SignatureVerifier(secret.get_secret_value())
+        routes.append(events_route(bolt, verifier, runtime.metrics))
+    return routes
 
 
 async def _prepare_database(runtime: Runtime) -> None:
@@ -241,9 +299,11 @@ async def _wait_for_database(runtime: Runtime) -> None:
 
 
 async def _recognise_workspace(runtime: Runtime) -> bool:
-    """Ask Slack who we are; False when Slack is away."""
+    """Ask Slack whose token it is, where there is one; False when Slack is away."""
+    if runtime.one_workspace is None:
+        return True
     try:
-        answer = await runtime.slack.auth_test()
+        await runtime.one_workspace.recognise()
     except SlackApiError as error:
         code = error.response.get("error")
         if error.response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or code == "ratelimited":
@@ -252,9 +312,6 @@ async def _recognise_workspace(runtime: Runtime) -> bool:
     except AWAY as error:
         log.warning("app.slack_away", problem=type(error).__name__)
         return False
-    runtime.workspace.enterprise = str(answer.get("enterprise_id") or "")
-    runtime.workspace.bot_user = str(answer.get("user_id") or "")
-    runtime.workspace.team = str(answer.get("team_id") or "")
     return True
 
 
@@ -268,6 +325,25 @@ async def _recognise_later(runtime: Runtime) -> None:
                 return
         except StartError as error:
             log.error("app.slack_refuses", problem=str(error))  # noqa: TRY400 - the text is all there is to say
+
+
+def _socket_mode(runtime: Runtime, bolt: AsyncApp) -> SocketMode:
+    token = runtime.settings.slack_app_token
+    if token is None:
+        raise StartError("SLACK_APP_TOKEN: missing; the app-level token for --socket-mode, xapp-…")
+    return SocketMode(bolt, token.get_secret_value(), runtime.slack)
+
+
+async def _seal_audit(runtime: Runtime) -> None:
+    """Keep the audit log's chain up to its end. The head goes to the log too, where others keep it."""
+    everything = True
+    while True:
+        with contextlib.suppress(Exception):  # a database that is away is noticed elsewhere
+            sealed = await runtime.audit.seal(everything=everything)
+            everything = False
+            if sealed is not None:
+                log.info("audit.sealed", number=sealed.number, head=sealed.digest)
+        await asyncio.sleep(SEAL_EVERY_SECONDS)
 
 
 async def _follow_clock(runtime: Runtime) -> None:
@@ -292,7 +368,7 @@ async def _running(beside: list[Coroutine[Any, Any, None]]) -> AsyncIterator[Non
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _health(runtime: Runtime, engine: Engine, *, worker: bool) -> Health:
+async def _health(runtime: Runtime, engine: Engine, sockets: SocketMode | None, *, worker: bool) -> Health:
     """Tell what keeps this process from serving, and what it can do nothing about."""
     problems = []
     try:
@@ -303,8 +379,10 @@ async def _health(runtime: Runtime, engine: Engine, *, worker: bool) -> Health:
         problems.append(f"database: cannot be written ({type(error).__name__})")
     if worker and (engine.beat_at is None or time.monotonic() - engine.beat_at > BEAT_SECONDS):
         problems.append("worker: has not looked for work lately")
-    if not runtime.workspace.known:
+    if not runtime.workspaces.ready:
         problems.append("slack: has not said yet which workspace this is")
+    if sockets is not None and not await sockets.is_connected():
+        problems.append("slack: no connection for its requests")
     return Health(problems=problems, trouble=[reach.trouble for reach in runtime.reaches if reach.trouble])
 
 

@@ -15,8 +15,8 @@ from bot.portal.hosts import HostRules
 from bot.portal.oauth import FIRST_SCOPES, OAuthClient
 from bot.portal.transport import Transport
 from bot.reach import Reach
-from bot.runtime import SLACK_TIMEOUT_SECONDS, SystemClock
-from bot.slack import AWAY, SlackClient
+from bot.runtime import SystemClock
+from bot.slack import AWAY, SLACK_TIMEOUT_SECONDS, SlackClient
 from bot.storage.cipher import Cipher
 from bot.storage.database import Database
 from bot.storage.rotation import count_broken
@@ -49,7 +49,7 @@ async def check(settings: Settings) -> list[Finding]:
 async def _check_slack(settings: Settings) -> list[Finding]:
     async with aiohttp.ClientSession() as http:
         slack = SlackClient(
-            token=settings.slack_bot_token.get_secret_value(),
+            token=settings.bot_token,
             base_url=settings.slack_api_url,
             session=http,
             timeout=SLACK_TIMEOUT_SECONDS,
@@ -57,13 +57,21 @@ async def _check_slack(settings: Settings) -> list[Finding]:
             reach=Reach("slack", SystemClock()),
         )
         try:
-            answer = await slack.auth_test()
-        except SlackApiError as error:
-            code = error.response.get("error")
-            words = f"SLACK_BOT_TOKEN: Slack does not accept it ({code}); copy it from OAuth & Permissions"
-            return [_wrong(words)]
+            found = await (_check_token(slack) if settings.bot_token else _check_client(slack, settings))
+            if settings.slack_app_token is not None:
+                found.append(await _check_app_token(slack, settings.slack_app_token.get_secret_value()))
         except AWAY as error:
             return [_wrong(f"SLACK_API_URL: Slack cannot be reached ({type(error).__name__})")]
+    return found
+
+
+async def _check_token(slack: SlackClient) -> list[Finding]:
+    try:
+        answer = await slack.auth_test()
+    except SlackApiError as error:
+        code = error.response.get("error")
+        words = f"SLACK_BOT_TOKEN: Slack does not accept it ({code}); copy it from OAuth & Permissions"
+        return [_wrong(words)]
     found = [_good(f"Slack: {answer.get('team')} ({answer.get('team_id')}), as {answer.get('user')}")]
     headers = {name.lower(): value for name, value in answer.headers.items()}
     granted = {scope.strip() for scope in str(headers.get("x-oauth-scopes") or "").split(",")}
@@ -74,6 +82,32 @@ async def _check_slack(settings: Settings) -> list[Finding]:
         )
         found.append(_wrong(f"Slack: {words}"))
     return found
+
+
+async def _check_client(slack: SlackClient, settings: Settings) -> list[Finding]:
+    """Offer Slack a code that it never gave: it looks at the client's id and secret first."""
+    secret = settings.slack_client_secret.get_secret_value() if settings.slack_client_secret else ""
+    try:
+        await slack.oauth_v2_access(
+            client_id=settings.slack_client_id or "", client_secret=secret, code="none"
+        )
+    except SlackApiError as error:
+        code = error.response.get("error")
+        if code == "invalid_client_id":
+            return [_wrong("SLACK_CLIENT_ID: Slack does not know it; copy it from Basic Information")]
+        if code == "bad_client_secret":
+            return [_wrong("SLACK_CLIENT_SECRET: Slack does not accept it; copy it from Basic Information")]
+    return [_good("Slack: the client's id and secret are good; workspaces install at /slack/install")]
+
+
+async def _check_app_token(slack: SlackClient, token: str) -> Finding:
+    try:
+        await slack.apps_connections_open(app_token=token)
+    except SlackApiError as error:
+        code = error.response.get("error")
+        words = f"Slack does not accept it ({code}); make one with connections:write in Basic Information"
+        return _wrong(f"SLACK_APP_TOKEN: {words}")
+    return _good("Slack: Socket Mode can be opened")
 
 
 async def _check_portal(settings: Settings) -> Finding:

@@ -49,10 +49,13 @@ def serve_command(
     host: Annotated[str | None, typer.Option(help="where HTTP listens; HOST, 127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="where HTTP listens; PORT, 3000")] = None,
     worker: Annotated[bool, typer.Option(help="work too, or only listen")] = True,
+    socket_mode: Annotated[
+        bool, typer.Option("--socket-mode", help="Slack's requests over a WebSocket; SLACK_APP_TOKEN")
+    ] = False,
 ) -> None:
     """Run the Slack app and its worker in one process."""
     settings = _settings().model_copy(update=_chosen(host, port))
-    _run(lambda stop: serve(settings, stop, worker=worker))
+    _run(lambda stop: serve(settings, stop, worker=worker, socket_mode=socket_mode))
 
 
 @app.command("worker")

@@ -1,15 +1,19 @@
-"""The HTTP edge: Slack's requests, health, readiness. Guards what the Bolt adapter lets through."""
+"""The HTTP edge: what reaches the app at all, and what an operator looks at."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -17,11 +21,23 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from slack_bolt.app.async_app import AsyncApp
-    from starlette.types import Message
+    from slack_sdk.signature import SignatureVerifier
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from bot.metrics import Metrics
 
 MAX_BODY_BYTES = 1_000_000
+BODY_SECONDS = 5.0
+MAX_TIMESTAMP_DIGITS = 12
+SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+}
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,12 +49,12 @@ class Health:
 
 
 def make_asgi(
-    bolt: AsyncApp | None,
     metrics: Metrics,
     health: Callable[[], Awaitable[Health]],
     refresh_metrics: Callable[[], Awaitable[None]],
+    slack: list[Route],
 ) -> Starlette:
-    """Return the ASGI app: Slack's requests for `bolt`, if given, and what an operator looks at.
+    """Return the ASGI app: `slack`'s routes, and what an operator looks at.
 
     `refresh_metrics` is called before each look at the meters.
     """
@@ -56,13 +72,17 @@ def make_asgi(
         await refresh_metrics()
         return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
-    routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics_page)]
-    if bolt is not None:
-        routes.append(Route("/slack/events", _slack_events(bolt, metrics), methods=["POST"]))
-    return Starlette(routes=routes)
+    routes = [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics_page),
+        *slack,
+    ]
+    return Starlette(routes=routes, middleware=[Middleware(_SecurityHeaders)])
 
 
-def _slack_events(bolt: AsyncApp, metrics: Metrics) -> Callable[[Request], Awaitable[Response]]:
+def events_route(bolt: AsyncApp, verifier: SignatureVerifier, metrics: Metrics) -> Route:
+    """Return the route of Slack's requests. Nothing of a request is read before its signature is good."""
     handler = AsyncSlackRequestHandler(bolt)
 
     async def slack_events(request: Request) -> Response:
@@ -73,13 +93,27 @@ def _slack_events(bolt: AsyncApp, metrics: Metrics) -> Callable[[Request], Await
         return response
 
     async def answer(request: Request) -> Response:
-        body = await _bounded_body(request)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _bounded_body(request)
+        except (TimeoutError, ClientDisconnect):
+            return PlainTextResponse("too slow", 408)
+        if body is None:
+            return PlainTextResponse("too large", 413)
         problem = _unusable(request, body)
-        if body is None or problem is not None:
-            return PlainTextResponse(problem or "too large", status_code=413 if body is None else 400)
-        return await handler.handle(_replay(request, body))
+        if problem is not None:
+            return PlainTextResponse(problem, 400)
+        if not _is_signed(request, body, verifier):
+            log.info("http.bad_signature")
+            return PlainTextResponse("not signed by Slack, or not just now", 401)
+        try:
+            return await handler.handle(_replay(request, body))
+        except (ValueError, RecursionError) as error:
+            # Bolt reads the body before it runs anything; deep nesting is too much for its parser.
+            log.warning("http.unreadable", problem=type(error).__name__)
+            return PlainTextResponse("cannot be read", 400)
 
-    return slack_events
+    return Route("/slack/events", slack_events, methods=["POST"])
 
 
 async def _bounded_body(request: Request) -> bytes | None:
@@ -91,15 +125,26 @@ async def _bounded_body(request: Request) -> bytes | None:
     return bytes(chunks)
 
 
-def _unusable(request: Request, body: bytes | None) -> str | None:
-    """Say what Bolt would answer with a 500: it decodes before it verifies, and trusts the timestamp."""
-    if not request.headers.get("x-slack-request-timestamp", "").isdecimal():
+def _unusable(request: Request, body: bytes) -> str | None:
+    """Say what slack-sdk and Bolt would answer with a 500: they trust these to be what they should be."""
+    timestamp = request.headers.get("x-slack-request-timestamp", "")
+    if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= MAX_TIMESTAMP_DIGITS):
         return "bad timestamp"
+    if not request.headers.get("x-slack-signature", "").isascii():
+        return "bad signature"
     try:
-        (body or b"").decode()
+        body.decode()
     except UnicodeDecodeError:
         return "not UTF-8"
     return None
+
+
+def _is_signed(request: Request, body: bytes, verifier: SignatureVerifier) -> bool:
+    return verifier.is_valid(
+        body,
+        request.headers.get("x-slack-request-timestamp"),
+        request.headers.get("x-slack-signature"),
+    )
 
 
 def _replay(request: Request, body: bytes) -> Request:
@@ -107,3 +152,20 @@ def _replay(request: Request, body: bytes) -> Request:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return Request(request.scope, receive)
+
+
+class _SecurityHeaders:
+    """Puts the same headers on every answer: none of them is to be kept, framed or guessed at."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

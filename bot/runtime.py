@@ -19,25 +19,27 @@ from bot.reach import Reach
 from bot.services.accounts import Accounts
 from bot.services.billing import Billing
 from bot.services.charging import Charging, PollRules
+from bot.services.lifecycle import Lifecycle
 from bot.services.linking import Linking
 from bot.services.outbox import Outbox
 from bot.services.purchases import Purchases
-from bot.slack import SlackClient
+from bot.services.workspaces import OneWorkspace, Workspaces
+from bot.slack import SLACK_TIMEOUT_SECONDS, SlackClient
+from bot.storage.audit import AuditStore
 from bot.storage.charges import ChargeStore
 from bot.storage.cipher import Cipher
 from bot.storage.database import Database
 from bot.storage.device_grants import DeviceGrantStore
+from bot.storage.installations import InstallationStore
 from bot.storage.links import LinkStore
 from bot.storage.messages import MessageStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 
-    from bot.domain.identity import Identity
     from bot.engine import Leases
     from bot.settings import Settings
 
-SLACK_TIMEOUT_SECONDS = 10
 REFRESH_GRACE_SECONDS = 2
 
 
@@ -78,6 +80,16 @@ class OpenCalls:
         finally:
             self._tasks.discard(task)
 
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Go on with a request that is answered already."""
+
+        async def counted() -> None:
+            with self.one():
+                await work
+
+        task = asyncio.create_task(counted())
+        self._tasks.add(task)
+
     async def finish(self, grace_seconds: float) -> None:
         """Let the requests end by themselves for a while, then end them."""
         if not self._tasks:
@@ -86,24 +98,6 @@ class OpenCalls:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
-
-
-@dataclass(kw_only=True, slots=True)
-class Workspace:
-    """Where the app is installed, as Slack said at the start; empty until it has."""
-
-    team: str = ""
-    enterprise: str = ""
-    bot_user: str = ""
-
-    @property
-    def known(self) -> bool:
-        """Tell whether Slack has said it yet."""
-        return bool(self.team)
-
-    def has(self, identity: Identity) -> bool:
-        """Tell whether a person belongs here. On Enterprise Grid the grid's id may stand for the team's."""
-        return bool(identity.team) and identity.team in {self.team, self.enterprise}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +120,11 @@ class Runtime:
     messages: MessageStore
     leases: Mapping[str, Leases]
     reaches: tuple[Reach, ...]
-    workspace: Workspace
+    workspaces: Workspaces
+    one_workspace: OneWorkspace | None
+    installations: InstallationStore
+    lifecycle: Lifecycle
+    audit: AuditStore
     calls: OpenCalls
     person_pace: Pace
     workspace_pace: Pace
@@ -159,20 +157,25 @@ async def open_runtime(
     rules = PollRules(
         interval_seconds=settings.poll_interval_seconds, cap_seconds=settings.poll_cap_seconds
     )
+    slack = SlackClient(
+        token=settings.bot_token,
+        base_url=settings.slack_api_url,
+        session=http,
+        timeout=SLACK_TIMEOUT_SECONDS,
+        metrics=metrics,
+        reach=slack_reach,
+    )
+    installations = InstallationStore(database, cipher)
+    one = OneWorkspace(slack, clock) if settings.bot_token is not None else None
+    workspaces = Workspaces(one or installations, slack)
+    audit = AuditStore(database)
     try:
         yield Runtime(
             settings=settings,
             clock=clock,
             metrics=metrics,
             database=database,
-            slack=SlackClient(
-                token=settings.slack_bot_token.get_secret_value(),
-                base_url=settings.slack_api_url,
-                session=http,
-                timeout=SLACK_TIMEOUT_SECONDS,
-                metrics=metrics,
-                reach=slack_reach,
-            ),
+            slack=slack,
             http=http,
             accounts=accounts,
             billing=Billing(accounts),
@@ -184,7 +187,11 @@ async def open_runtime(
             messages=messages,
             leases={"charge": charges.leases, "message": messages.leases, "device_grant": grants.leases},
             reaches=(portal_reach, slack_reach),
-            workspace=Workspace(),
+            workspaces=workspaces,
+            one_workspace=one,
+            installations=installations,
+            lifecycle=Lifecycle(workspaces, accounts, links, grants, messages, audit, clock),
+            audit=audit,
             calls=OpenCalls(),
             person_pace=Pace(burst=40, per_second=1),
             workspace_pace=Pace(burst=1_000, per_second=50),

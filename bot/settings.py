@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.storage.cipher import Cipher, CipherKeyError
@@ -26,8 +26,24 @@ class Settings(BaseSettings):
         env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
     )
 
-    slack_bot_token: SecretStr = Field(description="the bot token of one workspace, xoxb-…")
-    slack_signing_secret: SecretStr = Field(description="proves that requests come from Slack")
+    # In this order, since each is judged by those before it.
+    slack_client_id: str | None = Field(
+        None, description="with the next, in place of a bot token: many workspaces, by `/slack/install`"
+    )
+    slack_client_secret: SecretStr | None = Field(
+        None, description="proves to Slack that it is this app", validate_default=True
+    )
+    slack_bot_token: SecretStr | None = Field(
+        None, description="the bot token of one workspace, xoxb-…", validate_default=True
+    )
+    slack_app_token: SecretStr | None = Field(
+        None, description="the app-level token for `serve --socket-mode`, xapp-…"
+    )
+    slack_signing_secret: SecretStr | None = Field(
+        None,
+        description="proves that requests come from Slack; needed except with `--socket-mode`",
+        validate_default=True,
+    )
     slack_api_url: str = Field("https://slack.com/api/", description="Slack's Web API")
     hermes_portal_base_url: str | None = Field(None, description="the portal; wins over the next")
     nous_portal_base_url: str | None = Field(None, description="the portal")
@@ -46,6 +62,11 @@ class Settings(BaseSettings):
         "INFO", description="how much is logged"
     )
     log_format: Literal["json", "console"] = Field("json", description="`json` or `console`")
+
+    @property
+    def bot_token(self) -> str | None:
+        """The one workspace's bot token, None where workspaces install by OAuth."""
+        return self.slack_bot_token.get_secret_value() if self.slack_bot_token else None
 
     @property
     def portal_base_url(self) -> str | None:
@@ -70,19 +91,45 @@ class Settings(BaseSettings):
             raise ValueError("not an encryption key; `billing-bot generate-key` makes one") from None
         return keys
 
+    @field_validator("slack_client_secret")
+    @classmethod
+    def _check_client(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if (secret is None) is not (info.data.get("slack_client_id") is None):
+            raise ValueError("goes together with SLACK_CLIENT_ID; both or neither")
+        return secret
+
     @field_validator("slack_bot_token")
     @classmethod
-    def _check_token(cls, token: SecretStr) -> SecretStr:
-        if not token.get_secret_value().startswith("xoxb-"):
+    def _check_token(cls, token: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        many = info.data.get("slack_client_id") is not None
+        if token is None and not many:
+            raise ValueError(
+                "missing; the bot token of one workspace, xoxb-… "
+                "(or SLACK_CLIENT_ID and SLACK_CLIENT_SECRET for many workspaces)"
+            )
+        if token is not None and many:
+            raise ValueError("never together with SLACK_CLIENT_ID: one workspace, or many by OAuth")
+        if token is not None and not token.get_secret_value().startswith("xoxb-"):
             raise ValueError(
                 "not a bot token; it starts with xoxb- (OAuth & Permissions in the app's settings)"
             )
         return token
 
+    @field_validator("slack_app_token")
+    @classmethod
+    def _check_app_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not token.get_secret_value().startswith("xapp-"):
+            raise ValueError(
+                "not an app-level token; it starts with xapp- (Basic Information in the app's settings)"
+            )
+        return token
+
     @field_validator("slack_signing_secret")
     @classmethod
-    def _check_secret(cls, secret: SecretStr) -> SecretStr:
-        if not secret.get_secret_value().strip():
+    def _check_secret(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if secret is None and info.data.get("slack_app_token") is None:
+            raise ValueError("missing; it proves that requests come from Slack (Basic Information)")
+        if secret is not None and not secret.get_secret_value().strip():
             raise ValueError("empty; copy it from Basic Information in the app's settings")
         return secret
 

@@ -20,6 +20,7 @@ AWAY = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 """What a call raises when Slack gave no whole answer."""
 
 SERVER_FAULT = 500
+SLACK_TIMEOUT_SECONDS = 10
 
 
 class SlackClient(AsyncWebClient):
@@ -28,18 +29,29 @@ class SlackClient(AsyncWebClient):
     def __init__(
         self,
         *,
-        token: str,
+        token: str | None,
         base_url: str,
         session: aiohttp.ClientSession,
         timeout: int,
         metrics: Metrics,
         reach: Reach,
     ) -> None:
+        self._parts: dict[str, Any] = {
+            "base_url": base_url,
+            "session": session,
+            "timeout": timeout,
+            "metrics": metrics,
+            "reach": reach,
+        }
         super().__init__(
             token=token, base_url=base_url, session=session, timeout=timeout, retry_handlers=[]
         )
         self._metrics = metrics
         self._reach = reach
+
+    def acting_as(self, token: str) -> SlackClient:
+        """Return a client on the same connections that presents this token."""
+        return self if token == self.token else SlackClient(token=token, **self._parts)
 
     async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:  # noqa: ANN401 - as slack-sdk has it
         """Call a method; raises SlackApiError for a "no", and one of AWAY without an answer."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -15,6 +15,8 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from blocks.loading import loading_message, loading_modal, message_modal
 from bot.domain.identity import Identity
+from bot.domain.installation import Place
+from bot.slack import SLACK_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from slack_bolt.context.ack.async_ack import AsyncAck
 
     from blocks.kit import Json, Message
-    from bot.runtime import Runtime, Workspace
+    from bot.runtime import Runtime
+    from bot.slack import SlackClient
 
 PATIENCE_SECONDS = 1.5
 ACK_WITHIN_SECONDS = 0.8
@@ -37,10 +40,12 @@ class Call:
     """A command, click, submission or event. `view` is the modal it concerns, once there is one.
 
     `text` is what was typed after the subcommand, `wanted` the whole of it, to go on with after connecting.
+    `slack` acts in the workspace from which it came.
     """
 
     runtime: Runtime
     identity: Identity
+    slack: SlackClient
     body: dict[str, Any]
     ack: AsyncAck
     text: str = ""
@@ -56,6 +61,13 @@ class Call:
         """The clicked element's payload."""
         actions: list[dict[str, Any]] = self.body.get("actions") or [{}]
         return actions[0]
+
+    @property
+    def origin(self) -> str:
+        """From where it came, for the audit log: the kind of request, and the channel if it names one."""
+        channel: Any = self.body.get("channel_id") or self.body.get("channel")
+        kind = "command" if "command" in self.body else str(self.body.get("type") or "request")
+        return f"slack {kind} {_id(channel)}".strip()[:120]
 
     @property
     def metadata(self) -> str:
@@ -134,7 +146,7 @@ class Call:
             self.view_id, self.view_hash = clicked.get("id"), clicked.get("hash")
             await self.show(loading_modal(title))
             return
-        answer = await self.runtime.slack.views_open(
+        answer = await self.slack.views_open(
             trigger_id=self.body.get("trigger_id", ""), view=loading_modal(title)
         )
         view: dict[str, Any] = answer.get("view") or {}
@@ -160,9 +172,7 @@ class Call:
         if self.view_id is None:
             raise RuntimeError("no view is open")
         try:
-            answer = await self.runtime.slack.views_update(
-                view_id=self.view_id, hash=self.view_hash, view=view
-            )
+            answer = await self.slack.views_update(view_id=self.view_id, hash=self.view_hash, view=view)
         except SlackApiError as error:
             if error.response.get("error") in GONE_VIEW:
                 log.info("call.view_gone", error=error.response.get("error"))
@@ -178,7 +188,7 @@ async def post_response(runtime: Runtime, url: str, message: Message, *, replace
     client = AsyncWebhookClient(
         url,
         session=runtime.http,
-        timeout=int(runtime.slack.timeout),
+        timeout=SLACK_TIMEOUT_SECONDS,
         retry_handlers=[],
     )
     answer = await client.send_dict(
@@ -195,20 +205,27 @@ async def post_response(runtime: Runtime, url: str, message: Message, *, replace
     return answer.status_code == 200  # noqa: PLR2004 - HTTP's OK
 
 
-def identity_of(body: dict[str, Any], workspace: Workspace) -> Identity:
-    """Return who acts. In a shared channel that may be somebody of another workspace.
+def place_of(body: dict[str, Any]) -> Place:
+    """Return through which installation a request came."""
+    authorizations: Any = body.get("authorizations")
+    if isinstance(authorizations, list) and authorizations and isinstance(authorizations[0], dict):
+        body = {"team_id": body.get("team_id"), **authorizations[0]}
+    enterprise = body.get("enterprise_id") or body.get("enterprise")
+    team = body.get("team_id") or body.get("team")
+    return Place(enterprise=_id(enterprise), team=_id(team))
 
-    Slack names the enterprise in some payloads only; whoever is of our workspace is of our enterprise.
-    """
-    event: dict[str, Any] = body.get("event") or {}
-    user: Any = body.get("user") or body.get("user_id") or event.get("user") or ""
-    team: Any = body.get("team_id") or body.get("team") or ""
-    enterprise: Any = body.get("enterprise_id") or body.get("enterprise") or ""
-    if isinstance(user, dict):
-        team = user.get("team_id") or team
-        user = user.get("id") or ""
-    identity = Identity(enterprise=_id(enterprise), team=_id(team), user=_id(user))
-    return replace(identity, enterprise=workspace.enterprise) if workspace.has(identity) else identity
+
+def identity_of(body: dict[str, Any]) -> Identity:
+    """Return who acts, as the request says; in a shared channel that may be somebody from elsewhere."""
+    event: Any = body.get("event")
+    user: Any = body.get("user") or body.get("user_id") or (event or {}).get("user")
+    team: Any = user.get("team_id") if isinstance(user, dict) else None
+    place = place_of(body)
+    return Identity(
+        enterprise=place.enterprise,
+        team=_id(team or body.get("team_id")) or place.team,
+        user=_id(user),
+    )
 
 
 def _id(value: object) -> str:

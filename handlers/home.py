@@ -33,8 +33,9 @@ async def publish_home(runtime: Runtime, identity: Identity) -> None:
     """Publish a person's Home; useful without a connection too. A failure is not worth more than a line."""
     view = await _home(runtime, identity)
     try:
-        await runtime.slack.views_publish(user_id=identity.user, view=view)
-    except (SlackApiError, aiohttp.ClientError, OSError) as error:
+        slack = await runtime.workspaces.slack_of(identity)
+        await slack.views_publish(user_id=identity.user, view=view)
+    except (BillingError, SlackApiError, aiohttp.ClientError, OSError) as error:
         log.info("home.not_published", problem=str(error)[:200])
 
 

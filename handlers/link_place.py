@@ -8,6 +8,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 
 from blocks.loading import message_modal
+from bot.domain.errors import NotInstalledError
 from handlers.call import post_response
 
 if TYPE_CHECKING:
@@ -24,12 +25,15 @@ async def replace_link(runtime: Runtime, grant: DeviceGrant, message: Message) -
     if url and await post_response(runtime, url, message, replace=True):
         return True
     view_id: Any = grant.codes.get("view_id")
-    return bool(view_id) and await _replace_modal(runtime, view_id, message)
+    return bool(view_id) and await _replace_modal(runtime, grant, view_id, message)
 
 
-async def _replace_modal(runtime: Runtime, view_id: str, message: Message) -> bool:
+async def _replace_modal(runtime: Runtime, grant: DeviceGrant, view_id: str, message: Message) -> bool:
     try:
-        await runtime.slack.views_update(view_id=view_id, view=message_modal("Connect", message))
+        slack = await runtime.workspaces.slack_of(grant.identity)
+        await slack.views_update(view_id=view_id, view=message_modal("Connect", message))
+    except NotInstalledError:
+        return False
     except SlackApiError as error:
         log.info("device_grant.modal_gone", error=error.response.get("error"))
         return False

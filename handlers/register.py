@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from slack_bolt import BoltResponse
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.error import BoltUnhandledRequestError
 
 from blocks import ids
 from blocks.errors import error_modal, stranger_copy, stranger_message
-from bot.domain.errors import BillingError, NotReadyError, TooFastError
-from handlers.call import Call, identity_of
+from bot.domain.audit import acting
+from bot.domain.errors import NotInstalledError, StaleError, TooFastError
+from handlers import lifecycle
+from handlers.call import Call, identity_of, place_of
 from handlers.errors import run_guarded
 from handlers.home import handle_home_opened
 from handlers.registry import SUBCOMMANDS
@@ -19,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from slack_bolt.app.async_app import AsyncApp
-    from slack_bolt.context.ack.async_ack import AsyncAck
 
     from bot.runtime import Runtime
     from handlers.registry import Handle
@@ -43,6 +47,9 @@ def register(app: AsyncApp, runtime: Runtime) -> None:
             app.view_closed(callback_id)(_acknowledged(runtime, handle))
     app.action(ids.GO_ON)(_acknowledged(runtime, handle_go_on))
     app.event("app_home_opened")(_acknowledged(runtime, handle_home_opened))
+    for name, handle in lifecycle.EVENTS.items():
+        app.event(name)(_about_the_app(runtime, handle))
+    app.error(_unhandled(runtime))
 
 
 def _acknowledged(runtime: Runtime, handle: Handle) -> Listener:
@@ -51,10 +58,47 @@ def _acknowledged(runtime: Runtime, handle: Handle) -> Listener:
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         call = _call(runtime, ack, body)
-        with runtime.calls.one():
-            await run_guarded(call, _admit(call, handle, _refuse_stranger), acked=True)
+        with runtime.calls.one(), acting(call.origin):
+            await run_guarded(call, _admitted(handle, _refuse_stranger), acked=True)
 
     return listener
+
+
+def _about_the_app(runtime: Runtime, handle: Handle) -> Listener:
+    """Acknowledge what Slack says of the app itself; there is nobody to answer."""
+
+    async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        with runtime.calls.one(), acting(f"slack event {body['event']['type']}"):
+            try:
+                await handle(_call(runtime, ack, body))
+            except Exception:
+                log.exception("lifecycle.failed", event_type=body["event"]["type"])
+
+    return listener
+
+
+def _unhandled(runtime: Runtime) -> Callable[..., Awaitable[BoltResponse]]:
+    """Answer what nobody answers: a button or modal of another release, or what is none of Slack's."""
+
+    async def handle_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
+        if not isinstance(error, BoltUnhandledRequestError):
+            log.error("register.failed", exc_info=error)
+            return BoltResponse(status=400, body="cannot be read")
+        log.info("register.unhandled", payload=str(body.get("type") or body.get("command"))[:40])
+        ack = AsyncAck()  # type: ignore[no-untyped-call]
+        call = _call(runtime, ack, body)
+        if body.get("type") == "view_submission":
+            await run_guarded(call, _admitted(_say_stale, _refuse_submission), acked=False)
+        elif body.get("type") == "block_actions" or "command" in body:
+            runtime.calls.start(run_guarded(call, _admitted(_say_stale, _refuse_stranger), acked=True))
+        return ack.response or BoltResponse(status=200, body="")
+
+    return handle_error
+
+
+async def _say_stale(_call: Call) -> None:
+    raise StaleError
 
 
 def _submission(runtime: Runtime, handle: Handle) -> Listener:
@@ -62,36 +106,35 @@ def _submission(runtime: Runtime, handle: Handle) -> Listener:
 
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
         call = _call(runtime, ack, body)
-        with runtime.calls.one():
-            await run_guarded(call, _admit(call, handle, _refuse_submission), acked=False)
+        with runtime.calls.one(), acting(call.origin):
+            await run_guarded(call, _admitted(handle, _refuse_submission), acked=False)
 
     return listener
 
 
 def _call(runtime: Runtime, ack: AsyncAck, body: dict[str, Any]) -> Call:
-    return Call(runtime=runtime, identity=identity_of(body, runtime.workspace), body=body, ack=ack)
+    # Until it is known which installation this is, the app's own token answers, if it has one.
+    return Call(runtime=runtime, identity=identity_of(body), slack=runtime.slack, body=body, ack=ack)
 
 
-def _admit(call: Call, handle: Handle, refuse: Handle) -> Handle:
-    """Choose who answers. Before Slack has said which workspace this is, nobody can be told apart."""
-    workspace = call.runtime.workspace
-    if not workspace.known:
-        return _raising(NotReadyError())
-    if not workspace.has(call.identity):
-        return refuse
-    runtime = call.runtime
-    if not (
-        runtime.person_pace.allows(call.identity.key) and runtime.workspace_pace.allows(workspace.team)
-    ):
-        return _raising(TooFastError())
-    return handle
+def _admitted(handle: Handle, refuse: Handle) -> Handle:
+    """Let only those through who belong where the app is installed, at a person's pace."""
 
+    async def admit(call: Call) -> None:
+        runtime, place = call.runtime, place_of(call.body)
+        installation = await runtime.workspaces.find(place)
+        if installation is None:
+            raise NotInstalledError
+        member = installation.member(call.identity, place)
+        if member is None:
+            await refuse(call)
+            return
+        call.identity, call.slack = member, runtime.workspaces.slack(installation)
+        if not (runtime.person_pace.allows(member.key) and runtime.workspace_pace.allows(installation.key)):
+            raise TooFastError
+        await handle(call)
 
-def _raising(error: BillingError) -> Handle:
-    async def handle(_call: Call) -> None:
-        raise error
-
-    return handle
+    return admit
 
 
 async def _refuse_stranger(call: Call) -> None:

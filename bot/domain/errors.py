@@ -10,6 +10,7 @@ BillingError
 ├── CannotAskError            an open charge whose day is over: only the portal's own page can tell
 ├── TooFastError              more requests than a person makes
 ├── NotReadyError             the app has just started and cannot tell people apart yet
+├── NotInstalledError         the app is not, or no longer, installed where this person is
 └── PortalError
     ├── PortalUnavailableError    no answer that can be used; nothing depends on it
     ├── AmbiguousAnswerError      no usable answer on a money route: it may or may not have been charged
@@ -119,6 +120,10 @@ class TooFastError(BillingError):
 
 class NotReadyError(BillingError):
     """The app has just started and does not know its own workspace yet."""
+
+
+class NotInstalledError(BillingError):
+    """The app is not, or no longer, installed where this person is."""
 
 
 class PortalError(BillingError):

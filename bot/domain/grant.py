@@ -28,6 +28,10 @@ class GrantState(StrEnum):
     """The person started another one."""
 
 
+NOT_CONNECTED = frozenset({GrantState.DENIED, GrantState.EXPIRED, GrantState.FAILED, GrantState.MISMATCH})
+"""Ended, and not in a connection."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceGrant:
     """One "connect". `codes` holds device_code, url and response_url; `wanted` is what to go on with."""

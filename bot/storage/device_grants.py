@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from bot.domain.grant import DeviceGrant, GrantState
+from bot.domain.audit import Action
+from bot.domain.grant import NOT_CONNECTED, DeviceGrant, GrantState
 from bot.domain.identity import Identity
 from bot.engine import LeaseLostError
+from bot.storage.audit import record
 from bot.storage.database import announce
 from bot.storage.leases import LeaseStore
 from bot.storage.tables import device_grants
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
-    from sqlalchemy import Row
+    from sqlalchemy import ColumnElement, Row, Update
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from bot.engine import Lease
@@ -93,11 +96,19 @@ class DeviceGrantStore:
 
     async def cancel_pending(self, identity: Identity) -> bool:
         """Drop the person's grants that are still going on, codes and tokens included; tell if any."""
+        return await self._drop(device_grants.c.owner == identity.key)
+
+    async def cancel_all(self, *, enterprise: str, teams: Collection[str]) -> None:
+        """Do so for everybody in these workspaces; for the whole enterprise without any."""
+        row = device_grants.c
+        await self._drop(row.team.in_(teams) if teams else row.enterprise == enterprise)
+
+    async def _drop(self, of: ColumnElement[bool]) -> bool:
         row = device_grants.c
         async with self._database.transaction() as connection:
             dropped = await connection.execute(
                 update(device_grants)
-                .where(row.owner == identity.key, row.state.in_(_GOING_ON))
+                .where(of, row.state.in_(_GOING_ON))
                 .values(**_SUPERSEDED, wakes=row.wakes + 1)
             )
         return bool(dropped.rowcount)
@@ -132,12 +143,19 @@ class DeviceGrantStore:
             .values(**values)
         )
         if within is not None:
-            changed = (await within.execute(statement)).rowcount
+            await self._moved(within, statement, grant, after)
         else:
             async with self._database.transaction() as connection:
-                changed = (await connection.execute(statement)).rowcount
-        if not changed:
-            raise LeaseLostError(lease.id)
+                await self._moved(connection, statement, grant, after)
+
+    async def _moved(
+        self, connection: AsyncConnection, statement: Update, grant: DeviceGrant, after: GrantState
+    ) -> None:
+        if not (await connection.execute(statement)).rowcount:
+            raise LeaseLostError(grant.id)
+        if after in NOT_CONNECTED:
+            owner, now = grant.identity.key, self._database.clock.now()
+            await record(connection, now, Action.CONNECT, actor=owner, subject=owner, result=after.value)
 
     async def note(self, lease: Lease, **values: object) -> None:
         """Record facts under a lease.

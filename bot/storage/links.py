@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from sqlalchemy import delete, select, update
 
+from bot.domain.audit import Action
 from bot.domain.identity import Account, Identity
+from bot.storage.audit import record
 from bot.storage.cipher import SealBrokenError
 from bot.storage.tables import links
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection
     from datetime import datetime
 
-    from sqlalchemy import Row
+    from sqlalchemy import ColumnElement, Row, Update
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from bot.storage.cipher import Cipher
@@ -69,12 +71,26 @@ class LinkStore:
         else:
             await self._write(within, link)
 
-    async def remove(self, identity: Identity) -> Link | None:
+    async def remove(self, identity: Identity, *, why: str = "by the person") -> Link | None:
         """Forget the person's link and its tokens; return what it was."""
         async with self._database.transaction() as connection:
             link = await self._read(connection, identity)
-            await connection.execute(delete(links).where(links.c.owner == identity.key))
+            await self._forget(connection, [links.c.owner == identity.key], why)
         return link
+
+    async def remove_all(self, *, enterprise: str, teams: Collection[str], why: str) -> None:
+        """Forget the links of everybody in these workspaces; of the whole enterprise without any."""
+        of = links.c.team.in_(teams) if teams else links.c.enterprise == enterprise
+        async with self._database.transaction() as connection:
+            await self._forget(connection, [of], why)
+
+    async def _forget(
+        self, connection: AsyncConnection, conditions: list[ColumnElement[bool]], why: str
+    ) -> None:
+        forgotten = await connection.execute(delete(links).where(*conditions).returning(links.c.owner))
+        now = self._database.clock.now()
+        for owner in forgotten.scalars().all():
+            await record(connection, now, Action.DISCONNECT, actor=owner, subject=owner, result=why)
 
     @asynccontextmanager
     async def locked(self, identity: Identity) -> AsyncIterator[tuple[Link | None, AsyncConnection | None]]:
@@ -108,9 +124,16 @@ class LinkStore:
             )
         )
         if within is not None:
-            return bool((await within.execute(statement)).rowcount)
+            return await self._replaced(within, statement, link)
         async with self._database.transaction() as connection:
-            return bool((await connection.execute(statement)).rowcount)
+            return await self._replaced(connection, statement, link)
+
+    async def _replaced(self, connection: AsyncConnection, statement: Update, link: Link) -> bool:
+        stored = bool((await connection.execute(statement)).rowcount)
+        if stored and link.dead:
+            owner, now = link.identity.key, self._database.clock.now()
+            await record(connection, now, Action.SESSION, actor="portal", subject=owner, result="ended")
+        return stored
 
     def _sealed(self, link: Link) -> bytes | None:
         if link.access is None:
@@ -127,6 +150,17 @@ class LinkStore:
         changed = {**values, "generation": links.c.generation + 1}
         await connection.execute(
             statement.on_conflict_do_update(index_elements=[links.c.owner], set_=changed)
+        )
+        await record(
+            connection,
+            link.linked_at,
+            Action.CONNECT,
+            actor=link.identity.key,
+            subject=link.identity.key,
+            result="connected",
+            account=link.account.account_id,
+            organisation=link.account.organisation_id,
+            scope=link.scope,
         )
 
     def _values(self, link: Link) -> dict[str, Any]:

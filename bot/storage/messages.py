@@ -9,10 +9,13 @@ from sqlalchemy import select, update
 
 from bot.domain.message import OutgoingMessage
 from bot.engine import LeaseLostError
+from bot.storage.database import announce
 from bot.storage.leases import LeaseStore, wake
-from bot.storage.tables import messages
+from bot.storage.tables import charges, messages
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bot.engine import Lease
     from bot.storage.database import Database
 
@@ -55,6 +58,18 @@ class MessageStore:
         async with self._database.transaction() as connection:
             await connection.execute(update(messages).where(messages.c.id == charge_id).values(shown=None))
             await wake(connection, messages, charge_id, self._database.clock.now())
+
+    async def look_again(self, *, enterprise: str, team: str, since: datetime) -> None:
+        """Have the messages of a workspace's charges brought up to date; else an enterprise's."""
+        of = charges.c.team == team if team else charges.c.enterprise == enterprise
+        concerned = select(charges.c.id).where(of, charges.c.confirmed_at >= since)
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                update(messages)
+                .where(messages.c.id.in_(concerned))
+                .values(due_at=self._database.clock.now(), wakes=messages.c.wakes + 1)
+            )
+            announce(connection, messages)
 
     async def note(self, lease: Lease, **values: object) -> OutgoingMessage:
         """Record facts under a lease.

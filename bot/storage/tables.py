@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -196,6 +197,65 @@ device_grants = Table(
     Index("ix_device_grants_owner", "owner"),
     info={"kind": "device_grant"},
 )
+
+installations = Table(
+    "installations",
+    metadata,
+    Column("owner", String(80), primary_key=True),
+    Column("enterprise", String(32), nullable=False),
+    Column("team", String(32), nullable=False, index=True),
+    Column("name", String(255), nullable=False),
+    Column("bot_user", String(32), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("installed_by", String(32), nullable=False),
+    Column("installed_at", Moment, nullable=False),
+    Column("sealed_token", LargeBinary, nullable=False),
+)
+
+oauth_states = Table(
+    "oauth_states",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("expires_at", Moment, nullable=False),
+)
+
+locks = Table(
+    "locks",
+    metadata,
+    Column("home", String(32), primary_key=True),
+    Column("locked_by", String(80), nullable=False),
+    Column("locked_at", Moment, nullable=False),
+    Column("reason", Text),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", Moment, nullable=False, index=True),
+    Column("actor", String(80), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("subject", String(80), nullable=False),
+    Column("result", String(80), nullable=False),
+    Column("origin", String(120), nullable=False),
+    Column("facts", Text, nullable=False),
+)
+"""Written to and read from, never changed: the database itself refuses updates and deletions."""
+
+audit_seals = Table(
+    "audit_seals",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column(
+        "entry",
+        BigInteger().with_variant(Integer, "sqlite"),
+        ForeignKey("audit.id"),
+        nullable=False,
+        unique=True,
+    ),
+    Column("digest", String(64), nullable=False),
+)
+"""The chain: each digest covers an entry and the digest before it. As little to be changed."""
 
 pulse = Table(
     "pulse", metadata, Column("id", Integer, primary_key=True), Column("at", Moment, nullable=False)

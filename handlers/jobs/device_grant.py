@@ -11,7 +11,7 @@ from blocks import connect
 from blocks.errors import refusal_copy
 from blocks.overview import overview_message
 from bot.domain.charge import ChargeState
-from bot.domain.errors import BillingError, NotAllowedError
+from bot.domain.errors import BillingError, NotAllowedError, NotInstalledError
 from bot.domain.grant import GrantState
 from bot.domain.money import show
 from bot.services.linking import may_bill
@@ -87,13 +87,16 @@ async def _tell(runtime: Runtime, grant: DeviceGrant, message: Message) -> None:
     if await replace_link(runtime, grant, message):
         return
     try:
-        await runtime.slack.chat_postMessage(
+        slack = await runtime.workspaces.slack_of(grant.identity)
+        await slack.chat_postMessage(
             channel=grant.identity.user,
             text=message.text,
             blocks=list(message.blocks),
             unfurl_links=False,
             unfurl_media=False,
         )
+    except NotInstalledError:
+        log.warning("device_grant.not_installed", grant=grant.id)
     except SlackApiError as error:
         if error.response.get("error") not in UNREACHABLE:
             raise

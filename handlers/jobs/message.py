@@ -12,9 +12,9 @@ import structlog
 from slack_sdk.errors import SlackApiError
 
 from blocks.charge import charge_message, charge_modal, charge_reply
+from bot.domain.errors import NotInstalledError
 from bot.engine import LeaseLostError
-from bot.runtime import SLACK_TIMEOUT_SECONDS
-from bot.slack import AWAY
+from bot.slack import AWAY, SLACK_TIMEOUT_SECONDS
 from handlers.call import AFTER_ACK_SECONDS
 from handlers.home import publish_home
 from handlers.jobs.posting import charge_metadata, content, post_message, post_reply
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bot.engine import Lease
     from bot.runtime import Runtime
     from bot.services.outbox import Telling
+    from bot.slack import SlackClient
 
 UNREACHABLE = frozenset(
     {
@@ -57,12 +58,19 @@ log = structlog.get_logger(__name__)
 
 
 async def advance_message(runtime: Runtime, lease: Lease) -> datetime | None:
-    """Bring Slack to what the ledger says; return when to try again if Slack said not now."""
+    """Bring Slack to what the ledger says; return when to try again if Slack said not now.
+
+    Where the app is no longer installed there is nobody to tell: an installation anew looks at it again.
+    """
+    telling = await runtime.outbox.telling(lease)
     try:
-        telling = await _tell(runtime, lease)
-        await _finish_modal(runtime, lease, telling)
+        slack = await runtime.workspaces.slack_of(telling.charge.identity)
+        telling = await _tell(runtime, slack, lease, telling)
+        await _finish_modal(runtime, slack, lease, telling)
         if telling.has_outcome:
             await publish_home(runtime, telling.charge.identity)
+    except NotInstalledError:
+        log.warning("message.not_installed", charge=lease.id)
     except SlackApiError as error:
         wait = _wait(error)
         if wait is None:
@@ -72,36 +80,36 @@ async def advance_message(runtime: Runtime, lease: Lease) -> datetime | None:
     return None
 
 
-async def _tell(runtime: Runtime, lease: Lease) -> Telling:
+async def _tell(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling) -> Telling:
     """Bring the message and its thread up to date; a message that is gone is posted anew."""
-    telling = await _post(runtime, lease, await runtime.outbox.telling(lease))
+    telling = await _post(runtime, slack, lease, telling)
     try:
-        await _edit(runtime, lease, telling)
-        await _reply(runtime, lease, telling)
+        await _edit(runtime, slack, lease, telling)
+        await _reply(runtime, slack, lease, telling)
     except SlackApiError as error:
         if error.response.get("error") not in GONE:
             raise
         log.warning("message.gone", charge=lease.id, error=error.response.get("error"))
         await runtime.outbox.gone(lease)
-        return await _post(runtime, lease, await runtime.outbox.telling(lease))
+        return await _post(runtime, slack, lease, await runtime.outbox.telling(lease))
     return telling
 
 
-async def _post(runtime: Runtime, lease: Lease, telling: Telling) -> Telling:
+async def _post(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling) -> Telling:
     if telling.message.ts is not None:
         return telling
     message = charge_message(telling.charge)
-    await post_message(runtime, lease, telling, message, digest=_digest(message))
+    await post_message(runtime, slack, lease, telling, message, digest=_digest(message))
     return await runtime.outbox.telling(lease)
 
 
-async def _edit(runtime: Runtime, lease: Lease, telling: Telling) -> None:
+async def _edit(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling) -> None:
     message = charge_message(telling.charge)
     if telling.message.shown == _digest(message):
         return
     await lease.ensure(SLACK_TIMEOUT_SECONDS)
     try:
-        await runtime.slack.chat_update(
+        await slack.chat_update(
             channel=str(telling.message.channel),
             ts=str(telling.message.ts),
             metadata=charge_metadata(telling.charge),
@@ -114,7 +122,7 @@ async def _edit(runtime: Runtime, lease: Lease, telling: Telling) -> None:
         raise
 
 
-async def _finish_modal(runtime: Runtime, lease: Lease, telling: Telling) -> None:
+async def _finish_modal(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling) -> None:
     """Give the open "Processing" modal its last word; the message has said it already."""
     charge = telling.charge
     if telling.message.view_id is None or not telling.has_outcome or charge.check_under_way:
@@ -124,7 +132,7 @@ async def _finish_modal(runtime: Runtime, lease: Lease, telling: Telling) -> Non
     age = (runtime.clock.now() - confirmed_at).total_seconds()
     await lease.sleep(min(AFTER_ACK_SECONDS, max(0.0, AFTER_ACK_SECONDS - age)))
     try:
-        await runtime.slack.views_update(view_id=telling.message.view_id, view=charge_modal(charge))
+        await slack.views_update(view_id=telling.message.view_id, view=charge_modal(charge))
     except SlackApiError as error:
         if error.response.get("error") in NOT_NOW:
             raise
@@ -132,9 +140,9 @@ async def _finish_modal(runtime: Runtime, lease: Lease, telling: Telling) -> Non
     await runtime.outbox.modal_done(lease, telling.message.view_id)
 
 
-async def _reply(runtime: Runtime, lease: Lease, telling: Telling) -> None:
+async def _reply(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling) -> None:
     if telling.reply_due:
-        await post_reply(runtime, lease, telling, charge_reply(telling.charge))
+        await post_reply(runtime, slack, lease, telling, charge_reply(telling.charge))
 
 
 def _digest(message: Message) -> str:

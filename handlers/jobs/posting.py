@@ -17,8 +17,7 @@ from slack_sdk.errors import SlackApiError
 from blocks import ids
 from bot.domain.errors import StoreUnavailableError
 from bot.engine import LeaseLostError
-from bot.runtime import SLACK_TIMEOUT_SECONDS
-from bot.slack import AWAY
+from bot.slack import AWAY, SLACK_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from bot.engine import Lease
     from bot.runtime import Runtime
     from bot.services.outbox import Telling
+    from bot.slack import SlackClient
 
 LOOK_BACK = 200
 OTHER_SECONDS = 30
@@ -53,58 +53,62 @@ def _reply_metadata(charge: Charge) -> dict[str, Any]:
 
 
 async def post_message(
-    runtime: Runtime, lease: Lease, telling: Telling, message: Message, *, digest: str
+    runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling, message: Message, *, digest: str
 ) -> None:
     """Post a charge's message, unless it is there; record where, and `digest` if it says `message`."""
-    answer = await runtime.slack.conversations_open(users=telling.charge.identity.user)
+    answer = await slack.conversations_open(users=telling.charge.identity.user)
     opened: dict[str, Any] = answer["channel"]
     channel = str(opened["id"])
-    found = await _find_message(runtime, telling, channel) if telling.maybe_posted else None
+    found = await _find_message(slack, telling, channel) if telling.maybe_posted else None
     if found is not None:
         await runtime.outbox.posted(lease, channel=channel, ts=found, shown=None)
         return
     await runtime.outbox.about_to_post(lease)
     metadata = charge_metadata(telling.charge)
-    ts = await _post(runtime, lease, channel=channel, metadata=metadata, **content(message))
+    ts = await _post(slack, lease, channel=channel, metadata=metadata, **content(message))
     try:
         await runtime.outbox.posted(lease, channel=channel, ts=ts, shown=digest)
     except LeaseLostError:
-        await _take_back(runtime, channel, ts, lambda: _posted_by_another(runtime, lease.id))
+        await _take_back(runtime, slack, channel, ts, lambda: _posted_by_another(runtime, lease.id))
         raise
 
 
-async def post_reply(runtime: Runtime, lease: Lease, telling: Telling, message: Message) -> None:
+async def post_reply(
+    runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling, message: Message
+) -> None:
     """Post the thread reply of a charge's state, unless it is there."""
     charge, channel = telling.charge, str(telling.message.channel)
-    if not (telling.maybe_replied and await _find_reply(runtime, telling)):
+    if not (telling.maybe_replied and await _find_reply(slack, telling)):
         await runtime.outbox.about_to_reply(lease, charge.state)
         thread = str(telling.message.ts)
         metadata = _reply_metadata(charge)
         ts = await _post(
-            runtime, lease, channel=channel, thread_ts=thread, metadata=metadata, **content(message)
+            slack, lease, channel=channel, thread_ts=thread, metadata=metadata, **content(message)
         )
         try:
             await runtime.outbox.replied(lease, charge.state)
         except LeaseLostError:
-            await _take_back(runtime, channel, ts, lambda: _replied_by_another(runtime, telling))
+            await _take_back(
+                runtime, slack, channel, ts, lambda: _replied_by_another(runtime, slack, telling)
+            )
             raise
         return
     await runtime.outbox.replied(lease, charge.state)
 
 
-async def _post(runtime: Runtime, lease: Lease, **arguments: Any) -> str:  # noqa: ANN401 - as slack-sdk has it
+async def _post(slack: SlackClient, lease: Lease, **arguments: Any) -> str:  # noqa: ANN401 - as slack-sdk has it
     await lease.ensure(SLACK_TIMEOUT_SECONDS)
-    answer = await runtime.slack.chat_postMessage(unfurl_links=False, unfurl_media=False, **arguments)
+    answer = await slack.chat_postMessage(unfurl_links=False, unfurl_media=False, **arguments)
     return str(answer["ts"])
 
 
-async def _find_message(runtime: Runtime, telling: Telling, channel: str) -> str | None:
+async def _find_message(slack: SlackClient, telling: Telling, channel: str) -> str | None:
     """Return the ts of a post whose answer was lost."""
     since = telling.charge.confirmed_at or telling.charge.created_at
     oldest = f"{(since - timedelta(minutes=5)).timestamp():.6f}"
     cursor: str | None = None
     while True:
-        answer = await runtime.slack.conversations_history(
+        answer = await slack.conversations_history(
             channel=channel, oldest=oldest, limit=LOOK_BACK, include_all_metadata=True, cursor=cursor
         )
         for message in answer["messages"]:
@@ -115,9 +119,9 @@ async def _find_message(runtime: Runtime, telling: Telling, channel: str) -> str
             return None
 
 
-async def _find_reply(runtime: Runtime, telling: Telling) -> str | None:
+async def _find_reply(slack: SlackClient, telling: Telling) -> str | None:
     """Return the ts of the first thread reply of the charge's state."""
-    answer = await runtime.slack.conversations_replies(
+    answer = await slack.conversations_replies(
         channel=str(telling.message.channel),
         ts=str(telling.message.ts),
         limit=LOOK_BACK,
@@ -137,30 +141,34 @@ async def _posted_by_another(runtime: Runtime, charge_id: str) -> str | None:
     return message.ts if message else None
 
 
-async def _replied_by_another(runtime: Runtime, telling: Telling) -> str | None:
+async def _replied_by_another(runtime: Runtime, slack: SlackClient, telling: Telling) -> str | None:
     message = await runtime.messages.get(telling.charge.id)
     if message is None or message.replied_state != telling.charge.state.value:
         return None
-    return await _find_reply(runtime, telling)
+    return await _find_reply(slack, telling)
 
 
 async def _take_back(
-    runtime: Runtime, channel: str, ts: str, others: Callable[[], Awaitable[str | None]]
+    runtime: Runtime,
+    slack: SlackClient,
+    channel: str,
+    ts: str,
+    others: Callable[[], Awaitable[str | None]],
 ) -> None:
     """Delete a post that came late, once another process is known to have made its own."""
     for _ in range(int(OTHER_SECONDS / LOOK_EVERY_SECONDS)):
         with suppress(*OUTAGES):
             other = await others()
-            if other == ts or (other is not None and await _deleted(runtime, channel, ts)):
+            if other == ts or (other is not None and await _deleted(slack, channel, ts)):
                 return
         await runtime.clock.sleep(LOOK_EVERY_SECONDS)
     log.error("posting.not_taken_back", channel=channel)
 
 
-async def _deleted(runtime: Runtime, channel: str, ts: str) -> bool:
+async def _deleted(slack: SlackClient, channel: str, ts: str) -> bool:
     """Delete a post; False when Slack says not now."""
     try:
-        await runtime.slack.chat_delete(channel=channel, ts=ts)
+        await slack.chat_delete(channel=channel, ts=ts)
     except SlackApiError as error:
         if error.response.get("error") != "message_not_found":
             log.warning("posting.delete_refused", error=error.response.get("error"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.app import open_app
+from bot.app import Listener, open_app
 from bot.runtime import SystemClock
 from tests.support.house import ADA, GRACE, LINUS, open_house
 from tests.support.person import Person
@@ -182,7 +182,7 @@ async def test_replicas_whose_clocks_differ_by_minutes_agree(
             open_house(tmp_path, database_url=url, clock=Askew(400), worker=False)
         )
         behind = await stack.enter_async_context(
-            open_app(house.settings, listener=False, clock=Askew(-500))
+            open_app(house.settings, listener=Listener.NONE, clock=Askew(-500))
         )
         for clock in (house.app.runtime.clock, behind.runtime.clock):
             assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=1)

@@ -10,7 +10,6 @@ from freezegun import freeze_time
 
 from bot.domain.charge import ChargeState
 from bot.sandbox.portal import Fault
-from handlers.call import identity_of
 from tests.support.house import ADA, GRACE, House
 
 
@@ -564,15 +563,3 @@ async def test_check_again_never_makes_a_charge_days_later(house: House) -> None
         await house.until(lambda: "can no longer ask" in house.last_ephemeral()["text"])
     assert len(posts(house)) == sent
     assert house.portal.charges == []
-
-
-@pytest.mark.behaviour(62)
-async def test_on_a_grid_every_kind_of_request_finds_the_same_person(house: House) -> None:
-    house.app.runtime.workspace.enterprise = "E0GRID"
-    command = {"user_id": ADA, "team_id": "T0ACME", "enterprise_id": "E0GRID"}
-    submission = {"user": {"id": ADA, "team_id": "T0ACME"}, "team": {"id": "T0ACME"}, "enterprise": None}
-    event = {"team_id": "E0GRID", "event": {"user": ADA}}
-    keys = {identity_of(body, house.app.runtime.workspace).key for body in (command, submission, event)}
-    assert keys == {f"E0GRID:{ADA}"}
-    stranger = {"user": {"id": ADA, "team_id": "T0OTHER"}, "enterprise": {"id": "E0GRID"}}
-    assert not house.app.runtime.workspace.has(identity_of(stranger, house.app.runtime.workspace))

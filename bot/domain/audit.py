@@ -1,0 +1,57 @@
+"""What the audit log tells of every money and identity action: who, what, when, from where, result."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+acting_from: ContextVar[str] = ContextVar("acting_from", default="command line")
+"""From where the running task acts: set once at each way in, as a request passes through many hands."""
+
+
+@contextmanager
+def acting(origin: str) -> Iterator[None]:
+    """Name from where the block acts."""
+    before = acting_from.set(origin)
+    try:
+        yield
+    finally:
+        acting_from.reset(before)
+
+
+class Action(StrEnum):
+    """What was done. The result says how it ended."""
+
+    CHARGE = "charge"
+    AUTO_RELOAD = "auto-reload"
+    PLAN = "plan"
+    CONNECT = "connect"
+    DISCONNECT = "disconnect"
+    SESSION = "session"
+    INSTALL = "install"
+    UNINSTALL = "uninstall"
+    LOCK = "lock"
+    UNLOCK = "unlock"
+    KEYS = "keys"
+    PURGE = "purge"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditEntry:
+    """A line of the log. `actor` is a person's key (or the program), `at` is in UTC."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    result: str
+    origin: str
+    facts: Mapping[str, str]
+    id: int = 0

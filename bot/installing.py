@@ -1,0 +1,188 @@
+"""Installing by OAuth 2.0 (Slack's v2 flow, RFC 6749 section 4.1): the pages, and what they store."""
+
+from __future__ import annotations
+
+import html
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+import structlog
+from slack_bolt import BoltResponse
+from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
+from slack_bolt.oauth.async_callback_options import AsyncCallbackOptions
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
+from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+
+from bot.domain.errors import StoreUnavailableError
+from bot.domain.installation import Installation
+from bot.slack import AWAY
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from slack_bolt.app.async_app import AsyncApp
+    from slack_bolt.oauth.async_callback_options import AsyncFailureArgs, AsyncSuccessArgs
+    from slack_sdk.oauth.installation_store import Installation as SlackInstallation
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from bot.slack import SlackClient
+    from bot.storage.installations import InstallationStore
+
+INSTALL_PATH = "/slack/install"
+REDIRECT_PATH = "/slack/oauth_redirect"
+
+_AGAIN = f'<p><a class="button" href="{INSTALL_PATH}">Start again</a></p>'
+_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title><style>
+:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
+body {{ max-width: 34rem; margin: 12vh auto; padding: 0 1.25rem }}
+h1 {{ font-size: 1.5rem; line-height: 1.25 }}
+a.button {{ display: inline-block; padding: .6rem 1.1rem; border-radius: .4rem; background: #1f4e5f;
+  color: #fff; text-decoration: none; font-weight: 600 }}
+</style></head><body><main><h1>{title}</h1>{body}</main></body></html>"""
+
+_FAILURES = {
+    "access_denied": "Nothing was installed: it was cancelled in Slack.",
+    "invalid_browser": "This was begun in another browser, or this browser keeps no cookies.",
+    "invalid_state": "This was begun more than ten minutes ago, or was finished already.",
+    "missing_code": "Slack's answer was not complete.",
+    "invalid_code": "Slack did not accept the answer it gave before.",
+    "token_rotation": (
+        "Token rotation is switched on for this Slack app, which this program does not use. "
+        "Create the Slack app anew from its manifest, and leave token rotation off."
+    ),
+    "not_reached": "Slack or this app's own records could not be reached. Nothing was installed.",
+}
+
+log = structlog.get_logger(__name__)
+
+
+class TokenRotationError(Exception):
+    """The Slack app gives out tokens that expire; see `_FAILURES`."""
+
+
+def make_oauth_flow(
+    *,
+    client_id: str,
+    client_secret: str,
+    scopes: list[str],
+    slack: SlackClient,
+    store: InstallationStore,
+    installed: Callable[[Installation], Awaitable[None]],
+) -> AsyncOAuthFlow:
+    """Return Bolt's flow on our own records; `installed` hears of each installation once it is stored."""
+    return _Flow(
+        client=slack,
+        settings=AsyncOAuthSettings(
+            client_id=client_id,
+            client_secret=client_secret,
+            scopes=scopes,
+            user_scopes=[],
+            install_path=INSTALL_PATH,
+            redirect_uri_path=REDIRECT_PATH,
+            authorization_url=urljoin(slack.base_url, "/oauth/v2/authorize"),
+            installation_store=_Installations(store, installed),
+            state_store=_States(store),
+            callback_options=AsyncCallbackOptions(success=_succeeded, failure=_failed),
+        ),
+    )
+
+
+def install_routes(bolt: AsyncApp) -> list[Route]:
+    """Return the two routes of the flow; what goes wrong there ends in a page with the way back."""
+    handler = AsyncSlackRequestHandler(bolt)
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler.handle(request)
+        except TokenRotationError:
+            return HTMLResponse(_failure_page("token_rotation"), 409)
+        except (*AWAY, StoreUnavailableError) as error:
+            log.warning("install.not_reached", problem=type(error).__name__)
+            return HTMLResponse(_failure_page("not_reached"), 503)
+
+    return [Route(path, answer, methods=["GET"]) for path in (INSTALL_PATH, REDIRECT_PATH)]
+
+
+class _Flow(AsyncOAuthFlow):
+    async def build_install_page_html(self, url: str, request: object) -> str:  # noqa: ARG002 - Bolt's own
+        words = (
+            "<p>People type <code>/billing</code> to see and top up your organisation's prepaid balance at "
+            "Nous Portal. Each acts with their own portal account; this app never sees a card.</p>"
+        )
+        link = f'<p><a class="button" href="{html.escape(url)}">Add to Slack</a></p>'
+        return _page("Billing for Slack", words + link)
+
+
+class _States(AsyncOAuthStateStore):
+    def __init__(self, store: InstallationStore) -> None:
+        self._store = store
+
+    async def async_issue(self, *args: object, **kwargs: object) -> str:  # noqa: ARG002 - slack-sdk's own
+        return await self._store.issue_state()
+
+    async def async_consume(self, state: str) -> bool:
+        return await self._store.consume_state(state)
+
+
+class _Installations(AsyncInstallationStore):
+    """Bolt saves through this; who asks for an installation asks our own store."""
+
+    def __init__(
+        self, store: InstallationStore, installed: Callable[[Installation], Awaitable[None]]
+    ) -> None:
+        self._store = store
+        self._installed = installed
+
+    async def async_save(self, installation: SlackInstallation) -> None:
+        if installation.bot_refresh_token is not None:
+            raise TokenRotationError
+        stored = Installation(
+            enterprise=installation.enterprise_id or "",
+            team="" if installation.is_enterprise_install else installation.team_id or "",
+            name=installation.team_name or installation.enterprise_name or "",
+            bot_user=installation.bot_user_id or "",
+            scopes=",".join(installation.bot_scopes or []),
+            token=installation.bot_token or "",
+            installed_by=installation.user_id,
+            installed_at=datetime.fromtimestamp(installation.installed_at, UTC),
+        )
+        await self._store.put(stored)
+        await self._installed(stored)
+
+
+async def _succeeded(args: AsyncSuccessArgs) -> BoltResponse:
+    where = html.escape(
+        args.installation.team_name or args.installation.enterprise_name or "your workspace"
+    )
+    words = f"<p>Billing is installed in <strong>{where}</strong>. Go back to Slack and type "
+    return _response(args, _page("Installed", f"{words}<code>/billing</code>.</p>"), 200)
+
+
+async def _failed(args: AsyncFailureArgs) -> BoltResponse:
+    log.info("install.failed", reason=args.reason if args.reason in _FAILURES else "other")
+    return _response(args, _failure_page(args.reason), args.suggested_status_code)
+
+
+def _response(args: AsyncSuccessArgs | AsyncFailureArgs, page: str, status: int) -> BoltResponse:
+    forget = args.settings.state_utils.build_set_cookie_for_deletion()
+    headers: dict[str, str | Sequence[str]] = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Set-Cookie": forget,
+    }
+    return BoltResponse(status=status, body=page, headers=headers)
+
+
+def _failure_page(reason: str) -> str:
+    words = _FAILURES.get(reason, "Slack ended this without saying why.")
+    return _page("Not installed", f"<p>{words}</p>{_AGAIN}")
+
+
+def _page(title: str, body: str) -> str:
+    return _PAGE.format(title=title, body=body)

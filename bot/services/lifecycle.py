@@ -1,0 +1,106 @@
+"""What becomes of people's connections when the app is installed, or Slack takes somebody away.
+
+Tokens and links go at once; charges stay in the ledger. A running job finds no link at its next step and
+stops there: a charge that may have been sent stays `unconfirmed`, one that was not is refused.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+from slack_sdk.errors import SlackApiError
+
+from bot.domain.audit import Action
+from bot.slack import AWAY
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from bot.domain.clock import Clock
+    from bot.domain.identity import Identity
+    from bot.domain.installation import Installation
+    from bot.services.accounts import Accounts
+    from bot.services.workspaces import Workspaces
+    from bot.storage.audit import AuditStore
+    from bot.storage.device_grants import DeviceGrantStore
+    from bot.storage.links import LinkStore
+    from bot.storage.messages import MessageStore
+
+UNTOLD_FOR = timedelta(days=30)
+"""How old charges may be whose messages are looked at again after an installation."""
+
+log = structlog.get_logger(__name__)
+
+
+class Lifecycle:
+    """Installations and people, as they come and go."""
+
+    def __init__(
+        self,
+        workspaces: Workspaces,
+        accounts: Accounts,
+        links: LinkStore,
+        grants: DeviceGrantStore,
+        messages: MessageStore,
+        audit: AuditStore,
+        clock: Clock,
+    ) -> None:
+        self._workspaces = workspaces
+        self._accounts = accounts
+        self._links = links
+        self._grants = grants
+        self._messages = messages
+        self._audit = audit
+        self._clock = clock
+
+    async def installed(self, installation: Installation) -> None:
+        """Tell what could not be told while the app was away."""
+        log.info("lifecycle.installed", installation=installation.key)
+        await self._messages.look_again(
+            enterprise=installation.enterprise,
+            team=installation.team,
+            since=self._clock.now() - UNTOLD_FOR,
+        )
+
+    async def ended(self, installation: Installation, *, why: str) -> None:
+        """Forget an installation that Slack says has ended, if its token is dead indeed.
+
+        Slack's events may come late, twice, and after a new installation; the token tells.
+        """
+        if await self._is_alive(installation):
+            log.info("lifecycle.still_installed", installation=installation.key, event=why)
+            return
+        await self._forget(installation.enterprise, {installation.team} - {""}, why=why)
+        await self._workspaces.remove(installation)
+        await self._audit.note(
+            Action.UNINSTALL, actor="slack", subject=installation.key, result="removed", why=why
+        )
+        log.info("lifecycle.uninstalled", installation=installation.key, event=why)
+
+    async def access_revoked(self, installation: Installation, teams: Collection[str]) -> None:
+        """Forget the people of workspaces that left an org-wide installation."""
+        await self._forget(installation.enterprise, set(teams), why="team_access_revoked")
+
+    async def deactivated(self, identity: Identity) -> None:
+        """Forget the connection of a person whose Slack account was deactivated."""
+        self._accounts.forget_cached(identity)
+        await self._grants.cancel_pending(identity)
+        await self._links.remove(identity, why="deactivated")
+        log.info("lifecycle.deactivated", identity=identity.key)
+
+    async def _forget(self, enterprise: str, teams: Collection[str], *, why: str) -> None:
+        if not teams and not enterprise:
+            return
+        await self._grants.cancel_all(enterprise=enterprise, teams=teams)
+        await self._links.remove_all(enterprise=enterprise, teams=teams, why=why)
+
+    async def _is_alive(self, installation: Installation) -> bool:
+        try:
+            await self._workspaces.slack(installation).auth_test()
+        except SlackApiError as error:
+            return bool(error.response.get("error") == "ratelimited")
+        except AWAY:
+            return False
+        return True

@@ -1,0 +1,121 @@
+"""Where the app is installed, and Slack's client for each place: one by its token, or many by OAuth."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from bot.domain.errors import NotInstalledError, NotReadyError, StoreUnavailableError
+from bot.domain.installation import Installation, Place
+from bot.storage.cipher import SealBrokenError
+
+if TYPE_CHECKING:
+    from bot.domain.clock import Clock
+    from bot.domain.identity import Identity
+    from bot.slack import SlackClient
+
+FIND_SECONDS = 1.0
+"""Slack waits three seconds for an acknowledgement; a database that takes longer than this is away."""
+
+
+class Source(Protocol):
+    """Who knows the installations."""
+
+    async def find(self, place: Place) -> Installation | None:
+        """Return the one through which a request came."""
+
+    async def remove(self, installation: Installation) -> None:
+        """Forget one: Slack has ended it."""
+
+
+class OneWorkspace:
+    """The installation whose token the operator gave; Slack says at the start which one that is."""
+
+    def __init__(self, slack: SlackClient, clock: Clock) -> None:
+        self._slack = slack
+        self._clock = clock
+        self.installation: Installation | None = None
+
+    async def recognise(self) -> None:
+        """Ask Slack whose token it is.
+
+        Raises:
+            SlackApiError: Slack does not accept the token.
+            AWAY: Slack gave no answer.
+        """
+        answer = await self._slack.auth_test()
+        org_wide = bool(answer.get("is_enterprise_install"))
+        self.installation = Installation(
+            enterprise=str(answer.get("enterprise_id") or ""),
+            team="" if org_wide else str(answer.get("team_id") or ""),
+            name=str(answer.get("team") or ""),
+            bot_user=str(answer.get("user_id") or ""),
+            scopes="",
+            token=str(self._slack.token),
+            installed_by="",
+            installed_at=self._clock.now(),
+        )
+
+    async def find(self, place: Place) -> Installation:  # noqa: ARG002 - who belongs here is asked of it
+        """Return it.
+
+        Raises:
+            NotReadyError: Slack has not said yet which one it is.
+        """
+        if self.installation is None:
+            raise NotReadyError
+        return self.installation
+
+    async def remove(self, installation: Installation) -> None:
+        """Leave it: the token is the operator's to change."""
+
+
+class Workspaces:
+    """Finds installations, and gives out clients that act in them."""
+
+    def __init__(self, source: Source, slack: SlackClient) -> None:
+        self._source = source
+        self._slack = slack
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether it is known whose requests these are."""
+        return not isinstance(self._source, OneWorkspace) or self._source.installation is not None
+
+    async def find(self, place: Place) -> Installation | None:
+        """Return the installation through which a request came, None when there is none.
+
+        Raises:
+            NotReadyError: not known yet.
+            StoreUnavailableError: the database is away, or too slow for Slack's patience.
+        """
+        finding = asyncio.ensure_future(self._source.find(place))
+        # Not cancelled: a statement of SQLite's that is left in mid-air keeps its lock.
+        await asyncio.wait({finding}, timeout=FIND_SECONDS)
+        if not finding.done():
+            finding.add_done_callback(lambda late: late.cancelled() or late.exception())
+            raise StoreUnavailableError("slow")
+        try:
+            return finding.result()
+        except SealBrokenError as error:
+            raise StoreUnavailableError("an installation's token cannot be opened") from error
+
+    async def remove(self, installation: Installation) -> None:
+        """Forget an installation that Slack has ended."""
+        await self._source.remove(installation)
+
+    def slack(self, installation: Installation) -> SlackClient:
+        """Return a client that acts in an installation."""
+        return self._slack.acting_as(installation.token)
+
+    async def slack_of(self, identity: Identity) -> SlackClient:
+        """Return a client that reaches a person.
+
+        Raises:
+            NotInstalledError: the app is no longer there.
+            NotReadyError, StoreUnavailableError: as `find`.
+        """
+        installation = await self.find(Place(enterprise=identity.enterprise, team=identity.team))
+        if installation is None:
+            raise NotInstalledError
+        return self.slack(installation)

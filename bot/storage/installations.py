@@ -1,0 +1,117 @@
+"""Installations made by OAuth, with their sealed tokens, and the states that guard the way there."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select
+
+from bot.domain.audit import Action
+from bot.domain.installation import Installation
+from bot.storage.audit import record
+from bot.storage.tables import installations, oauth_states
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sqlalchemy import Row
+
+    from bot.domain.installation import Place
+    from bot.storage.cipher import Cipher
+    from bot.storage.database import Database
+
+STATE_LIFE = timedelta(minutes=10)
+
+
+class InstallationStore:
+    """Where the app is installed. Read anew for each request: what is revoked is gone everywhere."""
+
+    def __init__(self, database: Database, cipher: Cipher) -> None:
+        self._database = database
+        self._cipher = cipher
+
+    async def find(self, place: Place) -> Installation | None:
+        """Return the workspace's installation, or else that of its whole organisation.
+
+        Raises:
+            SealBrokenError: the token cannot be opened with any of the keys.
+        """
+        row = installations.c
+        workspace = select(installations).where(row.team == place.team, row.team != "")
+        organisation = select(installations).where(row.enterprise == place.enterprise, row.team == "")
+        async with self._database.transaction() as connection:
+            found = (await connection.execute(workspace)).first()
+            if found is None and place.enterprise:
+                found = (await connection.execute(organisation)).first()
+        return None if found is None else self._installation(found)
+
+    async def put(self, installation: Installation) -> None:
+        """Store an installation, in place of a former one of the same workspace or organisation."""
+        values = {
+            "owner": installation.key,
+            "enterprise": installation.enterprise,
+            "team": installation.team,
+            "name": installation.name,
+            "bot_user": installation.bot_user,
+            "scopes": installation.scopes,
+            "installed_by": installation.installed_by,
+            "installed_at": installation.installed_at,
+            "sealed_token": self._cipher.seal(installation.key, {"bot": installation.token}),
+        }
+        statement = self._database.insert(installations).values(**values)
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                statement.on_conflict_do_update(index_elements=[installations.c.owner], set_=values)
+            )
+            await record(
+                connection,
+                installation.installed_at,
+                Action.INSTALL,
+                actor=installation.installer,
+                subject=installation.key,
+                result="installed",
+                scopes=installation.scopes,
+            )
+
+    async def remove(self, installation: Installation) -> None:
+        """Forget an installation and its token."""
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(installations).where(installations.c.owner == installation.key))
+
+    async def issue_state(self) -> str:
+        """Return a new state (RFC 6749, 10.12), good for ten minutes and for one use."""
+        state, now = secrets.token_urlsafe(32), self._database.clock.now()
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(oauth_states).where(oauth_states.c.expires_at <= now))
+            await connection.execute(
+                insert(oauth_states).values(digest=_digest(state), expires_at=now + STATE_LIFE)
+            )
+        return state
+
+    async def consume_state(self, state: str) -> bool:
+        """Use a state up; tell whether it was good."""
+        row = oauth_states.c
+        statement = delete(oauth_states).where(
+            row.digest == _digest(state), row.expires_at > self._database.clock.now()
+        )
+        async with self._database.transaction() as connection:
+            return bool((await connection.execute(statement)).rowcount)
+
+    def _installation(self, row: Row[Any]) -> Installation:
+        return Installation(
+            enterprise=row.enterprise,
+            team=row.team,
+            name=row.name,
+            bot_user=row.bot_user,
+            scopes=row.scopes,
+            token=self._cipher.open(row.owner, row.sealed_token)["bot"],
+            installed_by=row.installed_by,
+            installed_at=row.installed_at,
+        )
+
+
+def _digest(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()
