@@ -21,6 +21,7 @@ from blocks.kit import (
     moment,
     section,
 )
+from blocks.lock import lock_line
 from bot.domain.errors import (
     CannotAskError,
     ChargeNotFoundError,
@@ -37,6 +38,7 @@ from bot.domain.errors import (
     TooFastError,
 )
 from bot.domain.money import show
+from bot.domain.rules import Rule, RuleError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +106,9 @@ _REFUSALS = {
         words="The portal did not change the plan.", portal=True
     ),
     RefusalCode.PREVIEW_REJECTED: Copy(words="The portal could not preview this change.", portal=True),
+    RefusalCode.SPENDING_STOPPED: Copy(
+        words="Spending from this app was stopped before this was sent to the portal."
+    ),
     RefusalCode.OTHER: Copy(words="The portal said no, without saying why.", portal=True),
 }
 
@@ -133,6 +138,18 @@ _ERRORS: dict[type[Exception], Copy] = {
         ),
         overview=True,
     ),
+}
+
+_RULES = {
+    Rule.READ_ONLY: "This app only shows billing here: its operator has switched off buying and changing.",
+    Rule.LOCKED: ":lock: All spending through this app is locked. {lock}",
+    Rule.USERS: "Only certain people may use billing here. The operator of this app keeps the list.",
+    Rule.CHANNELS: "Here `/billing` is for {channels}. Type it there.",
+    Rule.MAX_CHARGE: "One charge through this app may be {limit} at most.",
+    Rule.MAX_DAILY: (
+        "One person may charge {limit} in 24 hours through this app; {left} is left for you now."
+    ),
+    Rule.LOCKERS: "You can't lock or release spending here. The operator of this app says who can.",
 }
 
 _UNEXPECTED = "Something went wrong on our side, and we don't know yet what. Support can look it up: *{}*"
@@ -184,6 +201,8 @@ def error_copy(error: Exception, *, now: datetime, incident: str) -> tuple[Copy,
         return _REFUSALS[error.code], error.portal_url
     if isinstance(error, CannotAskError):
         return _ERRORS[CannotAskError], error.portal_url
+    if isinstance(error, RuleError):
+        return Copy(words=rule_words(error)), None
     if isinstance(error, PortalRefusalError):
         return _refusal(error, now), error.portal_url
     known = next((copy for kind, copy in _ERRORS.items() if isinstance(error, kind)), None)
@@ -211,6 +230,16 @@ def error_modal(
 def error_home(copy: Copy, portal_url: str | None = None) -> Json:
     """Make the App Home of somebody whose billing could not be loaded."""
     return home(header("Billing"), section(copy.words), _steps(replace(copy, overview=False), portal_url))
+
+
+def rule_words(error: RuleError) -> str:
+    """Return the words (mrkdwn, escaped) for what the operator's rules do not allow."""
+    return _RULES[error.rule].format(
+        limit=show(error.limit),
+        left=show(error.left),
+        lock=lock_line(error.lock) if error.lock else "",
+        channels=", ".join(f"<#{escape(channel)}>" for channel in error.channels),
+    )
 
 
 def stranger_copy() -> Copy:

@@ -17,6 +17,9 @@ CHECK_AGAIN = "check_again"
 ENABLE_BILLING = "enable_billing"
 RESUME = "resume"
 
+LINKS = frozenset({MANAGE_ON_PORTAL, OPEN_LINK})
+"""Buttons that only open a page; their click needs no more than its acknowledgement."""
+
 AMOUNT_VIEW = "amount"
 AMOUNT_PRESET = "amount_preset"
 AMOUNT_CUSTOM = "amount_custom"

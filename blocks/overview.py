@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
+from blocks.errors import rule_words
 from blocks.history import recent_blocks
 from blocks.kit import (
     Block,
@@ -30,18 +31,34 @@ if TYPE_CHECKING:
     from blocks.kit import Json
     from bot.domain.billing import BillingState, Usage
     from bot.domain.charge import Charge
+    from bot.domain.rules import RuleError
 
 
-def overview_message(state: BillingState, usage: Usage | None, *, note: str | None = None) -> Message:
-    """Make the answer to `/billing`. Without `usage` (it could not be had) the bars are left out."""
-    return message(*_overview(state, usage, note))
+def overview_message(
+    state: BillingState,
+    usage: Usage | None,
+    *,
+    note: str | None = None,
+    stopped: RuleError | None = None,
+) -> Message:
+    """Make the answer to `/billing`. Without `usage` (it could not be had) the bars are left out.
+
+    `stopped` is the operator's rule that keeps everybody from spending here.
+    """
+    return message(*_overview(state, usage, note, stopped))
 
 
-def overview_home(state: BillingState, usage: Usage | None, recent: Sequence[Charge]) -> Json:
+def overview_home(
+    state: BillingState,
+    usage: Usage | None,
+    recent: Sequence[Charge],
+    *,
+    stopped: RuleError | None = None,
+) -> Json:
     """Make the App Home of somebody who is connected: the overview, the limit, the last purchases."""
     cap = state.monthly_cap
     return home(
-        *_overview(state, usage, None),
+        *_overview(state, usage, None, stopped),
         divider(),
         cap_block(cap) if cap is not None else None,
         *recent_blocks(recent),
@@ -51,15 +68,17 @@ def overview_home(state: BillingState, usage: Usage | None, recent: Sequence[Cha
     )
 
 
-def _overview(state: BillingState, usage: Usage | None, note: str | None) -> list[Block | None]:
+def _overview(
+    state: BillingState, usage: Usage | None, note: str | None, stopped: RuleError | None
+) -> list[Block | None]:
     return [
         section(note) if note else None,
         header(f"Balance {show(state.balance)}"),
         context(_who(state)),
         *(usage_blocks(usage) if usage else []),
         section("\n".join(_payment_lines(state))) if _payment_lines(state) else None,
-        _gate(state),
-        _buttons(state),
+        context(rule_words(stopped)) if stopped else _gate(state),
+        _buttons(state, spending=stopped is None),
     ]
 
 
@@ -93,9 +112,9 @@ def _gate(state: BillingState) -> Block | None:
     return None
 
 
-def _buttons(state: BillingState) -> Block | None:
+def _buttons(state: BillingState, *, spending: bool) -> Block | None:
     portal = button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)
-    if not state.may_charge:
+    if not (state.may_charge and spending):
         return actions(portal)
     return actions(
         button("Add funds", ids.ADD_FUNDS, style="primary"),

@@ -61,6 +61,7 @@ AGAIN_SECONDS = 1.0
 AGAIN_CAP_SECONDS = 15.0
 CLOCK_EVERY_SECONDS = 600
 SEAL_EVERY_SECONDS = 2.0
+FORGET_EVERY_SECONDS = 3600.0
 CLOCK_TOLERANCE = timedelta(seconds=2)
 JOBS = {"charge": advance_charge, "message": advance_message, "device_grant": advance_device_grant}
 OUTAGES = (*AWAY, StoreUnavailableError, PortalUnavailableError)
@@ -128,7 +129,11 @@ async def open_app(
             beside.append(_recognise_later(runtime))
         if worker:
             engines.append(engine)
-            beside += [listen(runtime.database, partial(wake, *JOBS)), _seal_audit(runtime)]
+            beside += [
+                listen(runtime.database, partial(wake, *JOBS)),
+                _seal_audit(runtime),
+                _forget(runtime),
+            ]
         with acting("worker"):
             running = asyncio.create_task(engine.run(), name="engine") if worker else None
         async with _running(beside):
@@ -344,6 +349,16 @@ async def _seal_audit(runtime: Runtime) -> None:
             if sealed is not None:
                 log.info("audit.sealed", number=sealed.number, head=sealed.digest)
         await asyncio.sleep(SEAL_EVERY_SECONDS)
+
+
+async def _forget(runtime: Runtime) -> None:
+    """Forget what is due to be forgotten, once at the start and then every hour."""
+    while True:
+        try:
+            await runtime.retention.forget()
+        except Exception as error:  # noqa: BLE001 - next time will do
+            log.warning("retention.failed", problem=type(error).__name__)
+        await asyncio.sleep(FORGET_EVERY_SECONDS)
 
 
 async def _follow_clock(runtime: Runtime) -> None:

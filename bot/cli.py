@@ -7,17 +7,21 @@ import json
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from bot.app import StartError, serve, work
 from bot.check import check
+from bot.domain.audit import Action
 from bot.domain.errors import StoreUnavailableError
 from bot.log import configure_logging
 from bot.runtime import SystemClock
 from bot.sandbox.demo import run_demo, run_sandbox
 from bot.settings import Settings, SettingsError, load_settings
+from bot.storage.audit import AuditStore
 from bot.storage.cipher import Cipher, generate_key
 from bot.storage.database import Database, SecondProcessError
 from bot.storage.rotation import rotate
@@ -28,6 +32,10 @@ from handlers.registry import usage_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+
+    from bot.storage.audit import Verification
+
+T = TypeVar("T")
 
 FAULTY_SETTINGS = 2
 NOT_THERE = 1
@@ -42,6 +50,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+audit_app = typer.Typer(help="The audit log: check it, or take it out.", no_args_is_help=True)
+app.add_typer(audit_app, name="audit")
 
 
 @app.command("serve")
@@ -88,9 +99,12 @@ def sandbox_command(
 @app.command("manifest")
 def manifest_command(
     url: Annotated[str, typer.Option(help="where Slack reaches the app")] = "https://bot.example.com",
+    socket_mode: Annotated[
+        bool, typer.Option("--socket-mode", help="for `serve --socket-mode`, which needs no address")
+    ] = False,
 ) -> None:
     """Print the Slack app manifest, to paste where Slack creates an app."""
-    typer.echo(json.dumps(make_manifest(url), indent=2))
+    typer.echo(json.dumps(make_manifest(url, socket_mode=socket_mode), indent=2))
 
 
 @app.command("migrate")
@@ -150,6 +164,39 @@ def check_command() -> None:
         sys.exit(SOMETHING_WRONG)
 
 
+@audit_app.command("verify")
+def audit_verify_command(
+    expect: Annotated[
+        str | None, typer.Option(help="a head noted before, which must be in the log")
+    ] = None,
+) -> None:
+    """Go through the audit log's hash chain; exit 1 when something was changed or taken out."""
+
+    async def verify(audit: AuditStore) -> Verification:
+        return await audit.verify(expected=expect)
+
+    found = _with_audit(verify)
+    typer.echo(f"{found.sealed} entries, {found.waiting} not sealed yet, head {found.head}")
+    if found.broken is not None:
+        typer.echo(f"BROKEN: {found.broken}", err=True)
+        sys.exit(SOMETHING_WRONG)
+
+
+@audit_app.command("export")
+def audit_export_command(
+    since: Annotated[datetime | None, typer.Option(help="from this moment on, UTC")] = None,
+    until: Annotated[datetime | None, typer.Option(help="before this moment, UTC")] = None,
+) -> None:
+    """Print the sealed audit log, one JSON object a line, each with its place in the chain."""
+
+    async def export(audit: AuditStore) -> None:
+        async for seal in audit.sealed(since=_utc(since), until=_utc(until)):
+            entry = {**asdict(seal.entry), "at": seal.entry.at.isoformat()}
+            typer.echo(json.dumps({"number": seal.number, **entry, "digest": seal.digest}))
+
+    _with_audit(export)
+
+
 @app.command("rotate-keys")
 def rotate_keys_command() -> None:
     """Re-encrypt every stored token with the newest key of BILLING_BOT_KEYS; the app may run."""
@@ -159,6 +206,14 @@ def rotate_keys_command() -> None:
         database = Database(settings.database_url, SystemClock())
         try:
             done = await rotate(database, Cipher(settings.keys()))
+            await AuditStore(database).note(
+                Action.KEYS,
+                actor="operator",
+                subject="stored tokens",
+                result="rotated",
+                resealed=done.resealed,
+                broken=done.broken,
+            )
         finally:
             await database.aclose()
         typer.echo(f"{done.resealed} sealed with the newest key.")
@@ -172,6 +227,27 @@ def rotate_keys_command() -> None:
     except StoreUnavailableError as error:
         typer.echo(f"DATABASE_URL: the database cannot be written ({error}); run this again", err=True)
         sys.exit(FAULTY_SETTINGS)
+
+
+def _with_audit(use: Callable[[AuditStore], Coroutine[Any, Any, T]]) -> T:
+    settings = _settings()
+
+    async def go() -> T:
+        database = Database(settings.database_url, SystemClock())
+        try:
+            return await use(AuditStore(database))
+        finally:
+            await database.aclose()
+
+    try:
+        return asyncio.run(go())
+    except StoreUnavailableError as error:
+        typer.echo(f"DATABASE_URL: the database cannot be read ({error})", err=True)
+        sys.exit(FAULTY_SETTINGS)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)
 
 
 def main() -> None:

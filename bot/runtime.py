@@ -22,7 +22,9 @@ from bot.services.charging import Charging, PollRules
 from bot.services.lifecycle import Lifecycle
 from bot.services.linking import Linking
 from bot.services.outbox import Outbox
+from bot.services.permission import Permission
 from bot.services.purchases import Purchases
+from bot.services.retention import Retention
 from bot.services.workspaces import OneWorkspace, Workspaces
 from bot.slack import SLACK_TIMEOUT_SECONDS, SlackClient
 from bot.storage.audit import AuditStore
@@ -32,6 +34,7 @@ from bot.storage.database import Database
 from bot.storage.device_grants import DeviceGrantStore
 from bot.storage.installations import InstallationStore
 from bot.storage.links import LinkStore
+from bot.storage.locks import LockStore
 from bot.storage.messages import MessageStore
 
 if TYPE_CHECKING:
@@ -115,6 +118,8 @@ class Runtime:
     linking: Linking
     purchases: Purchases
     charging: Charging
+    permission: Permission
+    retention: Retention
     outbox: Outbox
     charges: ChargeStore
     messages: MessageStore
@@ -154,7 +159,8 @@ async def open_runtime(
     charges = ChargeStore(database, metrics)
     messages = MessageStore(database)
     accounts = Accounts(links, oauth, transport, hosts, clock)
-    rules = PollRules(
+    permission = Permission(settings.rules(), LockStore(database), charges, clock)
+    poll_rules = PollRules(
         interval_seconds=settings.poll_interval_seconds, cap_seconds=settings.poll_cap_seconds
     )
     slack = SlackClient(
@@ -178,10 +184,12 @@ async def open_runtime(
             slack=slack,
             http=http,
             accounts=accounts,
-            billing=Billing(accounts),
+            billing=Billing(accounts, permission, audit),
             linking=Linking(database, grants, links, charges, accounts, oauth, clock),
-            purchases=Purchases(charges, accounts, clock),
-            charging=Charging(charges, accounts, clock, rules),
+            purchases=Purchases(charges, accounts, permission, clock),
+            charging=Charging(charges, accounts, permission, clock, poll_rules),
+            permission=permission,
+            retention=Retention(charges, grants, audit, clock, purge_after_days=settings.purge_after_days),
             outbox=Outbox(messages, charges, clock),
             charges=charges,
             messages=messages,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal  # noqa: TC003 - pydantic reads it
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bot.domain.rules import Rules
 from bot.storage.cipher import Cipher, CipherKeyError
 from bot.storage.database import async_url
+
+_PERSON = re.compile(r"(?:[TE][A-Z0-9]+:)?[UW][A-Z0-9]+")
+_CHANNEL = re.compile(r"[CGD][A-Z0-9]+")
 
 
 class SettingsError(Exception):
@@ -58,6 +64,25 @@ class Settings(BaseSettings):
     port: int = Field(3000, ge=0, le=65535, description="where HTTP listens")
     poll_interval_seconds: float = Field(2, gt=0, le=60, description="how often a charge is asked about")
     poll_cap_seconds: float = Field(300, gt=0, le=3600, description="when a charge counts as timed out")
+    read_only: bool = Field(default=False, description="look, but change and spend nothing")
+    max_charge: Decimal | None = Field(
+        None, gt=0, decimal_places=2, description="the highest single charge, in dollars"
+    )
+    max_charge_per_day: Decimal | None = Field(
+        None, gt=0, decimal_places=2, description="what one person may charge in 24 hours, in dollars"
+    )
+    allowed_users: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="who may use it: Slack ids, comma-separated, alone or as `T0ACME:U0ADA`"
+    )
+    allowed_channels: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="where `/billing` may be typed: channel ids, comma-separated"
+    )
+    lock_users: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="who may `/billing lock` and `unlock` all spending: as `ALLOWED_USERS`"
+    )
+    purge_after_days: int | None = Field(
+        None, ge=30, description="after how many days the ledger forgets whose an ended charge was"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="how much is logged"
     )
@@ -90,6 +115,29 @@ class Settings(BaseSettings):
         except CipherKeyError:
             raise ValueError("not an encryption key; `billing-bot generate-key` makes one") from None
         return keys
+
+    @field_validator("allowed_users", "allowed_channels", "lock_users", mode="before")
+    @classmethod
+    def _split_ids(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(each.strip() for each in value.split(",") if each.strip())
+        return value
+
+    @field_validator("allowed_users", "lock_users")
+    @classmethod
+    def _check_people(cls, people: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if not all(_PERSON.fullmatch(each) for each in people):
+            raise ValueError("not Slack ids; a person's is in their profile, under ⋮ (U0ADA)")
+        if info.data.get("slack_client_id") and not all(":" in each for each in people):
+            raise ValueError("with many workspaces, name each person's too: T0ACME:U0ADA")
+        return people
+
+    @field_validator("allowed_channels")
+    @classmethod
+    def _check_channels(cls, channels: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_CHANNEL.fullmatch(each) for each in channels):
+            raise ValueError("not channel ids; a channel's is at the foot of its details (C0BILLING)")
+        return channels
 
     @field_validator("slack_client_secret")
     @classmethod
@@ -163,6 +211,17 @@ class Settings(BaseSettings):
         if self.poll_cap_seconds < self.poll_interval_seconds:
             raise ValueError("POLL_CAP_SECONDS: must not be below POLL_INTERVAL_SECONDS")
         return self
+
+    def rules(self) -> Rules:
+        """Return what the operator allows."""
+        return Rules(
+            read_only=self.read_only,
+            max_charge=self.max_charge,
+            max_daily=self.max_charge_per_day,
+            users=self.allowed_users,
+            channels=self.allowed_channels,
+            lockers=self.lock_users,
+        )
 
     def keys(self) -> tuple[str, ...]:
         """Return the encryption keys, newest first."""

@@ -82,6 +82,12 @@ class Call:
         return bool(container.get("is_ephemeral"))
 
     @property
+    def in_home(self) -> bool:
+        """Tell whether the click came from App Home."""
+        view: dict[str, Any] = self.body.get("view") or {}
+        return view.get("type") == "home"
+
+    @property
     def clicked_modal(self) -> str | None:
         """The id of the modal that was clicked in."""
         view: dict[str, Any] = self.body.get("view") or {}

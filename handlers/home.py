@@ -12,6 +12,7 @@ from blocks.connect import welcome_home
 from blocks.errors import error_copy, error_home
 from blocks.overview import overview_home
 from bot.domain.errors import BillingError, NotLinkedError
+from bot.domain.rules import Rule, RuleError
 
 if TYPE_CHECKING:
     from blocks.kit import Json
@@ -41,6 +42,8 @@ async def publish_home(runtime: Runtime, identity: Identity) -> None:
 
 async def _home(runtime: Runtime, identity: Identity) -> Json:
     try:
+        runtime.permission.rules.require_person(identity)
+        stopped = await runtime.permission.stopped(identity)
         state, usage = await runtime.billing.overview(identity)
     except NotLinkedError:
         return welcome_home()
@@ -48,4 +51,6 @@ async def _home(runtime: Runtime, identity: Identity) -> Json:
         copy, portal_url = error_copy(error, now=runtime.clock.now(), incident="")
         return error_home(copy, portal_url)
     recent = await runtime.purchases.history(identity, limit=RECENT)
-    return overview_home(state, usage, recent)
+    channels = runtime.permission.rules.channels
+    elsewhere = RuleError(Rule.CHANNELS, channels=channels) if channels else None
+    return overview_home(state, usage, recent, stopped=stopped or elsewhere)

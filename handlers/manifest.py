@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.installing import REDIRECT_PATH
+from handlers import lifecycle
 from handlers.register import COMMAND
 from handlers.registry import usage_hint
 
@@ -14,13 +16,26 @@ BOT_SCOPES = {
     "chat:write": "the one direct message of each charge",
     "im:write": "to know the direct message's conversation before anything is posted there",
     "im:history": "to find that message after a crash, by its metadata, so that it is never posted twice",
+    "users:read": "to hear that somebody's Slack account was deactivated, and forget their connection",
 }
 """What the app asks for, and why."""
 
+EVENTS = ("app_home_opened", *lifecycle.EVENTS)
 
-def make_manifest(url: str) -> dict[str, Any]:
-    """Return the manifest of an app that Slack reaches at `url` (https, without a path)."""
-    events = f"{url.rstrip('/')}/slack/events"
+
+def make_manifest(url: str, *, socket_mode: bool = False) -> dict[str, Any]:
+    """Return the manifest of an app that Slack reaches at `url` (https, without a path).
+
+    With `socket_mode` the app opens the connection; only installing by OAuth still needs the address.
+    """
+    base = url.rstrip("/")
+    events = {} if socket_mode else {"request_url": f"{base}/slack/events"}
+    command = {
+        "command": COMMAND,
+        "description": DESCRIPTION,
+        "usage_hint": usage_hint(),
+        "should_escape": True,
+    }
     return {
         "display_information": {
             "name": "Billing",
@@ -34,22 +49,17 @@ def make_manifest(url: str) -> dict[str, Any]:
                 "messages_tab_read_only_enabled": True,
             },
             "bot_user": {"display_name": "Billing", "always_online": True},
-            "slash_commands": [
-                {
-                    "command": COMMAND,
-                    "url": events,
-                    "description": DESCRIPTION,
-                    "usage_hint": usage_hint(),
-                    "should_escape": True,
-                }
-            ],
+            "slash_commands": [command if socket_mode else {**command, "url": f"{base}/slack/events"}],
         },
-        "oauth_config": {"scopes": {"bot": list(BOT_SCOPES)}},
+        "oauth_config": {
+            "redirect_urls": [f"{base}{REDIRECT_PATH}"],
+            "scopes": {"bot": list(BOT_SCOPES)},
+        },
         "settings": {
-            "event_subscriptions": {"request_url": events, "bot_events": ["app_home_opened"]},
-            "interactivity": {"is_enabled": True, "request_url": events},
-            "org_deploy_enabled": False,
-            "socket_mode_enabled": False,
+            "event_subscriptions": {**events, "bot_events": sorted(EVENTS)},
+            "interactivity": {"is_enabled": True, **events},
+            "org_deploy_enabled": True,
+            "socket_mode_enabled": socket_mode,
             "token_rotation_enabled": False,
         },
     }

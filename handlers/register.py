@@ -132,9 +132,20 @@ def _admitted(handle: Handle, refuse: Handle) -> Handle:
         call.identity, call.slack = member, runtime.workspaces.slack(installation)
         if not (runtime.person_pace.allows(member.key) and runtime.workspace_pace.allows(installation.key)):
             raise TooFastError
+        _require_place(call)
         await handle(call)
 
     return admit
+
+
+def _require_place(call: Call) -> None:
+    """Let those through whom the operator lets use the app; App Home is no channel."""
+    rules = call.runtime.permission.rules
+    if "event" in call.body:
+        return  # App Home says by itself what may be done
+    rules.require_person(call.identity)
+    if call.in_home and call.action.get("action_id") not in ids.LINKS:
+        rules.require_channel("")
 
 
 async def _refuse_stranger(call: Call) -> None:

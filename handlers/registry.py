@@ -12,6 +12,7 @@ from handlers.subcommands import (
     disconnect,
     history,
     limit,
+    lock,
     overview,
     subscription,
     usage,
@@ -30,13 +31,15 @@ class Subcommand:
     """A row. `handle` answers the typed command; the rest are listeners by id.
 
     `actions` are acknowledged before they run; `submissions` acknowledge by themselves, with what the
-    modal becomes; `closings` answer a modal that was closed.
+    modal becomes; `closings` answer a modal that was closed. `anywhere` is free of the operator's rule
+    about channels.
     """
 
     name: str
     arguments: str = ""
     does: str
     handle: Handle
+    anywhere: bool = False
     actions: Mapping[str, Handle] = field(default_factory=dict)
     submissions: Mapping[str, Handle] = field(default_factory=dict)
     closings: Mapping[str, Handle] = field(default_factory=dict)
@@ -110,6 +113,19 @@ SUBCOMMANDS = (
         does="forget your Nous Portal account",
         handle=disconnect.handle_disconnect,
         actions=disconnect.ACTIONS,
+    ),
+    Subcommand(
+        name="lock",
+        arguments="[REASON]",
+        does="stop all spending through this app, for those who may",
+        handle=lock.handle_lock,
+        anywhere=True,
+    ),
+    Subcommand(
+        name="unlock",
+        does="release it again",
+        handle=lock.handle_unlock,
+        anywhere=True,
     ),
 )
 

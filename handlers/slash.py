@@ -11,6 +11,7 @@ from handlers.registry import HELP, SUBCOMMANDS, usage_rows
 
 if TYPE_CHECKING:
     from handlers.call import Call
+    from handlers.registry import Subcommand
 
 _BY_NAME = {row.name: row for row in SUBCOMMANDS}
 _SHOWN = 40
@@ -19,7 +20,11 @@ _REMEMBERED = 100
 
 async def handle_command(call: Call) -> None:
     """Route by the first word, whatever its case; the rest is the row's own to read."""
-    await run_typed(call, html.unescape(str(call.body.get("text") or "")).strip())
+    typed = html.unescape(str(call.body.get("text") or "")).strip()
+    row = _row(typed)
+    if row is not None and not row.anywhere:
+        call.runtime.permission.rules.require_channel(str(call.body.get("channel_id") or ""))
+    await run_typed(call, typed)
 
 
 async def handle_go_on(call: Call) -> None:
@@ -31,7 +36,7 @@ async def run_typed(call: Call, typed: str) -> None:
     """Run what was typed after `/billing`."""
     call.wanted = typed[:_REMEMBERED] or None
     word, _, rest = typed.partition(" ")
-    row = _BY_NAME.get(word.lower())
+    row = _row(typed)
     if row is not None:
         call.text = rest.strip()
         await row.handle(call)
@@ -39,6 +44,10 @@ async def run_typed(call: Call, typed: str) -> None:
         await call.reply(help_message(usage_rows()))
     else:
         await call.reply(help_message(usage_rows(), unknown=typed[:_SHOWN], near=near_miss(word)))
+
+
+def _row(typed: str) -> Subcommand | None:
+    return _BY_NAME.get(typed.partition(" ")[0].lower())
 
 
 def near_miss(word: str) -> str | None:

@@ -100,6 +100,17 @@ UNFINISHED = (
 )
 """Confirmed by the person, and without a certain end."""
 
+NOT_CHARGED = frozenset(
+    {
+        ChargeState.PROPOSED,
+        ChargeState.CANCELLED,
+        ChargeState.EXPIRED,
+        ChargeState.REFUSED,
+        ChargeState.FAILED,
+    }
+)
+"""No money moves, nor may yet move, unless the person says yes."""
+
 TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following)
 """Nothing can change any more."""
 

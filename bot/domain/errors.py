@@ -10,6 +10,7 @@ BillingError
 ├── CannotAskError            an open charge whose day is over: only the portal's own page can tell
 ├── TooFastError              more requests than a person makes
 ├── NotReadyError             the app has just started and cannot tell people apart yet
+├── RuleError                 the operator's rules say no (`bot.domain.rules`)
 ├── NotInstalledError         the app is not, or no longer, installed where this person is
 └── PortalError
     ├── PortalUnavailableError    no answer that can be used; nothing depends on it
@@ -49,6 +50,8 @@ class RefusalCode(StrEnum):
     AUTO_TOP_UP_DISABLED_FAILURES = "auto_top_up_disabled_failures"
     SUBSCRIPTION_MUTATION_REJECTED = "subscription_mutation_rejected"
     PREVIEW_REJECTED = "preview_rejected"
+    SPENDING_STOPPED = "spending_stopped"
+    """Ours, not the portal's: the operator stopped all spending before a confirmed charge was sent."""
     OTHER = "other"
 
 

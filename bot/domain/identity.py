@@ -18,9 +18,14 @@ class Identity:
     user: str
 
     @property
+    def home(self) -> str:
+        """The enterprise, or outside a grid the team: what a lock covers."""
+        return self.enterprise or self.team
+
+    @property
     def key(self) -> str:
         """The one stored form, e.g. `T0ACME:U0ADA` or `E0GRID:U0ADA`."""
-        return f"{self.enterprise or self.team}:{self.user}"
+        return f"{self.home}:{self.user}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bot.engine import Lease
     from bot.portal.client import PortalClient
     from bot.services.accounts import Accounts
+    from bot.services.permission import Permission
     from bot.storage.charges import ChargeStore
 
 SETUP_LIFE = timedelta(days=1)
@@ -74,9 +75,17 @@ class PollRules:
 class Charging:
     """How charges advance."""
 
-    def __init__(self, charges: ChargeStore, accounts: Accounts, clock: Clock, rules: PollRules) -> None:
+    def __init__(
+        self,
+        charges: ChargeStore,
+        accounts: Accounts,
+        permission: Permission,
+        clock: Clock,
+        rules: PollRules,
+    ) -> None:
         self._charges = charges
         self._accounts = accounts
+        self._permission = permission
         self._clock = clock
         self._rules = rules
 
@@ -143,6 +152,8 @@ class Charging:
         portal = await self._portal_of(charge)
         # A refresh takes its own time, before the lease is looked at.
         await self._accounts.access_token(charge.identity)
+        if await self._permission.stopped(charge.identity) is not None:
+            raise PortalRefusalError(RefusalCode.SPENDING_STOPPED)
         await lease.ensure(TIMEOUT_SECONDS + MARGIN_SECONDS)
         log.info("charge.post", charge=charge.id, kind=charge.kind.value, amount=str(charge.amount))
         self._charges.count_post(lease)

@@ -6,6 +6,7 @@ import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.domain.charge import IN_FLIGHT, OPEN, Charge, ChargeKind, ChargeState
@@ -19,9 +20,11 @@ from bot.domain.errors import (
 )
 from bot.domain.money import CENT
 from bot.domain.subscription import Effect
+from bot.services.permission import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from decimal import Decimal
 
     from bot.domain.billing import BillingState
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from bot.domain.identity import Identity
     from bot.domain.subscription import Preview, Subscription
     from bot.services.accounts import Accounts
+    from bot.services.permission import Permission
     from bot.storage.charges import ChargeStore
 
 PROPOSAL_LIFE = timedelta(minutes=15)
@@ -58,8 +62,11 @@ class BuyAgainError(BillingError):
 class Purchases:
     """What people ask of their charges. What happens by itself is `bot.services.charging`."""
 
-    def __init__(self, charges: ChargeStore, accounts: Accounts, clock: Clock) -> None:
+    def __init__(
+        self, charges: ChargeStore, accounts: Accounts, permission: Permission, clock: Clock
+    ) -> None:
         self._charges = charges
+        self._permission = permission
         self._accounts = accounts
         self._clock = clock
 
@@ -71,6 +78,7 @@ class Purchases:
         Raises:
             NotAllowedError: role, the organisation's switch, or no card.
             AmountError: outside the portal's bounds.
+            RuleError: the operator's rules say no.
             NotLinkedError, RelinkRequiredError: no grant to charge with.
         """
         state.require_charging()
@@ -91,6 +99,7 @@ class Purchases:
 
         Raises:
             NotAllowedError: the role does not allow it.
+            RuleError: the operator's rules say no.
             NotLinkedError, RelinkRequiredError: no grant to charge with.
             ValueError: the preview is not one of a charge.
         """
@@ -117,6 +126,7 @@ class Purchases:
         portal_url: str,
         tier: tuple[str, str] | None = None,
     ) -> Proposal:
+        await self._permission.require_charge(identity, amount)
         link = await self._accounts.link(identity)
         now = self._clock.now()
         charge = Charge(
@@ -159,6 +169,7 @@ class Purchases:
         Raises:
             ChargeNotFoundError: no such proposal of theirs.
             StaleError: it has expired or was cancelled.
+            RuleError: the operator's rules say no by now.
             BuyAgainError: an equal charge with an open end came up meanwhile; ask first.
         """
         now = self._clock.now()
@@ -171,11 +182,25 @@ class Purchases:
             other = await self._open_equal(charge)
             if other is not None and other.id != warned_of:
                 raise BuyAgainError(charge, other)
-        confirmed = await self._charges.confirm(charge_id, identity.key, now=now, view_id=view_id)
+            await self._permission.require_charge(identity, charge.amount)
+        confirmed = await self._confirm(charge, now, view_id)
         current = confirmed or await self._mine(identity, charge_id)
         if current.state in {ChargeState.CANCELLED, ChargeState.EXPIRED}:
             raise StaleError
         return current
+
+    async def _confirm(self, charge: Charge, now: datetime, view_id: str | None) -> Charge | None:
+        """Store the yes. Two at the same moment must not pass the day's limit together."""
+        rules = self._permission.rules
+        limited = charge.state is ChargeState.PROPOSED and rules.max_daily is not None
+        return await self._charges.confirm(
+            charge.id,
+            charge.identity.key,
+            now=now,
+            view_id=view_id,
+            since=now - DAY if limited else None,
+            judge=partial(rules.require_day, charge.amount),
+        )
 
     async def cancel(self, identity: Identity, charge_id: str) -> Charge:
         """Turn a proposal down and return it; what is not a proposal (any more) stays as it is.

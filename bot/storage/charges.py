@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, insert, or_, select, update
 
+from bot.domain.audit import Action
 from bot.domain.charge import (
+    NOT_CHARGED,
     ON_ITS_WAY,
     OPEN,
     UNFINISHED,
@@ -22,14 +25,14 @@ from bot.domain.charge import (
 from bot.domain.errors import RefusalCode
 from bot.domain.identity import Identity
 from bot.engine import LeaseLostError
+from bot.storage.audit import record
 from bot.storage.database import announce
 from bot.storage.leases import LeaseStore, wake
 from bot.storage.tables import charges, messages
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
-    from decimal import Decimal
 
     from sqlalchemy import Row
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -37,6 +40,21 @@ if TYPE_CHECKING:
     from bot.engine import Lease
     from bot.metrics import Metrics
     from bot.storage.database import Database
+
+FORGOTTEN = "forgotten"
+PURGE_BATCH = 200
+_NOBODYS = {
+    "enterprise": "",
+    "team": "",
+    "user": "",
+    "owner": FORGOTTEN,
+    "account_id": "",
+    "organisation_id": "",
+    "organisation_name": None,
+    "card": None,
+    "refusal_detail": None,
+    "portal_url": None,
+}
 
 _FIELDS = tuple(field.name for field in fields(Charge) if field.name != "identity")
 
@@ -166,14 +184,32 @@ class ChargeStore:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _charge(row)
 
+    async def spent(self, owner: str, *, since: datetime) -> Decimal:
+        """Return the sum of the owner's charges confirmed since then that were or may yet be made."""
+        async with self._database.transaction() as connection:
+            return await _spent(connection, owner, since)
+
     async def confirm(
-        self, charge_id: str, owner: str, *, now: datetime, view_id: str | None
+        self,
+        charge_id: str,
+        owner: str,
+        *,
+        now: datetime,
+        view_id: str | None,
+        since: datetime | None = None,
+        judge: Callable[[Decimal], None] = lambda _spent: None,
     ) -> Charge | None:
         """Turn the owner's proposal into a confirmed charge with its message to come, once.
+
+        With `since`, `judge` is given what the owner has spent since then, and may raise; the owner's
+        confirmations take turns for that.
 
         Returns None when it is not a proposal of theirs (any more).
         """
         async with self._database.transaction() as connection:
+            if since is not None:
+                await self._database.take_turns(connection, owner)
+                judge(await _spent(connection, owner, since))
             charge = await self._set(
                 connection,
                 charge_id,
@@ -277,6 +313,28 @@ class ChargeStore:
                 await _watch(connection, charge_id, view_id)
         return self._entered(charge)
 
+    async def forget_people(self, *, before: datetime) -> int:
+        """Forget whose some of the charges were that were made before then and go on no more.
+
+        Returns how many were forgotten, 0 when none is left.
+        """
+        row = charges.c
+        old = (
+            select(row.id)
+            .where(row.owner != FORGOTTEN, row.created_at < before, row.due_at.is_(None))
+            .order_by(row.created_at)
+            .limit(PURGE_BATCH)
+        )
+        async with self._database.transaction() as connection:
+            ids = (await connection.execute(old)).scalars().all()
+            await connection.execute(update(charges).where(row.id.in_(ids)).values(**_NOBODYS))
+            await connection.execute(
+                update(messages)
+                .where(messages.c.id.in_(ids))
+                .values(channel=None, ts=None, view_id=None, due_at=None)
+            )
+        return len(ids)
+
     async def unfinished(self) -> dict[str, tuple[int, datetime]]:
         """Return how many confirmed charges have not ended, and since when the oldest, by state."""
         row = charges.c
@@ -314,7 +372,38 @@ class ChargeStore:
             .returning(charges)
         )
         row = (await connection.execute(statement)).one_or_none()
-        return None if row is None else _charge(row)
+        if row is None:
+            return None
+        charge = _charge(row)
+        await self._record(connection, charge)
+        return charge
+
+    async def _record(self, connection: AsyncConnection, charge: Charge) -> None:
+        """Tell the audit log of the state that a charge enters with this transaction."""
+        await record(
+            connection,
+            self._database.clock.now(),
+            Action.CHARGE,
+            actor=charge.identity.key,
+            subject=charge.id,
+            result=charge.state.value,
+            kind=charge.kind.value,
+            amount=charge.amount,
+            settled=charge.settled_amount,
+            organisation=charge.organisation_id,
+            portal_charge=charge.portal_charge_id,
+            failure=charge.failure and charge.failure.value,
+            refusal=charge.refusal and charge.refusal.value,
+        )
+
+
+async def _spent(connection: AsyncConnection, owner: str, since: datetime) -> Decimal:
+    query = select(charges.c.amount).where(
+        charges.c.owner == owner,
+        charges.c.confirmed_at > since,
+        charges.c.state.not_in([state.value for state in NOT_CHARGED]),
+    )
+    return sum((await connection.execute(query)).scalars(), Decimal(0))
 
 
 async def _watch(connection: AsyncConnection, charge_id: str, view_id: str | None) -> None:

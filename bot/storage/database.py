@@ -187,6 +187,14 @@ class Database:
             ours = before + (self.clock.now() - before) / 2
         return timedelta() if theirs is None else theirs - ours
 
+    async def take_turns(self, connection: AsyncConnection, name: str) -> None:
+        """Wait until no other transaction holds this name, and hold it until this one ends.
+
+        On SQLite transactions take turns anyway.
+        """
+        if not self.is_sqlite:
+            await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
     def insert(self, table: Table) -> SqliteInsert | PostgresqlInsert:
         """Begin an insert that may say what to do on a conflict; each database has its own."""
         return sqlite_insert(table) if self.is_sqlite else postgresql_insert(table)

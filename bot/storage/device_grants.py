@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from bot.domain.audit import Action
 from bot.domain.grant import NOT_CONNECTED, DeviceGrant, GrantState
@@ -112,6 +112,16 @@ class DeviceGrantStore:
                 .values(**_SUPERSEDED, wakes=row.wakes + 1)
             )
         return bool(dropped.rowcount)
+
+    async def delete_decided(self, *, before: datetime) -> None:
+        """Delete the grants from before then that are decided, and whose outcome needs no telling."""
+        row = device_grants.c
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                delete(device_grants).where(
+                    row.created_at < before, row.due_at.is_(None), row.state.not_in(_GOING_ON)
+                )
+            )
 
     async def move(
         self,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 
 from bot.storage.cipher import SealBrokenError
-from bot.storage.tables import device_grants, links
+from bot.storage.tables import device_grants, installations, links
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,6 +22,7 @@ SEALED: tuple[Column[Any], ...] = (
     links.c.sealed_tokens,
     device_grants.c.sealed_codes,
     device_grants.c.sealed_tokens,
+    installations.c.sealed_token,
 )
 
 

@@ -160,6 +160,13 @@ Index(
     postgresql_where=charges.c.state.in_([state.value for state in UNFINISHED]),
 )
 
+Index(
+    "ix_charges_somebodys",
+    charges.c.created_at,
+    sqlite_where=charges.c.owner != "forgotten",
+    postgresql_where=charges.c.owner != "forgotten",
+)
+
 messages = Table(
     "messages",
     metadata,

@@ -64,9 +64,10 @@ async def _outcome(runtime: Runtime, grant: DeviceGrant) -> Message:
         return connect.connected_message(note, go_on=typed)
     try:
         state, usage = await runtime.billing.overview(grant.identity)
+        stopped = await runtime.permission.stopped(grant.identity)
     except BillingError:
         return connect.connected_message(note)
-    return overview_message(state, usage, note=note)
+    return overview_message(state, usage, note=note, stopped=stopped)
 
 
 async def _resumption(runtime: Runtime, charge: Charge, note: str) -> Message:

@@ -33,6 +33,7 @@ ARGUMENTS = 2
 async def handle_auto_reload(call: Call) -> None:
     """Show the form, or go straight to the confirmation of what was typed."""
     await call.open_loading(TITLE)
+    call.runtime.permission.require_changes()
     state = await call.runtime.billing.state(call.identity)
     words = call.text.split()
     if not words:

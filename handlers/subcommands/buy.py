@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from blocks import ids
 from blocks.charge import already_message, charge_message, charge_modal, resumed_message
+from blocks.errors import rule_words
 from blocks.help import amount_help_message
 from blocks.loading import loading_modal
 from blocks.purchase import (
@@ -19,6 +20,7 @@ from blocks.purchase import (
 from blocks.words import card_name, why_this_card
 from bot.domain.charge import ON_ITS_WAY, OPEN
 from bot.domain.money import AmountError, parse_typed, show
+from bot.domain.rules import RuleError
 from bot.services.purchases import BuyAgainError
 
 if TYPE_CHECKING:
@@ -151,6 +153,7 @@ async def handle_resume(call: Call) -> None:
 
 async def _next_step(call: Call, amount: Decimal | None, *, checked: bool = False) -> Json:
     """Return the next view towards a charge: a card, an amount, or the confirmation."""
+    await call.runtime.permission.require_spending(call.identity)
     state = await call.runtime.billing.state(call.identity)
     state.require_charging()
     if state.card is None:
@@ -163,6 +166,10 @@ async def _next_step(call: Call, amount: Decimal | None, *, checked: bool = Fals
         proposal = await call.runtime.purchases.propose(call.identity, amount, state, card_name(state.card))
     except AmountError as error:
         return amount_modal(form, typed=show(amount), problem=amount_problem(error))
+    except RuleError as error:
+        if error.limit is None:
+            raise
+        return amount_modal(form, typed=show(amount), problem=rule_words(error).removesuffix("."))
     why = why_this_card(state.card)
     return confirm_modal(proposal.charge, why=why, open_equal=proposal.open_equal)
 

@@ -18,10 +18,11 @@ async def handle_overview(call: Call) -> None:
     async with call.patience():
         try:
             state, usage = await call.runtime.billing.overview(call.identity)
+            stopped = await call.runtime.permission.stopped(call.identity)
         except NotLinkedError:
             answer = welcome_message()
         else:
-            answer = overview_message(state, usage)
+            answer = overview_message(state, usage, stopped=stopped)
     await call.reply(answer)
 
 

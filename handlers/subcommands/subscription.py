@@ -44,6 +44,7 @@ async def handle_tier(call: Call) -> None:
 
 
 async def _preview(call: Call, tier_id: str) -> Json:
+    call.runtime.permission.require_changes()
     subscription, state = await call.runtime.billing.subscription(call.identity)
     _require_role(subscription)
     if subscription.tier(tier_id) is None:

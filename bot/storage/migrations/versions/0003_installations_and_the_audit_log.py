@@ -61,6 +61,13 @@ def upgrade() -> None:
         sa.Column("entry", _BIG, sa.ForeignKey("audit.id"), nullable=False, unique=True),
         sa.Column("digest", sa.String(64), nullable=False),
     )
+    op.create_index(
+        "ix_charges_somebodys",
+        "charges",
+        ["created_at"],
+        sqlite_where=sa.text("owner != 'forgotten'"),
+        postgresql_where=sa.text("owner != 'forgotten'"),
+    )
     if op.get_bind().dialect.name == "sqlite":
         _refuse_changes_on_sqlite()
     else:

@@ -1,0 +1,93 @@
+"""What may be spent: the operator's rules, and the lock that stops everything."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.domain.rules import Lock, Rule, RuleError
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from bot.domain.clock import Clock
+    from bot.domain.identity import Identity
+    from bot.domain.rules import Rules
+    from bot.storage.charges import ChargeStore
+    from bot.storage.locks import LockStore
+
+DAY = timedelta(hours=24)
+
+log = structlog.get_logger(__name__)
+
+
+class Permission:
+    """Asked before an amount is shown, when a charge is confirmed, and before each request for money."""
+
+    def __init__(self, rules: Rules, locks: LockStore, charges: ChargeStore, clock: Clock) -> None:
+        self.rules = rules
+        self._locks = locks
+        self._charges = charges
+        self._clock = clock
+
+    async def stopped(self, identity: Identity) -> RuleError | None:
+        """Return what stops all spending where this person is, None when nothing does."""
+        if self.rules.read_only:
+            return RuleError(Rule.READ_ONLY)
+        lock = await self._locks.get(identity.home)
+        return None if lock is None else RuleError(Rule.LOCKED, lock=lock)
+
+    async def require_spending(self, identity: Identity) -> None:
+        """Let pass what spends, or has money spent later.
+
+        Raises:
+            RuleError: read-only, or locked.
+        """
+        stopped = await self.stopped(identity)
+        if stopped is not None:
+            raise stopped
+
+    def require_changes(self) -> None:
+        """Let pass what changes anything at the portal.
+
+        Raises:
+            RuleError: read-only.
+        """
+        if self.rules.read_only:
+            raise RuleError(Rule.READ_ONLY)
+
+    async def require_charge(self, identity: Identity, amount: Decimal) -> None:
+        """Let a charge pass that is to be shown for confirmation.
+
+        Raises:
+            RuleError: spending is stopped, or the amount is more than the rules allow.
+        """
+        await self.require_spending(identity)
+        self.rules.require_amount(amount)
+        if self.rules.max_daily is not None:
+            spent = await self._charges.spent(identity.key, since=self._clock.now() - DAY)
+            self.rules.require_day(amount, spent)
+
+    async def lock(self, identity: Identity, reason: str | None) -> Lock:
+        """Stop all spending where this person is; return the lock that holds.
+
+        Raises:
+            RuleError: they may not.
+        """
+        self.rules.require_locker(identity)
+        lock = await self._locks.put(Lock(locked_by=identity, locked_at=self._clock.now(), reason=reason))
+        log.warning("permission.locked", home=identity.home, by=identity.key)
+        return lock
+
+    async def unlock(self, identity: Identity) -> Lock | None:
+        """Release spending; return the lock that held, None where there was none.
+
+        Raises:
+            RuleError: they may not.
+        """
+        self.rules.require_locker(identity)
+        lock = await self._locks.remove(identity)
+        log.warning("permission.unlocked", home=identity.home, by=identity.key)
+        return lock

@@ -1,0 +1,55 @@
+"""What is forgotten when its time is over: decided device grants, and whose an old charge was."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.domain.audit import Action
+
+if TYPE_CHECKING:
+    from bot.domain.clock import Clock
+    from bot.storage.audit import AuditStore
+    from bot.storage.charges import ChargeStore
+    from bot.storage.device_grants import DeviceGrantStore
+
+GRANTS_FOR = timedelta(days=7)
+
+log = structlog.get_logger(__name__)
+
+
+class Retention:
+    """Forgets. Amounts, outcomes and times stay in the ledger, and the audit log stays as it is."""
+
+    def __init__(
+        self,
+        charges: ChargeStore,
+        grants: DeviceGrantStore,
+        audit: AuditStore,
+        clock: Clock,
+        *,
+        purge_after_days: int | None,
+    ) -> None:
+        self._charges = charges
+        self._grants = grants
+        self._audit = audit
+        self._clock = clock
+        self._purge_after = None if purge_after_days is None else timedelta(days=purge_after_days)
+
+    async def forget(self) -> int:
+        """Forget what is due, a batch at a time; return how many charges were concerned."""
+        now = self._clock.now()
+        await self._grants.delete_decided(before=now - GRANTS_FOR)
+        if self._purge_after is None:
+            return 0
+        total = 0
+        while forgotten := await self._charges.forget_people(before=now - self._purge_after):
+            total += forgotten
+        if total:
+            log.info("retention.purged", charges=total)
+            await self._audit.note(
+                Action.PURGE, actor="app", subject="charges", result="purged", count=total
+            )
+        return total
