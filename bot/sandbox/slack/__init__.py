@@ -2,6 +2,7 @@
 
 from bot.sandbox.slack.delivery import Delivery
 from bot.sandbox.slack.interactions import NotACommandError
+from bot.sandbox.slack.manifest import ManifestError, app_of
 from bot.sandbox.slack.people import Cast, Channel, Person, SlackApp, SlashCommand, Team
 from bot.sandbox.slack.sandbox import SlackSandbox, Violation
 from bot.sandbox.slack.server import ApiCall
@@ -11,6 +12,7 @@ __all__ = [
     "Cast",
     "Channel",
     "Delivery",
+    "ManifestError",
     "NotACommandError",
     "Person",
     "SlackApp",
@@ -18,4 +20,5 @@ __all__ = [
     "SlashCommand",
     "Team",
     "Violation",
+    "app_of",
 ]

@@ -142,12 +142,17 @@ class Opaque:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """An object: its fields, which of them must be there, and rules that span several."""
+    """An object: its fields, which of them must be there, and rules that span several.
+
+    Attributes:
+        tagged: Whether it may carry a `type` besides its fields.
+    """
 
     required: Mapping[str, Rule] = field(default_factory=dict)
     optional: Mapping[str, Rule] = field(default_factory=dict)
     one_of: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    tagged: bool = True
 
     def examine(self, value: object, at: str) -> Iterator[str]:
         """Yields what is wrong with the value."""
@@ -168,7 +173,8 @@ class Shape:
                 yield complaint(f"missing required field: {name}", at)
         if self.one_of and not any(value.get(name) for name in self.one_of):
             yield complaint(f"missing required field: {' or '.join(self.one_of)}", at)
-        for name in sorted(value.keys() - self.required.keys() - self.optional.keys() - {"type"}):
+        known = {*self.required, *self.optional, *(("type",) if self.tagged else ())}
+        for name in sorted(value.keys() - known):
             yield complaint(f"invalid additional property: {name}", at)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from bot.sandbox.slack import payloads
 from bot.sandbox.slack.acks import Acks
 from bot.sandbox.slack.delivery import (
+    FAILED,
     TIMEOUT,
     Ack,
     Courier,
@@ -139,6 +140,8 @@ class Interactions:
             typed: What else the surface holds at that moment.
         """
         block, element = target.block, target.element
+        if not self._cast.app.interactive:
+            return self._unheard(user, "block_actions", element["action_id"], target.surface)
         state: State = copy.deepcopy(typed or {})
         if element["type"] not in ("button", "overflow"):
             entry = {"type": element["type"], **value}
@@ -150,6 +153,11 @@ class Interactions:
         if error:
             self._slack.feed.error(user, "action", error, _container(target.surface))
         return self._kept(parcel, ack, error, failure=ack.failure)
+
+    def _unheard(self, user: str, kind: str, name: str, surface: Surface) -> Delivery:
+        error = "This app is not configured to handle interactive responses."
+        self._slack.feed.error(user, "action", error, _container(surface))
+        return Delivery(kind=kind, name=name, user=user, error=error, failure=FAILED)
 
     def _action_payload(self, user: str, target: Target, value: Json, typed: State) -> Json:
         person, surface, slack = self.person(user), target.surface, self._slack

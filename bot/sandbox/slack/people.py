@@ -48,7 +48,16 @@ class SlashCommand:
 
 @dataclass(frozen=True, kw_only=True)
 class SlackApp:
-    """The app under test: its ids, commands, granted scopes and event subscriptions."""
+    """The app under test: its ids, and what its manifest says.
+
+    Attributes:
+        redirect_urls: Where an installation may send the browser back to.
+        home_tab: Whether App Home can be published.
+        messages_tab: Whether the app can write to people directly.
+        interactive: Whether clicks and submissions reach the app.
+        org_ready: Whether an organisation can install it for all its workspaces.
+        socket_mode: Whether it is reached over WebSockets instead of HTTP.
+    """
 
     id: str = "A0BILLING"
     name: str = "Billing"
@@ -63,6 +72,12 @@ class SlackApp:
     )
     scopes: frozenset[str] = frozenset({"commands", "chat:write", "im:history", "im:write"})
     events: frozenset[str] = frozenset({"app_home_opened"})
+    redirect_urls: tuple[str, ...] = ()
+    home_tab: bool = True
+    messages_tab: bool = True
+    interactive: bool = True
+    org_ready: bool = False
+    socket_mode: bool = False
 
 
 ACME = Team(id="T0ACME", name="Acme Research", domain="acme-research")

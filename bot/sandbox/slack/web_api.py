@@ -176,6 +176,8 @@ class WebApi:
 
     def _post_message(self, args: Json) -> Json:
         channel = self._writable(args.get("channel"))
+        if self._workspace.owner(channel) and not self._cast.app.messages_tab:
+            raise RefusedError("messages_tab_disabled")
         thread_ts = args.get("thread_ts")
         if thread_ts and self._workspace.message(channel, str(thread_ts)) is None:
             raise RefusedError("thread_not_found")
@@ -308,6 +310,8 @@ class WebApi:
         return {"view": shown}
 
     def _publish_view(self, args: Json) -> Json:
+        if not self._cast.app.home_tab:
+            raise RefusedError("not_enabled")
         view = self._view_of(args, "views.publish", "home")
         person = self._person(args.get("user_id"))
         shown = self._views.publish(person.id, view, args.get("hash"))

@@ -1,0 +1,123 @@
+"""An app manifest as Slack judges it, and the app that it describes.
+
+ManifestError
+    carries one complaint for each broken rule, with the JSON pointer of the value
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from bot.sandbox.slack.block_rules import complaint
+from bot.sandbox.slack.manifest_shape import manifest_shape
+from bot.sandbox.slack.people import SlackApp, SlashCommand
+from bot.sandbox.slack.scopes import EVENT_SCOPES
+
+Json = dict[str, Any]
+
+
+class ManifestError(ValueError):
+    """Slack would not take the manifest; `complaints` says why."""
+
+    def __init__(self, complaints: tuple[str, ...]) -> None:
+        super().__init__("\n".join(complaints))
+        self.complaints = complaints
+
+
+def app_of(manifest: Json, base: SlackApp | None = None, *, allow_loopback: bool = True) -> SlackApp:
+    """The app that a manifest describes.
+
+    Args:
+        manifest: The manifest, as an object.
+        base: Where the ids come from, which no manifest knows.
+        allow_loopback: Whether a URL may also be an http address of this machine, for the sandbox;
+            Slack itself demands https.
+
+    Raises:
+        ManifestError: Slack would refuse it.
+    """
+    complaints = tuple(manifest_shape(loopback=allow_loopback).examine(manifest, ""))
+    # The rules that span several parts take every part to have its shape.
+    complaints = complaints or tuple(_across(manifest))
+    if complaints:
+        raise ManifestError(complaints)
+    return _described(manifest, base or SlackApp())
+
+
+def _part(manifest: Mapping[str, Any], *path: str) -> Json:
+    found: Any = manifest
+    for name in path:
+        found = found.get(name, {})
+    return dict(found)
+
+
+def _described(manifest: Json, base: SlackApp) -> SlackApp:
+    features, settings = _part(manifest, "features"), _part(manifest, "settings")
+    home, oauth = _part(features, "app_home"), _part(manifest, "oauth_config")
+    return replace(
+        base,
+        name=manifest["display_information"]["name"],
+        commands=tuple(_command(one) for one in features.get("slash_commands", ())),
+        scopes=frozenset(_part(oauth, "scopes").get("bot", ())),
+        events=frozenset(_part(settings, "event_subscriptions").get("bot_events", ())),
+        redirect_urls=tuple(oauth.get("redirect_urls", ())),
+        home_tab=home.get("home_tab_enabled", False),
+        messages_tab=home.get("messages_tab_enabled", False),
+        interactive=_part(settings, "interactivity").get("is_enabled", False),
+        org_ready=settings.get("org_deploy_enabled", False),
+        socket_mode=settings.get("socket_mode_enabled", False),
+    )
+
+
+def _command(described: Json) -> SlashCommand:
+    return SlashCommand(
+        command=described["command"],
+        usage_hint=described.get("usage_hint", ""),
+        description=described["description"],
+    )
+
+
+def _across(manifest: Json) -> Iterator[str]:
+    settings = _part(manifest, "settings")
+    over_http = not settings.get("socket_mode_enabled", False)
+    scopes = frozenset(_part(manifest, "oauth_config", "scopes").get("bot", ()))
+    yield from _about_commands(_part(manifest, "features"), scopes, over_http=over_http)
+    yield from _about_events(manifest, scopes, over_http=over_http)
+    yield from _about_interactivity(settings, over_http=over_http)
+    if settings.get("token_rotation_enabled"):
+        # Slack allows it; this sandbox would hand out tokens that never expire.
+        yield complaint("the sandbox does not rotate tokens", "/settings/token_rotation_enabled")
+
+
+def _about_commands(features: Json, scopes: frozenset[str], *, over_http: bool) -> Iterator[str]:
+    at, commands = "/features/slash_commands", features.get("slash_commands", [])
+    if commands and "commands" not in scopes:
+        yield complaint("slash commands require the bot scope commands", at)
+    names = [one["command"] for one in commands]
+    for index, one in enumerate(commands):
+        if one["command"] in names[:index]:
+            yield complaint(f"duplicate command: {one['command']}", f"{at}/{index}/command")
+        if over_http and "url" not in one:
+            yield complaint("missing required field: url", f"{at}/{index}")
+
+
+def _about_events(manifest: Json, scopes: frozenset[str], *, over_http: bool) -> Iterator[str]:
+    at = "/settings/event_subscriptions"
+    subscriptions = _part(manifest, "settings", "event_subscriptions")
+    events = subscriptions.get("bot_events", [])
+    if over_http and events and "request_url" not in subscriptions:
+        yield complaint("missing required field: request_url", at)
+    home = _part(manifest, "features", "app_home")
+    for index, event in enumerate(events):
+        needed = EVENT_SCOPES[event]
+        if needed and scopes.isdisjoint(needed):
+            words = f"{event} requires the bot scope {' or '.join(needed)}"
+            yield complaint(words, f"{at}/bot_events/{index}")
+        if event == "app_home_opened" and not home.get("home_tab_enabled"):
+            yield complaint("app_home_opened requires the home tab", "/features/app_home")
+
+
+def _about_interactivity(settings: Json, *, over_http: bool) -> Iterator[str]:
+    interactivity = _part(settings, "interactivity")
+    if over_http and interactivity.get("is_enabled") and "request_url" not in interactivity:
+        yield complaint("missing required field: request_url", "/settings/interactivity")
