@@ -28,7 +28,6 @@ from bot.storage.rotation import rotate
 from bot.storage.schema import migrate
 from bot.trace import trace
 from handlers.manifest import make_manifest
-from handlers.registry import usage_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -84,7 +83,7 @@ def demo_command(
     port: Annotated[int, typer.Option(help="of the page; the portal and the bot take the next two")] = 8765,
 ) -> None:
     """Run the sandbox portal, the sandbox Slack and the bot on loopback, to try everything by hand."""
-    _run(lambda stop: run_demo(port, stop, usage_hint=usage_hint()))
+    _run(lambda stop: run_demo(port, stop, manifest=make_manifest("http://127.0.0.1:3000")))
 
 
 @app.command("sandbox")
@@ -93,7 +92,11 @@ def sandbox_command(
     slack_port: Annotated[int, typer.Option(help="where the sandbox Slack listens")] = 8765,
 ) -> None:
     """Run the two sandbox servers alone, to try your own deployment against them."""
-    _run(lambda stop: run_sandbox(portal_port, slack_port, stop, usage_hint=usage_hint()))
+    _run(
+        lambda stop: run_sandbox(
+            portal_port, slack_port, stop, manifest=make_manifest("http://127.0.0.1:3000")
+        )
+    )
 
 
 @app.command("manifest")
@@ -166,9 +169,7 @@ def check_command() -> None:
 
 @audit_app.command("verify")
 def audit_verify_command(
-    expect: Annotated[
-        str | None, typer.Option(help="a head noted before, which must be in the log")
-    ] = None,
+    expect: Annotated[str | None, typer.Option(help="a head noted before; it must be in the log")] = None,
 ) -> None:
     """Go through the audit log's hash chain; exit 1 when something was changed or taken out."""
 

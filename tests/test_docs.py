@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli import app
+from bot.cli import app, audit_app
 from bot.metrics import Metrics
 from bot.settings import Settings
 from handlers.manifest import BOT_SCOPES, make_manifest
@@ -92,16 +92,19 @@ def test_the_readme_lists_the_settings_with_their_meaning_and_default() -> None:
     rows = {row[0].strip("`"): row[1:] for row in table("### Settings")}
     expected = {}
     for name, field in Settings.model_fields.items():
-        default = (
-            "required" if field.is_required() else f"`{field.default}`" if field.default is not None else ""
-        )
-        expected[name.upper()] = [field.description, default]
+        default = "" if field.default in {None, ()} else f"`{field.default!s}`"
+        if isinstance(field.default, bool):
+            default = default.lower()
+        expected[name.upper()] = [field.description, "required" if field.is_required() else default]
     assert rows == expected
 
 
 def test_the_readme_lists_the_commands() -> None:
     named = {row[0].strip("`").removeprefix("billing-bot ") for row in table("### Commands")}
-    assert named == {command.name for command in app.registered_commands}
+    assert named == {
+        *(command.name for command in app.registered_commands),
+        *(f"audit {command.name}" for command in audit_app.registered_commands),
+    }
 
 
 @pytest.mark.parametrize("page", sorted(path.relative_to(ROOT) for path in ROOT.glob("*.md")), ids=str)

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from bot.portal.transport import Answer
 
 _BY_NAME = {
-    code.value: code for code in RefusalCode if code not in {RefusalCode.OTHER, RefusalCode.UNAUTHORIZED}
+    code.value: code
+    for code in RefusalCode
+    if code not in {RefusalCode.OTHER, RefusalCode.UNAUTHORIZED, RefusalCode.SPENDING_STOPPED}
 }
 _MESSAGE_LENGTH = 500
 

@@ -11,13 +11,12 @@ import signal
 import sys
 import tempfile
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
-from bot.sandbox.slack import Cast, SlackSandbox
+from bot.sandbox.slack import Cast, SlackSandbox, app_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,15 +29,15 @@ STOP_SECONDS = 10
 
 @asynccontextmanager
 async def open_sandbox(
-    *, portal_port: int, slack_port: int, app_port: int, usage_hint: str
+    *, portal_port: int, slack_port: int, app_port: int, manifest: dict[str, Any]
 ) -> AsyncIterator[tuple[PortalSandbox, SlackSandbox]]:
-    """Run the two servers, knowing of each other and of the app, whose command has that usage hint."""
+    """Run the two servers, knowing of each other and of the app, which is as its manifest says."""
     portal = PortalSandbox()
     slack = SlackSandbox(
         app_url=f"http://127.0.0.1:{app_port}/slack/events",
         signing_secret=SIGNING_SECRET,
         bot_token=BOT_TOKEN,
-        cast=_cast(usage_hint),
+        cast=Cast(app=app_of(manifest)),
     )
     async with (
         serve(portal.app, port=portal_port) as portal_url,
@@ -50,10 +49,12 @@ async def open_sandbox(
         yield portal, slack
 
 
-async def run_sandbox(portal_port: int, slack_port: int, stop: asyncio.Event, *, usage_hint: str) -> None:
+async def run_sandbox(
+    portal_port: int, slack_port: int, stop: asyncio.Event, *, manifest: dict[str, Any]
+) -> None:
     """Run the two servers until told to stop, and say how to point an app at them."""
     async with open_sandbox(
-        portal_port=portal_port, slack_port=slack_port, app_port=3000, usage_hint=usage_hint
+        portal_port=portal_port, slack_port=slack_port, app_port=3000, manifest=manifest
     ) as (
         portal,
         slack,
@@ -65,10 +66,10 @@ async def run_sandbox(portal_port: int, slack_port: int, stop: asyncio.Event, *,
         await stop.wait()
 
 
-async def run_demo(port: int, stop: asyncio.Event, *, usage_hint: str) -> None:
+async def run_demo(port: int, stop: asyncio.Event, *, manifest: dict[str, Any]) -> None:
     """Run everything until told to stop. The app's database lives as long as the demo."""
     async with open_sandbox(
-        portal_port=port + 1, slack_port=port, app_port=port + 2, usage_hint=usage_hint
+        portal_port=port + 1, slack_port=port, app_port=port + 2, manifest=manifest
     ) as (portal, slack):
         with tempfile.TemporaryDirectory(prefix="billing-demo-") as folder:
             environment = {
@@ -150,12 +151,6 @@ class DemoApp:
             return b" 200 " in await reader.readline()
         finally:
             writer.close()
-
-
-def _cast(usage_hint: str) -> Cast:
-    stands = Cast()
-    command = replace(stands.app.commands[0], usage_hint=usage_hint)
-    return replace(stands, app=replace(stands.app, commands=(command,)))
 
 
 def _environment(portal: PortalSandbox, slack: SlackSandbox) -> dict[str, str]:

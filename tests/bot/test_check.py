@@ -17,7 +17,7 @@ from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.people import Cast, SlackApp
 from bot.storage.cipher import generate_key
 from bot.storage.schema import migrate
-from tests.support.house import BOT_TOKEN, SIGNING_SECRET, make_settings, store_link
+from tests.support.house import make_settings, make_slack, store_link
 from tests.support.postgresql import new_database
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ Servers = tuple[PortalSandbox, SlackSandbox]
 
 @pytest_asyncio.fixture
 async def servers() -> AsyncIterator[Servers]:
-    portal, slack = PortalSandbox(seed=1), SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN)
+    portal, slack = PortalSandbox(seed=1), make_slack()
     async with serve(portal.app) as portal_url, serve(slack.app) as slack_url:
         portal.public_url, slack.public_url = portal_url, slack_url
         yield portal, slack
@@ -76,10 +76,12 @@ async def test_each_wrong_setting_is_named(settings: Settings) -> None:
 
 async def test_a_missing_scope_is_named_with_where_to_add_it(settings: Settings) -> None:
     app = replace(SlackApp(), scopes=frozenset({"commands", "chat:write"}))
-    slack = SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN, cast=Cast(app=app))
+    slack = make_slack(Cast(app=app))
     async with serve(slack.app) as url:
         (said,) = await wrong(settings, slack_api_url=f"{url}/api/")
-    assert said.startswith("Slack: the app lacks im:write, im:history; add them under OAuth & Permissions")
+    assert said.startswith(
+        "Slack: the app lacks im:write, im:history, users:read; add them under OAuth & Permissions"
+    )
 
 
 @pytest.mark.postgresql

@@ -17,16 +17,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.sandbox.serving import serve
-from bot.sandbox.slack import SlackSandbox
 from tests.browser.test_page import ARGUMENTS, CHROMIUM
 from tests.support.catalogue import SCREENS, Screen
-from tests.support.house import ADA, BOT_TOKEN, SIGNING_SECRET
+from tests.support.house import ADA, BOT_TOKEN, make_slack
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from playwright.async_api import Page
     from starlette.requests import Request
+
+    from bot.sandbox.slack import SlackSandbox
 
 FOLDER = Path(os.environ["SCREENS"]) if os.environ.get("SCREENS") else None
 BY_NAME = {screen.name: screen for screen in SCREENS}
@@ -42,7 +43,7 @@ pytestmark = [
 @asynccontextmanager
 async def gallery() -> AsyncIterator[tuple[SlackSandbox, AsyncWebClient]]:
     """A sandbox workspace whose app shows, on `/billing NAME`, the modal of that name."""
-    slack = SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN)
+    slack = make_slack()
     async with serve(slack.app) as url:
         slack.public_url = url
         client = AsyncWebClient(BOT_TOKEN, base_url=slack.api_url)

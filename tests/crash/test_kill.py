@@ -12,18 +12,19 @@ import pytest
 
 from bot.sandbox.portal import Fault, PortalSandbox
 from bot.sandbox.serving import serve
-from bot.sandbox.slack import SlackSandbox
-from tests.support.house import ADA, BOT_TOKEN, SIGNING_SECRET
+from tests.support.house import ADA, BOT_TOKEN, SIGNING_SECRET, make_slack
 from tests.support.process import AppProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from bot.sandbox.slack import SlackSandbox
+
 
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[tuple[AppProcess, PortalSandbox, SlackSandbox]]:
-    portal, slack = PortalSandbox(seed=1), SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN)
+    portal, slack = PortalSandbox(seed=1), make_slack()
     portal.sign_in.interval = 1
     async with serve(portal.app) as portal_url, serve(slack.app) as slack_url:
         portal.public_url, slack.public_url = portal_url, slack_url

@@ -14,15 +14,16 @@ import pytest
 from bot.runtime import open_runtime
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
-from bot.sandbox.slack import SlackSandbox
 from bot.storage.schema import migrate
-from tests.support.house import ADA, BOT_TOKEN, SIGNING_SECRET, PortalClock, make_settings, store_link
+from tests.support.house import ADA, PortalClock, make_settings, make_slack, store_link
 from tests.support.person import Person
 from tests.support.process import AppProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from bot.sandbox.slack import SlackSandbox
 
 SECONDS = 60
 
@@ -154,7 +155,7 @@ class Stage:
 @asynccontextmanager
 async def stage(folder: Path, way: Way, **extra: str) -> AsyncIterator[Stage]:
     portal = PortalSandbox(seed=1, now=PortalClock())
-    slack = SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN)
+    slack = make_slack()
     portal.sign_in.interval = 1
     async with serve(portal.app) as portal_url, serve(slack.app) as slack_url:
         portal.public_url, slack.public_url = portal_url, slack_url

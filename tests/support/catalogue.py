@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any
 from blocks import connect
 from blocks.auto_reload import auto_reload_confirm_modal, auto_reload_done_modal, auto_reload_modal
 from blocks.charge import charge_message, charge_modal, charge_reply, resumed_message
-from blocks.errors import error_copy, error_message, error_modal, refusal_copy, stranger_message
+from blocks.errors import (
+    error_copy,
+    error_message,
+    error_modal,
+    refusal_copy,
+    rule_words,
+    stranger_message,
+)
 from blocks.help import amount_help_message, help_message
 from blocks.history import history_message, no_trace_message, trace_message
 from blocks.kit import Message
 from blocks.limit import limit_modal
 from blocks.loading import loading_message, loading_modal
+from blocks.lock import locked_message, unlocked_message
 from blocks.overview import overview_home, overview_message
 from blocks.purchase import AmountForm, add_card_modal, amount_modal, confirm_modal, processing_modal
 from blocks.subscription import (
@@ -40,6 +48,7 @@ from bot.domain.charge import Charge, ChargeKind, ChargeState, FailureReason
 from bot.domain.errors import (
     CannotAskError,
     ChargeNotFoundError,
+    NotInstalledError,
     NotLinkedError,
     NotReadyError,
     PortalUnavailableError,
@@ -51,6 +60,7 @@ from bot.domain.errors import (
 from bot.domain.identity import Account, Identity
 from bot.domain.message import OutgoingMessage
 from bot.domain.money import Bounds
+from bot.domain.rules import Lock, Rule, RuleError
 from bot.domain.subscription import CurrentPlan, Effect, Preview, Subscription, Tier
 from handlers.registry import usage_rows
 
@@ -74,6 +84,10 @@ STATE = BillingState(
     auto_reload=AutoReload(enabled=True, threshold=Decimal(20), reload_to=Decimal(100)),
     portal_url=f"{PORTAL}/billing?topup=open",
 )
+LOCK = Lock(
+    locked_by=Identity(enterprise="", team="T0ACME", user="U0GRACE"), locked_at=NOW, reason="Audit week"
+)
+LOCKED = RuleError(Rule.LOCKED, lock=LOCK)
 MEMBER = replace(STATE, role=Role.MEMBER, card=None, monthly_cap=None, auto_reload=None)
 PLAN = PlanUsage(name="Plus", monthly=Decimal(22), left=Decimal("13.2"), renews_on=date(2026, 12, 1))
 USAGE = Usage(plan=PLAN, topped_up=Decimal("142.5"), total=None)
@@ -166,6 +180,7 @@ def _errors() -> list[Screen]:
         "portal-away": PortalUnavailableError("x"),
         "used-up": StaleError(),
         "starting": NotReadyError(),
+        "not-installed": NotInstalledError(),
         "too-fast": TooFastError(),
         "cannot-ask": CannotAskError("https://portal.nousresearch.com/billing?topup=open"),
         "records-away": StoreUnavailableError(),
@@ -179,6 +194,8 @@ def _errors() -> list[Screen]:
             _screen(f"error-{name}", "an error in answer to a command", error_message(copy, url))
         )
     for code in RefusalCode:
+        if code is RefusalCode.SPENDING_STOPPED:
+            continue  # ours, and said of a charge alone
         detail = {
             RefusalCode.MONTHLY_CAP_EXCEEDED: "12.5",
             RefusalCode.VALIDATION_FAILED: "The portal's own words.",
@@ -187,6 +204,51 @@ def _errors() -> list[Screen]:
         view = error_modal("Billing", copy, STATE.portal_url)
         screens.append(_screen(f"refusal-{code.value}", f"the portal said {code.value}", view))
     return screens
+
+
+def _governing() -> list[Screen]:
+    rules = {
+        "read-only": (RuleError(Rule.READ_ONLY), "spending anything in read-only mode"),
+        "locked": (LOCKED, "spending anything while it is locked"),
+        "users": (RuleError(Rule.USERS), "anything, by somebody who is not on the list"),
+        "channels": (RuleError(Rule.CHANNELS, channels=("C0FINANCE",)), "`/billing` in another channel"),
+        "lockers": (RuleError(Rule.LOCKERS), "`/billing lock` by somebody who may not"),
+    }
+    too_much = RuleError(Rule.MAX_CHARGE, limit=Decimal(100))
+    day = RuleError(Rule.MAX_DAILY, limit=Decimal(200), left=Decimal("49.99"))
+    return [
+        *(
+            _screen(f"rule-{name}", when, error_message(error_copy(error, now=NOW, incident="")[0]))
+            for name, (error, when) in rules.items()
+        ),
+        _screen(
+            "amount-over-limit",
+            "more than one charge may be",
+            amount_modal(FORM, typed="$150", problem=rule_words(too_much).removesuffix(".")),
+        ),
+        _screen(
+            "amount-over-day",
+            "more than one person may charge in a day",
+            amount_modal(FORM, typed="$50", problem=rule_words(day).removesuffix(".")),
+        ),
+        _screen("lock", "`/billing lock Audit week`", locked_message(LOCK, already=False)),
+        _screen("lock-already", "locked before", locked_message(LOCK, already=True)),
+        _screen("unlock", "`/billing unlock`", unlocked_message(LOCK)),
+        _screen("unlock-nothing", "it was not locked", unlocked_message(None)),
+        _screen(
+            "overview-locked", "`/billing` while locked", overview_message(STATE, USAGE, stopped=LOCKED)
+        ),
+        _screen(
+            "home-read-only",
+            "App Home in read-only mode",
+            overview_home(STATE, USAGE, [], stopped=RuleError(Rule.READ_ONLY)),
+        ),
+        _screen(
+            "charge-stopped",
+            "a confirmed purchase that was not sent any more",
+            charge_message(_charge(ChargeState.REFUSED, refusal=RefusalCode.SPENDING_STOPPED)),
+        ),
+    ]
 
 
 def _charges() -> list[Screen]:
@@ -399,6 +461,7 @@ SECTIONS: dict[str, list[Screen]] = {
     "Buying": _buying(),
     "A purchase's message": _charges(),
     "Auto-reload and the plan": _changing(),
+    "The operator's rules": _governing(),
     "Errors and refusals": _errors(),
 }
 SCREENS = [screen for screens in SECTIONS.values() for screen in screens]

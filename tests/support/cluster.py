@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -12,15 +12,16 @@ import asyncpg  # type: ignore[import-untyped]
 from bot.runtime import open_runtime
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
-from bot.sandbox.slack import SlackSandbox
-from bot.sandbox.slack.people import Cast, Person
 from bot.storage.cipher import generate_key
-from tests.support.house import BOT_TOKEN, SIGNING_SECRET, PortalClock, make_settings, store_link
+from tests.support.house import CAST, PortalClock, make_settings, make_slack, store_link
 from tests.support.process import AppProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    from bot.sandbox.slack import SlackSandbox
+    from bot.sandbox.slack.people import Person
 
 
 @dataclass(kw_only=True)
@@ -89,12 +90,7 @@ async def open_cluster(
     clock = PortalClock()
     portal = PortalSandbox(seed=seed, now=clock)
     portal.sign_in.interval = 1
-    cast = Cast()
-    slack = SlackSandbox(
-        signing_secret=SIGNING_SECRET,
-        bot_token=BOT_TOKEN,
-        cast=Cast(people=(*cast.people, *people)),
-    )
+    slack = make_slack(replace(CAST, people=(*CAST.people, *people)))
     async with AsyncExitStack() as stack:
         portal.public_url = await stack.enter_async_context(serve(portal.app))
         slack.public_url = await stack.enter_async_context(serve(slack.app))

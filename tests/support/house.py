@@ -20,10 +20,11 @@ from bot.domain.identity import Identity
 from bot.runtime import SystemClock
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
-from bot.sandbox.slack import Delivery, SlackSandbox
+from bot.sandbox.slack import Cast, Delivery, SlackSandbox, app_of
 from bot.settings import Settings
 from bot.storage.cipher import Cipher, generate_key
 from bot.storage.links import Link, LinkStore
+from handlers.manifest import make_manifest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -38,7 +39,15 @@ LINUS = "U0LINUS"
 TEAM = "T0ACME"
 BOT_TOKEN = "xoxb-test-0000-billing"
 SIGNING_SECRET = "test-signing-secret"
+CAST = Cast(app=app_of(make_manifest("https://bot.example.com")))
+"""The workspace, with the app as its manifest describes it."""
+
 FORM = "application/x-www-form-urlencoded"
+
+
+def make_slack(cast: Cast = CAST) -> SlackSandbox:
+    """A sandbox Slack whose secrets the app under test knows."""
+    return SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN, cast=cast)
 
 
 class PortalClock:
@@ -291,7 +300,7 @@ async def open_house(
     portal_clock = PortalClock()
     portal = PortalSandbox(seed=1, now=portal_clock)
     portal.sign_in.interval = 1
-    slack = SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN)
+    slack = make_slack()
     async with serve(portal.app) as portal_url, serve(slack.app) as slack_url:
         portal.public_url, slack.public_url = portal_url, slack_url
         database_url = changed.pop("database_url", f"sqlite:///{folder / 'test.db'}")

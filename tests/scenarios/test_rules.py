@@ -1,0 +1,292 @@
+"""What the operator allows: each refusal explains itself, and none of it can be walked around."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from freezegun import freeze_time
+
+from bot.domain.charge import ChargeState
+from bot.domain.rules import RuleError
+from tests.support.house import ADA, GRACE, LINUS, House, identity
+
+if TYPE_CHECKING:
+    from bot.services.purchases import Proposal
+
+
+async def shown_in_modal(house: House, words: str, user: str = ADA) -> None:
+    await house.until(lambda: words in json.dumps(house.slack.view(user) or {}, ensure_ascii=False))
+
+
+async def answered(house: House, words: str, user: str = ADA) -> None:
+    await house.until(lambda: words in house.last_ephemeral(user)["text"])
+
+
+async def proposed(house: House, amount: str) -> Proposal:
+    """A confirmation that is open somewhere."""
+    state = await house.app.runtime.billing.state(identity(ADA))
+    return await house.app.runtime.purchases.propose(identity(ADA), Decimal(amount), state, None)
+
+
+async def audited(house: House, action: str) -> list[tuple[str, str]]:
+    """Who did it and with which result, in order."""
+    await house.app.runtime.audit.seal()
+    log = house.app.runtime.audit.sealed()
+    return [(seal.entry.actor, seal.entry.result) async for seal in log if seal.entry.action == action]
+
+
+def money_requests(house: House) -> int:
+    return sum(
+        each.method == "POST" and each.path == "/api/billing/charge" for each in house.portal.requests
+    )
+
+
+async def test_more_than_one_charge_may_be_is_said_where_the_amount_is_chosen(house: House) -> None:
+    await house.restart(max_charge=Decimal(100))
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 100.01")
+    await shown_in_modal(house, "One charge through this app may be $100 at most.")
+    assert house.view_title() == "Add funds"
+    assert await house.charges() == []
+    await house.slack.close(ADA, everything=True)
+    await house.buy("100")
+    await house.told("$100 added to your balance")
+
+
+async def test_a_confirmation_from_before_the_limit_was_lowered_is_refused(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 100")
+    await house.confirm_shown()
+    await house.restart(max_charge=Decimal(50))
+    await house.slack.submit(ADA)
+    await shown_in_modal(house, "One charge through this app may be $50 at most.")
+    assert money_requests(house) == 0
+
+
+async def test_the_days_limit_tells_what_is_left_and_ends_with_the_day(house: House) -> None:
+    with freeze_time(real_asyncio=True) as frozen:
+        await house.restart(max_charge_per_day=Decimal(100))
+        await house.link()
+        await house.buy("60")
+        await house.submitted()
+        frozen.tick(10)
+        await house.told("$60 added to your balance")
+        await house.slack.close(ADA, everything=True)
+        await house.slack.command(ADA, "/billing buy 50")
+        await shown_in_modal(
+            house, "One person may charge $100 in 24 hours through this app; $40 is left for you now."
+        )
+        await house.slack.close(ADA, everything=True)
+        frozen.tick(24 * 3600 + 1)
+        await house.link()
+        await house.slack.command(ADA, "/billing buy 50")
+        await house.confirm_shown()
+
+
+async def test_what_was_not_charged_does_not_count_for_the_day(house: House) -> None:
+    await house.restart(max_charge_per_day=Decimal(100))
+    await house.link()
+    await house.buy("10.01")
+    await house.told("was declined")
+    await house.slack.close(ADA, everything=True)
+    await house.buy("99")
+    await house.told("$99 added to your balance")
+
+
+async def test_two_confirmations_at_one_moment_do_not_pass_the_days_limit_together(house: House) -> None:
+    await house.restart(max_charge_per_day=Decimal(100))
+    await house.link()
+    open_ones = [await proposed(house, amount) for amount in ("60", "61")]
+    purchases = house.app.runtime.purchases
+    ended = await asyncio.gather(
+        *(purchases.confirm(identity(ADA), each.charge.id, view_id=None) for each in open_ones),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(each, RuleError) for each in ended) == 1
+    assert sum(charge.amount for charge in await house.charges()) in {60, 61}
+
+
+async def test_who_is_not_on_the_list_is_told_so_everywhere(house: House) -> None:
+    await house.restart(allowed_users=(GRACE,))
+    await house.link()
+    for typed in ("/billing", "/billing buy 50", "/billing history"):
+        await house.slack.command(ADA, typed)
+        await answered(house, "Only certain people may use billing here")
+        house.slack.forget_ephemerals(ADA)
+    await house.slack.open_home(ADA)
+    await house.until(lambda: "Only certain people" in json.dumps(house.slack.home(ADA) or {}))
+    await house.link(GRACE, "grace")
+    await house.slack.command(GRACE, "/billing")
+    await answered(house, "Balance", GRACE)
+
+
+async def test_elsewhere_than_in_the_allowed_channels_it_says_where_to_go(house: House) -> None:
+    await house.restart(allowed_channels=("C0BILLING",))
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    await answered(house, "Here `/billing` is for <#C0BILLING>. Type it there.")
+    await house.slack.command(ADA, "/billing help")
+    await answered(house, "What you can type")
+    await house.slack.command(ADA, "/billing buy 50", "C0BILLING")
+    await house.confirm_shown()
+
+
+async def test_app_home_is_no_way_around_the_allowed_channels(house: House) -> None:
+    await house.link()
+    await house.slack.open_home(ADA)
+    await house.until(lambda: "Add funds" in json.dumps(house.slack.home(ADA) or {}))
+    await house.restart(allowed_channels=("C0BILLING",))
+    await house.slack.click_text(ADA, "Add funds", in_="home")
+    await shown_in_modal(house, "Here `/billing` is for <#C0BILLING>")
+    await house.slack.close(ADA)
+    await house.slack.open_home(ADA)
+    await house.until(lambda: "Add funds" not in json.dumps(house.slack.home(ADA)))
+    assert "Manage on portal" in json.dumps(house.slack.home(ADA))
+
+
+async def test_in_read_only_mode_people_look_and_nothing_else(house: House) -> None:
+    await house.restart(read_only=True)
+    await house.link()
+    await house.slack.command(ADA, "/billing")
+    await answered(house, "its operator has switched off buying and changing")
+    assert "Add funds" not in json.dumps(house.last_ephemeral()["blocks"])
+    for typed in ("/billing buy 50", "/billing auto-reload off"):
+        await house.slack.command(ADA, typed)
+        await shown_in_modal(house, "its operator has switched off buying and changing")
+        await house.slack.close(ADA)
+    assert not any(each.method in {"POST", "PATCH", "PUT", "DELETE"} for each in billing(house))
+
+
+def billing(house: House) -> list[Any]:
+    return [each for each in house.portal.requests if each.path.startswith("/api/billing")]
+
+
+@pytest.mark.parametrize("typed", ["/billing lock", "/billing unlock"])
+async def test_who_may_not_lock_is_told_so(house: House, typed: str) -> None:
+    await house.restart(lock_users=(GRACE,))
+    await house.slack.command(ADA, typed)
+    await answered(house, "You can't lock or release spending here")
+    assert await house.app.runtime.permission.stopped(identity(ADA)) is None
+
+
+async def test_a_lock_stops_a_purchase_at_every_step_and_both_are_in_the_log(house: House) -> None:
+    await house.restart(lock_users=(GRACE,))
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.confirm_shown()
+    await house.slack.command(GRACE, "/billing lock Audit week")
+    await answered(house, "Spending is locked", GRACE)
+    await house.slack.submit(ADA)
+    await shown_in_modal(house, "All spending through this app is locked. ")
+    await shown_in_modal(house, "Reason: Audit week")
+    await house.slack.close(ADA, everything=True)
+    for typed in ("/billing buy 10", "/billing auto-reload 10 50"):
+        await house.slack.command(ADA, typed)
+        if "auto" in typed:
+            await house.until(lambda: (house.slack.view(ADA) or {}).get("submit"))
+            await house.slack.submit(ADA)
+        await shown_in_modal(house, "All spending through this app is locked")
+        await house.slack.close(ADA, everything=True)
+    await house.slack.command(GRACE, "/billing lock again")
+    await answered(house, "Spending was locked already", GRACE)
+    await house.slack.command(GRACE, "/billing unlock")
+    await answered(house, "Spending is released", GRACE)
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+    assert await audited(house, "lock") == [
+        ("T0ACME:U0GRACE", "locked"),
+        ("T0ACME:U0GRACE", "was locked"),
+    ]
+    assert await audited(house, "unlock") == [("T0ACME:U0GRACE", "unlocked")]
+
+
+async def test_what_was_confirmed_and_not_sent_when_the_lock_came_is_not_sent(house: House) -> None:
+    house.worker = False
+    await house.restart(lock_users=(GRACE,))
+    await house.link()
+    await house.buy("50")
+    await house.until_async(house.charges)
+    await house.slack.command(GRACE, "/billing lock")
+    await answered(house, "Spending is locked", GRACE)
+    house.worker = True
+    await house.restart()
+    message = await house.told("$50 was not charged")
+    assert "was stopped before this was sent" in message["text"]
+    assert money_requests(house) == 0
+
+
+async def test_a_request_without_an_answer_is_not_repeated_while_locked(house: House) -> None:
+    await house.restart(lock_users=(GRACE,))
+    await house.link()
+    await house.buy("10.16")
+    await house.unanswered()
+    await house.slack.command(GRACE, "/billing lock")
+    await answered(house, "Spending is locked", GRACE)
+    await house.state(ChargeState.UNCONFIRMED)
+    sent = money_requests(house)
+    house.portal.set_scenario("acme", "settles")
+    await house.told("may or may not have been charged")
+    await house.slack.close(ADA, everything=True)
+    await house.slack.click_text(ADA, "Check again")
+    await house.told("nothing new yet")
+    assert money_requests(house) == sent
+    await house.slack.command(GRACE, "/billing unlock")
+    await answered(house, "Spending is released", GRACE)
+    await house.slack.click_text(ADA, "Check again")
+    await house.told("$10.16 added to your balance")
+
+
+async def test_spending_can_be_reduced_while_it_is_locked(house: House) -> None:
+    await house.restart(lock_users=(GRACE,))
+    await house.link()
+    await house.slack.command(GRACE, "/billing lock")
+    await answered(house, "Spending is locked", GRACE)
+    await house.slack.command(ADA, "/billing auto-reload off")
+    await house.until(lambda: (house.slack.view(ADA) or {}).get("submit"))
+    await house.slack.submit(ADA)
+    await shown_in_modal(house, "off")
+    await house.until(lambda: any(each.method == "PATCH" for each in billing(house)) or billing(house))
+    assert ("T0ACME:U0ADA", "done") in await audited(house, "auto-reload")
+
+
+async def test_everybody_else_in_the_workspace_is_stopped_too(house: House) -> None:
+    await house.restart(lock_users=(LINUS,))
+    await house.link(GRACE, "grace")
+    await house.slack.command(LINUS, "/billing lock")
+    await answered(house, "Spending is locked", LINUS)
+    await house.slack.command(GRACE, "/billing buy 50")
+    await shown_in_modal(house, "All spending through this app is locked", GRACE)
+
+
+async def test_the_log_tells_who_did_what_from_where_and_how_it_ended(house: House) -> None:
+    await house.connect()
+    await house.slack.command(ADA, "/billing buy 50", "C0BILLING")
+    await house.confirm_shown()
+    await house.slack.submit(ADA)
+    await house.told("$50 added to your balance")
+    await house.slack.command(ADA, "/billing disconnect")
+    await answered(house, "*Disconnected.*")
+    audit = house.app.runtime.audit
+    await audit.seal()
+    told = [seal.entry async for seal in audit.sealed()]
+    assert [(each.action, each.result) for each in told] == [
+        ("connect", "connected"),
+        ("charge", "confirmed"),
+        ("charge", "submitted"),
+        ("charge", "settled"),
+        ("disconnect", "by the person"),
+    ]
+    assert {each.actor for each in told} == {"T0ACME:U0ADA"}
+    assert [each.origin for each in told] == [
+        "worker",
+        "slack view_submission",
+        "worker",
+        "worker",
+        "slack command C0GENERAL",
+    ]
+    assert told[1].facts["amount"] == "50.00"
+    assert (await audit.verify()).broken is None
