@@ -344,10 +344,9 @@ async def _seal_audit(runtime: Runtime) -> None:
     everything = True
     while True:
         with contextlib.suppress(Exception):  # a database that is away is noticed elsewhere
-            sealed = await runtime.audit.seal(everything=everything)
-            everything = False
-            if sealed is not None:
+            while (sealed := await runtime.audit.seal(everything=everything)) is not None:
                 log.info("audit.sealed", number=sealed.number, head=sealed.digest)
+            everything = False
         await asyncio.sleep(SEAL_EVERY_SECONDS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -108,10 +109,10 @@ def events_route(bolt: AsyncApp, verifier: SignatureVerifier, metrics: Metrics) 
             return PlainTextResponse("not signed by Slack, or not just now", 401)
         try:
             return await handler.handle(_replay(request, body))
-        except (ValueError, RecursionError) as error:
-            # Bolt reads the body before it runs anything; deep nesting is too much for its parser.
-            log.warning("http.unreadable", problem=type(error).__name__)
-            return PlainTextResponse("cannot be read", 400)
+        except Exception as error:  # noqa: BLE001 - Bolt takes whatever is signed to be well made
+            incident = secrets.token_hex(4)
+            log.warning("http.unreadable", incident=incident, problem=type(error).__name__)
+            return PlainTextResponse(f"cannot be read ({incident})", 400)
 
     return Route("/slack/events", slack_events, methods=["POST"])
 

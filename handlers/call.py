@@ -224,7 +224,9 @@ def place_of(body: dict[str, Any]) -> Place:
 def identity_of(body: dict[str, Any]) -> Identity:
     """Return who acts, as the request says; in a shared channel that may be somebody from elsewhere."""
     event: Any = body.get("event")
-    user: Any = body.get("user") or body.get("user_id") or (event or {}).get("user")
+    user: Any = body.get("user") or body.get("user_id")
+    if user is None and isinstance(event, dict):
+        user = event.get("user")
     team: Any = user.get("team_id") if isinstance(user, dict) else None
     place = place_of(body)
     return Identity(
@@ -235,4 +237,6 @@ def identity_of(body: dict[str, Any]) -> Identity:
 
 
 def _id(value: object) -> str:
-    return str(value.get("id") or "") if isinstance(value, dict) else str(value or "")
+    """Return an id, of an object or bare; what is neither names nothing."""
+    found: object = value.get("id") if isinstance(value, dict) else value
+    return found if isinstance(found, str) else ""

@@ -1,0 +1,146 @@
+"""What is forgotten, and what stays."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select, text, update
+
+from bot.domain.charge import ChargeState
+from bot.metrics import Metrics
+from bot.services.retention import Retention
+from bot.storage.audit import AuditStore
+from bot.storage.charges import ChargeStore
+from bot.storage.cipher import Cipher, generate_key
+from bot.storage.device_grants import DeviceGrantStore
+from bot.storage.tables import charges, device_grants, messages
+from tests.bot.storage.test_store import ADA, charge
+
+if TYPE_CHECKING:
+    from bot.domain.charge import Charge
+    from bot.storage.database import Database
+    from tests.bot.conftest import HandClock
+
+PERSONAL = ("U0ADA", "T0ACME", "4242", "did:ada", "org_acme", "Acme Research", "D0ADA")
+
+
+def retention(database: Database, clock: HandClock, days: int | None) -> Retention:
+    ledger = ChargeStore(database, Metrics())
+    grants = DeviceGrantStore(database, Cipher((generate_key(),)))
+    return Retention(ledger, grants, AuditStore(database), clock, purge_after_days=days)
+
+
+async def ended(database: Database, clock: HandClock, charge_id: str, *, going_on: bool = False) -> None:
+    """A settled charge with its message, as the ledger has them in the end."""
+    ledger = ChargeStore(database, Metrics())
+    await ledger.add(charge(clock, charge_id=charge_id), due_at=clock.now())
+    await ledger.confirm(charge_id, ADA.key, now=clock.now(), view_id=None)
+    async with database.transaction() as connection:
+        due_at = clock.now() if going_on else None
+        await connection.execute(
+            update(charges)
+            .where(charges.c.id == charge_id)
+            .values(state=ChargeState.SETTLED.value, due_at=due_at, refusal_detail="by U0ADA")
+        )
+        await connection.execute(
+            update(messages).where(messages.c.id == charge_id).values(channel="D0ADA", due_at=due_at)
+        )
+
+
+async def everything(database: Database) -> str:
+    async with database.transaction() as connection:
+        rows = [*await connection.execute(select(charges)), *await connection.execute(select(messages))]
+    return str(rows)
+
+
+async def test_an_old_charge_keeps_its_money_and_loses_its_person(
+    database: Database, clock: HandClock
+) -> None:
+    await ended(database, clock, "c1")
+    before = await ChargeStore(database, Metrics()).get("c1")
+    clock.advance(days=31)
+    assert await retention(database, clock, 30).forget() == 1
+    told = await everything(database)
+    assert not [word for word in PERSONAL if word in told]
+    after = await ChargeStore(database, Metrics()).get("c1")
+    assert before is not None
+    assert after is not None
+    forgotten = {"identity", "account_id", "organisation_id", "organisation_name", "card"}
+    forgotten |= {"refusal_detail", "portal_url"}
+    for field in {field.name for field in fields(before)} - forgotten:
+        assert getattr(after, field) == getattr(before, field), field
+
+
+async def test_what_is_young_or_goes_on_is_kept(database: Database, clock: HandClock) -> None:
+    await ended(database, clock, "goes-on", going_on=True)
+    clock.advance(days=2)
+    await ended(database, clock, "young")
+    clock.advance(days=29)
+    assert await retention(database, clock, 30).forget() == 0
+
+
+async def test_without_the_setting_nothing_of_a_charge_is_forgotten(
+    database: Database, clock: HandClock
+) -> None:
+    await ended(database, clock, "c1")
+    clock.advance(days=4000)
+    assert await retention(database, clock, None).forget() == 0
+
+
+async def test_more_than_a_batch_is_forgotten_and_told_in_the_log(
+    database: Database, clock: HandClock
+) -> None:
+    values = {"state": "settled", "due_at": None, "owner": ADA.key}
+    async with database.transaction() as connection:
+        for number in range(450):
+            await connection.execute(insert(charges).values(**_row(charge(clock), str(number)) | values))
+    clock.advance(days=31)
+    assert await retention(database, clock, 30).forget() == 450
+    assert await retention(database, clock, 30).forget() == 0
+    audit = AuditStore(database)
+    await audit.seal()
+    (entry,) = [seal.entry async for seal in audit.sealed()]
+    assert (entry.action, entry.facts) == ("purge", {"count": "450"})
+
+
+def _row(made: Charge, charge_id: str) -> dict[str, object]:
+    return {
+        **{field.name: getattr(made, field.name) for field in fields(made) if field.name != "identity"},
+        "id": charge_id,
+        "idempotency_key": charge_id,
+        "kind": made.kind.value,
+        "enterprise": "",
+        "team": made.identity.team,
+        "user": made.identity.user,
+    }
+
+
+async def test_decided_device_grants_go_after_a_week(database: Database, clock: HandClock) -> None:
+    async with database.transaction() as connection:
+        for grant_id, state, due_at in (
+            ("old", "linked", None),
+            ("untold", "denied", clock.now()),
+            ("going-on", "pending", clock.now()),
+        ):
+            await connection.execute(
+                insert(device_grants).values(
+                    id=grant_id,
+                    state=state,
+                    due_at=due_at,
+                    enterprise="",
+                    team="T0ACME",
+                    user="U0ADA",
+                    owner=ADA.key,
+                    base_url="",
+                    asked_scope="",
+                    interval_seconds=5,
+                    expires_at=clock.now(),
+                    created_at=clock.now(),
+                )
+            )
+    clock.advance(days=8)
+    await retention(database, clock, None).forget()
+    async with database.transaction() as connection:
+        left = (await connection.execute(text("SELECT id FROM device_grants ORDER BY id"))).scalars().all()
+    assert left == ["going-on", "untold"]

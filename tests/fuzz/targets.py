@@ -1,0 +1,116 @@
+"""What strangers' bytes pass through before anything is decided. A target lets only named errors out."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import simplejson
+
+from blocks.auto_reload import recall as recall_auto_reload
+from blocks.errors import error_copy, error_message
+from blocks.purchase import AmountForm
+from blocks.subscription import recall as recall_plan
+from bot.domain.installation import Installation
+from bot.domain.money import AmountError, parse_typed
+from bot.portal import schemas
+from bot.portal.error_map import error_for
+from bot.portal.schemas import UnusableAnswerError, read
+from bot.portal.transport import Answer, parse_retry_after
+from handlers.call import identity_of, place_of
+from handlers.slash import near_miss
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.domain.errors import PortalError
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+BASE = "https://portal.example"
+HOME = Installation(
+    enterprise="E0GRID",
+    team="",
+    name="Grid",
+    bot_user="U0BOT",
+    scopes="",
+    token="",
+    installed_by="U0ADA",
+    installed_at=NOW,
+)
+
+
+def read_payload(data: bytes) -> None:
+    """Who acts, where, and what was typed, from any JSON object."""
+    body = _object(data)
+    if body is not None:
+        HOME.member(identity_of(body), place_of(body))
+
+
+def read_command(data: bytes) -> None:
+    """What was typed after `/billing`: an amount, or a word that is nearly a subcommand."""
+    typed = data.decode(errors="replace")
+    near_miss(typed.partition(" ")[0])
+    with suppress(AmountError):
+        assert parse_typed(typed) > 0
+
+
+def read_view(data: bytes) -> None:
+    """What a modal remembers."""
+    remembered = data.decode(errors="replace")
+    recall_plan(remembered)
+    recall_auto_reload(remembered)
+    with suppress(ValueError):
+        AmountForm.recall(remembered)
+
+
+def read_portal_answer(data: bytes) -> None:
+    """Any answer of the portal, as each of the things it may be taken for, or as an error."""
+    try:
+        body = simplejson.loads(data.decode(errors="replace"), use_decimal=True)
+    except (ValueError, RecursionError):
+        return
+    for read_it in _ANSWERS:
+        with suppress(UnusableAnswerError):
+            read_it(body)
+    if isinstance(body, dict):
+        for status in (400, 401, 403, 409, 429, 503, 500):
+            error: PortalError = error_for(Answer(status=status, body=body), base=BASE, money=True)
+            copy, link = error_copy(error, now=NOW, incident="0")
+            error_message(copy, link)
+
+
+def read_retry_after(data: bytes) -> None:
+    """Any Retry-After: seconds that can be waited, or nothing."""
+    seconds = parse_retry_after(data.decode("latin-1"), NOW)
+    assert seconds is None or 0 <= seconds < 10**6
+
+
+_ANSWERS: tuple[Callable[[Any], object], ...] = (
+    lambda body: read(schemas.BillingStateWire, body).to_domain(BASE),
+    lambda body: read(schemas.ChargeAcceptedWire, body),
+    lambda body: read(schemas.ChargeStatusWire, body).to_domain(),
+    lambda body: read(schemas.AccountWire, body).to_domain(),
+    lambda body: read(schemas.SubscriptionStateWire, body).to_domain(BASE),
+    lambda body: read(schemas.PreviewWire, body).to_domain("tier"),
+    lambda body: read(schemas.UpgradeWire, body).to_domain(BASE),
+    lambda body: read(schemas.DeviceCodeWire, body),
+    lambda body: read(schemas.TokenWire, body),
+)
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "payload": read_payload,
+    "command": read_command,
+    "view": read_view,
+    "portal": read_portal_answer,
+    "retry-after": read_retry_after,
+}
+
+
+def _object(data: bytes) -> dict[str, Any] | None:
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
