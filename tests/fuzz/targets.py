@@ -108,6 +108,19 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 }
 
 
+def _names() -> list[str]:
+    """Every name that a payload or an answer is looked through for."""
+    wires = [
+        each for each in vars(schemas).values() if isinstance(each, type) and issubclass(each, schemas.Wire)
+    ]
+    fields = {field.alias or name for wire in wires for name, field in wire.model_fields.items()}
+    payload = {"user", "team", "enterprise", "team_id", "enterprise_id", "user_id", "id", "event", "error"}
+    return sorted(fields | payload | {"authorizations", "code", "message", "remainingUsd", "actor"})
+
+
+NAMES = _names()
+
+
 def _object(data: bytes) -> dict[str, Any] | None:
     try:
         body = json.loads(data)

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from bot.storage.tables import charges, links, locks
 from handlers.registry import SUBCOMMANDS
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import NAMES, TARGETS
 from tests.support.house import ADA, TEAM, House, open_house
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
     max_leaves=10,
 )
-named = st.sampled_from(
-    ["error", "org", "card", "bounds", "amount", "status", "user", "team", "event", "authorizations"]
-)
+named = st.sampled_from(NAMES)
 objects = st.dictionaries(named | st.text(max_size=12), json_values, max_size=6)
 slow = settings(
     deadline=None,
