@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check chaos screens golden format lock clean
@@ -25,11 +26,16 @@ test: $(READY)  ## run all tests (Chromium's too where it is there or can be ins
 	@sh tests/support/chromium.sh
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
-check: $(READY)  ## format, lint, types, architecture, docs and all tests
+check: $(READY)  ## format, lint, types, architecture, deployment files, docs and all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/yamllint --strict --config-data '{extends: default, rules: {line-length: {max: 120}, document-start: disable}}' \
+		compose.yaml docs/deploy
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	$(BIN)/kubernetes-validate --strict --quiet --kubernetes-version 1.30 docs/deploy/kubernetes/*.yaml
 	$(MAKE) --no-print-directory test
 
 chaos: $(READY)  ## 200 purchases over three replicas in a storm of three minutes; prints the table
@@ -46,11 +52,14 @@ format: $(READY)  ## rewrite the code as the checks want it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(READY)  ## resolve pyproject.toml into requirements.lock anew (needs uv)
-	@echo '# Made by: make lock' > requirements.lock.new
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--python-version 3.11 --extra dev pyproject.toml >> requirements.lock.new
+lock: $(READY)  ## resolve pyproject.toml into both lock files anew (needs uv)
+	@echo '# Made by: make lock' | tee requirements.lock.new > requirements-deploy.lock.new
+	$(LOCK) --extra dev pyproject.toml >> requirements.lock.new
+	@# What a deployment is built from: the app's dependencies and the build's, in the same versions.
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		| $(LOCK) --constraint requirements.lock.new pyproject.toml - >> requirements-deploy.lock.new
 	@mv requirements.lock.new requirements.lock
+	@mv requirements-deploy.lock.new requirements-deploy.lock
 
 clean:  ## remove everything that was made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
