@@ -29,7 +29,7 @@ from bot.engine import Engine, Kind
 from bot.http import Health, events_route, make_asgi
 from bot.installing import install_routes, make_oauth_flow
 from bot.runtime import open_runtime
-from bot.slack import AWAY
+from bot.slack import AWAY, NOT_NOW
 from bot.socket_mode import SocketMode
 from bot.storage.database import is_refused
 from bot.storage.notices import listen
@@ -78,7 +78,14 @@ class Listener(Enum):
 
 
 class StartError(Exception):
-    """The app cannot start; the text is a whole line for the operator."""
+    """The app cannot start; the text is a whole line for the operator.
+
+    `for_now`: not because of a setting, so that starting again later may do.
+    """
+
+    def __init__(self, words: str, *, for_now: bool = False) -> None:
+        super().__init__(words)
+        self.for_now = for_now
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -281,7 +288,8 @@ async def _prepare_database(runtime: Runtime) -> None:
         runtime.clock.correct(await database.clock_ahead())
     except Exception as error:
         log.debug("app.database_unusable", exc_info=error)
-        raise StartError(f"DATABASE_URL: the database cannot be used ({type(error).__name__})") from None
+        words = f"DATABASE_URL: the database cannot be used ({type(error).__name__})"
+        raise StartError(words, for_now=not is_refused(error)) from None
     if not current:
         raise StartError(
             "DATABASE_URL: the database has not the newest schema; run `billing-bot migrate` first"
@@ -311,7 +319,7 @@ async def _recognise_workspace(runtime: Runtime) -> bool:
         await runtime.one_workspace.recognise()
     except SlackApiError as error:
         code = error.response.get("error")
-        if error.response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or code == "ratelimited":
+        if error.response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in NOT_NOW:
             return False
         raise StartError(f"SLACK_BOT_TOKEN: Slack does not accept it ({code})") from None
     except AWAY as error:

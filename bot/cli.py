@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FAULTY_SETTINGS = 2
+NOT_NOW = 1
 NOT_THERE = 1
 NOT_ENDED = 1
 STOP_SECONDS = 9
@@ -137,7 +138,7 @@ def trace_command(
         told = asyncio.run(trace(settings.database_url, charge))
     except StoreUnavailableError as error:
         typer.echo(f"DATABASE_URL: the database cannot be read ({error})", err=True)
-        sys.exit(FAULTY_SETTINGS)
+        sys.exit(NOT_NOW)
     if told is None:
         typer.echo(f"There is no purchase {charge}.", err=True)
         sys.exit(NOT_THERE)
@@ -223,11 +224,7 @@ def rotate_keys_command() -> None:
                 f"{done.broken} are opened by none of the keys: those people connect again.", err=True
             )
 
-    try:
-        _run(go)
-    except StoreUnavailableError as error:
-        typer.echo(f"DATABASE_URL: the database cannot be written ({error}); run this again", err=True)
-        sys.exit(FAULTY_SETTINGS)
+    _run(go)
 
 
 def _with_audit(use: Callable[[AuditStore], Coroutine[Any, Any, T]]) -> T:
@@ -244,7 +241,7 @@ def _with_audit(use: Callable[[AuditStore], Coroutine[Any, Any, T]]) -> T:
         return asyncio.run(go())
     except StoreUnavailableError as error:
         typer.echo(f"DATABASE_URL: the database cannot be read ({error})", err=True)
-        sys.exit(FAULTY_SETTINGS)
+        sys.exit(NOT_NOW)
 
 
 def _utc(moment: datetime | None) -> datetime | None:
@@ -292,7 +289,10 @@ def _run(program: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
         asyncio.run(run())
     except StartError as error:
         typer.echo(str(error), err=True)
-        sys.exit(FAULTY_SETTINGS)
+        sys.exit(NOT_NOW if error.for_now else FAULTY_SETTINGS)
+    except StoreUnavailableError as error:
+        typer.echo(f"DATABASE_URL: the database cannot be used ({error}); try again", err=True)
+        sys.exit(NOT_NOW)
     except SecondProcessError as error:
         words = f"another process already works on {error}; SQLite serves one, PostgreSQL serves many"
         typer.echo(f"DATABASE_URL: {words}", err=True)

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 AWAY = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 """What a call raises when Slack gave no whole answer."""
 
+NOT_NOW = frozenset(
+    {"fatal_error", "internal_error", "ratelimited", "request_timeout", "service_unavailable"}
+)
+"""Slack's ways to say that the same call may do later."""
+
 SERVER_FAULT = 500
 SLACK_TIMEOUT_SECONDS = 10
 

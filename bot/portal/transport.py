@@ -105,6 +105,8 @@ class Transport:
                 client=lambda: aiohttp.ClientSession(
                     connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
                     cookie_jar=aiohttp.DummyCookieJar(),
+                    # A company's way out may be a proxy: HTTPS_PROXY, NO_PROXY.
+                    trust_env=True,
                 )
             ),
             cookies=no_cookies,

@@ -13,7 +13,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 
 from bot.domain.audit import Action
-from bot.slack import AWAY
+from bot.slack import AWAY, NOT_NOW
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -100,7 +100,7 @@ class Lifecycle:
         try:
             await self._workspaces.slack(installation).auth_test()
         except SlackApiError as error:
-            return bool(error.response.get("error") == "ratelimited")
+            return error.response.get("error") in NOT_NOW
         except AWAY:
             return False
         return True

@@ -64,7 +64,9 @@ def async_url(database_url: str) -> URL:
         case "sqlite" if url.database and url.database != ":memory:":
             return url.set(drivername="sqlite+aiosqlite")
         case "postgresql":
-            return url.set(drivername="postgresql+asyncpg")
+            # libpq's name, as managed databases hand it out; asyncpg's is shorter.
+            query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
+            return url.set(drivername="postgresql+asyncpg", query=query)
     raise ValueError("use sqlite:///file or postgresql://…")
 
 

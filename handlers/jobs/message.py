@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackApiError
 from blocks.charge import charge_message, charge_modal, charge_reply
 from bot.domain.errors import NotInstalledError
 from bot.engine import LeaseLostError
-from bot.slack import AWAY, SLACK_TIMEOUT_SECONDS
+from bot.slack import AWAY, NOT_NOW, SLACK_TIMEOUT_SECONDS
 from handlers.call import AFTER_ACK_SECONDS
 from handlers.home import publish_home
 from handlers.jobs.posting import charge_metadata, content, post_message, post_reply
@@ -45,11 +45,6 @@ UNREACHABLE = frozenset(
 
 GONE = frozenset({"cant_update_message", "edit_window_closed", "message_not_found", "thread_not_found"})
 """Slack's ways to say that the message cannot be edited or answered any more, e.g. deleted by an admin."""
-
-NOT_NOW = frozenset(
-    {"fatal_error", "internal_error", "ratelimited", "request_timeout", "service_unavailable"}
-)
-"""Slack's ways to say that the same call may do later."""
 
 LATER = timedelta(hours=1)
 RATE_LIMIT_SECONDS = 5

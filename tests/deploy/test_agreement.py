@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.signature import SignatureVerifier
 
 from bot.cli import FAULTY_SETTINGS
-from bot.http import Health, make_asgi
+from bot.http import Health, events_route, make_asgi
+from bot.installing import install_routes
 from bot.metrics import Metrics
 from tests.deploy.deployment import (
     DEPLOY,
@@ -100,7 +102,9 @@ def routes() -> set[str]:
         return Health(problems=[], trouble=[])
 
     async def make() -> set[str]:
-        asgi = make_asgi(AsyncApp(token="x", signing_secret="x"), Metrics(), nothing, nothing)
+        bolt = AsyncApp(token="x", signing_secret="x")
+        slack = [events_route(bolt, SignatureVerifier("x"), Metrics()), *install_routes(bolt)]
+        asgi = make_asgi(Metrics(), nothing, nothing, slack)
         return {getattr(route, "path", "") for route in asgi.routes}
 
     return asyncio.run(make())

@@ -43,7 +43,7 @@ def release_before(tmp_path: Path) -> Path:
         check=True,
     )
     root = tmp_path / "before"
-    shutil.unpack_archive(archive, root)
+    shutil.unpack_archive(archive, root, filter="data")
     return root
 
 
