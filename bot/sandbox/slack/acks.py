@@ -70,6 +70,6 @@ class Acks:
         if not isinstance(view, dict):
             return
         if push:
-            self._views.push_in_answer(user, view)
+            self._views.push_in_answer(user, current, view)
         else:
             self._views.replace(current, view)

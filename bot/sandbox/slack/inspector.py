@@ -10,7 +10,9 @@ Json = dict[str, Any]
 
 KEPT = 300
 _SHOWN = 8
-_SECRET_NAMES = frozenset({"token", "authorization", "x-slack-signature", "bot_token"})
+_SECRET_NAMES = frozenset(
+    {"token", "authorization", "x-slack-signature", "bot_token", "access_token", "client_secret", "code"}
+)
 _RESPONSE_URL = re.compile(r"(/response/\w{4})\w+")
 _TOKEN = re.compile(r"(xox[a-z]-\w{2})[\w-]+")
 
@@ -35,6 +37,7 @@ _API_NOTES = {
     "conversations.history": "Message metadata comes only with include_all_metadata.",
     "conversations.replies": "The parent message comes first, then its replies.",
     "conversations.open": "Answers the id of the app's direct message with a person.",
+    "oauth.v2.access": "A code works once, within 10 minutes; the answer carries the workspace's token.",
     "users.info": "Needs the scope users:read.",
     "views.open": "A trigger_id opens one view within 3 s.",
     "views.push": "A stack holds at most 3 views.",

@@ -1,33 +1,34 @@
 """What people do: commands, clicks, typing, submissions, closings, opening App Home.
 
-Each tells the app by a signed request, carries out the acknowledgement and reports a Delivery.
+Each tells the app through the installation that the person meets, carries out the acknowledgement
+and reports a Delivery.
 
 NotACommandError
-    the line starts with "/" and no command of the app has that name
+    the line starts with "/" and no command of an app installed there has that name
 """
 
-import asyncio
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from bot.sandbox.slack import payloads
 from bot.sandbox.slack.acks import Acks
+from bot.sandbox.slack.coverage import Coverage
+from bot.sandbox.slack.deliveries import Deliveries
 from bot.sandbox.slack.delivery import (
     FAILED,
     TIMEOUT,
     Ack,
-    Courier,
     Delivery,
     Parcel,
     command_parcel,
-    event_parcel,
     interaction_parcel,
 )
+from bot.sandbox.slack.event_delivery import EventDelivery
 from bot.sandbox.slack.events import Feed
 from bot.sandbox.slack.inputs import State, faults_before_submission, state_of
-from bot.sandbox.slack.inspector import Inspector
+from bot.sandbox.slack.installations import Installation, Installations
 from bot.sandbox.slack.messages import RefusedError
 from bot.sandbox.slack.people import Cast, Person
 from bot.sandbox.slack.response_urls import ResponseUrls
@@ -38,8 +39,9 @@ from bot.sandbox.slack.workspace import Workspace
 
 Json = dict[str, Any]
 
-RETRY_SECONDS = (0, 60, 300)
 TROUBLE = "We had some trouble connecting. Try again?"
+NOT_INTERACTIVE = "This app is not configured to handle interactive responses."
+NOT_INSTALLED = "This app is not installed any more."
 
 
 class NotACommandError(ValueError):
@@ -56,18 +58,18 @@ class Slack:
     sight: Sight
     acks: Acks
     response_urls: ResponseUrls
-    courier: Courier
-    inspector: Inspector
+    installations: Installations
+    coverage: Coverage
+    deliveries: Deliveries
+    events: EventDelivery
     wiring: Wiring
 
 
 class Interactions:
-    """People's deeds; `deliveries` keeps every request that went to the app."""
+    """People's deeds."""
 
     def __init__(self, slack: Slack) -> None:
         self._slack = slack
-        self._repeats: set[asyncio.Task[None]] = set()
-        self.deliveries: list[Delivery] = []
 
     @property
     def _cast(self) -> Cast:
@@ -77,11 +79,13 @@ class Interactions:
         """The person with this id.
 
         Raises:
-            LookupError: nobody has it.
+            LookupError: nobody has it, or their account has ended.
         """
         person = self._cast.person(user)
         if person is None:
             raise LookupError(f"nobody here is {user}")
+        if self._slack.workspace.is_deactivated(user):
+            raise LookupError(f"{user} is deactivated")
         return person
 
     def _place(self, user: str, channel: str) -> tuple[str, str]:
@@ -95,40 +99,42 @@ class Interactions:
         words = {"user": user, "team": person.team_id, "text": payloads.escaped(text)}
         message = self._slack.workspace.post(place, words)
         self._slack.feed.conversation(place)
-        if self._slack.workspace.owner(place) and "message.im" in self._cast.app.events:
+        if self._slack.workspace.owner(place) and self._slack.events.wanted("message.im"):
             heard = {"channel": place, "channel_type": "im", "event_ts": message["ts"]}
-            await self.event({**message, **heard})
+            await self._event_of(person, {**message, **heard})
         return message
 
     async def command(self, user: str, channel: str, typed: str) -> Delivery:
         """Types a slash command.
 
         Raises:
-            NotACommandError: the app has no such command.
+            NotACommandError: no app installed there has such a command.
             LookupError: the person is not in the channel.
         """
         person, place = self.person(user), self._place(user, channel)
         name = typed.strip().partition(" ")[0]
-        if name not in {known.command for known in self._cast.app.commands}:
+        via = self._slack.coverage.serving(person, place[0])
+        if via is None or name not in {known.command for known in self._cast.app.commands}:
             raise NotACommandError(f"{name} is not a valid command.")
-        response_url = self._slack.response_urls.issue(user, place[0])
+        response_url = self._slack.response_urls.issue(user, place[0], via)
         fields = payloads.command_fields(
             self._cast,
             person,
             typed,
+            via,
             channel=place,
-            trigger_id=self._slack.views.issue_trigger(user),
+            trigger_id=self._slack.views.issue_trigger(user, via),
             response_url=response_url,
         )
         parcel = command_parcel(fields)
-        ack = await self._slack.courier.send(parcel)
+        ack = await self._slack.deliveries.send(parcel)
         failure = ack.failure or _refused(
             lambda: self._slack.acks.after_command(response_url, ack), "invalid_command_response"
         )
         error = f"{name} failed with the error {failure}" if failure else None
         if error:
             self._slack.feed.error(user, "command", error)
-        return self._kept(parcel, ack, error, failure=failure)
+        return self._slack.deliveries.keep(parcel, ack, error, failure=failure)
 
     async def act(self, user: str, target: Target, value: Json, typed: State | None = None) -> Delivery:
         """Clicks a button or makes a choice outside an input block.
@@ -138,30 +144,42 @@ class Interactions:
             target: The element they act on.
             value: The element's value as Slack's action object carries it; empty for a button.
             typed: What else the surface holds at that moment.
+
+        Returns:
+            The delivery; one with an error and no status could not be sent to any app.
         """
-        block, element = target.block, target.element
-        if not self._cast.app.interactive:
-            return self._unheard(user, "block_actions", element["action_id"], target.surface)
+        person, block, element = self.person(user), target.block, target.element
+        via = self._owner(target.surface.content, target.surface.channel)
+        if via is None or not self._cast.app.interactive:
+            return self._unheard(user, target, NOT_INSTALLED if via is None else NOT_INTERACTIVE)
         state: State = copy.deepcopy(typed or {})
         if element["type"] not in ("button", "overflow"):
             entry = {"type": element["type"], **value}
             state.setdefault(block["block_id"], {})[element["action_id"]] = entry
-        payload = self._action_payload(user, target, value, state)
+        payload = self._action_payload(person, target, value, state, via)
         parcel = interaction_parcel(payload, element["action_id"])
-        ack = await self._slack.courier.send(parcel)
+        ack = await self._slack.deliveries.send(parcel)
         error = self._action_error(ack)
         if error:
             self._slack.feed.error(user, "action", error, _container(target.surface))
-        return self._kept(parcel, ack, error, failure=ack.failure)
+        return self._slack.deliveries.keep(parcel, ack, error, failure=ack.failure)
 
-    def _unheard(self, user: str, kind: str, name: str, surface: Surface) -> Delivery:
-        error = "This app is not configured to handle interactive responses."
-        self._slack.feed.error(user, "action", error, _container(surface))
-        return Delivery(kind=kind, name=name, user=user, error=error, failure=FAILED)
+    def _unheard(self, user: str, target: Target, error: str) -> Delivery:
+        self._slack.feed.error(user, "action", error, _container(target.surface))
+        return _unsent("block_actions", target.element["action_id"], user, error)
 
-    def _action_payload(self, user: str, target: Target, value: Json, typed: State) -> Json:
-        person, surface, slack = self.person(user), target.surface, self._slack
-        payload = payloads.interaction(self._cast, person, "block_actions")
+    def _owner(self, content: Json, conversation: str | None = None) -> Installation | None:
+        """The installation that posted a message or opened a view; None when it is gone."""
+        via = self._slack.installations.of_bot(content.get("bot_id"))
+        if via is None or conversation is None or self._slack.coverage.sees(via, conversation):
+            return via
+        return None
+
+    def _action_payload(
+        self, person: Person, target: Target, value: Json, typed: State, via: Installation
+    ) -> Json:
+        surface, slack, user = target.surface, self._slack, person.id
+        payload = payloads.interaction(self._cast, person, "block_actions", via)
         if surface.channel is None:
             slack.views.fill(surface.content, typed)
             payload |= payloads.in_view(surface.content)
@@ -169,9 +187,9 @@ class Interactions:
             place = self._place(user, surface.channel)
             state = state_of(surface.content["blocks"], typed)
             payload |= payloads.in_message(surface.content, place, state)
-            payload["response_url"] = slack.response_urls.issue(user, place[0], surface.id)
+            payload["response_url"] = slack.response_urls.issue(user, place[0], via, surface.id)
         in_modal = surface.kind == "view"
-        payload["trigger_id"] = slack.views.issue_trigger(user, in_modal=in_modal)
+        payload["trigger_id"] = slack.views.issue_trigger(user, via, in_modal=in_modal)
         at = slack.workspace.clock.ts()
         payload["actions"] = [payloads.action(target.block, target.element, value, at)]
         return payload
@@ -190,20 +208,23 @@ class Interactions:
         Returns:
             The delivery; one with `errors` and no status was stopped by the client.
         """
-        slack = self._slack
+        slack, person, via = self._slack, self.person(user), self._owner(view)
         slack.views.fill(view, typed or {})
         faults = faults_before_submission(view["blocks"], view["state"]["values"])
         if faults:
             slack.feed.changed()
             return Delivery(kind="view_submission", name=view["callback_id"], user=user, errors=faults)
+        if via is None:
+            slack.feed.error(user, "modal", TROUBLE, {"type": "view", "view_id": view["id"]})
+            return _unsent("view_submission", view["callback_id"], user, TROUBLE)
         payload = {
-            **payloads.interaction(self._cast, self.person(user), "view_submission"),
-            "trigger_id": slack.views.issue_trigger(user, in_modal=True),
+            **payloads.interaction(self._cast, person, "view_submission", via),
+            "trigger_id": slack.views.issue_trigger(user, via, in_modal=True),
             "view": copy.deepcopy(view),
             "response_urls": [],
         }
         parcel = interaction_parcel(payload, view["callback_id"])
-        ack = await slack.courier.send(parcel)
+        ack = await slack.deliveries.send(parcel)
         return self._submitted(user, view["id"], parcel, ack)
 
     def _submitted(self, user: str, view_id: str, parcel: Parcel, ack: Ack) -> Delivery:
@@ -218,7 +239,7 @@ class Interactions:
             container = {"type": "view", "view_id": view_id}
             slack.feed.error(user, "modal", TROUBLE, container)
         error = TROUBLE if failure else None
-        return self._kept(parcel, ack, error, errors=errors, failure=failure)
+        return slack.deliveries.keep(parcel, ack, error, errors=errors, failure=failure)
 
     async def close(self, user: str, view_id: str, *, everything: bool = False) -> Delivery | None:
         """Closes a modal; the app is told when the view asked for it.
@@ -231,25 +252,26 @@ class Interactions:
         cleared = everything or any(view["clear_on_close"] for view in closed)
         delivery = None
         for view in closed:
-            if view["notify_on_close"]:
-                delivery = await self._tell_closed(user, view, cleared=cleared)
+            via = self._owner(view)
+            if view["notify_on_close"] and via is not None:
+                delivery = await self._tell_closed(user, view, via, cleared=cleared)
         return delivery
 
-    async def _tell_closed(self, user: str, view: Json, *, cleared: bool) -> Delivery:
+    async def _tell_closed(self, user: str, view: Json, via: Installation, *, cleared: bool) -> Delivery:
         payload = {
-            **payloads.interaction(self._cast, self.person(user), "view_closed"),
+            **payloads.interaction(self._cast, self.person(user), "view_closed", via),
             "view": copy.deepcopy(view),
             "is_cleared": cleared,
         }
         parcel = interaction_parcel(payload, view["callback_id"])
-        ack = await self._slack.courier.send(parcel)
-        return self._kept(parcel, ack, None, failure=ack.failure)
+        ack = await self._slack.deliveries.send(parcel)
+        return self._slack.deliveries.keep(parcel, ack, failure=ack.failure)
 
     async def open_home(self, user: str) -> Delivery | None:
         """Opens App Home; the app hears of it when it subscribed to `app_home_opened`."""
-        self.person(user)
+        person = self.person(user)
         self._slack.sight.look_at_home(user)
-        if "app_home_opened" not in self._cast.app.events:
+        if not self._slack.events.wanted("app_home_opened"):
             return None
         home = self._slack.views.home(user)
         event: Json = {
@@ -261,100 +283,14 @@ class Interactions:
         }
         if home is not None:
             event["view"] = copy.deepcopy(home)
-        return await self.event(event)
+        return await self._event_of(person, event)
 
-    async def event(self, event: Json, *, team_id: str | None = None) -> Delivery:
-        """Delivers an event; a failed delivery is repeated at once, after 1 min, after 5 min.
-
-        Returns:
-            The last delivery that was made before this call returned.
-        """
-        envelope = payloads.event_envelope(
-            self._cast,
-            event,
-            event_id=self._slack.workspace.ids.next("Ev"),
-            at=self._slack.wiring.now(),
-            team_id=team_id,
-        )
-        delivery, again = await self._deliver(event_parcel(envelope))
-        if again:
-            delivery, again = await self._deliver(event_parcel(envelope, 1, again))
-        if again:
-            self._repeat_later(envelope, again)
-        return delivery
-
-    async def _deliver(self, parcel: Parcel) -> tuple[Delivery, str]:
-        ack = await self._slack.courier.send(parcel)
-        delivery = self._kept(parcel, ack, None, failure=ack.failure)
-        unwanted = {name.lower(): value for name, value in ack.headers.items()}
-        if ack.failure is None or unwanted.get("x-slack-no-retry") == "1":
-            return delivery, ""
-        return delivery, _retry_reason(ack)
-
-    def _repeat_later(self, envelope: Json, reason: str) -> None:
-        task = asyncio.create_task(self._repeats_of(envelope, reason))
-        self._repeats.add(task)
-        task.add_done_callback(self._repeats.discard)
-
-    async def _repeats_of(self, envelope: Json, reason: str) -> None:
-        for number, seconds in enumerate(RETRY_SECONDS[1:], start=2):
-            await asyncio.sleep(seconds)
-            _, reason = await self._deliver(event_parcel(envelope, number, reason))
-            if not reason:
-                return
-
-    async def raw(self, body: bytes, headers: Mapping[str, str]) -> Delivery:
-        """Sends bytes and headers as they are, without signing them."""
-        ack = await self._slack.courier.post(body, headers)
-        text = body.decode(errors="replace")
-        parcel = Parcel(kind="raw", name="raw", user=None, body={}, raw=text, content_type="")
-        return self._kept(parcel, ack, None, failure=ack.failure)
-
-    async def stop(self) -> None:
-        """Gives up events that were to be repeated later."""
-        for task in self._repeats:
-            task.cancel()
-        await asyncio.gather(*self._repeats, return_exceptions=True)
-
-    def _kept(
-        self,
-        parcel: Parcel,
-        ack: Ack,
-        error: str | None,
-        *,
-        errors: Mapping[str, str] | None = None,
-        failure: str | None = None,
-    ) -> Delivery:
-        delivery = Delivery(
-            kind=parcel.kind,
-            name=parcel.name,
-            user=parcel.user,
-            status=ack.status,
-            ack_ms=ack.ms,
-            body=parcel.body,
-            raw_body=parcel.raw,
-            response=ack.parsed,
-            error=error,
-            errors=errors or {},
-            failure=failure,
-        )
-        self.deliveries.append(delivery)
-        self._slack.inspector.record(
-            {
-                "at": self._slack.wiring.now(),
-                "direction": "to_app",
-                "kind": "event" if parcel.kind == "raw" else parcel.kind,
-                "name": parcel.name,
-                "user": parcel.user,
-                "ok": failure is None,
-                "status": ack.status,
-                "ms": ack.ms,
-                "request": parcel.body or parcel.raw,
-                "response": ack.parsed,
-            },
-            error=failure,
-        )
-        return delivery
+    async def _event_of(self, person: Person, event: Json) -> Delivery | None:
+        via = self._slack.coverage.serving(person)
+        if via is None:
+            return None
+        team = self._cast.team(person.team_id) if person.team_id in via.team_ids else via.team
+        return await self._slack.events.deliver(event, payloads.heard_by(via, team))
 
 
 def _refused(apply: Callable[[], None], failure: str) -> str | None:
@@ -365,10 +301,8 @@ def _refused(apply: Callable[[], None], failure: str) -> str | None:
     return None
 
 
-def _retry_reason(ack: Ack) -> str:
-    if ack.failure == TIMEOUT:
-        return "http_timeout"
-    return "http_error" if ack.status is not None else "connection_failed"
+def _unsent(kind: str, name: str, user: str, error: str) -> Delivery:
+    return Delivery(kind=kind, name=name, user=user, error=error, failure=FAILED)
 
 
 def _container(surface: Surface) -> Json:

@@ -1,4 +1,4 @@
-"""What the app says, from any of its doors: judged by Slack's limits and dressed as the bot's.
+"""What the app says, from any of its doors, judged by Slack's limits.
 
 RefusedError
     carries the error code of Slack's answer and its `response_metadata.messages`
@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.sandbox.slack.block_kit import MESSAGE_TEXT, Verdict, judge_blocks, judge_text
-from bot.sandbox.slack.people import Cast
 
 Json = dict[str, Any]
 Report = Callable[[str, Verdict], None]
@@ -87,18 +86,3 @@ def _metadata(metadata: object) -> Json:
     if len(json.dumps(metadata)) > METADATA_BYTES:
         raise RefusedError("metadata_too_large")
     return metadata
-
-
-def bot_message(cast: Cast, content: Json, thread_ts: str | None = None) -> Json:
-    """The content as a message of the app's bot user."""
-    message = {
-        "user": cast.app.bot_user_id,
-        "bot_id": cast.app.bot_id,
-        "app_id": cast.app.id,
-        "team": cast.home_team.id,
-        "text": "",
-        **content,
-    }
-    if thread_ts:
-        message["thread_ts"] = thread_ts
-    return message

@@ -6,7 +6,6 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from sse_starlette import EventSourceResponse
 from starlette.requests import Request
@@ -18,6 +17,7 @@ from bot.sandbox.slack.delivery import Delivery
 from bot.sandbox.slack.events import Feed
 from bot.sandbox.slack.inspector import Inspector
 from bot.sandbox.slack.interactions import Interactions, NotACommandError
+from bot.sandbox.slack.origin import from_another_site
 from bot.sandbox.slack.surfaces import Sight, Surface, targets
 from bot.sandbox.slack.views import Views
 from bot.sandbox.slack.workspace import Workspace
@@ -210,9 +210,7 @@ class PageRoutes:
 
 def _posted(handle: Callable[[Json], Awaitable[Json]]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        origin = request.headers.get("origin")
-        if origin and urlsplit(origin).netloc != request.headers.get("host"):
-            # Any site open in the same browser could otherwise act in the sandbox.
+        if from_another_site(request):
             return JSONResponse({"ok": False, "error": "another site's page"}, status_code=403)
         raw = await request.body()
         try:

@@ -3,7 +3,8 @@
 import copy
 from typing import Any
 
-from bot.sandbox.slack.people import Cast, Person
+from bot.sandbox.slack.installations import Installation
+from bot.sandbox.slack.people import Cast, Enterprise, Person, Team
 
 Json = dict[str, Any]
 
@@ -19,6 +20,7 @@ def command_fields(
     cast: Cast,
     person: Person,
     typed: str,
+    via: Installation,
     *,
     channel: tuple[str, str],
     trigger_id: str,
@@ -30,15 +32,18 @@ def command_fields(
         cast: Who is in the workspace.
         person: Who typed it.
         typed: The whole line, "/billing buy 50".
+        via: The installation that hears it.
         channel: Id and name of the conversation.
         trigger_id: Opens one view.
         response_url: Takes five answers.
     """
     command, _, text = typed.strip().partition(" ")
+    team = cast.team(person.team_id)
     return {
         "token": VERIFICATION_TOKEN,
         "team_id": person.team_id,
-        "team_domain": cast.team(person.team_id).domain,
+        "team_domain": team.domain,
+        **_enterprise_fields(team.enterprise),
         "channel_id": channel[0],
         "channel_name": channel[1],
         "user_id": person.id,
@@ -46,15 +51,25 @@ def command_fields(
         "command": command,
         "text": escaped(text.strip()),
         "api_app_id": cast.app.id,
-        "is_enterprise_install": "false",
+        "is_enterprise_install": "true" if via.is_enterprise_install else "false",
         "response_url": response_url,
         "trigger_id": trigger_id,
     }
 
 
-def interaction(cast: Cast, person: Person, kind: str) -> Json:
-    """What every interaction payload carries; the app's own team, the person's beside it."""
-    team = cast.home_team
+def _enterprise_fields(enterprise: Enterprise | None) -> dict[str, str]:
+    if enterprise is None:
+        return {}
+    return {"enterprise_id": enterprise.id, "enterprise_name": enterprise.name}
+
+
+def interaction(cast: Cast, person: Person, kind: str, via: Installation) -> Json:
+    """What every interaction payload carries.
+
+    The team is the one in which the app is installed, with the person's own beside it; an org-wide
+    installation has none.
+    """
+    enterprise = via.enterprise
     return {
         "type": kind,
         "user": {
@@ -65,10 +80,14 @@ def interaction(cast: Cast, person: Person, kind: str) -> Json:
         },
         "api_app_id": cast.app.id,
         "token": VERIFICATION_TOKEN,
-        "team": {"id": team.id, "domain": team.domain},
-        "enterprise": None,
-        "is_enterprise_install": False,
+        "team": None if via.team is None else _team(via.team),
+        "enterprise": {"id": enterprise.id, "name": enterprise.name} if enterprise else None,
+        "is_enterprise_install": via.is_enterprise_install,
     }
+
+
+def _team(team: Team) -> Json:
+    return {"id": team.id, "domain": team.domain, **_enterprise_fields(team.enterprise)}
 
 
 def in_message(message: Json, channel: tuple[str, str], state: Json) -> Json:
@@ -116,27 +135,72 @@ def action(block: Json, element: Json, value: Json, action_ts: str) -> Json:
     }
 
 
-def event_envelope(
-    cast: Cast, event: Json, *, event_id: str, at: float, team_id: str | None = None
-) -> Json:
-    """An Events API delivery."""
-    team = team_id or cast.home_team.id
+def event_envelope(app_id: str, event: Json, *, event_id: str, at: float, **place: object) -> Json:
+    """An Events API delivery; `place` says where it happened and who is authorized to hear of it."""
     return {
         "token": VERIFICATION_TOKEN,
-        "team_id": team,
-        "api_app_id": cast.app.id,
+        "api_app_id": app_id,
         "event": event,
         "type": "event_callback",
         "event_id": event_id,
         "event_time": int(at),
+        **place,
+    }
+
+
+def heard_by(via: Installation, team: Team | None) -> Json:
+    """The place of an event in a workspace that an installation hears of."""
+    return {
+        **({} if team is None else {"team_id": team.id}),
+        **({} if via.enterprise is None else {"enterprise_id": via.enterprise.id}),
         "authorizations": [
             {
-                "enterprise_id": None,
-                "team_id": team,
-                "user_id": cast.app.bot_user_id,
+                "enterprise_id": via.enterprise.id if via.enterprise else None,
+                "team_id": via.team.id if via.team else None,
+                "user_id": via.bot_user_id,
                 "is_bot": True,
-                "is_enterprise_install": False,
+                "is_enterprise_install": via.is_enterprise_install,
             }
         ],
         "is_ext_shared_channel": False,
     }
+
+
+def gone_from(via: Installation) -> Json:
+    """The place of an event about the installation itself, which authorizes nobody any more."""
+    return {
+        **({} if via.team is None else {"team_id": via.team.id}),
+        **({} if via.enterprise is None else {"enterprise_id": via.enterprise.id}),
+    }
+
+
+def user_object(cast: Cast, person: Person, via: Installation, *, deleted: bool) -> Json:
+    """A person as `users.info` and `user_change` tell of them."""
+    enterprise = cast.team(person.team_id).enterprise
+    abroad = person.team_id not in via.team_ids
+    user = {
+        "id": person.id,
+        "team_id": person.team_id,
+        "name": person.name,
+        "real_name": person.real_name,
+        "tz": person.tz,
+        "color": person.color,
+        "deleted": deleted,
+        "is_bot": False,
+        "is_stranger": abroad and (enterprise is None or enterprise != via.enterprise),
+        "profile": {
+            "real_name": person.real_name,
+            "display_name": person.name,
+            "title": person.title,
+            "team": person.team_id,
+        },
+    }
+    if enterprise is not None:
+        user["enterprise_user"] = {
+            "id": person.id,
+            **_enterprise_fields(enterprise),
+            "is_admin": False,
+            "is_owner": False,
+            "teams": [person.team_id],
+        }
+    return user

@@ -4,12 +4,26 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
+class Enterprise:
+    """An Enterprise Grid organisation, which holds several workspaces."""
+
+    id: str
+    name: str
+
+    @property
+    def domain(self) -> str:
+        """The organisation's own address is `https://<domain>.slack.com/`."""
+        return f"{self.id.lower()}.enterprise"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Team:
-    """A Slack workspace; a second one stands at the other end of Slack Connect."""
+    """A Slack workspace; on Enterprise Grid, one of its organisation's."""
 
     id: str
     name: str
     domain: str
+    enterprise: Enterprise | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +121,7 @@ _COLLEAGUES = frozenset({ADA.id, GRACE.id, LINUS.id})
 
 @dataclass(frozen=True, kw_only=True)
 class Cast:
-    """Everything that stands when the workspace opens; the first team has the app installed."""
+    """Everything that stands when the workspace opens; the first team is at home."""
 
     teams: tuple[Team, ...] = (ACME, OTHER)
     people: tuple[Person, ...] = (ADA, GRACE, LINUS, STRANGER)
@@ -126,7 +140,7 @@ class Cast:
 
     @property
     def home_team(self) -> Team:
-        """The workspace in which the app is installed."""
+        """The workspace that the page shows, in which the app is installed at first."""
         return self.teams[0]
 
     def person(self, user: str) -> Person | None:
@@ -136,3 +150,34 @@ class Cast:
     def team(self, team_id: str) -> Team:
         """The team with this id; the home team when unknown."""
         return next((team for team in self.teams if team.id == team_id), self.home_team)
+
+    def teams_of(self, enterprise: Enterprise) -> tuple[Team, ...]:
+        """The workspaces of an organisation."""
+        return tuple(team for team in self.teams if team.enterprise == enterprise)
+
+
+_ORGANISATION = Enterprise(id="E0GRID", name="Grid Works")
+_NORTH = Team(id="T0NORTH", name="Grid North", domain="grid-north", enterprise=_ORGANISATION)
+_SOUTH = Team(id="T0SOUTH", name="Grid South", domain="grid-south", enterprise=_ORGANISATION)
+_MARY = Person(
+    id="W0MARY", name="mary", real_name="Mary Jackson", title="Engineer", team_id=_NORTH.id, color="8a4b2f"
+)
+_ALAN = Person(
+    id="W0ALAN", name="alan", real_name="Alan Turing", title="Analyst", team_id=_NORTH.id, color="3f6a8a"
+)
+_KATE = Person(
+    id="W0KATE", name="kate", real_name="Katherine Johnson", title="Lead", team_id=_SOUTH.id, color="6a3f8a"
+)
+_GRID_PEOPLE = frozenset({_MARY.id, _ALAN.id, _KATE.id})
+
+GRID = Cast(
+    teams=(_NORTH, _SOUTH, OTHER),
+    people=(_MARY, _ALAN, _KATE, STRANGER),
+    channels=(
+        Channel(id="C0GENERAL", name="general", members=_GRID_PEOPLE, has_app=False),
+        Channel(id="C0NORTH", name="north", members=frozenset({_MARY.id, _ALAN.id})),
+        Channel(id="C0SOUTH", name="south", members=frozenset({_KATE.id})),
+        Channel(id="C0SHARED", name="shared-with-other", members=_GRID_PEOPLE | {STRANGER.id}, shared=True),
+    ),
+    app=SlackApp(org_ready=True),
+)

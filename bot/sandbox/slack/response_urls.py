@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.sandbox.slack.events import Feed
-from bot.sandbox.slack.messages import RefusedError, Report, bot_message, content_of
+from bot.sandbox.slack.installations import Installation
+from bot.sandbox.slack.messages import RefusedError, Report, content_of
 from bot.sandbox.slack.wiring import Wiring
 from bot.sandbox.slack.workspace import Workspace
 
@@ -19,8 +20,9 @@ _TRUE = (True, "true")
 
 @dataclass(kw_only=True)
 class Reply:
-    """One response_url: whom it answers, and the message it would replace."""
+    """One response_url: who answers whom, and the message that it would replace."""
 
+    via: Installation
     user: str
     channel: str
     at: float
@@ -39,10 +41,11 @@ class ResponseUrls:
         self._wiring = wiring
         self._replies: dict[str, Reply] = {}
 
-    def issue(self, user: str, channel: str, target: str | None = None) -> str:
+    def issue(self, user: str, channel: str, via: Installation, target: str | None = None) -> str:
         """A new url; `target` is the ts of the message the interaction came from."""
         secret = secrets.token_hex(16)
         self._replies[secret] = Reply(
+            via=via,
             user=user,
             channel=channel,
             at=self._wiring.now(),
@@ -92,7 +95,7 @@ class ResponseUrls:
         return reply
 
     def _say(self, reply: Reply, content: Json, body: Mapping[str, Any]) -> None:
-        message = bot_message(self._workspace.cast, content, body.get("thread_ts"))
+        message = reply.via.message(content, body.get("thread_ts"))
         if body.get("response_type") == "in_channel":
             posted = self._workspace.post(reply.channel, message)
         else:
@@ -114,8 +117,8 @@ class ResponseUrls:
             return False
         changes = {"text": "", "blocks": [], **content}
         if not original.get("ephemeral"):
-            bot = self._workspace.cast.app.bot_user_id
-            changes["edited"] = {"user": bot, "ts": self._workspace.clock.ts()}
+            at = self._workspace.clock.ts()
+            changes["edited"] = {"user": reply.via.bot_user_id, "ts": at}
         self._workspace.edit(original, changes)
         self._feed.conversation(reply.channel)
         return True

@@ -2,35 +2,29 @@
 
 import copy
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from starlette.applications import Starlette
-
-from bot.sandbox.slack.acks import Acks
-from bot.sandbox.slack.block_kit import TYPED, Verdict
-from bot.sandbox.slack.delivery import Courier, Delivery
-from bot.sandbox.slack.events import Feed
-from bot.sandbox.slack.faults import Faults
-from bot.sandbox.slack.inspector import Inspector
-from bot.sandbox.slack.interactions import Interactions, Slack
-from bot.sandbox.slack.page_api import PageRoutes, Restart, Surroundings
+from bot.sandbox.slack.assembly import assemble, served
+from bot.sandbox.slack.block_kit import Verdict
+from bot.sandbox.slack.deeds import Deeds
+from bot.sandbox.slack.delivery import Delivery
+from bot.sandbox.slack.dials import Dials
+from bot.sandbox.slack.installations import Installation
+from bot.sandbox.slack.page_api import Restart, Surroundings
 from bot.sandbox.slack.people import Cast
-from bot.sandbox.slack.response_urls import ResponseUrls
-from bot.sandbox.slack.server import ApiCall, SlackRoutes
-from bot.sandbox.slack.surfaces import Sight, Target, chosen, label
-from bot.sandbox.slack.views import Views
-from bot.sandbox.slack.web_api import WebApi
+from bot.sandbox.slack.server import ApiCall
 from bot.sandbox.slack.wiring import Wiring
-from bot.sandbox.slack.workspace import MessageClock, Sequence, Workspace
+from bot.sandbox.slack.workspace import Workspace
 
 Json = dict[str, Any]
 T = TypeVar("T")
 
 SIGNING_SECRET = "sandbox-signing-secret"  # noqa: S105 guards nothing outside the sandbox
 BOT_TOKEN = "xoxb-sandbox-0000-billing"  # noqa: S105 same
+CLIENT_ID = "1111.2222"
+CLIENT_SECRET = "sandbox-client-secret"  # noqa: S105 same
 APP_URL = "http://127.0.0.1:3000/slack/events"
 PUBLIC_URL = "http://127.0.0.1:8765"
 
@@ -44,19 +38,24 @@ class Violation:
     messages: tuple[str, ...]
 
 
-class SlackSandbox:
-    """A workspace with people, channels and one app, served over real HTTP by `app`.
+class SlackSandbox(Dials, Deeds):
+    """Workspaces with people, channels and one app, served over real HTTP by `app`.
 
     Args:
         app_url: Where the app takes requests.
         signing_secret: Signs every request to the app.
-        bot_token: What the app must present.
-        now: The clock of triggers, response_urls and message timestamps, in seconds.
+        bot_token: The token of the home workspace's installation; with None nothing is installed
+            until somebody does it by OAuth.
+        now: The clock of triggers, response_urls, codes and message timestamps, in seconds.
         portal_url: Shown as a link on the page.
         restart_app: Kills and starts the app anew; None hides the button.
         cast: Who and what stands in the workspace.
         ack_deadline: How long an acknowledgement may take, in real seconds.
         enforce_rate_limits: Whether a second message per second and channel is refused.
+        client_id: The app's OAuth client.
+        client_secret: Its secret.
+        redirect_urls: Where an installation may send the browser back to; None is what the app's
+            manifest says.
 
     Attributes:
         app: The ASGI app; ending its lifespan closes what the sandbox opened.
@@ -65,11 +64,11 @@ class SlackSandbox:
         inspector: What passed, with a teaching sentence each.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 a test names the few that matter to it
         self,
         app_url: str = APP_URL,
         signing_secret: str = SIGNING_SECRET,
-        bot_token: str = BOT_TOKEN,
+        bot_token: str | None = BOT_TOKEN,
         now: Callable[[], float] = time.time,
         portal_url: str | None = None,
         restart_app: Restart | None = None,
@@ -77,309 +76,150 @@ class SlackSandbox:
         cast: Cast | None = None,
         ack_deadline: float = 3.0,
         enforce_rate_limits: bool = False,
+        client_id: str = CLIENT_ID,
+        client_secret: str = CLIENT_SECRET,
+        redirect_urls: Iterable[str] | None = None,
     ) -> None:
         self.violations: list[Violation] = []
-        self.faults = Faults()
-        self._surroundings = Surroundings(portal_url=portal_url, restart_app=restart_app)
-        self._wiring = Wiring(
+        stands = cast or Cast()
+        wiring = Wiring(
             app_url=app_url,
             public_url=PUBLIC_URL,
             signing_secret=signing_secret,
-            bot_token=bot_token,
+            client_id=client_id,
+            client_secret=client_secret,
+            redirect_urls=tuple(stands.app.redirect_urls if redirect_urls is None else redirect_urls),
             now=now,
             ack_deadline=ack_deadline,
             enforce_rate_limits=enforce_rate_limits,
         )
-        clock, ids, stands = MessageClock(now), Sequence(), cast or Cast()
-        self._workspace = Workspace(stands, clock, ids)
-        self._views = Views(stands, clock, ids, now)
-        self._feed = Feed(self._workspace, self._views)
-        self._sight = Sight(self._workspace, self._views)
-        self.inspector = Inspector(self._feed)
-        self._response_urls = ResponseUrls(self._workspace, self._feed, self._report, self._wiring)
-        self._courier = Courier(self._wiring)
-        self._interactions = Interactions(self._parts())
-        self._slack_routes = self._answering()
-        self.app = self._built()
-
-    def _parts(self) -> Slack:
-        return Slack(
-            workspace=self._workspace,
-            views=self._views,
-            feed=self._feed,
-            sight=self._sight,
-            acks=Acks(self._views, self._response_urls, self._report),
-            response_urls=self._response_urls,
-            courier=self._courier,
-            inspector=self.inspector,
-            wiring=self._wiring,
-        )
-
-    def _answering(self) -> SlackRoutes:
-        web_api = WebApi(self._workspace, self._views, self._feed, self._report, self._wiring)
-        return SlackRoutes(web_api, self._response_urls, self.faults, self.inspector, self._wiring)
-
-    def _built(self) -> Starlette:
-        page = PageRoutes(
-            self._workspace,
-            self._views,
-            self._sight,
-            self._feed,
-            self.inspector,
-            self._interactions,
-            self._surroundings,
-        )
-
-        @asynccontextmanager
-        async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-            try:
-                yield
-            finally:
-                await self.aclose()
-
-        return Starlette(routes=[*self._slack_routes.routes(), *page.routes()], lifespan=lifespan)
+        surroundings = Surroundings(portal_url=portal_url, restart_app=restart_app)
+        self._parts = assemble(stands, wiring, surroundings, self._report)
+        if bot_token is not None:
+            self._parts.installations.install(stands.home_team, stands.app.scopes, bot_token)
+        self.faults, self.inspector = self._parts.faults, self._parts.inspector
+        self.app = served(self._parts)
 
     def _report(self, where: str, verdict: Verdict) -> None:
         self.violations.append(Violation(where=where, error=verdict.error, messages=verdict.messages))
 
     async def aclose(self) -> None:
         """Ends the streams and closes the HTTP session; the app's lifespan calls it too."""
-        self._feed.close()
-        await self._interactions.stop()
-        await self._courier.close()
-
-    @property
-    def public_url(self) -> str:
-        """This server's address, the base of response_urls; set it once the port is known."""
-        return self._wiring.public_url
-
-    @public_url.setter
-    def public_url(self, url: str) -> None:
-        self._wiring.public_url = url.rstrip("/")
-
-    @property
-    def api_url(self) -> str:
-        """What the app takes as the base URL of the Web API."""
-        return f"{self.public_url}/api/"
-
-    @property
-    def app_url(self) -> str:
-        """Where the app takes requests."""
-        return self._wiring.app_url
-
-    @app_url.setter
-    def app_url(self, url: str) -> None:
-        self._wiring.app_url = url
-
-    @property
-    def ack_deadline(self) -> float:
-        """How long an acknowledgement may take, in real seconds."""
-        return self._wiring.ack_deadline
-
-    @ack_deadline.setter
-    def ack_deadline(self, seconds: float) -> None:
-        self._wiring.ack_deadline = seconds
-
-    @property
-    def enforce_rate_limits(self) -> bool:
-        """Whether a second message per second and channel is refused."""
-        return self._wiring.enforce_rate_limits
-
-    @enforce_rate_limits.setter
-    def enforce_rate_limits(self, enforce: bool) -> None:
-        self._wiring.enforce_rate_limits = enforce
-
-    @property
-    def command_urls_replace(self) -> bool:
-        """Whether `replace_original` on a command's response_url replaces the last message.
-
-        Reports from Slack itself say that it posts a new one; False behaves so.
-        """
-        return self._wiring.command_urls_replace
-
-    @command_urls_replace.setter
-    def command_urls_replace(self, replace: bool) -> None:
-        self._wiring.command_urls_replace = replace
-
-    @property
-    def portal_url(self) -> str | None:
-        """The portal's address, shown as a link on the page."""
-        return self._surroundings.portal_url
-
-    @portal_url.setter
-    def portal_url(self, url: str | None) -> None:
-        self._surroundings.portal_url = url
-
-    @property
-    def restart_app(self) -> Restart | None:
-        """Kills and starts the app anew; None hides the button."""
-        return self._surroundings.restart_app
-
-    @restart_app.setter
-    def restart_app(self, restart: Restart | None) -> None:
-        self._surroundings.restart_app = restart
-
-    @property
-    def signing_secret(self) -> str:
-        """Shared with the app."""
-        return self._wiring.signing_secret
-
-    @property
-    def bot_token(self) -> str:
-        """What the app must present."""
-        return self._wiring.bot_token
+        await self._parts.aclose()
 
     @property
     def workspace(self) -> Workspace:
         """The conversations themselves, for a test that arranges them."""
-        return self._workspace
+        return self._parts.workspace
 
-    async def command(self, user: str, text: str, channel: str = "C0GENERAL") -> Delivery:
-        """Types a slash command and carries out the acknowledgement.
+    @property
+    def bot_token(self) -> str:
+        """What the app must present for the home workspace; empty while it is not installed there."""
+        home = self._parts.installations.get(self.workspace.cast.home_team.id)
+        return home.token if home else ""
 
-        Raises:
-            NotACommandError: the app has no such command.
-            LookupError: the person does not exist or is not in the channel.
-        """
-        return await self._interactions.command(user, channel, text)
+    @property
+    def installations(self) -> tuple[Installation, ...]:
+        """Where the app is installed, the oldest first."""
+        return self._parts.installations.live
 
-    async def say(self, user: str, text: str, channel: str | None = None) -> Json:
-        """Posts a person's own words, into the app's DM unless a channel is named."""
-        said = await self._interactions.say(user, channel or self.dm(user), text)
-        return copy.deepcopy(said)
+    def installation(self, place: str) -> Installation | None:
+        """The installation in the workspace or organisation with this id, or None."""
+        return self._parts.installations.get(place)
 
-    async def click(
-        self, user: str, action_id: str, block_id: str | None = None, in_: str | None = None
-    ) -> Delivery:
-        """Clicks the button (and confirms) on the newest surface that has it.
-
-        Args:
-            user: Who clicks.
-            action_id: Which button.
-            block_id: In which block; None is any.
-            in_: "message", "ephemeral", "view", "home", a ts or a view id; None is any.
-
-        Raises:
-            LookupError: the person sees no such button; the message lists what they see.
-        """
-
-        def fits(block: Json, element: Json) -> bool:
-            in_block = block_id is None or block["block_id"] == block_id
-            return in_block and bool(element["action_id"] == action_id)
-
-        return await self._interactions.act(user, self._sight.find(user, fits, in_=in_), {})
-
-    async def click_text(self, user: str, text: str, in_: str | None = None) -> Delivery:
-        """Clicks the button on which this is written.
-
-        Raises:
-            LookupError: the person sees no such button; the message lists what they see.
-        """
-
-        def fits(_block: Json, element: Json) -> bool:
-            return element["type"] == "button" and label(element) == text
-
-        return await self._interactions.act(user, self._sight.find(user, fits, in_=in_), {})
-
-    async def select(
-        self, user: str, action_id: str, value: object, in_: str | None = None
-    ) -> Delivery | None:
-        """Makes a choice: the option's value or visible text, a list of them, or a date.
+    def install(
+        self,
+        team: str,
+        *,
+        org: bool = False,
+        scopes: Iterable[str] | None = None,
+        redirect_uri: str = "",
+        user: str | None = None,
+    ) -> str:
+        """Presses Allow without the page.
 
         Args:
-            user: Who chooses.
-            action_id: Which element, or the block_id around it.
-            value: The choice; None clears it.
-            in_: As for `click`.
+            team: The workspace.
+            org: Whether to install for its whole organisation instead.
+            scopes: What the app asks for; None is what its manifest says.
+            redirect_uri: The redirect URI that the app names; empty names none.
+            user: Who allows it; None is the first person there.
 
         Returns:
-            The delivery; None for an input that does not dispatch, which only fills the form.
+            The code, which the app exchanges by `oauth.v2.access`.
 
         Raises:
-            LookupError: no such element, or no such option.
+            AuthorizationError: Slack would refuse what the app asks for.
+            LookupError: the app cannot be installed there.
         """
+        cast = self.workspace.cast
+        place = cast.team(team).enterprise if org else None
+        if team not in {one.id for one in cast.teams} or (org and place is None):
+            raise LookupError(f"no workspace of {'an organisation' if org else 'ours'} is {team}")
+        asked = self._parts.authorization.requested(
+            {
+                "client_id": self.client_id,
+                "scope": ",".join(cast.app.scopes if scopes is None else scopes),
+                "redirect_uri": redirect_uri,
+            }
+        )
+        return self._parts.authorization.allow(asked, place.id if place else team, user)
 
-        def fits(block: Json, element: Json) -> bool:
-            named = action_id in (element["action_id"], block["block_id"])
-            return named and element["type"] not in {"button", *TYPED}
-
-        target = self._sight.find(user, fits, in_=in_)
-        return await self._fill(user, target, chosen(target.element, value))
-
-    async def type(self, user: str, name: str, text: str) -> Delivery | None:
-        """Types into an input of the front modal.
+    async def uninstall(
+        self, team: str | None = None, *, tokens_first: bool = True
+    ) -> tuple[Delivery, ...]:
+        """Takes the app out of a workspace, or out of an organisation when `team` is its id.
 
         Args:
-            user: Who types.
-            name: The action_id or block_id.
-            text: What the field holds afterwards; empty clears it.
+            team: Where; None is the home workspace.
+            tokens_first: Whether `tokens_revoked` comes before `app_uninstalled`; Slack promises
+                neither order.
 
         Returns:
-            The delivery of an input that dispatches, otherwise None.
+            The deliveries of the events that the app subscribed to.
 
         Raises:
-            LookupError: no such input.
+            LookupError: the app is not installed there.
         """
+        place = team or self.workspace.cast.home_team.id
+        return await self._parts.administration.uninstall(place, tokens_first=tokens_first)
 
-        def fits(block: Json, element: Json) -> bool:
-            return name in (element["action_id"], block["block_id"]) and element["type"] in TYPED
-
-        target = self._sight.find(user, fits, in_="view")
-        return await self._fill(user, target, {"value": text or None})
-
-    async def _fill(self, user: str, target: Target, value: Json) -> Delivery | None:
-        block, element = target.block, target.element
-        if block["type"] != "input" or block.get("dispatch_action"):
-            return await self._interactions.act(user, target, value)
-        entry = {"type": element["type"], **value}
-        self._views.fill(target.surface.content, {block["block_id"]: {element["action_id"]: entry}})
-        return None
-
-    async def submit(self, user: str) -> Delivery:
-        """Submits the front modal as filled in.
-
-        Returns:
-            The delivery; one with `errors` and no status was stopped by the client's checks.
+    async def revoke_token(self, team: str | None = None) -> Delivery | None:
+        """Revokes the bot token and leaves the app installed, as while a person's token is left.
 
         Raises:
-            LookupError: no modal is open.
+            LookupError: the app is not installed there.
         """
-        return await self._interactions.submit(user, self._front(user))
+        return await self._parts.administration.revoke_token(team or self.workspace.cast.home_team.id)
 
-    async def close(self, user: str, *, everything: bool = False) -> Delivery | None:
-        """Closes the front modal, or all of them.
-
-        Returns:
-            The notice to the app, or None when the view did not ask for one.
+    async def revoke_team_access(self, team_id: str) -> Delivery | None:
+        """Takes one workspace out of an org-wide installation.
 
         Raises:
-            LookupError: no modal is open.
+            LookupError: no org-wide installation reaches the workspace.
         """
-        view_id = self._front(user)["id"]
-        return await self._interactions.close(user, view_id, everything=everything)
+        return await self._parts.administration.revoke_team_access(team_id)
 
-    def _front(self, user: str) -> Json:
-        stack = self._views.stack(user)
-        if not stack:
-            raise LookupError(f"{user} has no modal open")
-        return stack[-1]
+    async def deactivate(self, user: str) -> Delivery | None:
+        """Ends a person's account: they can do nothing more, and what they said stays.
 
-    async def open_home(self, user: str) -> Delivery | None:
-        """Opens App Home; None when the app did not subscribe to `app_home_opened`."""
-        return await self._interactions.open_home(user)
+        Raises:
+            LookupError: nobody has this id.
+        """
+        return await self._parts.administration.deactivate(user)
 
     async def event(self, event: Json, team_id: str | None = None) -> Delivery:
         """Delivers any event, `{"type": "app_uninstalled"}` for example."""
-        return await self._interactions.event(event, team_id=team_id)
+        return await self._parts.events.deliver_in(team_id or self.workspace.cast.home_team.id, event)
 
     async def send_raw(self, body: str | bytes, headers: Mapping[str, str]) -> Delivery:
         """Sends a body and headers as they are; nothing is signed or carried out."""
         raw = body.encode() if isinstance(body, str) else body
-        return await self._interactions.raw(raw, headers)
+        return await self._parts.deliveries.send_raw(raw, headers)
 
     def sign(self, body: str, timestamp: str | int) -> str:
         """The `X-Slack-Signature` of a body sent at a time."""
-        return self._courier.sign(body, timestamp)
+        return self._parts.courier.sign(body, timestamp)
 
     def view(self, user: str) -> Json | None:
         """The front modal as it stands now (a copy), or None."""
@@ -388,41 +228,41 @@ class SlackSandbox:
 
     def views(self, user: str) -> list[Json]:
         """The open modals (copies), the front one last."""
-        return copy.deepcopy(self._views.stack(user))
+        return copy.deepcopy(self._parts.views.stack(user))
 
     def home(self, user: str) -> Json | None:
         """App Home as it stands now (a copy), or None."""
-        return copy.deepcopy(self._views.home(user))
+        return copy.deepcopy(self._parts.views.home(user))
 
     def dm(self, user: str) -> str:
         """The app's direct message with a person."""
-        return self._workspace.dm(user)
+        return self.workspace.dm(user)
 
     def messages(self, channel: str) -> list[Json]:
         """The messages of a conversation (copies), oldest first; replies have another thread_ts."""
-        return copy.deepcopy(self._workspace.messages(channel))
+        return copy.deepcopy(self.workspace.messages(channel))
 
     def thread(self, channel: str, ts: str) -> list[Json]:
         """The replies to a message (copies), oldest first."""
-        return copy.deepcopy(self._workspace.thread(channel, ts)[1:])
+        return copy.deepcopy(self.workspace.thread(channel, ts)[1:])
 
     def ephemerals(self, user: str) -> list[Json]:
         """A person's ephemerals (copies), oldest first."""
-        return copy.deepcopy(self._workspace.ephemerals(user))
+        return copy.deepcopy(self.workspace.ephemerals(user))
 
     def forget_ephemerals(self, user: str) -> None:
         """Loses a person's ephemerals, as a reload of Slack may."""
-        self._workspace.forget_ephemerals(user)
+        self.workspace.forget_ephemerals(user)
 
     @property
     def deliveries(self) -> list[Delivery]:
         """Every request to the app, oldest first."""
-        return self._interactions.deliveries
+        return self._parts.deliveries.kept
 
     @property
     def api_calls(self) -> list[ApiCall]:
         """Every call of the app, response_urls included, oldest first."""
-        return self._slack_routes.calls
+        return self._parts.slack_routes.calls
 
     async def wait_for(self, predicate: Callable[[], T], timeout: float = 5) -> T:  # noqa: ASYNC109
         """Returns the predicate's first true value; it is asked anew after each change.
@@ -431,7 +271,7 @@ class SlackSandbox:
             TimeoutError: it did not become true within `timeout` real seconds.
         """
         try:
-            return await self._feed.wait_for(predicate, timeout)
+            return await self._parts.feed.wait_for(predicate, timeout)
         except TimeoutError as error:
             raise TimeoutError(f"not within {timeout:g} s; {self._lately()}") from error
 

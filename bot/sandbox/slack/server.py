@@ -1,5 +1,6 @@
 """The routes that the app calls: the Web API and response_urls, with outages on order."""
 
+import base64
 import json
 import time
 from collections.abc import Callable
@@ -28,13 +29,18 @@ DROPPED = "connection_dropped"
 
 @dataclass(frozen=True, kw_only=True)
 class ApiCall:
-    """One call of the app: a Web API method, or `response_url`."""
+    """One call of the app: a Web API method, or `response_url`.
+
+    Attributes:
+        installation: The id of the workspace or organisation whose token it came with.
+    """
 
     method: str
     args: Json
     answer: Json
     at: float
     status: int
+    installation: str | None = None
 
 
 class _NoAnswer(Response):
@@ -77,8 +83,10 @@ class SlackRoutes:
         except RefusedError as error:
             answer = Answer(body=refusal(error))
             return self._answered(method, {}, answer, time.perf_counter(), None)
-        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        token = bearer if scheme.lower() == "bearer" else args.get("token")
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            args |= _client(credentials)
+        token = credentials if scheme.lower() == "bearer" else args.get("token")
         args.pop("token", None)
         return self._perform(method, args, lambda: self._web_api.call(method, token, args))
 
@@ -115,7 +123,14 @@ class SlackRoutes:
     ) -> Response:
         at = self._wiring.now()
         self.calls.append(
-            ApiCall(method=method, args=args, answer=answer.body, at=at, status=answer.status)
+            ApiCall(
+                method=method,
+                args=args,
+                answer=answer.body,
+                at=at,
+                status=answer.status,
+                installation=answer.installation,
+            )
         )
         is_reply = method == "response_url"
         entry: Json = {
@@ -146,6 +161,16 @@ def _of_fault(fault: Fault) -> Answer:
         return Answer(body={"ok": False, "error": DROPPED, "fault": fault.kind}, status=0)
     status = fault.status if fault.kind == "status" else 200
     return Answer(body={"ok": False, "error": fault.error}, status=status)
+
+
+def _client(credentials: str) -> Json:
+    """The OAuth client of an `Authorization: Basic` header; empty when it is none."""
+    try:
+        decoded = base64.b64decode(credentials, validate=True).decode()
+    except ValueError:
+        return {}
+    client_id, _, client_secret = decoded.partition(":")
+    return {"client_id": client_id, "client_secret": client_secret}
 
 
 def _json_object(body: bytes) -> Json:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.sandbox.slack.inputs import State, state_of
+from bot.sandbox.slack.installations import Installation
 from bot.sandbox.slack.people import Cast
 from bot.sandbox.slack.workspace import MessageClock, Sequence, with_ids
 
@@ -17,6 +18,9 @@ Json = dict[str, Any]
 
 TRIGGER_SECONDS = 3.0
 STACK_LIMIT = 3
+
+# Which installation a view belongs to, as the view itself tells.
+_OWNER = ("team_id", "app_installed_team_id", "bot_id")
 
 
 class ViewRefusedError(Exception):
@@ -29,9 +33,10 @@ class ViewRefusedError(Exception):
 
 @dataclass(kw_only=True)
 class Trigger:
-    """The right to open one view in answer to something a person did."""
+    """The right of an installation to open one view in answer to something a person did."""
 
     user: str
+    owner: str
     at: float
     in_modal: bool
     used: bool = False
@@ -48,12 +53,13 @@ class Views:
         self._triggers: dict[str, Trigger] = {}
         self._stacks: dict[str, list[Json]] = {}
         self._homes: dict[str, Json] = {}
-        self._abandoned: set[str] = set()
+        self._abandoned: set[tuple[str, str]] = set()
 
-    def issue_trigger(self, user: str, *, in_modal: bool = False) -> str:
+    def issue_trigger(self, user: str, via: Installation, *, in_modal: bool = False) -> str:
         """A trigger id, good for one view within 3 s."""
         trigger_id = self._ids.next("1337.4242.")
-        self._triggers[trigger_id] = Trigger(user=user, at=self._now(), in_modal=in_modal)
+        trigger = Trigger(user=user, owner=via.id, at=self._now(), in_modal=in_modal)
+        self._triggers[trigger_id] = trigger
         return trigger_id
 
     def stack(self, user: str) -> list[Json]:
@@ -74,7 +80,7 @@ class Views:
             for view in stack:
                 yield user, view
 
-    def open(self, trigger_id: str, view: Json) -> tuple[str, Json]:
+    def open(self, trigger_id: str, view: Json, via: Installation) -> tuple[str, Json]:
         """Opens a view in a stack of its own, or in front of the modal of the trigger.
 
         Returns:
@@ -83,40 +89,50 @@ class Views:
         Raises:
             ViewRefusedError: as Slack answers.
         """
-        trigger = self._redeemable(trigger_id)
+        trigger = self._redeemable(trigger_id, via)
         stack = self.stack(trigger.user)
         if not trigger.in_modal:
             # The person had left the old stack without closing it, by a reload for example.
             left, stack = stack, []
-            self._abandoned.update(one["external_id"] for one in left if one["external_id"])
-        shown = self._place(trigger.user, stack, view)
+            self._abandoned.update(_external(one) for one in left if one["external_id"])
+        shown = self._place(trigger.user, stack, view, self._owned(trigger.user, via))
         trigger.used = True
         return trigger.user, shown
 
-    def push(self, trigger_id: str, view: Json) -> tuple[str, Json]:
+    def push(self, trigger_id: str, view: Json, via: Installation) -> tuple[str, Json]:
         """Puts a view in front of the modal from which the trigger came.
 
         Raises:
             ViewRefusedError: as Slack answers.
         """
-        trigger = self._redeemable(trigger_id)
+        trigger = self._redeemable(trigger_id, via)
         if not trigger.in_modal:
             raise ViewRefusedError("invalid_trigger_id")
-        shown = self._place(trigger.user, self.stack(trigger.user), view)
+        owned = self._owned(trigger.user, via)
+        shown = self._place(trigger.user, self.stack(trigger.user), view, owned)
         trigger.used = True
         return trigger.user, shown
 
-    def push_in_answer(self, user: str, view: Json) -> Json:
-        """Puts a view in front, as an acknowledgement with `response_action: push` does.
+    def push_in_answer(self, user: str, current: Json, view: Json) -> Json:
+        """Puts a view in front of the current one, as `response_action: push` does.
 
         Raises:
             ViewRefusedError: as Slack answers.
         """
-        return self._place(user, self.stack(user), view)
+        return self._place(user, self.stack(user), view, {name: current[name] for name in _OWNER})
 
-    def _redeemable(self, trigger_id: str) -> Trigger:
+    def _owned(self, user: str, via: Installation) -> Json:
+        person = self._cast.person(user)
+        at_home = person is not None and person.team_id in via.team_ids
+        return {
+            "team_id": person.team_id if person and at_home else via.id,
+            "app_installed_team_id": via.id,
+            "bot_id": via.bot_id,
+        }
+
+    def _redeemable(self, trigger_id: str, via: Installation) -> Trigger:
         trigger = self._triggers.get(trigger_id)
-        if trigger is None:
+        if trigger is None or trigger.owner != via.id:
             raise ViewRefusedError("invalid_trigger_id")
         if trigger.used:
             raise ViewRefusedError("exchanged_trigger_id")
@@ -124,26 +140,23 @@ class Views:
             raise ViewRefusedError("expired_trigger_id")
         return trigger
 
-    def _place(self, user: str, stack: list[Json], view: Json) -> Json:
+    def _place(self, user: str, stack: list[Json], view: Json, owned: Json) -> Json:
         if len(stack) >= STACK_LIMIT:
             raise ViewRefusedError("push_limit_reached")
-        self._claim_external_id(view, replacing=None)
-        shown = self._render(view, {}, view_id=self._ids.next("V"))
+        shown = self._render(view, {}, owned, view_id=self._ids.next("V"))
         shown["previous_view_id"] = stack[-1]["id"] if stack else None
         shown["root_view_id"] = stack[0]["root_view_id"] if stack else shown["id"]
         self._stacks[user] = [*stack, shown]
         return shown
 
-    def _claim_external_id(self, view: Json, *, replacing: str | None) -> None:
-        external_id = view.get("external_id")
-        taken = external_id in self._abandoned or any(
-            one["external_id"] == external_id and one["id"] != replacing for _, one in self._visible()
+    def _claim_external_id(self, shown: Json) -> None:
+        taken = _external(shown) in self._abandoned or any(
+            _external(one) == _external(shown) and one["id"] != shown["id"] for _, one in self._visible()
         )
-        if external_id and taken:
+        if shown["external_id"] and taken:
             raise ViewRefusedError("duplicate_external_id")
 
-    def _render(self, view: Json, typed: State, *, view_id: str) -> Json:
-        app = self._cast.app
+    def _render(self, view: Json, typed: State, owned: Json, *, view_id: str) -> Json:
         shown = {
             "callback_id": "",
             "private_metadata": "",
@@ -154,26 +167,32 @@ class Views:
             "clear_on_close": False,
             "notify_on_close": False,
             **copy.deepcopy(view),
+            **owned,
             "id": view_id,
-            "team_id": self._cast.home_team.id,
-            "app_id": app.id,
-            "app_installed_team_id": self._cast.home_team.id,
-            "bot_id": app.bot_id,
+            "app_id": self._cast.app.id,
             "hash": f"{self._clock.ts()}.{self._ids.next('h')}",
             "root_view_id": view_id,
             "previous_view_id": None,
             "blocks": with_ids(view["blocks"], self._ids),
         }
         shown["state"] = {"values": state_of(shown["blocks"], typed)}
+        self._claim_external_id(shown)
         return shown
 
     def update(
-        self, view: Json, *, view_id: str | None, external_id: str | None, expected: str | None
+        self,
+        view: Json,
+        via: Installation,
+        *,
+        view_id: str | None,
+        external_id: str | None,
+        expected: str | None,
     ) -> tuple[str, Json]:
         """Replaces a visible view; what was typed into kept ids stays.
 
         Args:
             view: The new content.
+            via: The installation that asks for it.
             view_id: The view to replace, or None when `external_id` names it.
             external_id: The app's own name of the view.
             expected: The hash the app last saw; None replaces whatever is there.
@@ -181,42 +200,49 @@ class Views:
         Raises:
             ViewRefusedError: `not_found` when nobody sees the view any more, `hash_conflict`.
         """
-        user, current = self._named(view_id, external_id)
+        user, current = self._named(view_id, external_id, via)
         if expected and expected != current["hash"]:
             raise ViewRefusedError("hash_conflict")
         return user, self.replace(current, view)
 
     def replace(self, current: Json, view: Json) -> Json:
         """Gives a visible view new content and a new hash, in place."""
-        self._claim_external_id(view, replacing=current["id"])
-        shown = self._render(view, current["state"]["values"], view_id=current["id"])
+        owned = {name: current[name] for name in _OWNER}
+        shown = self._render(view, current["state"]["values"], owned, view_id=current["id"])
         shown["root_view_id"] = current["root_view_id"]
         shown["previous_view_id"] = current["previous_view_id"]
         current.clear()
         current.update(shown)
         return current
 
-    def _named(self, view_id: str | None, external_id: str | None) -> tuple[str, Json]:
+    def _named(self, view_id: str | None, external_id: str | None, via: Installation) -> tuple[str, Json]:
         for user, view in self._visible():
             by_name = external_id and not view_id and view["external_id"] == external_id
-            if view["id"] == view_id or by_name:
+            if view["app_installed_team_id"] == via.id and (view["id"] == view_id or by_name):
                 return user, view
         raise ViewRefusedError("not_found")
 
-    def publish(self, user: str, view: Json, expected: str | None) -> Json:
+    def publish(self, user: str, view: Json, expected: str | None, via: Installation) -> Json:
         """Shows a person's App Home.
 
         Raises:
             ViewRefusedError: `hash_conflict`.
         """
         current = self._homes.get(user)
-        if current is not None:
+        if current is not None and current["app_installed_team_id"] == via.id:
             if expected and expected != current["hash"]:
                 raise ViewRefusedError("hash_conflict")
             return self.replace(current, view)
-        self._claim_external_id(view, replacing=None)
-        self._homes[user] = self._render(view, {}, view_id=self._ids.next("V"))
+        owned = self._owned(user, via)
+        self._homes[user] = self._render(view, {}, owned, view_id=self._ids.next("V"))
         return self._homes[user]
+
+    def forget_homes(self, via: Installation) -> list[str]:
+        """Takes away what an installation published; returns the people who saw it."""
+        saw = [user for user, home in self._homes.items() if home["app_installed_team_id"] == via.id]
+        for user in saw:
+            del self._homes[user]
+        return saw
 
     def fill(self, view: Json, typed: State) -> None:
         """Remembers what a person chose and typed in a view."""
@@ -244,3 +270,8 @@ class Views:
     def clear(self, user: str) -> None:
         """Closes all modals of a person."""
         self._stacks[user] = []
+
+
+def _external(view: Json) -> tuple[str, str]:
+    """An external id is unique within its installation."""
+    return view["app_installed_team_id"], view["external_id"]

@@ -12,7 +12,9 @@ class Wiring:
         app_url: Where the app takes requests.
         public_url: This server's own address, without a slash at its end.
         signing_secret: Shared with the app; signs every request.
-        bot_token: What the app must present.
+        client_id: The app's OAuth client.
+        client_secret: Its secret.
+        redirect_urls: Where an installation may send the browser back to.
         now: The clock of triggers, response_urls and message timestamps, in seconds.
         ack_deadline: How long Slack waits for an acknowledgement, in real seconds.
         enforce_rate_limits: Whether a second message per second and channel is refused.
@@ -23,7 +25,9 @@ class Wiring:
     app_url: str
     public_url: str
     signing_secret: str
-    bot_token: str
+    client_id: str
+    client_secret: str
+    redirect_urls: tuple[str, ...]
     now: Callable[[], float]
     ack_deadline: float
     enforce_rate_limits: bool

@@ -50,7 +50,7 @@ def with_ids(blocks: list[Json], ids: Sequence) -> list[Json]:
 
 
 class Workspace:
-    """The conversations of one workspace and everything said in them."""
+    """The conversations and everything said in them, and whose account has ended."""
 
     def __init__(self, cast: Cast, clock: MessageClock, ids: Sequence) -> None:
         self.cast = cast
@@ -60,6 +60,15 @@ class Workspace:
         self._dms: dict[str, str] = {f"D0{person.id[2:]}": person.id for person in cast.people}
         self._messages: dict[str, dict[str, Json]] = {}
         self._ephemerals: dict[str, dict[str, Json]] = {}
+        self._deactivated: set[str] = set()
+
+    def deactivate(self, user: str) -> None:
+        """Ends a person's account; what was said stays."""
+        self._deactivated.add(user)
+
+    def is_deactivated(self, user: str) -> bool:
+        """Whether a person's account was ended."""
+        return user in self._deactivated
 
     def channel(self, channel: str) -> Channel | None:
         """The channel with this id, or None (also for a direct message)."""

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.sandbox.serving import serve
-from bot.sandbox.slack import Cast, NotACommandError, SlackApp, SlackSandbox, interactions
+from bot.sandbox.slack import Cast, NotACommandError, SlackApp, SlackSandbox, event_delivery
 
 Json = dict[str, Any]
 Handler = Callable[[Request], Awaitable[Response]]
@@ -525,7 +525,7 @@ async def test_an_app_may_decline_repetitions(slack: SlackSandbox) -> None:
 async def test_an_event_is_given_up_after_three_repetitions(
     slack: SlackSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interactions, "RETRY_SECONDS", (0, 0, 0))
+    monkeypatch.setattr(event_delivery, "RETRY_SECONDS", (0, 0, 0))
     reasons: list[str | None] = []
 
     async def fails(request: Request) -> Response:

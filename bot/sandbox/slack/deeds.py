@@ -1,0 +1,151 @@
+"""What a test lets people do, named by what they see: buttons by their text, fields by their id."""
+
+import copy
+from typing import Any
+
+from bot.sandbox.slack.assembly import Parts
+from bot.sandbox.slack.block_kit import TYPED
+from bot.sandbox.slack.delivery import Delivery
+from bot.sandbox.slack.surfaces import Target, chosen, label
+
+Json = dict[str, Any]
+
+
+class Deeds:
+    """People's deeds; each finds what it acts on among what the person sees."""
+
+    _parts: Parts
+
+    async def command(self, user: str, text: str, channel: str = "C0GENERAL") -> Delivery:
+        """Types a slash command and carries out the acknowledgement.
+
+        Raises:
+            NotACommandError: the app has no such command.
+            LookupError: the person does not exist or is not in the channel.
+        """
+        return await self._parts.interactions.command(user, channel, text)
+
+    async def say(self, user: str, text: str, channel: str | None = None) -> Json:
+        """Posts a person's own words, into the app's DM unless a channel is named."""
+        said = await self._parts.interactions.say(user, channel or self._parts.workspace.dm(user), text)
+        return copy.deepcopy(said)
+
+    async def click(
+        self, user: str, action_id: str, block_id: str | None = None, in_: str | None = None
+    ) -> Delivery:
+        """Clicks the button (and confirms) on the newest surface that has it.
+
+        Args:
+            user: Who clicks.
+            action_id: Which button.
+            block_id: In which block; None is any.
+            in_: "message", "ephemeral", "view", "home", a ts or a view id; None is any.
+
+        Raises:
+            LookupError: the person sees no such button; the message lists what they see.
+        """
+
+        def fits(block: Json, element: Json) -> bool:
+            in_block = block_id is None or block["block_id"] == block_id
+            return in_block and bool(element["action_id"] == action_id)
+
+        return await self._parts.interactions.act(user, self._parts.sight.find(user, fits, in_=in_), {})
+
+    async def click_text(self, user: str, text: str, in_: str | None = None) -> Delivery:
+        """Clicks the button on which this is written.
+
+        Raises:
+            LookupError: the person sees no such button; the message lists what they see.
+        """
+
+        def fits(_block: Json, element: Json) -> bool:
+            return element["type"] == "button" and label(element) == text
+
+        return await self._parts.interactions.act(user, self._parts.sight.find(user, fits, in_=in_), {})
+
+    async def select(
+        self, user: str, action_id: str, value: object, in_: str | None = None
+    ) -> Delivery | None:
+        """Makes a choice: the option's value or visible text, a list of them, or a date.
+
+        Args:
+            user: Who chooses.
+            action_id: Which element, or the block_id around it.
+            value: The choice; None clears it.
+            in_: As for `click`.
+
+        Returns:
+            The delivery; None for an input that does not dispatch, which only fills the form.
+
+        Raises:
+            LookupError: no such element, or no such option.
+        """
+
+        def fits(block: Json, element: Json) -> bool:
+            named = action_id in (element["action_id"], block["block_id"])
+            return named and element["type"] not in {"button", *TYPED}
+
+        target = self._parts.sight.find(user, fits, in_=in_)
+        return await self._fill(user, target, chosen(target.element, value))
+
+    async def type(self, user: str, name: str, text: str) -> Delivery | None:
+        """Types into an input of the front modal.
+
+        Args:
+            user: Who types.
+            name: The action_id or block_id.
+            text: What the field holds afterwards; empty clears it.
+
+        Returns:
+            The delivery of an input that dispatches, otherwise None.
+
+        Raises:
+            LookupError: no such input.
+        """
+
+        def fits(block: Json, element: Json) -> bool:
+            return name in (element["action_id"], block["block_id"]) and element["type"] in TYPED
+
+        target = self._parts.sight.find(user, fits, in_="view")
+        return await self._fill(user, target, {"value": text or None})
+
+    async def _fill(self, user: str, target: Target, value: Json) -> Delivery | None:
+        block, element = target.block, target.element
+        if block["type"] != "input" or block.get("dispatch_action"):
+            return await self._parts.interactions.act(user, target, value)
+        entry = {"type": element["type"], **value}
+        self._parts.views.fill(target.surface.content, {block["block_id"]: {element["action_id"]: entry}})
+        return None
+
+    async def submit(self, user: str) -> Delivery:
+        """Submits the front modal as filled in.
+
+        Returns:
+            The delivery; one with `errors` and no status was stopped by the client's checks.
+
+        Raises:
+            LookupError: no modal is open.
+        """
+        return await self._parts.interactions.submit(user, self._front(user))
+
+    async def close(self, user: str, *, everything: bool = False) -> Delivery | None:
+        """Closes the front modal, or all of them.
+
+        Returns:
+            The notice to the app, or None when the view did not ask for one.
+
+        Raises:
+            LookupError: no modal is open.
+        """
+        view_id = self._front(user)["id"]
+        return await self._parts.interactions.close(user, view_id, everything=everything)
+
+    def _front(self, user: str) -> Json:
+        stack = self._parts.views.stack(user)
+        if not stack:
+            raise LookupError(f"{user} has no modal open")
+        return stack[-1]
+
+    async def open_home(self, user: str) -> Delivery | None:
+        """Opens App Home; None when the app did not subscribe to `app_home_opened`."""
+        return await self._parts.interactions.open_home(user)

@@ -1,0 +1,80 @@
+"""The Web API's `views.*` methods: modals and App Home."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.sandbox.slack.block_kit import judge_view
+from bot.sandbox.slack.coverage import Coverage
+from bot.sandbox.slack.events import Feed
+from bot.sandbox.slack.installations import Installation
+from bot.sandbox.slack.messages import RefusedError, Report, decoded, refuse
+from bot.sandbox.slack.views import Views
+from bot.sandbox.slack.web_api import Method
+from bot.sandbox.slack.workspace import Workspace
+
+Json = dict[str, Any]
+
+
+class ViewMethods:
+    """What an installation shows people besides messages."""
+
+    def __init__(
+        self, workspace: Workspace, coverage: Coverage, views: Views, feed: Feed, report: Report
+    ) -> None:
+        self._workspace = workspace
+        self._coverage = coverage
+        self._views = views
+        self._feed = feed
+        self._report = report
+
+    def methods(self) -> Mapping[str, Method]:
+        """The methods by name."""
+        return {
+            "views.open": Method(perform=self._open),
+            "views.push": Method(perform=self._push),
+            "views.update": Method(perform=self._update),
+            "views.publish": Method(perform=self._publish),
+        }
+
+    def _judged(self, args: Json, where: str, *kinds: str) -> Json:
+        view = decoded(args.get("view"), "invalid_arguments")
+        refuse(judge_view(view, kinds), where, self._report)
+        return dict(view)
+
+    def _open(self, via: Installation, args: Json) -> Json:
+        view = self._judged(args, "views.open", "modal")
+        user, shown = self._views.open(str(args.get("trigger_id")), view, via)
+        self._feed.stack(user)
+        return {"view": shown}
+
+    def _push(self, via: Installation, args: Json) -> Json:
+        view = self._judged(args, "views.push", "modal")
+        user, shown = self._views.push(str(args.get("trigger_id")), view, via)
+        self._feed.stack(user)
+        return {"view": shown}
+
+    def _update(self, via: Installation, args: Json) -> Json:
+        view = self._judged(args, "views.update", "modal", "home")
+        user, shown = self._views.update(
+            view,
+            via,
+            view_id=args.get("view_id"),
+            external_id=args.get("external_id"),
+            expected=args.get("hash"),
+        )
+        if shown["type"] == "home":
+            self._feed.home(user)
+        else:
+            self._feed.stack(user)
+        return {"view": shown}
+
+    def _publish(self, via: Installation, args: Json) -> Json:
+        if not self._workspace.cast.app.home_tab:
+            raise RefusedError("not_enabled")
+        view = self._judged(args, "views.publish", "home")
+        person = self._workspace.cast.person(str(args.get("user_id")))
+        if person is None or not self._coverage.reaches(via, person):
+            raise RefusedError("user_not_found")
+        shown = self._views.publish(person.id, view, args.get("hash"), via)
+        self._feed.home(person.id)
+        return {"view": shown}
