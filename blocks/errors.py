@@ -122,7 +122,9 @@ _ERRORS: dict[type[Exception], Copy] = {
         portal=True,
     ),
     TooFastError: Copy(words="That was a lot at once, so this one was left out. Try again in a minute."),
-    NotInstalledError: Copy(words="This app is not installed here any more. An admin can add it again."),
+    NotInstalledError: Copy(
+        words="This app is not installed in your workspace. An admin there can add it."
+    ),
     NotReadyError: Copy(words="Billing is just starting. Try again in a moment.", overview=True),
     StoreUnavailableError: Copy(
         words=(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -60,6 +61,10 @@ _FAILURES = {
     "not_reached": "Slack or this app's own records could not be reached. Nothing was installed.",
 }
 
+_UNEXPECTED = (
+    "<p>Something went wrong on our side. Whoever runs this app can look it up: <strong>{}</strong></p>"
+)
+
 log = structlog.get_logger(__name__)
 
 
@@ -106,6 +111,10 @@ def install_routes(bolt: AsyncApp) -> list[Route]:
         except (*AWAY, StoreUnavailableError) as error:
             log.warning("install.not_reached", problem=type(error).__name__)
             return HTMLResponse(_failure_page("not_reached"), 503)
+        except Exception as error:
+            incident = secrets.token_hex(4)
+            log.exception("install.failed", incident=incident, exc_info=error)
+            return HTMLResponse(_page("Not installed", _UNEXPECTED.format(incident) + _AGAIN), 500)
 
     return [Route(path, answer, methods=["GET"]) for path in (INSTALL_PATH, REDIRECT_PATH)]
 

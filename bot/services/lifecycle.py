@@ -70,14 +70,15 @@ class Lifecycle:
         Slack's events may come late, twice, and after a new installation; the token tells.
         """
         if await self._is_alive(installation):
-            log.info("lifecycle.still_installed", installation=installation.key, event=why)
+            log.info("lifecycle.still_installed", installation=installation.key, why=why)
             return
         await self._forget(installation.enterprise, {installation.team} - {""}, why=why)
-        await self._workspaces.remove(installation)
+        if not await self._workspaces.remove(installation):
+            return
         await self._audit.note(
             Action.UNINSTALL, actor="slack", subject=installation.key, result="removed", why=why
         )
-        log.info("lifecycle.uninstalled", installation=installation.key, event=why)
+        log.info("lifecycle.uninstalled", installation=installation.key, why=why)
 
     async def access_revoked(self, installation: Installation, teams: Collection[str]) -> None:
         """Forget the people of workspaces that left an org-wide installation."""

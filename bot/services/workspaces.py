@@ -24,8 +24,8 @@ class Source(Protocol):
     async def find(self, place: Place) -> Installation | None:
         """Return the one through which a request came."""
 
-    async def remove(self, installation: Installation) -> None:
-        """Forget one: Slack has ended it."""
+    async def remove(self, installation: Installation) -> bool:
+        """Forget one that Slack has ended; tell whether it was still known."""
 
 
 class OneWorkspace:
@@ -34,6 +34,7 @@ class OneWorkspace:
     def __init__(self, slack: SlackClient, clock: Clock) -> None:
         self._slack = slack
         self._clock = clock
+        self._ended = False
         self.installation: Installation | None = None
 
     async def recognise(self) -> None:
@@ -66,8 +67,10 @@ class OneWorkspace:
             raise NotReadyError
         return self.installation
 
-    async def remove(self, installation: Installation) -> None:
-        """Leave it: the token is the operator's to change."""
+    async def remove(self, installation: Installation) -> bool:  # noqa: ARG002 - there is one
+        """Leave it, since the token is the operator's to change; tell whether this is the first time."""
+        ended, self._ended = self._ended, True
+        return not ended
 
 
 class Workspaces:
@@ -100,9 +103,9 @@ class Workspaces:
         except SealBrokenError as error:
             raise StoreUnavailableError("an installation's token cannot be opened") from error
 
-    async def remove(self, installation: Installation) -> None:
-        """Forget an installation that Slack has ended."""
-        await self._source.remove(installation)
+    async def remove(self, installation: Installation) -> bool:
+        """Forget an installation that Slack has ended; tell whether it was still known."""
+        return await self._source.remove(installation)
 
     def slack(self, installation: Installation) -> SlackClient:
         """Return a client that acts in an installation."""

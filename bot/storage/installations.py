@@ -76,10 +76,11 @@ class InstallationStore:
                 scopes=installation.scopes,
             )
 
-    async def remove(self, installation: Installation) -> None:
-        """Forget an installation and its token."""
+    async def remove(self, installation: Installation) -> bool:
+        """Forget an installation and its token; tell whether it was there."""
+        statement = delete(installations).where(installations.c.owner == installation.key)
         async with self._database.transaction() as connection:
-            await connection.execute(delete(installations).where(installations.c.owner == installation.key))
+            return bool((await connection.execute(statement)).rowcount)
 
     async def issue_state(self) -> str:
         """Return a new state (RFC 6749, 10.12), good for ten minutes and for one use."""

@@ -93,6 +93,7 @@ class House:
         )
         url = await self._stack.enter_async_context(serve(self._app.asgi))
         self.slack.app_url = f"{url}/slack/events"
+        self.slack.redirect_urls = (f"{url}/slack/oauth_redirect",)
 
     async def stop(self) -> None:
         await self._stack.aclose()
@@ -294,13 +295,18 @@ def make_settings(
 
 @asynccontextmanager
 async def open_house(
-    folder: Path, *, clock: SystemClock | None = None, worker: bool = True, **changed: Any
+    folder: Path,
+    *,
+    slack: SlackSandbox | None = None,
+    clock: SystemClock | None = None,
+    worker: bool = True,
+    **changed: Any,
 ) -> AsyncIterator[House]:
     """Run everything; on leaving, what the app sent has kept Slack's rules and every ack was prompt."""
     portal_clock = PortalClock()
     portal = PortalSandbox(seed=1, now=portal_clock)
     portal.sign_in.interval = 1
-    slack = make_slack()
+    slack = slack or make_slack()
     async with serve(portal.app) as portal_url, serve(slack.app) as slack_url:
         portal.public_url, slack.public_url = portal_url, slack_url
         database_url = changed.pop("database_url", f"sqlite:///{folder / 'test.db'}")

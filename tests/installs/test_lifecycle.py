@@ -1,0 +1,174 @@
+"""Slack takes the app or a person away: tokens and links go at once, charges stay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.domain.charge import ChargeState
+from tests.installs.test_oauth import ACME, OTHER, STRANGER, install_url, installed
+from tests.support.house import ADA, GRACE, House
+
+if TYPE_CHECKING:
+    from tests.installs.browser import Browser
+
+
+async def linked(house: House) -> set[str]:
+    """Who has a link, by user."""
+    accounts = house.app.runtime.accounts
+    return {user for user in (ADA, GRACE) if await accounts.former_link(house.identity(user)) is not None}
+
+
+async def results(house: House, action: str) -> list[str]:
+    audit = house.app.runtime.audit
+    await audit.seal()
+    return [seal.entry.result async for seal in audit.sealed() if seal.entry.action == action]
+
+
+@pytest.mark.parametrize("tokens_first", [True, False])
+async def test_uninstalling_forgets_tokens_and_links_and_keeps_charges(
+    house: House, browser: Browser, *, tokens_first: bool
+) -> None:
+    await browser.install(install_url(house), ACME)
+    await house.connect(ADA)
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+    await house.slack.uninstall(ACME, tokens_first=tokens_first)
+    await house.until_async(lambda: _gone(house))
+    assert await linked(house) == set()
+    (kept,) = await house.charges(ADA)
+    assert kept.state is ChargeState.SETTLED
+    assert await results(house, "uninstall") == ["removed"]
+    assert (await results(house, "disconnect"))[-1] in {"app_uninstalled", "tokens_revoked"}
+
+
+async def _gone(house: House) -> bool:
+    return await installed(house) == set()
+
+
+async def test_the_other_workspace_goes_on(house: House, browser: Browser) -> None:
+    await browser.install(install_url(house), ACME)
+    await browser.install(install_url(house), OTHER)
+    await house.connect(ADA)
+    await house.slack.uninstall(OTHER)
+    await house.until_async(lambda: _only(house, f":{ACME}"))
+    assert await linked(house) == {ADA}
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+    assert STRANGER not in await linked(house)
+
+
+async def _only(house: House, key: str) -> bool:
+    return await installed(house) == {key}
+
+
+async def test_a_charge_under_way_stops_at_a_safe_point_and_stays(house: House, browser: Browser) -> None:
+    house.portal_clock.speed = 0.01
+    await browser.install(install_url(house), ACME)
+    await house.connect(ADA)
+    await house.buy("50")
+    await house.submitted()
+    await house.slack.uninstall(ACME)
+    await house.state(ChargeState.UNCONFIRMED)
+    assert len(house.portal.charge_posts) == 1
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    polls = house.polls()
+    await house.restart()
+    await house.until_async(lambda: _idle(house))
+    assert house.polls() == polls
+
+
+async def _idle(house: House) -> bool:
+    return house.app.engine.beat_at is not None and house.app.engine.in_flight == 0
+
+
+async def test_an_outcome_that_could_not_be_told_is_told_after_a_new_installation(
+    house: House, browser: Browser
+) -> None:
+    await browser.install(install_url(house), ACME)
+    await house.connect(ADA)
+    house.worker = False
+    await house.restart()
+    await house.buy("50")
+    await house.until_async(lambda: house.charges(ADA))
+    await house.slack.uninstall(ACME)
+    await house.until_async(lambda: _gone(house))
+    house.worker = True
+    await house.restart()
+    await house.state(ChargeState.REFUSED)
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    assert house.dm(ADA) == []
+    await browser.install(install_url(house), ACME)
+    await house.told("$50 was not charged")
+    assert house.portal.charge_posts == []
+
+
+async def test_an_event_that_comes_after_a_new_installation_ends_nothing(
+    house: House, browser: Browser
+) -> None:
+    await browser.install(install_url(house), ACME)
+    await house.connect(ADA)
+    await house.slack.event({"type": "app_uninstalled"}, team_id=ACME)
+    await house.slack.event({"type": "tokens_revoked", "tokens": {"bot": ["U0BILLBOT"]}}, team_id=ACME)
+    await house.slack.command(ADA, "/billing")
+    await house.until(lambda: "Balance" in house.last_ephemeral()["text"])
+    assert (await installed(house), await linked(house)) == ({f":{ACME}"}, {ADA})
+
+
+async def test_a_revoked_token_ends_the_installation(house: House, browser: Browser) -> None:
+    await browser.install(install_url(house), ACME)
+    await house.connect(ADA)
+    await house.slack.revoke_token(ACME)
+    await house.until_async(lambda: _gone(house))
+    assert await linked(house) == set()
+
+
+async def test_a_deactivated_persons_connection_goes_and_nobody_elses(
+    house: House, browser: Browser
+) -> None:
+    await browser.install(install_url(house), ACME)
+    await house.connect(ADA)
+    await house.connect(GRACE, "grace")
+    await house.slack.event(
+        {
+            "type": "user_change",
+            "user": {"id": GRACE, "team_id": ACME, "deleted": False, "name": "amazing"},
+        },
+        team_id=ACME,
+    )
+    assert await linked(house) == {ADA, GRACE}
+    await house.slack.deactivate(GRACE)
+
+    async def forgotten() -> bool:
+        return await linked(house) == {ADA}
+
+    await house.until_async(forgotten)
+    assert (await results(house, "disconnect")) == ["deactivated"]
+
+
+async def test_a_deactivated_persons_open_connect_link_is_dropped(house: House, browser: Browser) -> None:
+    await browser.install(install_url(house), ACME)
+    await house.slack.command(ADA, "/billing connect")
+    await house.until(lambda: "user_code=" in str(house.last_ephemeral()))
+    code = house.user_code()
+    await house.slack.deactivate(ADA)
+
+    async def dropped() -> bool:
+        grants = house.app.runtime.leases["device_grant"]
+        return await grants.next_due() is None
+
+    await house.until_async(dropped)
+    house.portal.approve(code, person="ada")
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    assert await linked(house) == set()
+
+
+async def test_a_foreign_workspaces_event_ends_nothing_here(house: House, browser: Browser) -> None:
+    await browser.install(install_url(house), ACME)
+    await house.connect(ADA)
+    await house.slack.event({"type": "app_uninstalled"}, team_id=OTHER)
+    await house.slack.event(
+        {"type": "user_change", "user": {"id": ADA, "team_id": OTHER, "deleted": True}}, team_id=ACME
+    )
+    assert (await installed(house), await linked(house)) == ({f":{ACME}"}, {ADA})
