@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -12,7 +13,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.serving import serve
-from bot.sandbox.slack import SlackSandbox
+from bot.sandbox.slack import GRID, SlackSandbox, app_of
 
 Json = dict[str, Any]
 MODAL: Json = {
@@ -356,3 +357,24 @@ async def test_the_inspector_keeps_the_last_300_entries(
     entries = (await page.get("inspect"))["entries"]
     assert (len(entries), entries[0]["id"]) == (300, 2)
     assert (await client.auth_test())["ok"]
+
+
+async def test_the_page_draws_the_app_of_a_manifest(http: aiohttp.ClientSession) -> None:
+    command = {"command": "/ledger", "description": "Look into the ledger"}
+    manifest: Json = {
+        "display_information": {"name": "Ledger"},
+        "features": {"slash_commands": [command]},
+        "oauth_config": {"scopes": {"bot": ["commands"]}},
+        "settings": {"socket_mode_enabled": True},
+    }
+    slack = SlackSandbox(cast=replace(GRID, app=app_of(manifest)), bot_token=None)
+    async with serve(slack.app) as url:
+        page = Page(url, http)
+        body = await page.get("bootstrap")
+        assert (body["workspace"]["name"], body["app"]["name"]) == ("Grid North", "Ledger")
+        assert body["commands"] == [{**command, "usage_hint": ""}]
+        typed = {"user": "W0MARY", "channel": "C0NORTH", "text": "/ledger"}
+        refused = await page.post("command", typed)
+        assert refused["error"] == "/ledger is not a valid command."
+        await slack.deactivate("W0MARY")
+        assert (await page.post("command", typed))["error"] == "W0MARY is deactivated"
