@@ -2,10 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+TARGET ?= payload
+SECONDS ?= 60
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos screens golden format lock clean
+.PHONY: help setup demo test check chaos fuzz audit screens golden format lock clean
 
 help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +33,7 @@ check: $(READY)  ## format, lint, types, architecture, deployment files, docs an
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry --no-ansi .
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/yamllint --strict --config-data '{extends: default, rules: {line-length: {max: 120}, document-start: disable}}' \
 		compose.yaml docs/deploy
@@ -40,6 +43,17 @@ check: $(READY)  ## format, lint, types, architecture, deployment files, docs an
 
 chaos: $(READY)  ## 200 purchases over three replicas in a storm of three minutes; prints the table
 	$(BIN)/python -m tests.chaos $(CHAOS)
+
+fuzz: $(READY)  ## search for bytes that break a target, by atheris; make fuzz TARGET=portal SECONDS=60
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[fuzz]' \
+		|| echo 'atheris cannot be installed here; `make test` runs the same targets under hypothesis'
+	@mkdir -p .fuzz/$(TARGET)
+	$(BIN)/python -m tests.fuzz $(TARGET) -max_total_time=$(SECONDS) -artifact_prefix=.fuzz/ .fuzz/$(TARGET)
+
+audit: $(READY)  ## look the dependencies up in a public list of vulnerabilities (needs the network)
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
+	.venv-audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements-deploy.lock
 
 screens: $(READY)  ## take the pictures of docs/screens anew
 	@sh tests/support/chromium.sh
@@ -62,5 +76,5 @@ lock: $(READY)  ## resolve pyproject.toml into both lock files anew (needs uv)
 	@mv requirements-deploy.lock.new requirements-deploy.lock
 
 clean:  ## remove everything that was made
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .venv-audit .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

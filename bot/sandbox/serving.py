@@ -1,28 +1,31 @@
 """An ASGI app on a loopback socket for as long as a block lasts.
 
 Built on uvicorn, with three differences that a sandbox needs: it touches no signal handler, it
-stops at once even while requests hang or stream, and it lets the app close the TCP connection
-without an answer.
+stops at once even while requests hang or stream, and it lets the app close the TCP connection of a
+request or a WebSocket without a word.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 _DROP = "bot.sandbox.drop_connection"
 _KEEP_ALIVE_SECONDS = 75
 _LAST_WORDS_SECONDS = 0.5
+_SERVICE_RESTART = 1012
 
 
 @asynccontextmanager
@@ -31,7 +34,7 @@ async def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
 
     The socket is bound before the block starts, so the address can be handed out at once; port 0
     takes a free one. On the way out every open connection is closed, whatever its request waits
-    for, and the app's lifespan is ended.
+    for, WebSockets with a close frame, and the app's lifespan is ended.
 
     Raises:
         OSError: The address is taken or may not be bound.
@@ -40,7 +43,7 @@ async def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
     config = uvicorn.Config(
         app,
         http=_Connection,
-        ws="none",
+        ws=_Socket,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -66,11 +69,20 @@ async def drop_connection(scope: Scope, receive: Receive) -> None:
     Raises:
         RuntimeError: Another server runs the app.
     """
-    drop = scope.get("extensions", {}).get(_DROP)
-    if drop is None:
-        raise RuntimeError("connections can be dropped under bot.sandbox.serving.serve only")
-    drop()
+    cut_connection(scope)
     await disconnected(receive)
+
+
+def cut_connection(scope: Scope) -> None:
+    """Close the client's TCP connection, of a request or a WebSocket, and do not wait for the end.
+
+    Raises:
+        RuntimeError: Another server runs the app.
+    """
+    cut = scope.get("extensions", {}).get(_DROP)
+    if cut is None:
+        raise RuntimeError("connections can be dropped under bot.sandbox.serving.serve only")
+    cut()
 
 
 async def disconnected(receive: Receive) -> None:
@@ -87,9 +99,8 @@ class _Connection(H11Protocol):
         served = cast("ASGIApp", self.app)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            scope["extensions"] = {**scope.get("extensions", {}), _DROP: self.abort}
             try:
-                await served(scope, receive, send)
+                await served(_droppable(scope, self.abort), receive, send)
             except asyncio.CancelledError:
                 # Only _stop cancels, after the connection has gone: nobody is left to be told.
                 if not self.transport.is_closing():
@@ -100,6 +111,39 @@ class _Connection(H11Protocol):
     def abort(self) -> None:
         """Close the socket now and throw away what was not sent."""
         self.transport.abort()
+
+
+class _Socket(WebSocketsSansIOProtocol):
+    """One WebSocket that its app may cut and that ends in order when the server stops."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 uvicorn owns the signature
+        super().__init__(*args, **kwargs)
+        served = cast("ASGIApp", self.app)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await served(_droppable(scope, self.transport.abort), receive, send)
+
+        self.app = cast("Any", app)
+        self._gone = asyncio.Event()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note the end of the connection."""
+        super().connection_lost(exc)
+        self._gone.set()
+
+    async def end(self) -> None:
+        """Say that the server restarts, and give the client a moment to answer."""
+        with contextlib.suppress(TimeoutError, OSError):
+            async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                if not self.close_sent:
+                    await self.send({"type": "websocket.close", "code": _SERVICE_RESTART})
+                await self._gone.wait()
+        self.transport.abort()
+
+
+def _droppable(scope: Scope, drop: Callable[[], None]) -> Scope:
+    scope["extensions"] = {**scope.get("extensions", {}), _DROP: drop}
+    return scope
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -126,8 +170,11 @@ async def _stop(server: uvicorn.Server) -> None:
     """Close the listeners, then the connections, then what still runs, then the app itself."""
     for listener in getattr(server, "servers", ()):
         listener.close()
-    for connection in list(server.server_state.connections):
-        connection.transport.abort()
+    connections = list(server.server_state.connections)
+    for connection in connections:
+        if not isinstance(connection, _Socket):
+            connection.transport.abort()
+    await asyncio.gather(*(one.end() for one in connections if isinstance(one, _Socket)))
     await _end(set(server.server_state.tasks))
     await server.lifespan.shutdown()
 

@@ -26,6 +26,7 @@ from bot.sandbox.slack.page_api import PageRoutes, Surroundings
 from bot.sandbox.slack.people import Cast
 from bot.sandbox.slack.response_urls import ResponseUrls
 from bot.sandbox.slack.server import SlackRoutes
+from bot.sandbox.slack.socket_mode import SocketMode
 from bot.sandbox.slack.surfaces import Sight
 from bot.sandbox.slack.view_methods import ViewMethods
 from bot.sandbox.slack.views import Views
@@ -48,6 +49,7 @@ class Parts:
     inspector: Inspector
     installations: Installations
     courier: Courier
+    socket_mode: SocketMode
     deliveries: Deliveries
     events: EventDelivery
     interactions: Interactions
@@ -56,9 +58,10 @@ class Parts:
     slack_routes: SlackRoutes
 
     async def aclose(self) -> None:
-        """Ends the streams, gives up what was to be repeated, closes the HTTP session."""
+        """Ends streams and WebSockets, gives up what was to be repeated, closes the HTTP session."""
         self.feed.close()
         await self.events.stop()
+        await self.socket_mode.close()
         await self.courier.close()
 
 
@@ -71,7 +74,8 @@ def assemble(cast: Cast, wiring: Wiring, surroundings: Surroundings, report: Rep
     installations = Installations(cast)
     coverage = Coverage(installations, workspace)
     response_urls = ResponseUrls(workspace, feed, report, wiring)
-    deliveries = Deliveries(courier, inspector, wiring)
+    socket_mode = SocketMode(cast.app.id, feed, wiring)
+    deliveries = Deliveries(courier, socket_mode, inspector, wiring)
     events = EventDelivery(deliveries, workspace, installations, wiring)
     slack = Slack(
         workspace=workspace,
@@ -92,7 +96,8 @@ def assemble(cast: Cast, wiring: Wiring, surroundings: Surroundings, report: Rep
         **ChatMethods(workspace, coverage, feed, report).methods(),
         **ViewMethods(workspace, coverage, views, feed, report).methods(),
     }
-    web_api = WebApi(methods, authorization.methods(), installations, workspace, wiring)
+    open_methods = {**authorization.methods(), **socket_mode.methods()}
+    web_api = WebApi(methods, open_methods, installations, workspace, wiring)
     return Parts(
         wiring=wiring,
         surroundings=surroundings,
@@ -104,6 +109,7 @@ def assemble(cast: Cast, wiring: Wiring, surroundings: Surroundings, report: Rep
         inspector=inspector,
         installations=installations,
         courier=courier,
+        socket_mode=socket_mode,
         deliveries=deliveries,
         events=events,
         interactions=Interactions(slack),
@@ -133,5 +139,10 @@ def served(parts: Parts) -> Starlette:
         finally:
             await parts.aclose()
 
-    routes = [*parts.slack_routes.routes(), *authorize.routes(), *page.routes()]
+    routes = [
+        *parts.slack_routes.routes(),
+        *parts.socket_mode.routes(),
+        *authorize.routes(),
+        *page.routes(),
+    ]
     return Starlette(routes=routes, lifespan=lifespan)

@@ -4,24 +4,30 @@ from collections.abc import Mapping
 
 from bot.sandbox.slack.delivery import Ack, Courier, Delivery, Parcel
 from bot.sandbox.slack.inspector import Inspector
+from bot.sandbox.slack.socket_mode import SocketMode
 from bot.sandbox.slack.wiring import Wiring
 
 
 class Deliveries:
     """Sends parcels; `kept` has every one of them, oldest first."""
 
-    def __init__(self, courier: Courier, inspector: Inspector, wiring: Wiring) -> None:
+    def __init__(
+        self, courier: Courier, socket_mode: SocketMode, inspector: Inspector, wiring: Wiring
+    ) -> None:
         self._courier = courier
+        self._socket_mode = socket_mode
         self._inspector = inspector
         self._wiring = wiring
         self.kept: list[Delivery] = []
 
     async def send(self, parcel: Parcel) -> Ack:
         """Sends a parcel and waits for the acknowledgement, at most until the deadline."""
+        if self._wiring.socket_mode:
+            return await self._socket_mode.send(parcel)
         return await self._courier.send(parcel)
 
     async def send_raw(self, body: bytes, headers: Mapping[str, str]) -> Delivery:
-        """Sends bytes and headers as they are, without signing them."""
+        """Sends bytes and headers as they are over HTTP, without signing them."""
         ack = await self._courier.post(body, headers)
         text = body.decode(errors="replace")
         parcel = Parcel(kind="raw", name="raw", user=None, body={}, raw=text, content_type="")
@@ -57,6 +63,7 @@ class Deliveries:
             error=error,
             errors=errors or {},
             failure=failure,
+            via=ack.via,
         )
         self.kept.append(delivery)
         self._inspector.record(

@@ -17,6 +17,7 @@ from bot.sandbox.slack.wiring import Wiring
 Json = dict[str, Any]
 
 FORM = "application/x-www-form-urlencoded"
+HTTP, SOCKET = "http", "socket"
 TIMEOUT = "operation_timeout"
 FAILED = "dispatch_failed"
 
@@ -37,6 +38,7 @@ class Delivery:
         error: What the person is told went wrong, or None.
         errors: Complaints in the modal, by block_id.
         failure: `operation_timeout`, `dispatch_failed`, or None.
+        via: `http` or `socket`; None when nothing was sent.
     """
 
     kind: str
@@ -50,11 +52,12 @@ class Delivery:
     error: str | None = None
     errors: Mapping[str, str] = field(default_factory=dict)
     failure: str | None = None
+    via: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parcel:
-    """What is to be sent: the payload and its encoding on the wire."""
+    """What is to be sent: the payload and its encoding on the wire; `retry` counts from 1."""
 
     kind: str
     name: str
@@ -63,6 +66,7 @@ class Parcel:
     raw: str
     content_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    retry: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +78,7 @@ class Ack:
     ms: float
     failure: str | None
     headers: Mapping[str, str] = field(default_factory=dict)
+    via: str = HTTP
 
     @property
     def parsed(self) -> Json | str:
@@ -121,6 +126,7 @@ def event_parcel(envelope: Json, retry: int = 0, reason: str = "") -> Parcel:
         raw=json.dumps(envelope),
         content_type="application/json",
         headers=again,
+        retry=retry,
     )
 
 

@@ -98,6 +98,20 @@ class Dials:
         return self._parts.wiring.client_secret
 
     @property
+    def app_token(self) -> str:
+        """The app-level token, with which the app opens its WebSockets."""
+        return self._parts.wiring.app_token
+
+    @property
+    def socket_mode(self) -> bool:
+        """Whether the app is reached over its WebSockets, and not over HTTP at all."""
+        return self._parts.wiring.socket_mode
+
+    @socket_mode.setter
+    def socket_mode(self, on: bool) -> None:
+        self._parts.wiring.socket_mode = on
+
+    @property
     def redirect_urls(self) -> tuple[str, ...]:
         """Where an installation may send the browser back to; the first is the default."""
         return self._parts.wiring.redirect_urls

@@ -14,7 +14,8 @@ _SECRET_NAMES = frozenset(
     {"token", "authorization", "x-slack-signature", "bot_token", "access_token", "client_secret", "code"}
 )
 _RESPONSE_URL = re.compile(r"(/response/\w{4})\w+")
-_TOKEN = re.compile(r"(xox[a-z]-\w{2})[\w-]+")
+_TOKEN = re.compile(r"((?:xox[a-z]|xapp)-\w{2})[\w-]+")
+_TICKET = re.compile(r"(ticket=\w{4})\w+")
 
 _NOTES = {
     "command": "Slack waits 3 s for this acknowledgement; it took {ms} ms.",
@@ -29,6 +30,7 @@ _NOTES = {
     "response_url": "A response_url works 5 times within 30 minutes.",
 }
 _API_NOTES = {
+    "apps.connections.open": "Needs the app-level token; the address it answers works once.",
     "auth.test": "Tells whose token this is; the app pins the team it answers for.",
     "chat.postMessage": "A user id as channel posts into the app's direct message with them.",
     "chat.update": "Needs channel and ts; an ephemeral message cannot be changed this way.",
@@ -69,7 +71,9 @@ def shortened(value: object, name: str = "") -> Any:  # noqa: ANN401 keeps the J
         return value
     if name.lower() in _SECRET_NAMES and len(value) > _SHOWN:
         return f"{value[:_SHOWN]}…"
-    return _TOKEN.sub(r"\1…", _RESPONSE_URL.sub(r"\1…", value))
+    for secret in (_RESPONSE_URL, _TOKEN, _TICKET):
+        value = secret.sub(r"\1…", value)
+    return value
 
 
 def note_for(kind: str, name: str, ms: float, error: str | None) -> str:

@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 SIGNING_SECRET = "sandbox-signing-secret"  # noqa: S105 guards nothing outside the sandbox
 BOT_TOKEN = "xoxb-sandbox-0000-billing"  # noqa: S105 same
+APP_TOKEN = "xapp-1-A0BILLING-0000-sandbox"  # noqa: S105 same
 CLIENT_ID = "1111.2222"
 CLIENT_SECRET = "sandbox-client-secret"  # noqa: S105 same
 APP_URL = "http://127.0.0.1:3000/slack/events"
@@ -56,6 +57,7 @@ class SlackSandbox(Dials, Deeds):
         client_secret: Its secret.
         redirect_urls: Where an installation may send the browser back to; None is what the app's
             manifest says.
+        app_token: The app-level token, for Socket Mode.
 
     Attributes:
         app: The ASGI app; ending its lifespan closes what the sandbox opened.
@@ -79,6 +81,7 @@ class SlackSandbox(Dials, Deeds):
         client_id: str = CLIENT_ID,
         client_secret: str = CLIENT_SECRET,
         redirect_urls: Iterable[str] | None = None,
+        app_token: str = APP_TOKEN,
     ) -> None:
         self.violations: list[Violation] = []
         stands = cast or Cast()
@@ -89,6 +92,8 @@ class SlackSandbox(Dials, Deeds):
             client_id=client_id,
             client_secret=client_secret,
             redirect_urls=tuple(stands.app.redirect_urls if redirect_urls is None else redirect_urls),
+            app_token=app_token,
+            socket_mode=stands.app.socket_mode,
             now=now,
             ack_deadline=ack_deadline,
             enforce_rate_limits=enforce_rate_limits,
@@ -104,7 +109,7 @@ class SlackSandbox(Dials, Deeds):
         self.violations.append(Violation(where=where, error=verdict.error, messages=verdict.messages))
 
     async def aclose(self) -> None:
-        """Ends the streams and closes the HTTP session; the app's lifespan calls it too."""
+        """Ends streams and WebSockets and closes the HTTP session; the app's lifespan calls it too."""
         await self._parts.aclose()
 
     @property
@@ -207,6 +212,22 @@ class SlackSandbox(Dials, Deeds):
             LookupError: nobody has this id.
         """
         return await self._parts.administration.deactivate(user)
+
+    @property
+    def connections(self) -> int:
+        """How many WebSockets the app has open."""
+        return self._parts.socket_mode.connections
+
+    async def refresh_sockets(self) -> None:
+        """Asks the app to renew its WebSockets, as Slack does every few hours.
+
+        Each old one is closed once a new one is open, or after a short while.
+        """
+        await self._parts.socket_mode.refresh()
+
+    async def drop_sockets(self) -> None:
+        """Cuts the app's WebSockets without a word."""
+        await self._parts.socket_mode.drop()
 
     async def event(self, event: Json, team_id: str | None = None) -> Delivery:
         """Delivers any event, `{"type": "app_uninstalled"}` for example."""

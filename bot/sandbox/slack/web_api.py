@@ -103,6 +103,8 @@ class WebApi:
             raise RefusedError("unknown_method", req_method=method)
         if not token:
             raise RefusedError("not_authed")
+        if token.startswith("xapp-"):
+            raise RefusedError("not_allowed_token_type")
         return self._methods[method], self._installations.of_token(token)
 
     def _performed(self, method: str, known: Method, via: Installation, args: Json) -> Answer:

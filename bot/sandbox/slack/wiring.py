@@ -14,6 +14,8 @@ class Wiring:
         signing_secret: Shared with the app; signs every request.
         client_id: The app's OAuth client.
         client_secret: Its secret.
+        app_token: The app-level token, for Socket Mode.
+        socket_mode: Whether the app is reached over its WebSockets instead of HTTP.
         redirect_urls: Where an installation may send the browser back to.
         now: The clock of triggers, response_urls and message timestamps, in seconds.
         ack_deadline: How long Slack waits for an acknowledgement, in real seconds.
@@ -28,6 +30,8 @@ class Wiring:
     client_id: str
     client_secret: str
     redirect_urls: tuple[str, ...]
+    app_token: str
+    socket_mode: bool
     now: Callable[[], float]
     ack_deadline: float
     enforce_rate_limits: bool

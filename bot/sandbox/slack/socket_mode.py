@@ -1,0 +1,222 @@
+"""Socket Mode: the app's own WebSockets, over which Slack sends everything while it is turned on."""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from bot.sandbox.serving import cut_connection
+from bot.sandbox.slack.delivery import FAILED, SOCKET, TIMEOUT, Ack, Parcel
+from bot.sandbox.slack.events import Feed
+from bot.sandbox.slack.messages import RefusedError
+from bot.sandbox.slack.web_api import OpenMethod
+from bot.sandbox.slack.wiring import Wiring
+
+Json = dict[str, Any]
+
+MOST_CONNECTIONS = 10
+CONNECTION_SECONDS = 3600
+GRACE_SECONDS = 2.0
+_HOST = "applink-sandbox"
+_TYPES = {"command": "slash_commands", "event": "events_api"}
+_GONE = (WebSocketDisconnect, RuntimeError)
+
+
+class Connection:
+    """One open WebSocket of the app."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+        self.leaving = False
+
+    async def send(self, message: Json) -> bool:
+        """Sends a message; False when the connection is gone."""
+        try:
+            await self._websocket.send_json(message)
+        except _GONE:
+            return False
+        return True
+
+    async def disconnect(self, reason: str) -> None:
+        """Tells the app to connect anew; this connection is used no more than necessary."""
+        self.leaving = True
+        await self.send({"type": "disconnect", "reason": reason, "debug_info": {"host": _HOST}})
+
+    async def received(self) -> Json | None:
+        """The next message, an empty one for what is no JSON object; None at the end."""
+        try:
+            message = json.loads(await self._websocket.receive_text())
+        except (ValueError, KeyError):
+            return {}
+        except _GONE:
+            return None
+        return message if isinstance(message, dict) else {}
+
+    async def close(self) -> None:
+        """Closes the connection in order."""
+        with contextlib.suppress(*_GONE):
+            await self._websocket.close()
+
+    def cut(self) -> None:
+        """Cuts the connection without a word."""
+        cut_connection(self._websocket.scope)
+
+
+class SocketMode:
+    """Gives out tickets, keeps the connections, sends envelopes and waits for their answers."""
+
+    def __init__(self, app_id: str, feed: Feed, wiring: Wiring) -> None:
+        self._app_id = app_id
+        self._feed = feed
+        self._wiring = wiring
+        self._tickets: set[str] = set()
+        self._connections: list[Connection] = []
+        self._waiting: dict[str, asyncio.Future[Json]] = {}
+
+    def methods(self) -> Mapping[str, OpenMethod]:
+        """The Web API's side: where to connect."""
+        return {"apps.connections.open": self._issue}
+
+    def routes(self) -> list[WebSocketRoute]:
+        """Where the app connects to."""
+        return [WebSocketRoute("/link/", self._serve)]
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._connections)
+
+    def _issue(self, token: str | None, _args: Json) -> Json:
+        if not token:
+            raise RefusedError("not_authed")
+        if not token.startswith("xapp-"):
+            raise RefusedError("not_allowed_token_type")
+        if token != self._wiring.app_token:
+            raise RefusedError("invalid_auth")
+        ticket = secrets.token_hex(16)
+        self._tickets.add(ticket)
+        query = urlencode({"ticket": ticket, "app_id": self._app_id})
+        base = self._wiring.public_url.replace("http", "ws", 1)
+        return {"url": f"{base}/link/?{query}"}
+
+    async def _serve(self, websocket: WebSocket) -> None:
+        ticket = websocket.query_params.get("ticket", "")
+        if ticket not in self._tickets:
+            await websocket.close()
+            return
+        self._tickets.discard(ticket)
+        await websocket.accept()
+        connection = Connection(websocket)
+        if len(self._connections) >= MOST_CONNECTIONS:
+            await connection.disconnect("too_many_websockets")
+            await connection.close()
+            return
+        self._connections.append(connection)
+        try:
+            await self._talk(connection)
+        finally:
+            self._connections.remove(connection)
+            self._feed.changed()
+
+    async def _talk(self, connection: Connection) -> None:
+        await connection.send(
+            {
+                "type": "hello",
+                "num_connections": self.connections,
+                "connection_info": {"app_id": self._app_id},
+                "debug_info": {"host": _HOST, "approximate_connection_time": CONNECTION_SECONDS},
+            }
+        )
+        self._feed.changed()
+        while (message := await connection.received()) is not None:
+            waiting = self._waiting.get(str(message.get("envelope_id")))
+            # An answer may come over another connection than its envelope went: that one may be gone.
+            if waiting is not None and not waiting.done():
+                waiting.set_result(message)
+
+    async def send(self, parcel: Parcel) -> Ack:
+        """Sends a parcel over one of the connections and waits for its answer until the deadline."""
+        started, envelope_id = time.perf_counter(), str(uuid.uuid4())
+        answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._waiting[envelope_id] = answer
+        try:
+            async with asyncio.timeout(self._wiring.ack_deadline):
+                if not await self._sent(_envelope(parcel, envelope_id)):
+                    return _no_answer(started, FAILED)
+                return _ack(started, await answer)
+        except TimeoutError:
+            return _no_answer(started, TIMEOUT)
+        finally:
+            del self._waiting[envelope_id]
+
+    async def _sent(self, envelope: Json) -> bool:
+        # Those told to leave are the last resort.
+        for connection in sorted(self._connections, key=lambda one: one.leaving):
+            if await connection.send(envelope):
+                if connection in self._connections:
+                    # The next envelope goes to the others first.
+                    self._connections.remove(connection)
+                    self._connections.append(connection)
+                return True
+        return False
+
+    async def refresh(self) -> None:
+        """Asks every connection to be renewed, and closes each once the app is back, or after a while."""
+        old = list(self._connections)
+        for connection in old:
+            await connection.disconnect("refresh_requested")
+        with contextlib.suppress(TimeoutError):
+            await self._feed.wait_for(lambda: self._fresh() >= len(old), GRACE_SECONDS)
+        for connection in old:
+            await connection.close()
+
+    def _fresh(self) -> int:
+        return sum(not connection.leaving for connection in self._connections)
+
+    async def drop(self) -> None:
+        """Cuts every connection without a word, and waits until all are gone."""
+        old = list(self._connections)
+        for connection in old:
+            connection.cut()
+        await self._feed.wait_for(lambda: not set(old) & set(self._connections), GRACE_SECONDS)
+
+    async def close(self) -> None:
+        """Closes every connection in order."""
+        for connection in list(self._connections):
+            await connection.close()
+
+
+def _envelope(parcel: Parcel, envelope_id: str) -> Json:
+    envelope: Json = {
+        "envelope_id": envelope_id,
+        "payload": parcel.body,
+        "type": _TYPES.get(parcel.kind, "interactive"),
+        "accepts_response_payload": parcel.kind != "event",
+    }
+    if parcel.kind == "event":
+        # Over HTTP the reason is more exact; here Slack knows of no other.
+        reason = "timeout" if parcel.retry else ""
+        envelope |= {"retry_attempt": parcel.retry, "retry_reason": reason}
+    return envelope
+
+
+def _ack(started: float, answer: Json) -> Ack:
+    payload = answer.get("payload")
+    text = "" if payload is None else json.dumps(payload)
+    return Ack(status=200, text=text, ms=_since(started), failure=None, via=SOCKET)
+
+
+def _no_answer(started: float, failure: str) -> Ack:
+    return Ack(status=None, text="", ms=_since(started), failure=failure, via=SOCKET)
+
+
+def _since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000
