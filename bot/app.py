@@ -146,7 +146,7 @@ async def open_app(
         async with _running(beside):
             try:
                 if sockets is not None:
-                    sockets.open()
+                    await _open_socket(sockets)
                 yield BillingApp(runtime=runtime, engine=engine, bolt=bolt, asgi=asgi)
             finally:
                 await runtime.calls.finish(GRACE_SECONDS)
@@ -201,6 +201,8 @@ async def _serve_http(asgi: Starlette, listener: socket.socket, stop: asyncio.Ev
         access_log=False,
         server_header=False,
         lifespan="off",
+        # The sandbox brings a WebSocket server along; the app serves none.
+        ws="none",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     log.info("app.serving", host=listener.getsockname()[0], port=listener.getsockname()[1])
@@ -345,6 +347,14 @@ def _socket_mode(runtime: Runtime, bolt: AsyncApp) -> SocketMode:
     if token is None:
         raise StartError("SLACK_APP_TOKEN: missing; the app-level token for --socket-mode, xapp-…")
     return SocketMode(bolt, token.get_secret_value(), runtime.slack)
+
+
+async def _open_socket(sockets: SocketMode) -> None:
+    try:
+        await sockets.open()
+    except SlackApiError as error:
+        code = error.response.get("error")
+        raise StartError(f"SLACK_APP_TOKEN: Slack does not accept it ({code})") from None
 
 
 async def _seal_audit(runtime: Runtime) -> None:

@@ -21,6 +21,7 @@ _SECRET_NAMES = re.compile(
 )
 _SECRET_VALUES = re.compile(
     r"xox[a-z]-[\w-]+|xapp-[\w-]+|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.?[\w-]*"
+    r"|[?&](?:ticket|code|state|token)=[^&\s'\"]+"
     r"|https?://\S+/(?:commands|actions|response|services)/\S+|(?:\d[ -]?){13,19}(?!\d)",
 )
 _HARMLESS_NAMES = frozenset({"idempotency_key_fingerprint", "token_fingerprint"})

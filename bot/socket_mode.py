@@ -3,39 +3,65 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Any
 
+import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
+from bot.slack import AWAY
+
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from slack_bolt.app.async_app import AsyncApp
 
     from bot.slack import SlackClient
 
 PING_SECONDS = 5
+STALE_SECONDS = 20
+
+log = structlog.get_logger(__name__)
 
 
 class SocketMode:
     """A connection that slack-sdk keeps: it opens another when Slack asks for it, or when one is lost."""
 
     def __init__(self, bolt: AsyncApp, app_token: str, slack: SlackClient) -> None:
-        self._handler = AsyncSocketModeHandler(
+        self._client: Any = AsyncSocketModeHandler(
             bolt, app_token=app_token, web_client=slack, ping_interval=PING_SECONDS
-        )
-        self._connecting: asyncio.Task[None] | None = None
+        ).client
+        self._tasks: list[asyncio.Task[None]] = []
 
-    def open(self) -> None:
-        """Begin to connect; slack-sdk tries until it does."""
-        client = self._handler.client
-        self._connecting = asyncio.ensure_future(client.connect())  # type: ignore[no-untyped-call]
+    async def open(self) -> None:
+        """Begin to connect; when Slack is away that goes on until it is back.
+
+        Raises:
+            SlackApiError: Slack does not accept the app-level token.
+        """
+        with contextlib.suppress(*AWAY):
+            self._client.wss_uri = await self._client.issue_new_wss_url()
+        self._go_on(self._client.connect())
+        self._go_on(self._keep_address_fresh())
 
     async def is_connected(self) -> bool:
         """Tell whether Slack's requests come through now."""
-        return bool(await self._handler.client.is_connected())
+        return bool(await self._client.is_connected())
 
     async def aclose(self) -> None:
         """Take no more requests."""
-        if self._connecting is not None:
-            self._connecting.cancel()
-        await self._handler.client.close()  # type: ignore[no-untyped-call]
-        await asyncio.gather(*filter(None, [self._connecting]), return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._client.close()
+
+    def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    async def _keep_address_fresh(self) -> None:
+        """Have another address asked for when one leads nowhere: slack-sdk tries the same one for ever."""
+        while True:
+            await asyncio.sleep(STALE_SECONDS)
+            if not await self.is_connected():
+                log.warning("socket_mode.no_connection")
+                self._client.wss_uri = None

@@ -74,6 +74,24 @@ async def test_each_wrong_setting_is_named(settings: Settings) -> None:
         assert said[0].startswith(words)
 
 
+async def test_with_many_workspaces_the_client_is_tried(settings: Settings) -> None:
+    many = {"slack_bot_token": None, "slack_client_id": "1111.2222"}
+    good = {**many, "slack_client_secret": SecretStr("sandbox-client-secret")}
+    assert await wrong(settings, **good) == []
+    changes: list[tuple[dict[str, object], str]] = [
+        ({**good, "slack_client_id": "3333.4444"}, "SLACK_CLIENT_ID: Slack does not know it"),
+        ({**many, "slack_client_secret": SecretStr("x")}, "SLACK_CLIENT_SECRET: Slack does not accept it"),
+    ]
+    for changed, words in changes:
+        (said,) = await wrong(settings, **changed)
+        assert said.startswith(words)
+
+
+async def test_the_app_level_token_is_tried_where_there_is_one(settings: Settings) -> None:
+    (said,) = await wrong(settings, slack_app_token=SecretStr("xapp-wrong"))
+    assert said.startswith("SLACK_APP_TOKEN: Slack does not accept it (invalid_auth)")
+
+
 async def test_a_missing_scope_is_named_with_where_to_add_it(settings: Settings) -> None:
     app = replace(SlackApp(), scopes=frozenset({"commands", "chat:write"}))
     slack = make_slack(Cast(app=app))

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.fernet import Fernet
 
+from bot.sandbox.slack import app_of
 from bot.storage.cipher import generate_key
+from handlers.manifest import BOT_SCOPES, make_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +63,53 @@ def test_migrate_makes_the_schema(tmp_path: Path) -> None:
 def test_the_manifest_is_json_for_the_given_address(tmp_path: Path) -> None:
     manifest = json.loads(run(tmp_path, "manifest", "--url", "https://bot.acme.example/").stdout)
     assert manifest["features"]["slash_commands"][0]["url"] == "https://bot.acme.example/slack/events"
+
+
+def test_for_socket_mode_the_manifest_names_no_address_for_requests(tmp_path: Path) -> None:
+    manifest = json.loads(run(tmp_path, "manifest", "--socket-mode").stdout)
+    assert manifest["settings"]["socket_mode_enabled"] is True
+    assert "/slack/events" not in json.dumps(manifest)
+
+
+@pytest.mark.parametrize("socket_mode", [True, False])
+def test_slack_takes_the_manifest(*, socket_mode: bool) -> None:
+    manifest = make_manifest("https://bot.acme.example", socket_mode=socket_mode)
+    app = app_of(manifest, allow_loopback=False)
+    assert app.scopes == frozenset(BOT_SCOPES)
+    assert app.events >= {"app_uninstalled", "tokens_revoked", "user_change"}
+
+
+def settings_of(folder: Path) -> dict[str, str]:
+    return {
+        "SLACK_BOT_TOKEN": "xoxb-1",
+        "SLACK_SIGNING_SECRET": "s",
+        "BILLING_BOT_KEYS": generate_key(),
+        "DATABASE_URL": f"sqlite:///{folder / 'made.db'}",
+    }
+
+
+def test_the_audit_log_is_verified_and_taken_out(tmp_path: Path) -> None:
+    environment = settings_of(tmp_path)
+    run(tmp_path, "migrate", **environment)
+    run(tmp_path, "rotate-keys", **environment)
+    verified = run(tmp_path, "audit", "verify", **environment)
+    assert verified.returncode == 0
+    assert verified.stdout.startswith("0 entries, 1 not sealed yet, head 0000")
+    assert run(tmp_path, "audit", "export", **environment).stdout == ""
+    wrong = run(tmp_path, "audit", "verify", "--expect", "ab12", **environment)
+    assert wrong.returncode == 1
+    assert "BROKEN: the expected digest is not in the log" in wrong.stderr
+
+
+@pytest.mark.parametrize("command", [("migrate",), ("audit", "verify"), ("rotate-keys",), ("trace", "x")])
+def test_a_database_that_is_away_is_a_readable_line_and_exit_code_1(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    environment = settings_of(tmp_path) | {"DATABASE_URL": "postgresql://127.0.0.1:9/x"}
+    ended = run(tmp_path, *command, **environment)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("DATABASE_URL: the database cannot be ")
+    assert len(ended.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,6 +57,15 @@ def test_each_missing_setting_is_one_readable_line() -> None:
     [
         ("SLACK_BOT_TOKEN", "xapp-secret", "xoxb-"),
         ("SLACK_SIGNING_SECRET", "   ", "Basic Information"),
+        ("SLACK_APP_TOKEN", "xoxb-secret", "xapp-"),
+        ("MAX_CHARGE", "-5", "greater than 0"),
+        ("MAX_CHARGE", "10.001", "decimal places"),
+        ("MAX_CHARGE_PER_DAY", "lots", "valid decimal"),
+        ("ALLOWED_USERS", "@ada", "Slack ids"),
+        ("ALLOWED_CHANNELS", "#billing", "channel ids"),
+        ("LOCK_USERS", "T0ACME:", "Slack ids"),
+        ("PURGE_AFTER_DAYS", "1", "30"),
+        ("READ_ONLY", "perhaps", "boolean"),
         ("BILLING_BOT_KEYS", "not-a-key", "generate-key"),
         ("BILLING_BOT_KEYS", ",", "generate-key"),
         ("SLACK_API_URL", "slack.com", "https://"),
@@ -81,6 +91,49 @@ def test_a_wrong_setting_names_itself_and_the_mend_but_not_its_value(
     assert "\n" not in fault
     if len(value.strip()) > 4 and name != "LOG_FORMAT":
         assert value not in fault
+
+
+def test_a_clients_id_and_secret_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(monkeypatch, SLACK_CLIENT_ID="1111.2222")
+    assert caught.value.faults[0].startswith("SLACK_CLIENT_SECRET: goes together with SLACK_CLIENT_ID")
+
+
+def test_one_workspace_or_many_never_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = {"SLACK_CLIENT_ID": "1111.2222", "SLACK_CLIENT_SECRET": "hush"}
+    with pytest.raises(SettingsError) as caught:
+        load(monkeypatch, **client)
+    assert caught.value.faults == [
+        "SLACK_BOT_TOKEN: never together with SLACK_CLIENT_ID: one workspace, or many by OAuth"
+    ]
+    monkeypatch.delenv("SLACK_BOT_TOKEN")
+    assert load_settings().bot_token is None
+
+
+def test_with_an_app_level_token_the_signing_secret_may_be_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv("BILLING_BOT_KEYS", generate_key())
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
+    assert load_settings().slack_signing_secret is None
+
+
+def test_people_and_channels_are_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = load(
+        monkeypatch, ALLOWED_USERS="U0ADA, T0ACME:U0GRACE", ALLOWED_CHANNELS="C0BILLING", MAX_CHARGE="99.50"
+    ).rules()
+    assert rules.users == ("U0ADA", "T0ACME:U0GRACE")
+    assert rules.channels == ("C0BILLING",)
+    assert rules.max_charge == Decimal("99.50")
+
+
+def test_with_many_workspaces_a_person_is_named_with_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SLACK_CLIENT_ID": "1", "SLACK_CLIENT_SECRET": "x"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load(monkeypatch, LOCK_USERS="U0ADA")
+    assert "LOCK_USERS: with many workspaces, name each person's too: T0ACME:U0ADA" in caught.value.faults
 
 
 def test_the_first_of_the_two_portal_settings_wins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
-from bot.app import BillingApp, open_app
+from bot.app import BillingApp, Listener, open_app
 from bot.domain.identity import Identity
 from bot.runtime import SystemClock
 from bot.sandbox.portal import PortalSandbox
@@ -78,6 +78,7 @@ class House:
     settings: Settings
     clock: SystemClock = field(default_factory=OwnClock)
     worker: bool = True
+    listener: Listener = Listener.HTTP
     _app: BillingApp | None = None
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
@@ -89,7 +90,7 @@ class House:
     async def start(self) -> None:
         self._stack = contextlib.AsyncExitStack()
         self._app = await self._stack.enter_async_context(
-            open_app(self.settings, worker=self.worker, clock=self.clock)
+            open_app(self.settings, listener=self.listener, worker=self.worker, clock=self.clock)
         )
         url = await self._stack.enter_async_context(serve(self._app.asgi))
         self.slack.app_url = f"{url}/slack/events"
@@ -300,6 +301,7 @@ async def open_house(
     slack: SlackSandbox | None = None,
     clock: SystemClock | None = None,
     worker: bool = True,
+    listener: Listener = Listener.HTTP,
     **changed: Any,
 ) -> AsyncIterator[House]:
     """Run everything; on leaving, what the app sent has kept Slack's rules and every ack was prompt."""
@@ -318,6 +320,7 @@ async def open_house(
             settings=settings,
             clock=clock or OwnClock(),
             worker=worker,
+            listener=listener,
         )
         await house.start()
         try:
