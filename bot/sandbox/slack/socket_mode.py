@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import secrets
 import time
@@ -31,10 +32,16 @@ _GONE = (WebSocketDisconnect, RuntimeError)
 
 
 class Connection:
-    """One open WebSocket of the app."""
+    """One open WebSocket of the app.
 
-    def __init__(self, websocket: WebSocket) -> None:
+    Attributes:
+        turn: When it was last used, counted in envelopes.
+        leaving: Whether the app was asked to replace it.
+    """
+
+    def __init__(self, websocket: WebSocket, turn: int) -> None:
         self._websocket = websocket
+        self.turn = turn
         self.leaving = False
 
     async def send(self, message: Json) -> bool:
@@ -80,6 +87,7 @@ class SocketMode:
         self._tickets: set[str] = set()
         self._connections: list[Connection] = []
         self._waiting: dict[str, asyncio.Future[Json]] = {}
+        self._turns = itertools.count()
 
     def methods(self) -> Mapping[str, OpenMethod]:
         """The Web API's side: where to connect."""
@@ -114,7 +122,7 @@ class SocketMode:
             return
         self._tickets.discard(ticket)
         await websocket.accept()
-        connection = Connection(websocket)
+        connection = Connection(websocket, next(self._turns))
         if len(self._connections) >= MOST_CONNECTIONS:
             await connection.disconnect("too_many_websockets")
             await connection.close()
@@ -158,13 +166,10 @@ class SocketMode:
             del self._waiting[envelope_id]
 
     async def _sent(self, envelope: Json) -> bool:
-        # Those told to leave are the last resort.
-        for connection in sorted(self._connections, key=lambda one: one.leaving):
+        # They take turns; those told to leave are the last resort.
+        for connection in sorted(self._connections, key=lambda one: (one.leaving, one.turn)):
             if await connection.send(envelope):
-                if connection in self._connections:
-                    # The next envelope goes to the others first.
-                    self._connections.remove(connection)
-                    self._connections.append(connection)
+                connection.turn = next(self._turns)
                 return True
         return False
 
