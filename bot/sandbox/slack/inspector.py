@@ -14,7 +14,7 @@ _SECRET_NAMES = frozenset(
     {"token", "authorization", "x-slack-signature", "bot_token", "access_token", "client_secret", "code"}
 )
 _RESPONSE_URL = re.compile(r"(/response/\w{4})\w+")
-_TOKEN = re.compile(r"((?:xox[a-z]|xapp)-\w{2})[\w-]+")
+_TOKEN = re.compile(r"(xox[a-z]-\w{2}|xapp-\d-\w{2})[\w-]+")
 _TICKET = re.compile(r"(ticket=\w{4})\w+")
 
 _NOTES = {
