@@ -53,7 +53,7 @@ fuzz: $(READY)  ## search for bytes that break a target, by atheris; make fuzz T
 audit: $(READY)  ## look the dependencies up in a public list of vulnerabilities (needs the network)
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
-	.venv-audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements-deploy.lock
+	.venv-audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements-deploy.lock
 
 screens: $(READY)  ## take the pictures of docs/screens anew
 	@sh tests/support/chromium.sh

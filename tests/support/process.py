@@ -99,6 +99,11 @@ class AppProcess:
         return self._process.returncode
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def stopped(self) -> bool:
         """Whether it is paused by a signal."""
         assert self._process is not None
