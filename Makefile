@@ -51,9 +51,9 @@ fuzz: $(READY)  ## search for bytes that break a target, by atheris; make fuzz T
 	$(BIN)/python -m tests.fuzz $(TARGET) -max_total_time=$(SECONDS) -artifact_prefix=.fuzz/ .fuzz/$(TARGET)
 
 audit: $(READY)  ## look the dependencies up in a public list of vulnerabilities (needs the network)
-	$(PYTHON) -m venv .venv-audit
-	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
-	.venv-audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements-deploy.lock
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
+	.venv/audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements-deploy.lock
 
 screens: $(READY)  ## take the pictures of docs/screens anew
 	@sh tests/support/chromium.sh
@@ -76,5 +76,5 @@ lock: $(READY)  ## resolve pyproject.toml into both lock files anew (needs uv)
 	@mv requirements-deploy.lock.new requirements-deploy.lock
 
 clean:  ## remove everything that was made
-	rm -rf .venv .venv-audit .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,6 +11,7 @@ import pytest
 from bot.cli import app, audit_app
 from bot.metrics import Metrics
 from bot.settings import Settings
+from bot.storage.tables import metadata
 from handlers.manifest import BOT_SCOPES, make_manifest
 from handlers.register import COMMAND
 from handlers.registry import SUBCOMMANDS, usage_hint, usage_rows
@@ -84,6 +85,52 @@ def test_what_is_said_of_the_crash_matrix_is_so() -> None:
     assert int(said[1]) == sum(len(points(way)) for way in MATRIX)
 
 
+def threats() -> list[list[str]]:
+    """The rows of the threat tables: kind, threat, what happens, tried by."""
+    page = (ROOT / "docs/security.md").read_text().partition("## What somebody could try")[2]
+    rows = [line.strip("| \n").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    return [row for row in rows if row[0] != "kind" and len(row) == 4]
+
+
+def test_every_threat_names_tests_that_are_there() -> None:
+    assert len(threats()) > 40
+    for kind, threat, answer, tried in threats():
+        assert set(kind.split(", ")) <= set("STRIDE"), threat
+        assert answer, threat
+        named = re.findall(r"`([^`]+)`", tried)
+        assert named, threat
+        for test in named:
+            path, _, function = test.partition("::")
+            words = (ROOT / path).read_text()
+            assert f"def {function}(" in words if function else "def test_" in words, test
+
+
+def test_every_trust_boundary_is_looked_at_from_all_six_sides() -> None:
+    page = (ROOT / "docs/security.md").read_text().partition("## What somebody could try")[2]
+    boundaries = re.split(r"\n### ", page.partition("## What is left")[0])[1:]
+    assert len(boundaries) == 7
+    for boundary in boundaries[:6]:
+        kinds = {
+            kind
+            for row in re.findall(r"^\| ([STRIDE, ]+) \|", boundary, re.MULTILINE)
+            for kind in row.split(", ")
+        }
+        assert kinds == set("STRIDE"), boundary.splitlines()[0]
+
+
+def test_security_says_why_each_scope_is_asked_for() -> None:
+    page = (ROOT / "docs/security.md").read_text()
+    assert (
+        dict(re.findall(r"^\| `([\w:]+)` \| ([^|]+) \|$", page, re.MULTILINE)).items() >= BOT_SCOPES.items()
+    )
+
+
+def test_security_lists_every_table_that_keeps_something() -> None:
+    page = (ROOT / "docs/security.md").read_text()
+    for table_of in set(metadata.tables) - {"pulse", "audit_seals"}:
+        assert f"| `{table_of}` |" in page, table_of
+
+
 def test_the_readme_lists_the_subcommands_as_the_registry_has_them() -> None:
     assert table("## What you can type") == [[f"`{typed}`", does] for typed, does in usage_rows()]
 
@@ -107,7 +154,11 @@ def test_the_readme_lists_the_commands() -> None:
     }
 
 
-@pytest.mark.parametrize("page", sorted(path.relative_to(ROOT) for path in ROOT.glob("*.md")), ids=str)
+@pytest.mark.parametrize(
+    "page",
+    sorted(path.relative_to(ROOT) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))),
+    ids=str,
+)
 def test_every_link_inside_the_repository_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / page).read_text()):
         assert (ROOT / page.parent / target).exists(), target

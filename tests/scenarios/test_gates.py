@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from freezegun import freeze_time
 
-from tests.support.house import ADA, GRACE, LINUS, TEAM, House
+from tests.support.house import ADA, CAST, GRACE, LINUS, TEAM, House
 
 
 @pytest.mark.behaviour(6)
@@ -224,6 +224,53 @@ async def test_another_persons_confirmation_cannot_be_submitted(house: House) ->
     answer = await house.submit_again(view, LINUS)
     assert "This purchase is not yours" in str(answer)
     assert house.portal.charge_posts == []
+
+
+async def test_a_request_sent_again_as_it_was_is_one_charge(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.confirm_shown()
+    await house.slack.submit(ADA)
+    submission = next(each for each in house.slack.deliveries if each.kind == "view_submission")
+    for _ in range(3):
+        assert (await house.send_signed(submission.raw_body)).status == 200
+    await house.told("$50 added to your balance")
+    assert len(house.portal.charges) == 1
+    assert len(house.dm()) == 1
+
+
+async def test_an_amount_written_into_a_submission_is_not_read(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    view = await house.confirm_shown()
+    blocks = json.loads(json.dumps(view["blocks"]).replace("$50", "$999"))
+    await house.submit_again(
+        {**view, "blocks": blocks, "submit": {"type": "plain_text", "text": "Pay $999 now"}},
+        values={"amount_custom": {"x": {"type": "plain_text_input", "value": "999"}}},
+    )
+    await house.told("$50 added to your balance")
+    assert [charge.amount for charge in await house.charges()] == [50]
+
+
+@pytest.mark.parametrize("changed", ["", "f" * 16, "../../x", "'; DROP TABLE charges; --"])
+async def test_a_charge_that_is_not_there_cannot_be_confirmed(house: House, changed: str) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    view = await house.confirm_shown()
+    answer = await house.submit_again({**view, "private_metadata": changed})
+    assert "not yours, or it no longer exists" in json.dumps(answer)
+    assert house.portal.charge_posts == []
+
+
+async def test_a_bot_user_acts_for_nobody(house: House) -> None:
+    bot = CAST.app.bot_user_id
+    await house.link(ADA)
+    fields = {"command": "/billing", "text": "buy 50", "team_id": TEAM, "user_id": bot, "trigger_id": "1"}
+    assert (await house.send_signed(urlencode(fields))).status == 200
+    event = {"type": "app_home_opened", "user": bot, "channel": "D1", "tab": "home"}
+    await house.slack.event(event)
+    assert house.portal.requests[1:] == []
+    assert [each.method for each in house.slack.api_calls] == ["auth.test"]
 
 
 async def test_a_trigger_that_came_too_late_is_explained(house: House) -> None:
