@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ON_LOOPBACK = "http://127.0.0.1:3000"
 FAULTY_SETTINGS = 2
 NOT_NOW = 1
 NOT_THERE = 1
@@ -84,20 +85,20 @@ def demo_command(
     port: Annotated[int, typer.Option(help="of the page; the portal and the bot take the next two")] = 8765,
 ) -> None:
     """Run the sandbox portal, the sandbox Slack and the bot on loopback, to try everything by hand."""
-    _run(lambda stop: run_demo(port, stop, manifest=make_manifest("http://127.0.0.1:3000")))
+    _run(lambda stop: run_demo(port, stop, manifest=make_manifest(ON_LOOPBACK)))
 
 
 @app.command("sandbox")
 def sandbox_command(
     portal_port: Annotated[int, typer.Option(help="where the sandbox portal listens")] = 8766,
     slack_port: Annotated[int, typer.Option(help="where the sandbox Slack listens")] = 8765,
+    socket_mode: Annotated[
+        bool, typer.Option("--socket-mode", help="for an app that runs with `serve --socket-mode`")
+    ] = False,
 ) -> None:
     """Run the two sandbox servers alone, to try your own deployment against them."""
-    _run(
-        lambda stop: run_sandbox(
-            portal_port, slack_port, stop, manifest=make_manifest("http://127.0.0.1:3000")
-        )
-    )
+    manifest = make_manifest(ON_LOOPBACK, socket_mode=socket_mode)
+    _run(lambda stop: run_sandbox(portal_port, slack_port, stop, manifest=manifest))
 
 
 @app.command("manifest")

@@ -60,9 +60,15 @@ async def run_sandbox(
         slack,
     ):
         _say(f"Slack's page        {slack.public_url}")
-        _say("Settings for an app on 127.0.0.1:3000:")
+        _say("Settings for an app on 127.0.0.1:3000 (and a key from `billing-bot generate-key`):")
         for name, value in _environment(portal, slack).items():
             _say(f"  {name}={value}")
+        _say("In place of the bot token, to install by OAuth at http://127.0.0.1:3000/slack/install:")
+        _say(f"  SLACK_CLIENT_ID={slack.client_id}")
+        _say(f"  SLACK_CLIENT_SECRET={slack.client_secret}")
+        if slack.socket_mode:
+            _say("For `billing-bot serve --socket-mode`:")
+            _say(f"  SLACK_APP_TOKEN={slack.app_token}")
         await stop.wait()
 
 
@@ -77,6 +83,7 @@ async def run_demo(port: int, stop: asyncio.Event, *, manifest: dict[str, Any]) 
                 "PORT": str(port + 2),
                 "DATABASE_URL": f"sqlite:///{Path(folder) / 'demo.db'}",
                 "BILLING_BOT_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+                "LOCK_USERS": ",".join(person.id for person in slack.workspace.cast.people),
                 "LOG_FORMAT": "console",
                 "LOG_LEVEL": "WARNING",
             }
