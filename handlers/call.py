@@ -40,7 +40,7 @@ class Call:
     """A command, click, submission or event. `view` is the modal it concerns, once there is one.
 
     `text` is what was typed after the subcommand, `wanted` the whole of it, to go on with after connecting.
-    `slack` acts in the workspace from which it came.
+    `slack` acts in the workspace from which it came. `answers_by_ack`: the answer is the acknowledgement.
     """
 
     runtime: Runtime
@@ -55,6 +55,7 @@ class Call:
     view_hash: str | None = None
     view_title: str = "Billing"
     told_to_wait: bool = False
+    answers_by_ack: bool = False
 
     @property
     def action(self) -> dict[str, Any]:
@@ -114,6 +115,9 @@ class Call:
 
     async def reply(self, message: Message) -> None:
         """Answer the person alone, in place of the ephemeral or the modal that was clicked in."""
+        if self.answers_by_ack:
+            await self.ack({**asdict(message), "response_type": "ephemeral"})
+            return
         if self.response_url is None:
             if self.view_id is None:
                 await self.open_loading(self.view_title)

@@ -18,7 +18,7 @@ from handlers.call import Call, identity_of, place_of
 from handlers.errors import run_guarded
 from handlers.home import handle_home_opened
 from handlers.registry import SUBCOMMANDS
-from handlers.slash import handle_command, handle_go_on
+from handlers.slash import handle_command, handle_go_on, needs_nobody
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 def register(app: AsyncApp, runtime: Runtime) -> None:
     """Register what the registry lists, and the App Home."""
-    app.command(COMMAND)(_acknowledged(runtime, handle_command))
+    app.command(COMMAND)(_command(runtime))
     for row in SUBCOMMANDS:
         for action_id, handle in row.actions.items():
             app.action(action_id)(_acknowledged(runtime, handle))
@@ -50,6 +50,23 @@ def register(app: AsyncApp, runtime: Runtime) -> None:
     for name, handle in lifecycle.EVENTS.items():
         app.event(name)(_about_the_app(runtime, handle))
     app.error(_unhandled(runtime))
+
+
+def _command(runtime: Runtime) -> Listener:
+    """Answer in the acknowledgement itself what needs nobody else; acknowledge the rest at once."""
+    listen = _acknowledged(runtime, handle_command)
+
+    async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
+        if not needs_nobody(body):
+            await listen(ack, body)
+            return
+        call = _call(runtime, ack, body)
+        call.answers_by_ack = True
+        await run_guarded(call, _admitted(handle_command, _refuse_stranger), acked=True)
+        if ack.response is None:
+            await ack()
+
+    return listener
 
 
 def _acknowledged(runtime: Runtime, handle: Handle) -> Listener:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import html
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blocks.help import help_message
 from handlers.registry import HELP, SUBCOMMANDS, usage_rows
@@ -20,11 +20,16 @@ _REMEMBERED = 100
 
 async def handle_command(call: Call) -> None:
     """Route by the first word, whatever its case; the rest is the row's own to read."""
-    typed = html.unescape(str(call.body.get("text") or "")).strip()
+    typed = _typed(call.body)
     row = _row(typed)
     if row is not None and not row.anywhere:
         call.runtime.permission.rules.require_channel(str(call.body.get("channel_id") or ""))
     await run_typed(call, typed)
+
+
+def needs_nobody(body: dict[str, Any]) -> bool:
+    """Tell whether a command is answered by its usage: at once, and from memory."""
+    return _row(_typed(body)) is None
 
 
 async def handle_go_on(call: Call) -> None:
@@ -44,6 +49,10 @@ async def run_typed(call: Call, typed: str) -> None:
         await call.reply(help_message(usage_rows()))
     else:
         await call.reply(help_message(usage_rows(), unknown=typed[:_SHOWN], near=near_miss(word)))
+
+
+def _typed(body: dict[str, Any]) -> str:
+    return html.unescape(str(body.get("text") or "")).strip()
 
 
 def _row(typed: str) -> Subcommand | None:

@@ -77,8 +77,6 @@ async def test_work_in_flight_lives_through_a_rolling_upgrade(
         old = cluster.make()
         old.root = release_before
         await old.start()
-        await cluster.link(ADA)
-        await cluster.link(GRACE, "grace")
         cluster.portal_clock.speed = 0
         persons = [
             Person(slack=cluster.slack, portal=cluster.portal, user=user, account=name, amount="50")
