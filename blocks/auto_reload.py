@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from blocks import ids
 from blocks.kit import Block, Json, actions, button, context, escape, modal, section, text_input
 from blocks.words import auto_reload_line, card_name
 from bot.domain.billing import AutoReloadCardKind, AutoReloadChoice
-from bot.domain.money import parse_wire, show
+from bot.domain.money import show
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -40,8 +39,8 @@ def auto_reload_modal(state: BillingState, *, note: str | None = None) -> Json:
     )
 
 
-def auto_reload_confirm_modal(choice: AutoReloadChoice, state: BillingState) -> Json:
-    """Make the modal in which the person agrees; the consent names the card."""
+def auto_reload_confirm_modal(choice: AutoReloadChoice, state: BillingState, *, intent: str) -> Json:
+    """Make the modal in which the person agrees, with `intent`; the consent names the card."""
     card = f"your {card_name(state.card)}" if state.card else "your card"
     consent = f"By confirming, you allow Nous Research to charge {escape(card)} each time this happens."
     words = (
@@ -61,7 +60,7 @@ def auto_reload_confirm_modal(choice: AutoReloadChoice, state: BillingState) -> 
         callback_id=ids.AUTO_RELOAD_CONFIRM_VIEW,
         submit="Turn on" if choice.enabled else "Turn off",
         close="Cancel",
-        private_metadata=remember(choice),
+        private_metadata=intent,
     )
 
 
@@ -74,23 +73,6 @@ def auto_reload_done_modal(choice: AutoReloadChoice) -> Json:
         else ":white_check_mark: *Auto-reload is off.* Nothing is bought by itself any more."
     )
     return modal(TITLE, section(words), callback_id=ids.INFO_VIEW)
-
-
-def remember(choice: AutoReloadChoice) -> str:
-    """Write a choice for the view that shows it."""
-    return json.dumps([choice.enabled, format(choice.threshold, "f"), format(choice.reload_to, "f")])
-
-
-def recall(remembered: str) -> AutoReloadChoice | None:
-    """Read a choice back; None when it is not one."""
-    try:
-        enabled, threshold, reload_to = json.loads(remembered)
-    except (ValueError, TypeError):
-        return None
-    amounts = parse_wire(threshold), parse_wire(reload_to)
-    if amounts[0] is None or amounts[1] is None or not isinstance(enabled, bool):
-        return None
-    return AutoReloadChoice(enabled=enabled, threshold=amounts[0], reload_to=amounts[1])
 
 
 def _now(state: BillingState) -> list[Block | None]:

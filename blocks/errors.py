@@ -146,11 +146,12 @@ _RULES = {
     Rule.READ_ONLY: "This app only shows billing here: its operator has switched off buying and changing.",
     Rule.LOCKED: ":lock: All spending through this app is locked. {lock}",
     Rule.USERS: "Only certain people may use billing here. The operator of this app keeps the list.",
-    Rule.CHANNELS: "Here `/billing` is for {channels}. Type it there.",
-    Rule.MAX_CHARGE: "One charge through this app may be {limit} at most.",
+    Rule.CHANNELS: "`/billing` works in {channels} only. Type it there.",
+    Rule.MAX_CHARGE: "One charge through this app may be {limit} at most; its operator has set that.",
     Rule.MAX_DAILY: (
         "One person may charge {limit} in 24 hours through this app; {left} is left for you now."
     ),
+    Rule.MAX_AT_ONCE: "Auto-reload may reload to {limit} at most here: it charges without asking.",
     Rule.LOCKERS: "You can't lock or release spending here. The operator of this app says who can.",
 }
 

@@ -103,6 +103,8 @@ def moment(lead: str, when: datetime, *, seconds: bool = False) -> str:
 
     `lead` are the words before it: within the template Slack writes "today" small after them.
     """
+    if set(lead) & set("<>|^"):
+        raise ValueError("Slack reads no mention within a date")
     fallback = when.strftime("%Y-%m-%d %H:%M:%S UTC" if seconds else "%Y-%m-%d %H:%M UTC")
     unix = int(when.timestamp())
     before = f"{lead} " if lead else ""

@@ -37,4 +37,5 @@ def lock_line(lock: Lock) -> str:
     """Return who locked spending, when and why, as a sentence or two."""
     reason = f" Reason: {escape(lock.reason)}" if lock.reason else ""
     end = "" if reason.endswith((".", "!", "?")) or not reason else "."
-    return f"{moment(f'Locked by <@{escape(lock.locked_by.user)}>', lock.locked_at)}.{reason}{end}"
+    who = f"<@{escape(lock.locked_by.user)}>"
+    return f"{who} {moment('locked it', lock.locked_at)}.{reason}{end}"

@@ -62,7 +62,9 @@ def overview_home(
         divider(),
         cap_block(cap) if cap is not None else None,
         *recent_blocks(recent),
-        context(
+        None
+        if stopped
+        else context(
             "Or type `/billing` in any channel; `/billing help` lists the rest. Only you see the answers."
         ),
     )
@@ -114,10 +116,10 @@ def _gate(state: BillingState) -> Block | None:
 
 def _buttons(state: BillingState, *, spending: bool) -> Block | None:
     portal = button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)
-    if not (state.may_charge and spending):
+    if not state.may_charge:
         return actions(portal)
     return actions(
-        button("Add funds", ids.ADD_FUNDS, style="primary"),
+        button("Add funds", ids.ADD_FUNDS, style="primary") if spending else None,
         button("Auto-reload", ids.AUTO_RELOAD),
         button("Monthly limit", ids.MONTHLY_LIMIT),
         portal,

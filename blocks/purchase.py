@@ -23,12 +23,14 @@ from blocks.kit import (
 from blocks.words import CONSENT, organisation
 from bot.domain.charge import Charge, ChargeKind, ChargeState
 from bot.domain.money import AmountError, AmountProblem, Bounds, parse_wire, show
+from bot.domain.rules import Rules
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from bot.domain.billing import BillingState
 
+_NO_RULES = Rules()
 _MOST_PRESETS = 9
 
 
@@ -46,11 +48,12 @@ class AmountForm:
     """What the monthly limit leaves."""
 
     @classmethod
-    def of(cls, state: BillingState) -> AmountForm:
-        """Make the form from the billing state."""
+    def of(cls, state: BillingState, rules: Rules = _NO_RULES) -> AmountForm:
+        """Make the form from the billing state, as far as the operator's rules go."""
+        bounds, presets = rules.narrow(state.bounds, state.presets)
         return cls(
-            presets=state.presets[:_MOST_PRESETS],
-            bounds=state.bounds,
+            presets=presets[:_MOST_PRESETS],
+            bounds=bounds,
             balance=state.balance,
             left=state.monthly_cap.left if state.monthly_cap else None,
         )

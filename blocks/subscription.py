@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from blocks import ids
@@ -23,7 +22,7 @@ from blocks.kit import (
 from blocks.usage import plan_block
 from blocks.words import CONSENT, card_name, organisation, why_this_card
 from bot.domain.money import show
-from bot.domain.subscription import Effect, PlanChange
+from bot.domain.subscription import Effect
 
 if TYPE_CHECKING:
     from bot.domain.billing import Card
@@ -79,20 +78,20 @@ def blocked_modal(preview: Preview, subscription: Subscription) -> Json:
     )
 
 
-def schedule_modal(preview: Preview) -> Json:
-    """Make the modal in which a change without a charge is agreed to."""
+def schedule_modal(preview: Preview, *, intent: str) -> Json:
+    """Make the modal in which a change without a charge is agreed to; `intent` is what it carries."""
     since = f" on {day(preview.effective_on)}" if preview.effective_on else " when the billing period ends"
     words = f"Change to *{escape(preview.target_name)}*{since}. Nothing is charged now."
-    return _change_modal(words, PlanChange.SCHEDULE, preview.target_id, "Schedule change")
+    return _change_modal(words, intent, "Schedule change")
 
 
-def cancel_modal(current: CurrentPlan) -> Json:
-    """Make the modal in which the plan's end is agreed to."""
+def cancel_modal(current: CurrentPlan, *, intent: str) -> Json:
+    """Make the modal in which the plan's end is agreed to; `intent` is what it carries."""
     until = f" until {day(current.cycle_ends)}" if current.cycle_ends else " until the billing period ends"
     words = (
         f"Cancel *{escape(current.name)}*? It stays{until}; nothing is charged. You can undo it until then."
     )
-    return _change_modal(words, PlanChange.CANCEL, None, "Cancel plan")
+    return _change_modal(words, intent, "Cancel plan")
 
 
 def upgrade_modal(charge: Charge, preview: Preview, card: Card | None) -> Json:
@@ -129,21 +128,7 @@ def upgrade_modal(charge: Charge, preview: Preview, card: Card | None) -> Json:
     )
 
 
-def remember(change: PlanChange, tier_id: str | None) -> str:
-    """Write a change for the view that shows it."""
-    return json.dumps([change.value, tier_id])
-
-
-def recall(remembered: str) -> tuple[PlanChange, str | None] | None:
-    """Read a change back; None when it is not one."""
-    try:
-        change, tier_id = json.loads(remembered)
-        return PlanChange(change), tier_id if isinstance(tier_id, str) else None
-    except (ValueError, TypeError):
-        return None
-
-
-def _change_modal(words: str, change: PlanChange, tier_id: str | None, submit: str) -> Json:
+def _change_modal(words: str, intent: str, submit: str) -> Json:
     return modal(
         "Confirm change",
         section(words),
@@ -151,7 +136,7 @@ def _change_modal(words: str, change: PlanChange, tier_id: str | None, submit: s
         callback_id=ids.PLAN_CONFIRM_VIEW,
         submit=submit,
         close="Keep as it is",
-        private_metadata=remember(change, tier_id),
+        private_metadata=intent,
     )
 
 

@@ -143,18 +143,26 @@ async def open_app(
             ]
         with acting("worker"):
             running = asyncio.create_task(engine.run(), name="engine") if worker else None
-        async with _running(beside):
+        with acting("worker"):
+            tasks = _running(beside)
+        async with tasks:
             try:
                 if sockets is not None:
                     await _open_socket(sockets)
                 yield BillingApp(runtime=runtime, engine=engine, bolt=bolt, asgi=asgi)
             finally:
+                if sockets is not None:
+                    sockets.take_no_more()
                 await runtime.calls.finish(GRACE_SECONDS)
                 if sockets is not None:
                     await sockets.aclose()
                 await engine.stop(GRACE_SECONDS)
                 if running is not None:
                     await running
+                log.info("app.stopping")
+                if worker:
+                    with contextlib.suppress(Exception):  # the next start seals what is left
+                        await _seal_all(runtime)
 
 
 async def serve(
@@ -187,11 +195,14 @@ async def work(settings: Settings, stop: asyncio.Event, *, http: bool = False) -
 
 def _listen(settings: Settings) -> socket.socket:
     try:
-        return socket.create_server((settings.host, settings.port), backlog=1024)
+        listener = socket.create_server((settings.host, settings.port), backlog=1024)
     except OSError as error:
         raise StartError(
             f"HOST, PORT: {settings.host}:{settings.port} cannot be listened on: {error.strerror}"
         ) from None
+    # On a socket made so asyncio leaves Nagle's algorithm on, and an answer waits 40 ms for an ACK.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 async def _serve_http(asgi: Starlette, listener: socket.socket, stop: asyncio.Event) -> None:
@@ -361,20 +372,28 @@ async def _seal_audit(runtime: Runtime) -> None:
     """Keep the audit log's chain up to its end. The head goes to the log too, where others keep it."""
     everything = True
     while True:
-        with contextlib.suppress(Exception):  # a database that is away is noticed elsewhere
-            while (sealed := await runtime.audit.seal(everything=everything)) is not None:
-                log.info("audit.sealed", number=sealed.number, head=sealed.digest)
+        try:
+            await _seal_all(runtime, everything=everything)
             everything = False
+        except Exception as error:  # noqa: BLE001 - said, and tried again
+            log.warning("audit.not_sealed", problem=type(error).__name__)
+            runtime.metrics.seal_failures.inc()
         await asyncio.sleep(SEAL_EVERY_SECONDS)
 
 
+async def _seal_all(runtime: Runtime, *, everything: bool = False) -> None:
+    while (sealed := await runtime.audit.seal(everything=everything)) is not None:
+        log.info("audit.sealed", number=sealed.number, head=sealed.digest)
+
+
 async def _forget(runtime: Runtime) -> None:
-    """Forget what is due to be forgotten, once at the start and then every hour."""
+    """Forget what is due to be forgotten, and who is gone; once at the start and then every hour."""
     while True:
-        try:
-            await runtime.retention.forget()
-        except Exception as error:  # noqa: BLE001 - next time will do
-            log.warning("retention.failed", problem=type(error).__name__)
+        for forget in (runtime.retention.forget, runtime.lifecycle.look_over):
+            try:
+                await forget()
+            except Exception as error:  # noqa: BLE001 - next time will do
+                log.warning("app.not_forgotten", problem=type(error).__name__)
         await asyncio.sleep(FORGET_EVERY_SECONDS)
 
 

@@ -10,6 +10,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from bot.domain.errors import PortalUnavailableError, StoreUnavailableError
+from bot.domain.money import show
 from bot.metrics import Metrics
 from bot.portal.hosts import HostRules
 from bot.portal.oauth import FIRST_SCOPES, OAuthClient
@@ -24,6 +25,7 @@ from bot.storage.schema import is_current
 from handlers.manifest import BOT_SCOPES
 
 if TYPE_CHECKING:
+    from bot.domain.rules import Rules
     from bot.settings import Settings
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -40,6 +42,7 @@ class Finding:
 async def check(settings: Settings) -> list[Finding]:
     """Try Slack, the portal and the database."""
     return [
+        _good(f"Rules: {_rules(settings.rules())}"),
         *await _check_slack(settings),
         await _check_portal(settings),
         *await _check_database(settings),
@@ -156,6 +159,19 @@ async def _look_into(database: Database, cipher: Cipher) -> list[Finding]:
         )
         found.append(_wrong(f"BILLING_BOT_KEYS: {words}"))
     return found
+
+
+def _rules(rules: Rules) -> str:
+    """Return which of the operator's rules hold, since a misspelt setting is none."""
+    told = [
+        "read only" if rules.read_only else None,
+        f"one charge at most {show(rules.max_charge)}" if rules.max_charge else None,
+        f"{show(rules.max_daily)} a person and day" if rules.max_daily else None,
+        f"{len(rules.users)} people" if rules.users else None,
+        f"{len(rules.channels)} channels" if rules.channels else None,
+        f"{len(rules.lockers)} may lock" if rules.lockers else None,
+    ]
+    return ", ".join(filter(None, told)) or "none of the operator's; the portal's hold"
 
 
 def _good(words: str) -> Finding:

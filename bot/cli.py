@@ -37,9 +37,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ON_LOOPBACK = "http://127.0.0.1:3000"
+MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 FAULTY_SETTINGS = 2
 NOT_NOW = 1
 NOT_THERE = 1
+NOT_WHOLE = 3
 NOT_ENDED = 1
 STOP_SECONDS = 9
 SOMETHING_WRONG = 1
@@ -109,6 +111,9 @@ def manifest_command(
     ] = False,
 ) -> None:
     """Print the Slack app manifest, to paste where Slack creates an app."""
+    if not url.startswith("https://"):
+        typer.echo("--url: not an address that Slack takes; it starts with https://", err=True)
+        sys.exit(FAULTY_SETTINGS)
     typer.echo(json.dumps(make_manifest(url, socket_mode=socket_mode), indent=2))
 
 
@@ -173,28 +178,30 @@ def check_command() -> None:
 def audit_verify_command(
     expect: Annotated[str | None, typer.Option(help="a head noted before; it must be in the log")] = None,
 ) -> None:
-    """Go through the audit log's hash chain; exit 1 when something was changed or taken out."""
+    """Go through the audit log's hash chain; exit 3 when something was changed or taken out."""
 
     async def verify(audit: AuditStore) -> Verification:
         return await audit.verify(expected=expect)
 
     found = _with_audit(verify)
-    typer.echo(f"{found.sealed} entries, {found.waiting} not sealed yet, head {found.head}")
+    verdict = "whole" if found.broken is None else f"BROKEN: {found.broken}"
+    typer.echo(f"{verdict}: {found.sealed} entries, {found.waiting} not sealed yet, head {found.head}")
     if found.broken is not None:
-        typer.echo(f"BROKEN: {found.broken}", err=True)
-        sys.exit(SOMETHING_WRONG)
+        sys.exit(NOT_WHOLE)
 
 
 @audit_app.command("export")
 def audit_export_command(
-    since: Annotated[datetime | None, typer.Option(help="from this moment on, UTC")] = None,
-    until: Annotated[datetime | None, typer.Option(help="before this moment, UTC")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=MOMENTS, help="from then on; UTC without an offset")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(formats=MOMENTS, help="before then; the same")] = None,
 ) -> None:
     """Print the sealed audit log, one JSON object a line, each with its place in the chain."""
 
     async def export(audit: AuditStore) -> None:
         async for seal in audit.sealed(since=_utc(since), until=_utc(until)):
-            entry = {**asdict(seal.entry), "at": seal.entry.at.isoformat()}
+            entry = {**asdict(seal.entry), "at": seal.entry.at.isoformat(), "facts": seal.entry.told}
             typer.echo(json.dumps({"number": seal.number, **entry, "digest": seal.digest}))
 
     _with_audit(export)
@@ -208,8 +215,10 @@ def rotate_keys_command() -> None:
     async def go(_stop: asyncio.Event) -> None:
         database = Database(settings.database_url, SystemClock())
         try:
+            audit = AuditStore(database)
+            await audit.note(Action.KEYS, actor="operator", subject="stored tokens", result="asked")
             done = await rotate(database, Cipher(settings.keys()))
-            await AuditStore(database).note(
+            await audit.note(
                 Action.KEYS,
                 actor="operator",
                 subject="stored tokens",
@@ -233,6 +242,8 @@ def _with_audit(use: Callable[[AuditStore], Coroutine[Any, Any, T]]) -> T:
 
     async def go() -> T:
         database = Database(settings.database_url, SystemClock())
+        if not database.made():
+            raise StoreUnavailableError("there is none yet")
         try:
             return await use(AuditStore(database))
         finally:
@@ -246,7 +257,9 @@ def _with_audit(use: Callable[[AuditStore], Coroutine[Any, Any, T]]) -> T:
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=UTC)
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def main() -> None:

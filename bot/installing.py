@@ -6,7 +6,7 @@ import html
 import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import structlog
 from slack_bolt import BoltResponse
@@ -19,12 +19,14 @@ from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
+from bot.domain.audit import acting
 from bot.domain.errors import StoreUnavailableError
 from bot.domain.installation import Installation
+from bot.pace import Pace
 from bot.slack import AWAY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from slack_bolt.app.async_app import AsyncApp
     from slack_bolt.oauth.async_callback_options import AsyncFailureArgs, AsyncSuccessArgs
@@ -46,26 +48,41 @@ body {{ max-width: 34rem; margin: 12vh auto; padding: 0 1.25rem }}
 h1 {{ font-size: 1.5rem; line-height: 1.25 }}
 a.button {{ display: inline-block; padding: .6rem 1.1rem; border-radius: .4rem; background: #1f4e5f;
   color: #fff; text-decoration: none; font-weight: 600 }}
+@media (prefers-color-scheme: dark) {{ a.button {{ background: #2f7d95 }} }}
 </style></head><body><main><h1>{title}</h1>{body}</main></body></html>"""
 
 _FAILURES = {
     "access_denied": "Nothing was installed: it was cancelled in Slack.",
-    "invalid_browser": "This was begun in another browser, or this browser keeps no cookies.",
-    "invalid_state": "This was begun more than ten minutes ago, or was finished already.",
+    "invalid_browser": (
+        "This page was opened before, or it was begun in another browser. "
+        "If <code>/billing</code> answers in Slack, it is installed."
+    ),
+    "invalid_state": (
+        "This was begun more than ten minutes ago, or was finished already. "
+        "If <code>/billing</code> answers in Slack, it is installed."
+    ),
     "missing_code": "Slack's answer was not complete.",
     "invalid_code": "Slack did not accept the answer it gave before.",
+    "too_fast": "This page is asked for too often just now. Try again in a minute.",
     "token_rotation": (
         "Token rotation is switched on for this Slack app, which this program does not use. "
         "Create the Slack app anew from its manifest, and leave token rotation off."
     ),
+    "incomplete": "Slack did not grant what this app asks for. Nothing was changed.",
     "not_reached": "Slack or this app's own records could not be reached. Nothing was installed.",
 }
+
+_SAID_BY_BOLT = {"access_denied", "invalid_browser", "invalid_state", "missing_code", "invalid_code"}
 
 _UNEXPECTED = (
     "<p>Something went wrong on our side. Whoever runs this app can look it up: <strong>{}</strong></p>"
 )
 
 log = structlog.get_logger(__name__)
+
+
+class IncompleteInstallationError(Exception):
+    """What Slack granted is not what was asked for: somebody changed the address on the way."""
 
 
 class TokenRotationError(Exception):
@@ -92,7 +109,7 @@ def make_oauth_flow(
             install_path=INSTALL_PATH,
             redirect_uri_path=REDIRECT_PATH,
             authorization_url=urljoin(slack.base_url, "/oauth/v2/authorize"),
-            installation_store=_Installations(store, installed),
+            installation_store=_Installations(store, installed, scopes),
             state_store=_States(store),
             callback_options=AsyncCallbackOptions(success=_succeeded, failure=_failed),
         ),
@@ -103,11 +120,17 @@ def install_routes(bolt: AsyncApp) -> list[Route]:
     """Return the two routes of the flow; what goes wrong there ends in a page with the way back."""
     handler = AsyncSlackRequestHandler(bolt)
 
+    pace = Pace(burst=60, per_second=1)
+
     async def answer(request: Request) -> Response:
+        if not pace.allows("everybody"):
+            return HTMLResponse(_failure_page("too_fast"), 429)
         try:
             return await handler.handle(request)
         except TokenRotationError:
             return HTMLResponse(_failure_page("token_rotation"), 409)
+        except IncompleteInstallationError:
+            return HTMLResponse(_failure_page("incomplete"), 400)
         except (*AWAY, StoreUnavailableError) as error:
             log.warning("install.not_reached", problem=type(error).__name__)
             return HTMLResponse(_failure_page("not_reached"), 503)
@@ -144,14 +167,21 @@ class _Installations(AsyncInstallationStore):
     """Bolt saves through this; who asks for an installation asks our own store."""
 
     def __init__(
-        self, store: InstallationStore, installed: Callable[[Installation], Awaitable[None]]
+        self,
+        store: InstallationStore,
+        installed: Callable[[Installation], Awaitable[None]],
+        scopes: Collection[str],
     ) -> None:
+        self._scopes = set(scopes)
         self._store = store
         self._installed = installed
 
     async def async_save(self, installation: SlackInstallation) -> None:
         if installation.bot_refresh_token is not None:
             raise TokenRotationError
+        missing = self._scopes - set(installation.bot_scopes or [])
+        if missing or not installation.bot_token or not installation.bot_user_id:
+            raise IncompleteInstallationError
         stored = Installation(
             enterprise=installation.enterprise_id or "",
             team="" if installation.is_enterprise_install else installation.team_id or "",
@@ -162,8 +192,12 @@ class _Installations(AsyncInstallationStore):
             installed_by=installation.user_id,
             installed_at=datetime.fromtimestamp(installation.installed_at, UTC),
         )
-        await self._store.put(stored)
-        await self._installed(stored)
+        with acting("browser, installing"):
+            await self._store.put(stored)
+        try:
+            await self._installed(stored)
+        except StoreUnavailableError:
+            log.warning("install.messages_not_looked_at", installation=stored.key)
 
 
 async def _succeeded(args: AsyncSuccessArgs) -> BoltResponse:
@@ -171,12 +205,16 @@ async def _succeeded(args: AsyncSuccessArgs) -> BoltResponse:
         args.installation.team_name or args.installation.enterprise_name or "your workspace"
     )
     words = f"<p>Billing is installed in <strong>{where}</strong>. Go back to Slack and type "
-    return _response(args, _page("Installed", f"{words}<code>/billing</code>.</p>"), 200)
+    target = f"https://slack.com/app_redirect?app={quote(args.installation.app_id or '')}"
+    back = f'<p><a class="button" href="{target}">Open it in Slack</a></p>'
+    return _response(args, _page("Installed", f"{words}<code>/billing</code>.</p>{back}"), 200)
 
 
 async def _failed(args: AsyncFailureArgs) -> BoltResponse:
-    log.info("install.failed", reason=args.reason if args.reason in _FAILURES else "other")
-    return _response(args, _failure_page(args.reason), args.suggested_status_code)
+    # What Slack's address says may be anybody's words; only the known ones have a text.
+    reason = args.reason if args.reason in _SAID_BY_BOLT else "other"
+    log.info("install.failed", reason=reason)
+    return _response(args, _failure_page(reason), args.suggested_status_code)
 
 
 def _response(args: AsyncSuccessArgs | AsyncFailureArgs, page: str, status: int) -> BoltResponse:
@@ -190,7 +228,7 @@ def _response(args: AsyncSuccessArgs | AsyncFailureArgs, page: str, status: int)
 
 def _failure_page(reason: str) -> str:
     words = _FAILURES.get(reason, "Slack ended this without saying why.")
-    return _page("Not installed", f"<p>{words}</p>{_AGAIN}")
+    return _page("Nothing was installed", f"<p>{words}</p>{_AGAIN}")
 
 
 def _page(title: str, body: str) -> str:

@@ -24,7 +24,7 @@ _SECRET_VALUES = re.compile(
     r"|[?&](?:ticket|code|state|token)=[^&\s'\"]+"
     r"|https?://\S+/(?:commands|actions|response|services)/\S+|(?:\d[ -]?){13,19}(?!\d)",
 )
-_HARMLESS_NAMES = frozenset({"idempotency_key_fingerprint", "token_fingerprint"})
+_HARMLESS_NAMES = frozenset({"idempotency_key_fingerprint", "token_fingerprint", "head"})
 _REDACTED = "[redacted]"
 
 

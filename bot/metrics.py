@@ -92,6 +92,9 @@ class Metrics:
             ["kind"],
             registry=registry,
         )
+        self.seal_failures = Counter(
+            "billing_audit_seal_failures", "Times the audit log could not be sealed", registry=registry
+        )
         self.engine_failures = Counter(
             "billing_engine_failures", "Looks for work that the database did not answer", registry=registry
         )

@@ -33,6 +33,7 @@ from bot.storage.cipher import Cipher
 from bot.storage.database import Database
 from bot.storage.device_grants import DeviceGrantStore
 from bot.storage.installations import InstallationStore
+from bot.storage.intents import IntentStore
 from bot.storage.links import LinkStore
 from bot.storage.locks import LockStore
 from bot.storage.messages import MessageStore
@@ -119,6 +120,7 @@ class Runtime:
     purchases: Purchases
     charging: Charging
     permission: Permission
+    intents: IntentStore
     retention: Retention
     outbox: Outbox
     charges: ChargeStore
@@ -172,9 +174,10 @@ async def open_runtime(
         reach=slack_reach,
     )
     installations = InstallationStore(database, cipher)
-    one = OneWorkspace(slack, clock) if settings.bot_token is not None else None
-    workspaces = Workspaces(one or installations, slack)
+    intents = IntentStore(database)
     audit = AuditStore(database)
+    one = OneWorkspace(slack, audit, clock) if settings.bot_token is not None else None
+    workspaces = Workspaces(one or installations, slack)
     try:
         yield Runtime(
             settings=settings,
@@ -185,11 +188,12 @@ async def open_runtime(
             http=http,
             accounts=accounts,
             billing=Billing(accounts, permission, audit),
-            linking=Linking(database, grants, links, charges, accounts, oauth, clock),
+            linking=Linking(database, grants, links, charges, accounts, workspaces, oauth, clock),
             purchases=Purchases(charges, accounts, permission, clock),
             charging=Charging(charges, accounts, permission, clock, poll_rules),
             permission=permission,
-            retention=Retention(charges, grants, audit, clock, purge_after_days=settings.purge_after_days),
+            intents=intents,
+            retention=Retention(charges, grants, intents, clock, settings.purge_after_days),
             outbox=Outbox(messages, charges, clock),
             charges=charges,
             messages=messages,
@@ -198,7 +202,7 @@ async def open_runtime(
             workspaces=workspaces,
             one_workspace=one,
             installations=installations,
-            lifecycle=Lifecycle(workspaces, accounts, links, grants, messages, audit, clock),
+            lifecycle=Lifecycle(workspaces, accounts, links, grants, messages, clock),
             audit=audit,
             calls=OpenCalls(),
             person_pace=Pace(burst=40, per_second=1),

@@ -17,6 +17,13 @@ _PERSON = re.compile(r"(?:[TE][A-Z0-9]+:)?[UW][A-Z0-9]+")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]+")
 
 
+_PLAIN = {
+    "decimal_parsing": "not an amount; dollars as 50 or 49.99",
+    "decimal_type": "not an amount; dollars as 50 or 49.99",
+    "bool_parsing": "neither true nor false",
+}
+
+
 class SettingsError(Exception):
     """The settings cannot be used; `faults` are whole lines for the person who sets them."""
 
@@ -81,7 +88,10 @@ class Settings(BaseSettings):
         (), description="who may `/billing lock` and `unlock` all spending: as `ALLOWED_USERS`"
     )
     purge_after_days: int | None = Field(
-        None, ge=30, description="after how many days the ledger forgets whose an ended charge was"
+        None,
+        ge=30,
+        le=36_500,
+        description="after how many days the ledger forgets whose an ended charge was",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="how much is logged"
@@ -119,9 +129,12 @@ class Settings(BaseSettings):
     @field_validator("allowed_users", "allowed_channels", "lock_users", mode="before")
     @classmethod
     def _split_ids(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(each.strip() for each in value.split(",") if each.strip())
-        return value
+        if not isinstance(value, str):
+            return value
+        named = tuple(each.strip() for each in value.split(",") if each.strip())
+        if not named:
+            raise ValueError("names nobody; leave it out to allow everybody, or name somebody")
+        return named
 
     @field_validator("allowed_users", "lock_users")
     @classmethod
@@ -176,7 +189,10 @@ class Settings(BaseSettings):
     @classmethod
     def _check_secret(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if secret is None and info.data.get("slack_app_token") is None:
-            raise ValueError("missing; it proves that requests come from Slack (Basic Information)")
+            raise ValueError(
+                "missing; it proves that requests come from Slack (Basic Information). "
+                "With --socket-mode it is SLACK_APP_TOKEN that is needed"
+            )
         if secret is not None and not secret.get_secret_value().strip():
             raise ValueError("empty; copy it from Basic Information in the app's settings")
         return secret
@@ -249,4 +265,4 @@ def _line(location: tuple[int | str, ...], kind: str, words: str) -> str:
     described = Settings.model_fields[name].description
     if kind == "missing":
         return f"{name.upper()}: missing; {described}"
-    return f"{name.upper()}: {words.removeprefix('Value error, ')}"
+    return f"{name.upper()}: {_PLAIN.get(kind) or words.removeprefix('Value error, ')}"

@@ -24,6 +24,9 @@ NOT_NOW = frozenset(
 )
 """Slack's ways to say that the same call may do later."""
 
+DEAD = frozenset({"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"})
+"""Slack's ways to say that a token is of no more use."""
+
 SERVER_FAULT = 500
 SLACK_TIMEOUT_SECONDS = 10
 

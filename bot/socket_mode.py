@@ -41,19 +41,27 @@ class SocketMode:
         """
         with contextlib.suppress(*AWAY):
             self._client.wss_uri = await self._client.issue_new_wss_url()
-        self._go_on(self._client.connect())
+        self._go_on(self._connect())
         self._go_on(self._keep_address_fresh())
 
     async def is_connected(self) -> bool:
         """Tell whether Slack's requests come through now."""
         return bool(await self._client.is_connected())
 
+    def take_no_more(self) -> None:
+        """Leave what comes now without an acknowledgement, so that Slack says so; answers still go out."""
+        self._client.socket_mode_request_listeners.clear()
+
     async def aclose(self) -> None:
-        """Take no more requests."""
+        """Close the connection."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.close()
+
+    async def _connect(self) -> None:
+        await self._client.connect()
+        log.info("socket_mode.connected")
 
     def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))

@@ -222,7 +222,14 @@ def place_of(body: dict[str, Any]) -> Place:
         body = {"team_id": body.get("team_id"), **authorizations[0]}
     enterprise = body.get("enterprise_id") or body.get("enterprise")
     team = body.get("team_id") or body.get("team")
-    return Place(enterprise=_id(enterprise), team=_id(team))
+    return Place(enterprise=_id(enterprise), team=_id(team), private=_is_private(body))
+
+
+def _is_private(body: dict[str, Any]) -> bool:
+    """Tell whether one person alone can see what was clicked: a view, an ephemeral, a direct message."""
+    container = body.get("container")
+    ephemeral = isinstance(container, dict) and container.get("is_ephemeral") is True
+    return "view" in body or "event" in body or ephemeral or _id(body.get("channel")).startswith("D")
 
 
 def identity_of(body: dict[str, Any]) -> Identity:

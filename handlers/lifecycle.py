@@ -8,34 +8,47 @@ from bot.domain.identity import Identity
 from handlers.call import place_of
 
 if TYPE_CHECKING:
+    from bot.domain.installation import Installation
     from handlers.call import Call
 
 
 async def handle_ended(call: Call) -> None:
     """Forget an installation: the app was removed, or its tokens were revoked."""
-    installation = await call.runtime.workspaces.find(place_of(call.body))
+    installation = await _installation(call)
     if installation is not None:
         await call.runtime.lifecycle.ended(installation, why=str(call.body["event"]["type"]))
 
 
 async def handle_access_revoked(call: Call) -> None:
     """Forget the people of workspaces that no longer take part in an org-wide installation."""
-    installation = await call.runtime.workspaces.find(place_of(call.body))
+    installation = await _installation(call)
     teams = call.body["event"].get("team_ids")
-    if installation is not None and isinstance(teams, list) and teams:
+    if installation is not None and not installation.team and isinstance(teams, list) and teams:
         await call.runtime.lifecycle.access_revoked(installation, [str(team) for team in teams])
 
 
 async def handle_user_change(call: Call) -> None:
     """Forget the connection of a person whose account was deactivated."""
-    user: dict[str, Any] = call.body["event"].get("user") or {}
-    installation = await call.runtime.workspaces.find(place_of(call.body))
-    if installation is None or user.get("deleted") is not True:
+    user = call.body["event"].get("user")
+    installation = await _installation(call)
+    if installation is None or not isinstance(user, dict) or user.get("deleted") is not True:
         return
-    person = Identity(enterprise="", team=str(user.get("team_id") or ""), user=str(user.get("id") or ""))
-    member = installation.member(person, place_of(call.body))
-    if member is not None:
-        await call.runtime.lifecycle.deactivated(member)
+    team, enterprise = str(user.get("team_id") or ""), _enterprise_of(user)
+    ours = {installation.team, installation.enterprise} - {""}
+    if team in ours or enterprise in ours:
+        person = Identity(enterprise=installation.enterprise, team=team, user=str(user.get("id") or ""))
+        await call.runtime.lifecycle.deactivated(person)
+
+
+async def _installation(call: Call) -> Installation | None:
+    place = place_of(call.body)
+    found = await call.runtime.workspaces.find(place)
+    return found if found is not None and found.named_by(place) else None
+
+
+def _enterprise_of(user: dict[str, Any]) -> str:
+    member = user.get("enterprise_user")
+    return str(member.get("enterprise_id") or "") if isinstance(member, dict) else ""
 
 
 EVENTS = {

@@ -12,11 +12,19 @@ from slack_bolt.error import BoltUnhandledRequestError
 from blocks import ids
 from blocks.errors import error_modal, stranger_copy, stranger_message
 from bot.domain.audit import acting
-from bot.domain.errors import NotInstalledError, StaleError, TooFastError
+from bot.domain.errors import (
+    NotInstalledError,
+    NotReadyError,
+    StaleError,
+    StoreUnavailableError,
+    TooFastError,
+)
+from bot.services.lifecycle import NotSureError
 from handlers import lifecycle
 from handlers.call import Call, identity_of, place_of
 from handlers.errors import run_guarded
 from handlers.home import handle_home_opened
+from handlers.payload import is_well_made
 from handlers.registry import SUBCOMMANDS
 from handlers.slash import handle_command, handle_go_on, needs_nobody
 
@@ -47,8 +55,7 @@ def register(app: AsyncApp, runtime: Runtime) -> None:
             app.view_closed(callback_id)(_acknowledged(runtime, handle))
     app.action(ids.GO_ON)(_acknowledged(runtime, handle_go_on))
     app.event("app_home_opened")(_acknowledged(runtime, handle_home_opened))
-    for name, handle in lifecycle.EVENTS.items():
-        app.event(name)(_about_the_app(runtime, handle))
+    app.middleware(_about_the_app(runtime))
     app.error(_unhandled(runtime))
 
 
@@ -81,18 +88,31 @@ def _acknowledged(runtime: Runtime, handle: Handle) -> Listener:
     return listener
 
 
-def _about_the_app(runtime: Runtime, handle: Handle) -> Listener:
-    """Acknowledge what Slack says of the app itself; there is nobody to answer."""
+def _about_the_app(runtime: Runtime) -> Callable[..., Awaitable[BoltResponse | None]]:
+    """Do what Slack says of the app itself before it is acknowledged: Slack repeats what was not.
 
-    async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
-        await ack()
-        with runtime.calls.one(), acting(f"slack event {body['event']['type']}"):
+    A middleware, since Bolt acknowledges events before their listeners run.
+    """
+
+    async def middleware(
+        body: dict[str, Any],
+        next: Callable[[], Awaitable[None]],  # noqa: A002 - Bolt's name
+    ) -> BoltResponse | None:
+        event = body.get("event")
+        kind = event.get("type") if isinstance(event, dict) else None
+        handle = lifecycle.EVENTS.get(kind) if isinstance(kind, str) else None
+        if handle is None:
+            await next()
+            return None
+        with runtime.calls.one(), acting(f"slack event {kind}"):
             try:
-                await handle(_call(runtime, ack, body))
-            except Exception:
-                log.exception("lifecycle.failed", event_type=body["event"]["type"])
+                await handle(_call(runtime, AsyncAck(), body))  # type: ignore[no-untyped-call]
+            except (NotReadyError, StoreUnavailableError, NotSureError) as error:
+                log.warning("register.again_later", problem=type(error).__name__)
+                return BoltResponse(status=503, body="again later")
+        return BoltResponse(status=200, body="")
 
-    return listener
+    return middleware
 
 
 def _unhandled(runtime: Runtime) -> Callable[..., Awaitable[BoltResponse]]:
@@ -138,6 +158,8 @@ def _admitted(handle: Handle, refuse: Handle) -> Handle:
     """Let only those through who belong where the app is installed, at a person's pace."""
 
     async def admit(call: Call) -> None:
+        if not is_well_made(call.body):
+            raise StaleError
         runtime, place = call.runtime, place_of(call.body)
         installation = await runtime.workspaces.find(place)
         if installation is None:
@@ -149,20 +171,20 @@ def _admitted(handle: Handle, refuse: Handle) -> Handle:
         call.identity, call.slack = member, runtime.workspaces.slack(installation)
         if not (runtime.person_pace.allows(member.key) and runtime.workspace_pace.allows(installation.key)):
             raise TooFastError
-        _require_place(call)
+        _require_allowed(call)
         await handle(call)
 
     return admit
 
 
-def _require_place(call: Call) -> None:
+def _require_allowed(call: Call) -> None:
     """Let those through whom the operator lets use the app; App Home is no channel."""
     rules = call.runtime.permission.rules
     if "event" in call.body:
         return  # App Home says by itself what may be done
     rules.require_person(call.identity)
     if call.in_home and call.action.get("action_id") not in ids.LINKS:
-        rules.require_channel("")
+        rules.require_no_channels()
 
 
 async def _refuse_stranger(call: Call) -> None:

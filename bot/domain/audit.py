@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import datetime
 
 acting_from: ContextVar[str] = ContextVar("acting_from", default="command line")
@@ -45,7 +46,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditEntry:
-    """A line of the log. `actor` is a person's key (or the program), `at` is in UTC."""
+    """A line of the log. `actor` is a person's key (or the program), `at` is in UTC.
+
+    `facts` is JSON text, as it was written: whatever it says, it is sealed.
+    """
 
     at: datetime
     actor: str
@@ -53,5 +57,14 @@ class AuditEntry:
     subject: str
     result: str
     origin: str
-    facts: Mapping[str, str]
+    facts: str
     id: int = 0
+
+    @property
+    def told(self) -> dict[str, str]:
+        """The facts; as they stand under `unreadable` where they are no JSON object."""
+        try:
+            read = json.loads(self.facts)
+        except ValueError:
+            read = None
+        return read if isinstance(read, dict) else {"unreadable": self.facts}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.identity import Identity
+    from bot.domain.money import Bounds
 
 
 class Rule(StrEnum):
@@ -24,6 +25,7 @@ class Rule(StrEnum):
     CHANNELS = "channels"
     MAX_CHARGE = "max_charge"
     MAX_DAILY = "max_daily"
+    MAX_AT_ONCE = "max_at_once"
     LOCKERS = "lockers"
 
 
@@ -85,6 +87,15 @@ class Rules:
         if self.channels and channel not in self.channels:
             raise RuleError(Rule.CHANNELS, channels=self.channels)
 
+    def require_no_channels(self) -> None:
+        """Let pass what comes from no channel, App Home's buttons.
+
+        Raises:
+            RuleError: only certain channels are allowed.
+        """
+        if self.channels:
+            raise RuleError(Rule.CHANNELS, channels=self.channels)
+
     def require_locker(self, identity: Identity) -> None:
         """Let those pass who may stop and release spending.
 
@@ -102,6 +113,23 @@ class Rules:
         """
         if self.max_charge is not None and amount > self.max_charge:
             raise RuleError(Rule.MAX_CHARGE, limit=self.max_charge)
+
+    def narrow(self, bounds: Bounds, presets: tuple[Decimal, ...]) -> tuple[Bounds, tuple[Decimal, ...]]:
+        """Return what may be offered of what the portal offers."""
+        if self.max_charge is None:
+            return bounds, presets
+        maximum = self.max_charge if bounds.maximum is None else min(self.max_charge, bounds.maximum)
+        return replace(bounds, maximum=maximum), tuple(each for each in presets if each <= maximum)
+
+    def require_at_once(self, amount: Decimal) -> None:
+        """Let pass what may be charged at once without a person's yes to it.
+
+        Raises:
+            RuleError: it is higher than a charge, or a day, may be.
+        """
+        limits = [limit for limit in (self.max_charge, self.max_daily) if limit is not None]
+        if limits and amount > min(limits):
+            raise RuleError(Rule.MAX_AT_ONCE, limit=min(limits))
 
     def require_day(self, amount: Decimal, spent: Decimal) -> None:
         """Let a charge pass beside what the person has spent in the last 24 hours.

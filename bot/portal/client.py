@@ -24,7 +24,7 @@ from bot.portal.schemas import (
 from bot.portal.transport import Answer, Exchange, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from decimal import Decimal
     from typing import Any
 
@@ -49,7 +49,15 @@ class PortalClient:
     PortalUnavailableError where there is no usable answer; the money route AmbiguousAnswerError.
     """
 
-    def __init__(self, transport: Transport, base: str, tokens: TokenSource) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        base: str,
+        tokens: TokenSource,
+        before_money: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Call `before_money` before each request for money, the one after a 401 too; it may raise."""
+        self._before_money = before_money
         self._transport = transport
         self._base = base
         self._tokens = tokens
@@ -191,6 +199,8 @@ class PortalClient:
             json=json,
             headers={**headers, "Authorization": f"Bearer {token}"},
         )
+        if money and self._before_money is not None:
+            await self._before_money()
         try:
             return await self._transport.send(exchange)
         except PortalUnavailableError as error:

@@ -23,6 +23,8 @@ from bot.portal.hosts import ForeignHostError
 from bot.portal.oauth import Tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from bot.domain.clock import Clock
     from bot.domain.identity import Account, Identity
     from bot.portal.hosts import HostRules
@@ -86,15 +88,19 @@ class Accounts:
         """Return the person's link, living or dead."""
         return await self._links.get(identity)
 
-    async def portal(self, identity: Identity) -> tuple[Link, PortalClient]:
+    async def portal(
+        self, identity: Identity, before_money: Callable[[], Awaitable[None]] | None = None
+    ) -> tuple[Link, PortalClient]:
         """Return the person's link and a client that acts with it, and with no later one.
+
+        `before_money` is called before each of its requests for money leaves.
 
         Raises:
             NotLinkedError, RelinkRequiredError: as `link`.
         """
         link = await self.link(identity)
         tokens = _GrantTokens(self, identity, link.account)
-        return link, PortalClient(self._transport, self._base(link), tokens)
+        return link, PortalClient(self._transport, self._base(link), tokens, before_money)
 
     def portal_with(self, base_url: str, access_token: str) -> PortalClient:
         """Return a client for a token that is not stored yet."""

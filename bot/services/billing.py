@@ -83,11 +83,9 @@ class Billing:
         """Switch auto-reload on with these amounts, or off; harmless to repeat.
 
         Raises:
-            RuleError: read-only, or locked; a lock lets it be switched off.
+            RuleError: the operator's rules say no; a lock lets it be switched off.
         """
-        self._permission.require_changes()
-        if wanted.enabled:
-            await self._permission.require_spending(identity)
+        await self._permission.require_auto_reload(identity, wanted)
         _, portal = await self._accounts.portal(identity)
         amounts = {"below": wanted.threshold, "to": wanted.reload_to} if wanted.enabled else {}
         async with self._audited(identity, Action.AUTO_RELOAD, enabled=wanted.enabled, **amounts):

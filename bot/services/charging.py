@@ -6,6 +6,7 @@ import random
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -27,6 +28,7 @@ from bot.portal.transport import TIMEOUT_SECONDS
 from bot.services.purchases import FOLLOW_UP_LIFE, PROPOSAL_LIFE
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from bot.domain.billing import ChargeStatus
@@ -149,20 +151,24 @@ class Charging:
 
     async def _send(self, lease: Lease, charge: Charge) -> Charge:
         """Ask the portal for the money once; return the charge as the answer leaves it."""
-        portal = await self._portal_of(charge)
-        # A refresh takes its own time, before the lease is looked at.
-        await self._accounts.access_token(charge.identity)
-        if await self._permission.stopped(charge.identity) is not None:
-            raise PortalRefusalError(RefusalCode.SPENDING_STOPPED)
-        await lease.ensure(TIMEOUT_SECONDS + MARGIN_SECONDS)
-        log.info("charge.post", charge=charge.id, kind=charge.kind.value, amount=str(charge.amount))
-        self._charges.count_post(lease)
+        portal = await self._portal_of(charge, partial(self._before_money, lease, charge))
         if charge.kind is ChargeKind.UPGRADE:
             tier = charge.tier_id or ""
             result = await portal.upgrade_plan(tier, idempotency_key=charge.idempotency_key)
             return await self._upgraded(lease, charge, result)
         accepted = await portal.charge(charge.amount, idempotency_key=charge.idempotency_key)
         return await self._accepted(lease, charge, accepted)
+
+    async def _before_money(self, lease: Lease, charge: Charge) -> None:
+        """Let a request for money leave: nobody has stopped spending, and the lease outlasts it.
+
+        Asked when the token is at hand, and again after a 401: a refresh takes its own time.
+        """
+        if await self._permission.stopped(charge.identity) is not None:
+            raise PortalRefusalError(RefusalCode.SPENDING_STOPPED)
+        await lease.ensure(TIMEOUT_SECONDS + MARGIN_SECONDS)
+        log.info("charge.post", charge=charge.id, kind=charge.kind.value, amount=str(charge.amount))
+        self._charges.count_post(lease)
 
     async def _upgraded(self, lease: Lease, charge: Charge, result: UpgradeResult) -> Charge:
         match result.status:
@@ -175,9 +181,11 @@ class Charging:
         url = result.recovery_url or charge.portal_url
         return await self._end(lease, charge, ChargeState.FAILED, failure=failure, portal_url=url)
 
-    async def _portal_of(self, charge: Charge) -> PortalClient:
+    async def _portal_of(
+        self, charge: Charge, before_money: Callable[[], Awaitable[None]] | None = None
+    ) -> PortalClient:
         """Return a client that acts for the very account and organisation the person confirmed for."""
-        link, portal = await self._accounts.portal(charge.identity)
+        link, portal = await self._accounts.portal(charge.identity, before_money)
         bound = (link.account.account_id, link.account.organisation_id)
         if bound != (charge.account_id, charge.organisation_id):
             raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 from slack_sdk.errors import SlackApiError
 
-from bot.domain.audit import Action
-from bot.slack import AWAY, NOT_NOW
+from bot.slack import AWAY, DEAD
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from bot.domain.installation import Installation
     from bot.services.accounts import Accounts
     from bot.services.workspaces import Workspaces
-    from bot.storage.audit import AuditStore
     from bot.storage.device_grants import DeviceGrantStore
     from bot.storage.links import LinkStore
     from bot.storage.messages import MessageStore
@@ -32,6 +30,10 @@ UNTOLD_FOR = timedelta(days=30)
 """How old charges may be whose messages are looked at again after an installation."""
 
 log = structlog.get_logger(__name__)
+
+
+class NotSureError(Exception):
+    """Slack did not say whether an installation lives. Ask again."""
 
 
 class Lifecycle:
@@ -44,7 +46,6 @@ class Lifecycle:
         links: LinkStore,
         grants: DeviceGrantStore,
         messages: MessageStore,
-        audit: AuditStore,
         clock: Clock,
     ) -> None:
         self._workspaces = workspaces
@@ -52,7 +53,6 @@ class Lifecycle:
         self._links = links
         self._grants = grants
         self._messages = messages
-        self._audit = audit
         self._clock = clock
 
     async def installed(self, installation: Installation) -> None:
@@ -68,21 +68,21 @@ class Lifecycle:
         """Forget an installation that Slack says has ended, if its token is dead indeed.
 
         Slack's events may come late, twice, and after a new installation; the token tells.
+
+        Raises:
+            NotSureError: Slack does not say whether it is.
+            StoreUnavailableError: nothing, or not all, was forgotten; again is safe.
         """
         if await self._is_alive(installation):
             log.info("lifecycle.still_installed", installation=installation.key, why=why)
             return
-        await self._forget(installation.enterprise, {installation.team} - {""}, why=why)
-        if not await self._workspaces.remove(installation):
-            return
-        await self._audit.note(
-            Action.UNINSTALL, actor="slack", subject=installation.key, result="removed", why=why
-        )
+        await self._workspaces.remove(installation, why=why)
+        await self._forget(installation, why=why)
         log.info("lifecycle.uninstalled", installation=installation.key, why=why)
 
     async def access_revoked(self, installation: Installation, teams: Collection[str]) -> None:
         """Forget the people of workspaces that left an org-wide installation."""
-        await self._forget(installation.enterprise, set(teams), why="team_access_revoked")
+        await self._forget_people(installation.enterprise, set(teams), why="team_access_revoked")
 
     async def deactivated(self, identity: Identity) -> None:
         """Forget the connection of a person whose Slack account was deactivated."""
@@ -91,17 +91,43 @@ class Lifecycle:
         await self._links.remove(identity, why="deactivated")
         log.info("lifecycle.deactivated", identity=identity.key)
 
-    async def _forget(self, enterprise: str, teams: Collection[str], *, why: str) -> None:
+    async def look_over(self) -> None:
+        """Ask whether each installation lives, since an event of its end may have been lost."""
+        for installation in await self._workspaces.all():
+            try:
+                await self.ended(installation, why="found dead")
+            except NotSureError:
+                log.info("lifecycle.not_sure", installation=installation.key)
+
+    async def _forget(self, installation: Installation, *, why: str) -> None:
+        """Forget who acted through an installation and through no other that lives on."""
+        others = [
+            each
+            for each in await self._workspaces.all()
+            if each.enterprise == installation.enterprise and each.key != installation.key
+        ]
+        if installation.team:
+            if not any(not each.team and each.enterprise for each in others):
+                await self._forget_people(installation.enterprise, {installation.team}, why=why)
+            return
+        kept = {each.team for each in others}
+        await self._forget_people(installation.enterprise, set(), but=kept, why=why)
+
+    async def _forget_people(
+        self, enterprise: str, teams: Collection[str], *, but: Collection[str] = (), why: str
+    ) -> None:
         if not teams and not enterprise:
             return
-        await self._grants.cancel_all(enterprise=enterprise, teams=teams)
-        await self._links.remove_all(enterprise=enterprise, teams=teams, why=why)
+        await self._grants.cancel_all(enterprise=enterprise, teams=teams, but=but)
+        await self._links.remove_all(enterprise=enterprise, teams=teams, but=but, why=why)
 
     async def _is_alive(self, installation: Installation) -> bool:
         try:
             await self._workspaces.slack(installation).auth_test()
         except SlackApiError as error:
-            return error.response.get("error") in NOT_NOW
-        except AWAY:
-            return False
+            if error.response.get("error") in DEAD:
+                return False
+            raise NotSureError(str(error.response.get("error"))) from None
+        except AWAY as error:
+            raise NotSureError(type(error).__name__) from None
         return True

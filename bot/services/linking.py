@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bot.engine import Lease
     from bot.portal.oauth import OAuthClient, Tokens
     from bot.services.accounts import Accounts
+    from bot.services.workspaces import Workspaces
     from bot.storage.charges import ChargeStore
     from bot.storage.database import Database
     from bot.storage.device_grants import DeviceGrantStore
@@ -48,6 +49,7 @@ class Linking:
         links: LinkStore,
         charges: ChargeStore,
         accounts: Accounts,
+        workspaces: Workspaces,
         oauth: OAuthClient,
         clock: Clock,
     ) -> None:
@@ -56,6 +58,7 @@ class Linking:
         self._links = links
         self._charges = charges
         self._accounts = accounts
+        self._workspaces = workspaces
         self._oauth = oauth
         self._clock = clock
 
@@ -196,6 +199,12 @@ class Linking:
             await self._grants.move(lease, grant, GrantState.MISMATCH, forget_tokens=True)
             return
         async with self._database.transaction() as connection:
+            if not await self._workspaces.still(grant.identity, within=connection):
+                # Uninstalled while the person approved: nobody would ever forget this link.
+                await self._grants.move(
+                    lease, grant, GrantState.SUPERSEDED, forget_tokens=True, within=connection
+                )
+                return
             await self._grants.move(lease, grant, GrantState.LINKED, forget_tokens=True, within=connection)
             await self._links.put(self._new_link(grant, info.account), within=connection)
             await self._charges.look_again(grant.identity.key, within=connection)

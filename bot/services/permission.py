@@ -12,6 +12,7 @@ from bot.domain.rules import Lock, Rule, RuleError
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from bot.domain.billing import AutoReloadChoice
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
     from bot.domain.rules import Rules
@@ -58,8 +59,8 @@ class Permission:
         if self.rules.read_only:
             raise RuleError(Rule.READ_ONLY)
 
-    async def require_charge(self, identity: Identity, amount: Decimal) -> None:
-        """Let a charge pass that is to be shown for confirmation.
+    async def require_charge(self, identity: Identity, amount: Decimal, *, but: str = "") -> None:
+        """Let a charge pass that is to be shown, confirmed or resumed; `but` is its id, if it has one.
 
         Raises:
             RuleError: spending is stopped, or the amount is more than the rules allow.
@@ -67,19 +68,33 @@ class Permission:
         await self.require_spending(identity)
         self.rules.require_amount(amount)
         if self.rules.max_daily is not None:
-            spent = await self._charges.spent(identity.key, since=self._clock.now() - DAY)
+            spent = await self._charges.spent(identity.key, since=self._clock.now() - DAY, but=but)
             self.rules.require_day(amount, spent)
 
-    async def lock(self, identity: Identity, reason: str | None) -> Lock:
-        """Stop all spending where this person is; return the lock that holds.
+    async def require_auto_reload(self, identity: Identity, choice: AutoReloadChoice) -> None:
+        """Let a setting pass. Switched on, it may charge up to its upper amount at once, and unasked.
+
+        Raises:
+            RuleError: read-only; or, to switch it on, locked, or more than the rules allow at once.
+        """
+        self.require_changes()
+        if choice.enabled:
+            await self.require_spending(identity)
+            self.rules.require_at_once(choice.reload_to)
+
+    async def lock(self, identity: Identity, reason: str | None) -> tuple[Lock, bool]:
+        """Stop all spending where this person is; return the lock that holds, and whether it is new.
 
         Raises:
             RuleError: they may not.
         """
         self.rules.require_locker(identity)
-        lock = await self._locks.put(Lock(locked_by=identity, locked_at=self._clock.now(), reason=reason))
-        log.warning("permission.locked", home=identity.home, by=identity.key)
-        return lock
+        lock, made = await self._locks.put(
+            Lock(locked_by=identity, locked_at=self._clock.now(), reason=reason)
+        )
+        if made:
+            log.warning("permission.locked", home=identity.home, by=identity.key)
+        return lock, made
 
     async def unlock(self, identity: Identity) -> Lock | None:
         """Release spending; return the lock that held, None where there was none.
@@ -89,5 +104,6 @@ class Permission:
         """
         self.rules.require_locker(identity)
         lock = await self._locks.remove(identity)
-        log.warning("permission.unlocked", home=identity.home, by=identity.key)
+        if lock is not None:
+            log.warning("permission.unlocked", home=identity.home, by=identity.key)
         return lock

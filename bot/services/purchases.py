@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot.domain.charge import IN_FLIGHT, OPEN, Charge, ChargeKind, ChargeState
 from bot.domain.errors import (
@@ -19,6 +19,7 @@ from bot.domain.errors import (
     StaleError,
 )
 from bot.domain.money import CENT
+from bot.domain.rules import RuleError
 from bot.domain.subscription import Effect
 from bot.services.permission import DAY
 
@@ -182,7 +183,6 @@ class Purchases:
             other = await self._open_equal(charge)
             if other is not None and other.id != warned_of:
                 raise BuyAgainError(charge, other)
-            await self._permission.require_charge(identity, charge.amount)
         confirmed = await self._confirm(charge, now, view_id)
         current = confirmed or await self._mine(identity, charge_id)
         if current.state in {ChargeState.CANCELLED, ChargeState.EXPIRED}:
@@ -190,17 +190,25 @@ class Purchases:
         return current
 
     async def _confirm(self, charge: Charge, now: datetime, view_id: str | None) -> Charge | None:
-        """Store the yes. Two at the same moment must not pass the day's limit together."""
+        """Store the yes, if the rules allow it: two at one moment do not pass the day's limit together."""
+        if charge.state is not ChargeState.PROPOSED:
+            return None
+        try:
+            await self._permission.require_charge(charge.identity, charge.amount, but=charge.id)
+            return await self._charges.confirm(
+                charge.id, charge.identity.key, now=now, view_id=view_id, **self._day_judge(charge, now)
+            )
+        except RuleError:
+            current = await self._mine(charge.identity, charge.id)
+            if current.state is ChargeState.PROPOSED:
+                raise
+            return current  # the other of two clicks was first, and what it began goes on
+
+    def _day_judge(self, charge: Charge, now: datetime) -> dict[str, Any]:
         rules = self._permission.rules
-        limited = charge.state is ChargeState.PROPOSED and rules.max_daily is not None
-        return await self._charges.confirm(
-            charge.id,
-            charge.identity.key,
-            now=now,
-            view_id=view_id,
-            since=now - DAY if limited else None,
-            judge=partial(rules.require_day, charge.amount),
-        )
+        if rules.max_daily is None:
+            return {}
+        return {"since": now - DAY, "judge": partial(rules.require_day, charge.amount)}
 
     async def cancel(self, identity: Identity, charge_id: str) -> Charge:
         """Turn a proposal down and return it; what is not a proposal (any more) stays as it is.
@@ -235,10 +243,16 @@ class Purchases:
 
         Raises:
             ChargeNotFoundError: no such charge of theirs.
+            RuleError: the operator's rules say no by now.
         """
         current = await self._mine(identity, charge_id)
         now = self._clock.now()
-        resumed = await self._charges.resume(charge_id, identity.key, now=now, view_id=view_id)
+        if current.state is not ChargeState.NEEDS_SCOPE:
+            return current, False
+        await self._permission.require_charge(identity, current.amount, but=current.id)
+        resumed = await self._charges.resume(
+            charge_id, identity.key, now=now, view_id=view_id, **self._day_judge(current, now)
+        )
         return resumed or current, resumed is not None
 
     async def waiting_for(self, identity: Identity, wanted: str | None) -> Charge | None:

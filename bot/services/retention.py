@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.domain.audit import Action
+from bot.storage.intents import INTENT_LIFE
 
 if TYPE_CHECKING:
     from bot.domain.clock import Clock
-    from bot.storage.audit import AuditStore
     from bot.storage.charges import ChargeStore
     from bot.storage.device_grants import DeviceGrantStore
+    from bot.storage.intents import IntentStore
 
 GRANTS_FOR = timedelta(days=7)
 
@@ -27,14 +27,13 @@ class Retention:
         self,
         charges: ChargeStore,
         grants: DeviceGrantStore,
-        audit: AuditStore,
+        intents: IntentStore,
         clock: Clock,
-        *,
         purge_after_days: int | None,
     ) -> None:
         self._charges = charges
         self._grants = grants
-        self._audit = audit
+        self._intents = intents
         self._clock = clock
         self._purge_after = None if purge_after_days is None else timedelta(days=purge_after_days)
 
@@ -42,6 +41,7 @@ class Retention:
         """Forget what is due, a batch at a time; return how many charges were concerned."""
         now = self._clock.now()
         await self._grants.delete_decided(before=now - GRANTS_FOR)
+        await self._intents.delete_old(before=now - INTENT_LIFE)
         if self._purge_after is None:
             return 0
         total = 0
@@ -49,7 +49,4 @@ class Retention:
             total += forgotten
         if total:
             log.info("retention.purged", charges=total)
-            await self._audit.note(
-                Action.PURGE, actor="app", subject="charges", result="purged", count=total
-            )
         return total

@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+from bot.domain.audit import Action
 from bot.domain.errors import NotInstalledError, NotReadyError, StoreUnavailableError
 from bot.domain.installation import Installation, Place
 from bot.storage.cipher import SealBrokenError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
     from bot.slack import SlackClient
+    from bot.storage.audit import AuditStore
 
 FIND_SECONDS = 1.0
 """Slack waits three seconds for an acknowledgement; a database that takes longer than this is away."""
@@ -24,15 +30,22 @@ class Source(Protocol):
     async def find(self, place: Place) -> Installation | None:
         """Return the one through which a request came."""
 
-    async def remove(self, installation: Installation) -> bool:
-        """Forget one that Slack has ended; tell whether it was still known."""
+    async def all(self) -> Sequence[Installation]:
+        """Return every one."""
+
+    async def still(self, place: Place, *, within: AsyncConnection) -> bool:
+        """Tell whether the app is installed there, and keep it so until the transaction ends."""
+
+    async def remove(self, installation: Installation, *, why: str) -> None:
+        """Forget one that Slack has ended."""
 
 
 class OneWorkspace:
     """The installation whose token the operator gave; Slack says at the start which one that is."""
 
-    def __init__(self, slack: SlackClient, clock: Clock) -> None:
+    def __init__(self, slack: SlackClient, audit: AuditStore, clock: Clock) -> None:
         self._slack = slack
+        self._audit = audit
         self._clock = clock
         self._ended = False
         self.installation: Installation | None = None
@@ -67,10 +80,21 @@ class OneWorkspace:
             raise NotReadyError
         return self.installation
 
-    async def remove(self, installation: Installation) -> bool:  # noqa: ARG002 - there is one
-        """Leave it, since the token is the operator's to change; tell whether this is the first time."""
-        ended, self._ended = self._ended, True
-        return not ended
+    async def all(self) -> Sequence[Installation]:
+        """Return it, unless it has ended or is not known yet."""
+        return [] if self.installation is None or self._ended else [self.installation]
+
+    async def still(self, place: Place, *, within: AsyncConnection) -> bool:  # noqa: ARG002 - as the others
+        """Tell whether it lives, as far as Slack has said."""
+        return not self._ended
+
+    async def remove(self, installation: Installation, *, why: str) -> None:
+        """Remember that it has ended; another token is the operator's to set."""
+        if not self._ended:
+            self._ended = True
+            await self._audit.note(
+                Action.UNINSTALL, actor="slack", subject=installation.key, result="removed", why=why
+            )
 
 
 class Workspaces:
@@ -103,9 +127,18 @@ class Workspaces:
         except SealBrokenError as error:
             raise StoreUnavailableError("an installation's token cannot be opened") from error
 
-    async def remove(self, installation: Installation) -> bool:
-        """Forget an installation that Slack has ended; tell whether it was still known."""
-        return await self._source.remove(installation)
+    async def all(self) -> Sequence[Installation]:
+        """Return every installation."""
+        return await self._source.all()
+
+    async def still(self, identity: Identity, *, within: AsyncConnection) -> bool:
+        """Tell whether the app is installed where a person is; it stays so until the transaction ends."""
+        place = Place(enterprise=identity.enterprise, team=identity.team)
+        return await self._source.still(place, within=within)
+
+    async def remove(self, installation: Installation, *, why: str) -> None:
+        """Forget an installation that Slack has ended."""
+        await self._source.remove(installation, why=why)
 
     def slack(self, installation: Installation) -> SlackClient:
         """Return a client that acts in an installation."""

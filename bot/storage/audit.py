@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 GENESIS = "0" * 64
 BATCH = 500
-OVERLAP = timedelta(hours=1)
-"""How much later than its own time an entry may have been committed."""
+LATE = 10_000
+"""By how many a lower entry may be committed after a higher one; a transaction lasts seconds."""
+
+SEAL_WITHIN = timedelta(minutes=5)
+"""How long an entry may wait; a worker seals every two seconds."""
 
 _SEALING = 0x61_75_64_69
 
@@ -100,16 +103,16 @@ class AuditStore:
     async def seal(self, *, everything: bool = False) -> Seal | None:
         """Seal what is not sealed yet, a batch at most; return the last seal made, None without any.
 
-        Processes take turns. `everything` looks at all entries, not at the latest hour's alone.
+        Processes take turns. `everything` looks at all entries, not at the latest ones alone.
         """
         async with self._database.transaction() as connection:
             if not self._database.is_sqlite:
                 mine = await connection.scalar(select(func.pg_try_advisory_xact_lock(_SEALING)))
                 if not mine:
                     return None
-            last = await _last(connection)
-            since = None if last is None or everything else last.entry.at - OVERLAP
-            seals = _chain(last, await _unsealed(connection, since))
+            number, digest, entry = await _head(connection)
+            after = 0 if everything else entry - LATE
+            seals = _chain(number, digest, await _unsealed(connection, after))
             if seals:
                 await connection.execute(
                     insert(audit_seals),
@@ -122,77 +125,85 @@ class AuditStore:
 
         Without one, a log that was rewritten from some entry to its end cannot be told from a true one.
         """
-        head, number, seen = GENESIS, 0, expected in {None, GENESIS}
-        async for seal in self.sealed():
-            if seal.number != number + 1:
-                return await self._found(number, head, f"entry {number + 1} is missing")
-            number = seal.number
-            if digest_of(head, seal.entry) != seal.digest:
-                return await self._found(number - 1, head, f"entry {number} is not what was sealed")
-            head = seal.digest
+        head, number, seen, broken = GENESIS, 0, expected in {None, GENESIS}, None
+        async for place, digest, entry in self._seals():
+            if place != number + 1:
+                broken = f"entry {number + 1} is missing"
+            elif entry is None or digest_of(head, entry) != digest:
+                broken = f"entry {place} is not what was sealed"
+            if broken is not None:
+                break
+            number, head = place, digest
             seen = seen or head == expected
-        return await self._found(number, head, None if seen else "the expected digest is not in the log")
+        if broken is None and not seen:
+            broken = "the expected head is not in the log"
+        waiting, since = await self._waiting()
+        if broken is None and since is not None and self._database.clock.now() - since > SEAL_WITHIN:
+            broken = f"entries wait for their seal since {since.isoformat(timespec='seconds')}"
+        return Verification(sealed=number, head=head, waiting=waiting, broken=broken)
 
-    async def _found(self, sealed: int, head: str, broken: str | None) -> Verification:
+    async def _waiting(self) -> tuple[int, datetime | None]:
+        """Return how many entries are not sealed, and since when."""
+        query = (
+            select(func.count(), func.min(audit.c.at, type_=audit.c.at.type))
+            .select_from(audit.outerjoin(audit_seals, audit_seals.c.entry == audit.c.id))
+            .where(audit_seals.c.number.is_(None))
+        )
         async with self._database.transaction() as connection:
-            entries = await connection.scalar(select(func.count()).select_from(audit))
-            seals = await connection.scalar(select(func.count()).select_from(audit_seals))
-        waiting = (entries or 0) - (seals or 0)
-        if broken is None and waiting < 0:
-            broken = "an entry that was sealed is gone"
-        return Verification(sealed=sealed, head=head, waiting=max(0, waiting), broken=broken)
+            count, since = (await connection.execute(query)).one()
+        return count, since
+
+    async def _seals(self) -> AsyncIterator[tuple[int, str, AuditEntry | None]]:
+        """Return every seal with its entry, None where that is gone, in the chain's order."""
+        number = 0
+        while True:
+            query = (
+                select(audit_seals.c.number, audit_seals.c.digest, audit)
+                .select_from(audit_seals.outerjoin(audit, audit.c.id == audit_seals.c.entry))
+                .where(audit_seals.c.number > number)
+                .order_by(audit_seals.c.number)
+                .limit(BATCH)
+            )
+            async with self._database.transaction() as connection:
+                rows = (await connection.execute(query)).all()
+            for row in rows:
+                yield row.number, row.digest, None if row.id is None else _entry(row)
+            if not rows:
+                return
+            number = rows[-1].number
 
     async def sealed(
         self, *, since: datetime | None = None, until: datetime | None = None
     ) -> AsyncIterator[Seal]:
         """Return the sealed entries in the chain's order, from `since` until before `until`."""
-        number = 0
-        while True:
-            query = (
-                select(audit_seals.c.number, audit_seals.c.digest, audit)
-                .join(audit, audit.c.id == audit_seals.c.entry)
-                .where(audit_seals.c.number > number)
-                .order_by(audit_seals.c.number)
-                .limit(BATCH)
-            )
-            query = query if since is None else query.where(audit.c.at >= since)
-            query = query if until is None else query.where(audit.c.at < until)
-            async with self._database.transaction() as connection:
-                rows = (await connection.execute(query)).all()
-            for row in rows:
-                yield Seal(number=row.number, digest=row.digest, entry=_entry(row))
-            if not rows:
-                return
-            number = rows[-1].number
+        async for number, digest, entry in self._seals():
+            if entry is None or (since and entry.at < since) or (until and entry.at >= until):
+                continue
+            yield Seal(number=number, digest=digest, entry=entry)
 
 
-async def _last(connection: AsyncConnection) -> Seal | None:
-    query = (
-        select(audit_seals.c.number, audit_seals.c.digest, audit)
-        .join(audit, audit.c.id == audit_seals.c.entry)
-        .order_by(audit_seals.c.number.desc())
-        .limit(1)
-    )
-    row = (await connection.execute(query)).one_or_none()
-    return None if row is None else Seal(number=row.number, digest=row.digest, entry=_entry(row))
+async def _head(connection: AsyncConnection) -> tuple[int, str, int]:
+    """Return the last seal's number and digest, and the highest entry that is sealed."""
+    last = select(audit_seals.c.number, audit_seals.c.digest).order_by(audit_seals.c.number.desc()).limit(1)
+    row = (await connection.execute(last)).one_or_none()
+    if row is None:
+        return 0, GENESIS, 0
+    return row.number, row.digest, await connection.scalar(select(func.max(audit_seals.c.entry))) or 0
 
 
-async def _unsealed(connection: AsyncConnection, since: datetime | None) -> Sequence[AuditEntry]:
+async def _unsealed(connection: AsyncConnection, after: int) -> Sequence[AuditEntry]:
     query = (
         select(audit)
         .outerjoin(audit_seals, audit_seals.c.entry == audit.c.id)
-        .where(audit_seals.c.number.is_(None))
+        .where(audit_seals.c.number.is_(None), audit.c.id > after)
         .order_by(audit.c.id)
         .limit(BATCH)
     )
-    if since is not None:
-        query = query.where(audit.c.at >= since)
     return [_entry(row) for row in await connection.execute(query)]
 
 
-def _chain(last: Seal | None, entries: Sequence[AuditEntry]) -> list[Seal]:
+def _chain(number: int, digest: str, entries: Sequence[AuditEntry]) -> list[Seal]:
     seals: list[Seal] = []
-    number, digest = (last.number, last.digest) if last else (0, GENESIS)
     for each in entries:
         number, digest = number + 1, digest_of(digest, each)
         seals.append(Seal(number=number, digest=digest, entry=each))
@@ -208,5 +219,5 @@ def _entry(row: Row[Any]) -> AuditEntry:
         subject=row.subject,
         result=row.result,
         origin=row.origin,
-        facts=simplejson.loads(row.facts),
+        facts=row.facts,
     )

@@ -184,10 +184,27 @@ class ChargeStore:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _charge(row)
 
-    async def spent(self, owner: str, *, since: datetime) -> Decimal:
-        """Return the sum of the owner's charges confirmed since then that were or may yet be made."""
+    async def spent(self, owner: str, *, since: datetime, but: str = "") -> Decimal:
+        """Return the sum of the owner's charges since then that were or may yet be made, without `but`."""
         async with self._database.transaction() as connection:
-            return await _spent(connection, owner, since)
+            return await _spent(connection, owner, since, but=but)
+
+    async def _judge(
+        self,
+        connection: AsyncConnection,
+        charge_id: str,
+        owner: str,
+        since: datetime | None,
+        judge: Callable[[Decimal], None],
+    ) -> None:
+        """Have what the owner spent since then judged, unless the charge was confirmed before."""
+        if since is None:
+            return
+        await self._database.take_turns(connection, owner)
+        waits = (ChargeState.PROPOSED.value, ChargeState.NEEDS_SCOPE.value)
+        state = await connection.scalar(select(charges.c.state).where(charges.c.id == charge_id))
+        if state in waits:
+            judge(await _spent(connection, owner, since, but=charge_id))
 
     async def confirm(
         self,
@@ -207,9 +224,7 @@ class ChargeStore:
         Returns None when it is not a proposal of theirs (any more).
         """
         async with self._database.transaction() as connection:
-            if since is not None:
-                await self._database.take_turns(connection, owner)
-                judge(await _spent(connection, owner, since))
+            await self._judge(connection, charge_id, owner, since, judge)
             charge = await self._set(
                 connection,
                 charge_id,
@@ -295,10 +310,21 @@ class ChargeStore:
             await wake(within, charges, charge_id, self._database.clock.now())
 
     async def resume(
-        self, charge_id: str, owner: str, *, now: datetime, view_id: str | None
+        self,
+        charge_id: str,
+        owner: str,
+        *,
+        now: datetime,
+        view_id: str | None,
+        since: datetime | None = None,
+        judge: Callable[[Decimal], None] = lambda _spent: None,
     ) -> Charge | None:
-        """Confirm a charge again that waited for the billing permission, once: same row, same key."""
+        """Confirm a charge again that waited for the billing permission, once: same row, same key.
+
+        `since` and `judge` as in `confirm`.
+        """
         async with self._database.transaction() as connection:
+            await self._judge(connection, charge_id, owner, since, judge)
             charge = await self._set(
                 connection,
                 charge_id,
@@ -321,7 +347,13 @@ class ChargeStore:
         row = charges.c
         old = (
             select(row.id)
-            .where(row.owner != FORGOTTEN, row.created_at < before, row.due_at.is_(None))
+            .where(
+                row.owner != FORGOTTEN,
+                row.created_at < before,
+                row.due_at.is_(None),
+                row.lease_token.is_(None),
+                row.id.not_in(select(messages.c.id).where(messages.c.lease_token.is_not(None))),
+            )
             .order_by(row.created_at)
             .limit(PURGE_BATCH)
         )
@@ -333,6 +365,18 @@ class ChargeStore:
                 .where(messages.c.id.in_(ids))
                 .values(channel=None, ts=None, view_id=None, due_at=None)
             )
+            if ids:
+                now = self._database.clock.now()
+                count = len(ids)
+                await record(
+                    connection,
+                    now,
+                    Action.PURGE,
+                    actor="app",
+                    subject="charges",
+                    result="purged",
+                    count=count,
+                )
         return len(ids)
 
     async def unfinished(self) -> dict[str, tuple[int, datetime]]:
@@ -397,10 +441,13 @@ class ChargeStore:
         )
 
 
-async def _spent(connection: AsyncConnection, owner: str, since: datetime) -> Decimal:
+async def _spent(connection: AsyncConnection, owner: str, since: datetime, *, but: str = "") -> Decimal:
     query = select(charges.c.amount).where(
         charges.c.owner == owner,
-        charges.c.confirmed_at > since,
+        # One that waited for the permission counts from when it was sent.
+        func.coalesce(charges.c.submitted_at, charges.c.confirmed_at, type_=charges.c.submitted_at.type)
+        > since,
+        charges.c.id != but,
         charges.c.state.not_in([state.value for state in NOT_CHARGED]),
     )
     return sum((await connection.execute(query)).scalars(), Decimal(0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, insert, select, update
 
 from bot.domain.audit import Action
 from bot.domain.grant import NOT_CONNECTED, DeviceGrant, GrantState
@@ -98,10 +98,11 @@ class DeviceGrantStore:
         """Drop the person's grants that are still going on, codes and tokens included; tell if any."""
         return await self._drop(device_grants.c.owner == identity.key)
 
-    async def cancel_all(self, *, enterprise: str, teams: Collection[str]) -> None:
-        """Do so for everybody in these workspaces; for the whole enterprise without any."""
+    async def cancel_all(self, *, enterprise: str, teams: Collection[str], but: Collection[str]) -> None:
+        """Do so for everybody in these workspaces; without any, in the enterprise's, `but` some."""
         row = device_grants.c
-        await self._drop(row.team.in_(teams) if teams else row.enterprise == enterprise)
+        of = row.team.in_(teams) if teams else row.enterprise == enterprise
+        await self._drop(and_(of, row.team.not_in(but)))
 
     async def _drop(self, of: ColumnElement[bool]) -> bool:
         row = device_grants.c

@@ -7,7 +7,7 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import and_, delete, insert, or_, select
 
 from bot.domain.audit import Action
 from bot.domain.installation import Installation
@@ -15,9 +15,12 @@ from bot.storage.audit import record
 from bot.storage.tables import installations, oauth_states
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
     from typing import Any
 
-    from sqlalchemy import Row
+    from sqlalchemy import ColumnElement, Row
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from bot.domain.installation import Place
     from bot.storage.cipher import Cipher
@@ -40,11 +43,12 @@ class InstallationStore:
             SealBrokenError: the token cannot be opened with any of the keys.
         """
         row = installations.c
-        workspace = select(installations).where(row.team == place.team, row.team != "")
-        organisation = select(installations).where(row.enterprise == place.enterprise, row.team == "")
+        newest = select(installations).order_by(row.installed_at.desc())
+        workspace = newest.where(row.team == place.team, row.team != "")
+        organisation = newest.where(_org_wide(place))
         async with self._database.transaction() as connection:
             found = (await connection.execute(workspace)).first()
-            if found is None and place.enterprise:
+            if found is None:
                 found = (await connection.execute(organisation)).first()
         return None if found is None else self._installation(found)
 
@@ -76,11 +80,27 @@ class InstallationStore:
                 scopes=installation.scopes,
             )
 
-    async def remove(self, installation: Installation) -> bool:
-        """Forget an installation and its token; tell whether it was there."""
+    async def all(self) -> Sequence[Installation]:
+        """Return every installation."""
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(select(installations))).all()
+        return [self._installation(row) for row in rows]
+
+    async def still(self, place: Place, *, within: AsyncConnection) -> bool:
+        """Tell whether the app is installed there, and keep it so until the transaction ends."""
+        row = installations.c
+        of = or_(and_(row.team == place.team, row.team != ""), _org_wide(place))
+        query = select(row.owner).where(of)
+        if not self._database.is_sqlite:
+            query = query.with_for_update(read=True)
+        return (await within.execute(query)).first() is not None
+
+    async def remove(self, installation: Installation, *, why: str) -> None:
+        """Forget an installation and its token."""
         statement = delete(installations).where(installations.c.owner == installation.key)
         async with self._database.transaction() as connection:
-            return bool((await connection.execute(statement)).rowcount)
+            if (await connection.execute(statement)).rowcount:
+                await _record_end(connection, self._database.clock.now(), installation, why)
 
     async def issue_state(self) -> str:
         """Return a new state (RFC 6749, 10.12), good for ten minutes and for one use."""
@@ -112,6 +132,26 @@ class InstallationStore:
             installed_by=row.installed_by,
             installed_at=row.installed_at,
         )
+
+
+async def _record_end(
+    connection: AsyncConnection, at: datetime, installation: Installation, why: str
+) -> None:
+    """Tell the audit log that an installation has ended."""
+    await record(
+        connection,
+        at,
+        Action.UNINSTALL,
+        actor="slack",
+        subject=installation.key,
+        result="removed",
+        why=why,
+    )
+
+
+def _org_wide(place: Place) -> ColumnElement[bool]:
+    row = installations.c
+    return and_(row.enterprise == place.enterprise, row.enterprise != "", row.team == "")
 
 
 def _digest(state: str) -> str:

@@ -78,11 +78,13 @@ class LinkStore:
             await self._forget(connection, [links.c.owner == identity.key], why)
         return link
 
-    async def remove_all(self, *, enterprise: str, teams: Collection[str], why: str) -> None:
-        """Forget the links of everybody in these workspaces; of the whole enterprise without any."""
+    async def remove_all(
+        self, *, enterprise: str, teams: Collection[str], but: Collection[str], why: str
+    ) -> None:
+        """Forget everybody's links in these workspaces; without any, in the enterprise's, `but` some."""
         of = links.c.team.in_(teams) if teams else links.c.enterprise == enterprise
         async with self._database.transaction() as connection:
-            await self._forget(connection, [of], why)
+            await self._forget(connection, [of, links.c.team.not_in(but)], why)
 
     async def _forget(
         self, connection: AsyncConnection, conditions: list[ColumnElement[bool]], why: str

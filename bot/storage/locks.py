@@ -30,8 +30,8 @@ class LockStore:
             row = (await connection.execute(select(locks).where(locks.c.home == home))).one_or_none()
         return None if row is None else _lock(row)
 
-    async def put(self, lock: Lock) -> Lock:
-        """Lock where there is no lock yet; return the one that holds."""
+    async def put(self, lock: Lock) -> tuple[Lock, bool]:
+        """Lock where there is no lock yet; return the one that holds, and whether it is this one."""
         home, owner = lock.locked_by.home, lock.locked_by.key
         statement = self._database.insert(locks).values(
             home=home, locked_by=owner, locked_at=lock.locked_at, reason=lock.reason
@@ -48,7 +48,7 @@ class LockStore:
                 reason=lock.reason,
             )
             row = (await connection.execute(select(locks).where(locks.c.home == home))).one()
-        return _lock(row)
+        return _lock(row), bool(made.rowcount)
 
     async def remove(self, identity: Identity) -> Lock | None:
         """Unlock; return the lock that held, None where there was none."""

@@ -226,6 +226,16 @@ oauth_states = Table(
     Column("expires_at", Moment, nullable=False),
 )
 
+intents = Table(
+    "intents",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("owner", String(80), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("created_at", Moment, nullable=False, index=True),
+)
+
 locks = Table(
     "locks",
     metadata,

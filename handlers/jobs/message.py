@@ -67,9 +67,7 @@ async def advance_message(runtime: Runtime, lease: Lease) -> datetime | None:
     except NotInstalledError:
         log.warning("message.not_installed", charge=lease.id)
     except SlackApiError as error:
-        wait = _wait(error)
-        if wait is None:
-            raise
+        wait = await _wait(runtime, telling, error)
         log.warning("message.later", charge=lease.id, error=error.response.get("error"))
         return runtime.clock.now() + wait
     return None
@@ -144,9 +142,14 @@ def _digest(message: Message) -> str:
     return hashlib.sha256(simplejson.dumps(asdict(message), sort_keys=True).encode()).hexdigest()
 
 
-def _wait(error: SlackApiError) -> timedelta | None:
+async def _wait(runtime: Runtime, telling: Telling, error: SlackApiError) -> timedelta:
+    """Return when to try again. Whatever else Slack says no for, an admin may have mended in an hour."""
     code = error.response.get("error")
     if code == "ratelimited" or error.response.status_code == 429:  # noqa: PLR2004 - Too Many Requests
         named = str(error.response.headers.get("Retry-After") or "")
         return timedelta(seconds=int(named) if named.isdigit() else RATE_LIMIT_SECONDS)
-    return LATER if code in UNREACHABLE else None
+    if code in NOT_NOW:
+        raise error
+    if code == "user_disabled":
+        await runtime.lifecycle.deactivated(telling.charge.identity)
+    return LATER

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from blocks import ids
@@ -10,17 +12,17 @@ from blocks.auto_reload import (
     auto_reload_confirm_modal,
     auto_reload_done_modal,
     auto_reload_modal,
-    recall,
 )
+from blocks.errors import rule_words
 from blocks.loading import loading_modal
 from blocks.purchase import amount_problem
 from bot.domain.billing import AutoReloadChoice, AutoReloadOrderError
 from bot.domain.errors import NotAllowedError, RefusalCode, StaleError
 from bot.domain.money import AmountError, Bounds, parse_typed
+from bot.domain.rules import RuleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from decimal import Decimal
 
     from blocks.kit import Json
     from bot.domain.billing import AutoReload, BillingState
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 ORDER = "Choose more than the amount it falls below"
 ARGUMENTS = 2
+INTENT = "auto-reload"
 
 
 async def handle_auto_reload(call: Call) -> None:
@@ -40,7 +43,7 @@ async def handle_auto_reload(call: Call) -> None:
         await call.show(auto_reload_modal(state))
         return
     state.require_charging()
-    await call.show(_confirm_modal(state, lambda: _typed_choice(words, state)))
+    await call.show(await _confirm_modal(call, state, lambda: _typed_choice(words, state)))
 
 
 async def handle_form(call: Call) -> None:
@@ -69,19 +72,20 @@ async def handle_off(call: Call) -> None:
     await call.open_loading(TITLE)
     state = await call.runtime.billing.state(call.identity)
     state.require_charging()
-    await call.show(auto_reload_confirm_modal(AutoReloadChoice.off(_setting(state)), state))
+    await call.show(await _confirm_modal(call, state, lambda: AutoReloadChoice.off(_setting(state))))
 
 
 async def handle_confirmed(call: Call) -> None:
-    """Save it. Sending the same setting twice changes nothing, so a repeated click is harmless."""
+    """Save what was shown, once, and not a quarter of an hour later."""
     call.view_id, call.view_title = call.body["view"]["id"], TITLE
-    choice = recall(call.metadata)
-    if choice is None:
+    await call.become(loading_modal(TITLE, doing="Saving…"), _save(call))
+
+
+async def _save(call: Call) -> Json:
+    shown = await call.runtime.intents.take(call.identity, INTENT, call.metadata)
+    if shown is None:
         raise StaleError
-    await call.become(loading_modal(TITLE, doing="Saving…"), _save(call, choice))
-
-
-async def _save(call: Call, choice: AutoReloadChoice) -> Json:
+    choice = _read(shown)
     state = await call.runtime.billing.state(call.identity)
     state.require_charging()
     await call.runtime.billing.set_auto_reload(call.identity, choice)
@@ -97,17 +101,35 @@ async def _confirmation(call: Call, below: Decimal | None, to: Decimal | None) -
     reload_to = to if to is not None else (setting.reload_to if setting else None)
     if threshold is None or reload_to is None:
         return auto_reload_modal(state, note="*Enter both amounts.*")
-    return _confirm_modal(state, lambda: AutoReloadChoice.on(threshold, reload_to, state.bounds))
+    return await _confirm_modal(
+        call, state, lambda: AutoReloadChoice.on(threshold, reload_to, state.bounds)
+    )
 
 
-def _confirm_modal(state: BillingState, choose: Callable[[], AutoReloadChoice]) -> Json:
+async def _confirm_modal(call: Call, state: BillingState, choose: Callable[[], AutoReloadChoice]) -> Json:
     """Ask for the consent to a choice, or show the form with what is wrong with it."""
     try:
-        return auto_reload_confirm_modal(choose(), state)
+        choice = choose()
+        await call.runtime.permission.require_auto_reload(call.identity, choice)
     except AmountError as error:
         return auto_reload_modal(state, note=f"*{amount_problem(error)}.*")
     except AutoReloadOrderError:
         return auto_reload_modal(state, note=f"*{ORDER}.*")
+    except RuleError as error:
+        if error.limit is None:
+            raise
+        return auto_reload_modal(state, note=f"*{rule_words(error)}*")
+    intent = await call.runtime.intents.put(call.identity, INTENT, _written(choice))
+    return auto_reload_confirm_modal(choice, state, intent=intent)
+
+
+def _written(choice: AutoReloadChoice) -> str:
+    return json.dumps([choice.enabled, format(choice.threshold, "f"), format(choice.reload_to, "f")])
+
+
+def _read(written: str) -> AutoReloadChoice:
+    enabled, threshold, reload_to = json.loads(written)
+    return AutoReloadChoice(enabled=enabled, threshold=Decimal(threshold), reload_to=Decimal(reload_to))
 
 
 def _typed_choice(words: list[str], state: BillingState) -> AutoReloadChoice:

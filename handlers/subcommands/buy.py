@@ -92,7 +92,7 @@ async def handle_back(call: Call) -> None:
         charge = await call.runtime.purchases.cancel(call.identity, charge_id)
         typed = show(charge.amount)
     state = await call.runtime.billing.state(call.identity)
-    await call.show(amount_modal(AmountForm.of(state), typed=typed or None))
+    await call.show(amount_modal(AmountForm.of(state, call.runtime.permission.rules), typed=typed or None))
 
 
 async def handle_check_card(call: Call) -> None:
@@ -159,7 +159,7 @@ async def _next_step(call: Call, amount: Decimal | None, *, checked: bool = Fals
     if state.card is None:
         typed = show(amount) if amount is not None else None
         return add_card_modal(state, typed=typed, still=checked)
-    form = AmountForm.of(state)
+    form = AmountForm.of(state, call.runtime.permission.rules)
     if amount is None:
         return amount_modal(form)
     try:

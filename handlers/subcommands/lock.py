@@ -15,10 +15,8 @@ MAX_REASON = 200
 async def handle_lock(call: Call) -> None:
     """Stop all spending at once, if this person may."""
     reason = call.text[:MAX_REASON].strip() or None
-    before = await call.runtime.permission.stopped(call.identity)
-    lock = await call.runtime.permission.lock(call.identity, reason)
-    already = before is not None and before.lock is not None
-    await call.reply(locked_message(lock, already=already))
+    lock, made = await call.runtime.permission.lock(call.identity, reason)
+    await call.reply(locked_message(lock, already=not made))
 
 
 async def handle_unlock(call: Call) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from blocks import ids
@@ -14,7 +15,6 @@ from blocks.subscription import (
     TITLE,
     blocked_modal,
     cancel_modal,
-    recall,
     schedule_modal,
     subscription_modal,
     upgrade_modal,
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from blocks.kit import Json
     from bot.domain.subscription import Subscription
     from handlers.call import Call
+
+
+INTENT = "plan"
 
 
 async def handle_subscription(call: Call) -> None:
@@ -52,7 +55,9 @@ async def _preview(call: Call, tier_id: str) -> Json:
     preview = await call.runtime.billing.preview_plan(call.identity, tier_id)
     match preview.effect:
         case Effect.SCHEDULED:
-            return schedule_modal(preview)
+            return schedule_modal(
+                preview, intent=await _intent(call, PlanChange.SCHEDULE, preview.target_id)
+            )
         case Effect.CHARGE_NOW:
             named = state.card if state.card and state.card.resolved_via in NAMED_FOR else None
             proposal = await call.runtime.purchases.propose_upgrade(
@@ -71,7 +76,8 @@ async def handle_cancel_plan(call: Call) -> None:
     if subscription.current is None:
         await call.show(subscription_modal(subscription))
     else:
-        await call.show(cancel_modal(subscription.current))
+        intent = await _intent(call, PlanChange.CANCEL, None)
+        await call.show(cancel_modal(subscription.current, intent=intent))
 
 
 async def handle_keep(call: Call) -> None:
@@ -81,12 +87,21 @@ async def handle_keep(call: Call) -> None:
 
 
 async def handle_change(call: Call) -> None:
-    """Make the change that was agreed to. Repeating it changes nothing."""
+    """Make the change that was shown, once, and not a quarter of an hour later."""
     call.view_id, call.view_title = call.body["view"]["id"], TITLE
-    agreed = recall(call.metadata)
-    if agreed is None:
+    await call.become(loading_modal(TITLE, doing="Saving…"), _agreed(call))
+
+
+async def _agreed(call: Call) -> Json:
+    shown = await call.runtime.intents.take(call.identity, INTENT, call.metadata)
+    if shown is None:
         raise StaleError
-    await call.become(loading_modal(TITLE, doing="Saving…"), _change(call, *agreed))
+    change, tier_id = json.loads(shown)
+    return await _change(call, PlanChange(change), tier_id)
+
+
+async def _intent(call: Call, change: PlanChange, tier_id: str | None) -> str:
+    return await call.runtime.intents.put(call.identity, INTENT, json.dumps([change.value, tier_id]))
 
 
 async def handle_upgrade(call: Call) -> None:

@@ -27,6 +27,12 @@ def test_a_moment_is_told_in_the_readers_zone_and_in_utc_where_that_fails() -> N
     )
 
 
+@pytest.mark.parametrize("lead", ["<@U0ADA>", "a|b", "a^b"])
+def test_a_moment_takes_no_words_that_would_end_it(lead: str) -> None:
+    with pytest.raises(ValueError, match="mention"):
+        moment(lead, datetime(2026, 11, 22, tzinfo=UTC))
+
+
 def test_a_link_cannot_be_broken_out_of() -> None:
     assert link("https://x/?a=|b>c", "a <b>") == "<https://x/?a=%7Cb%3Ec|a &lt;b&gt;>"
 

@@ -56,7 +56,7 @@ async def wrong(settings: Settings, **changed: Any) -> list[str]:
 async def test_nothing_is_wrong_with_settings_that_are_right(settings: Settings) -> None:
     said = [finding.words for finding in await check(settings)]
     assert await wrong(settings) == []
-    assert [line.partition(":")[0] for line in said] == ["Slack", "Portal", "Database"]
+    assert [line.partition(":")[0] for line in said] == ["Rules", "Slack", "Portal", "Database"]
 
 
 async def test_each_wrong_setting_is_named(settings: Settings) -> None:

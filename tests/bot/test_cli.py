@@ -94,11 +94,25 @@ def test_the_audit_log_is_verified_and_taken_out(tmp_path: Path) -> None:
     run(tmp_path, "rotate-keys", **environment)
     verified = run(tmp_path, "audit", "verify", **environment)
     assert verified.returncode == 0
-    assert verified.stdout.startswith("0 entries, 1 not sealed yet, head 0000")
+    assert verified.stdout.startswith("whole: 0 entries, 2 not sealed yet, head 0000")
     assert run(tmp_path, "audit", "export", **environment).stdout == ""
     wrong = run(tmp_path, "audit", "verify", "--expect", "ab12", **environment)
-    assert wrong.returncode == 1
-    assert "BROKEN: the expected digest is not in the log" in wrong.stderr
+    assert wrong.returncode == 3
+    assert wrong.stdout.startswith("BROKEN: the expected head is not in the log")
+
+
+def test_there_is_no_audit_log_without_a_database_and_looking_makes_none(tmp_path: Path) -> None:
+    ended = run(tmp_path, "audit", "verify", **settings_of(tmp_path))
+    assert ended.returncode == 1
+    assert ended.stderr == "DATABASE_URL: the database cannot be read (there is none yet)\n"
+    assert not (tmp_path / "made.db").exists()
+
+
+@pytest.mark.parametrize("url", ["bot.example.com", "http://bot.example.com"])
+def test_no_manifest_is_printed_for_an_address_that_slack_does_not_take(tmp_path: Path, url: str) -> None:
+    ended = run(tmp_path, "manifest", "--url", url)
+    assert ended.returncode == 2
+    assert "https://" in ended.stderr
 
 
 @pytest.mark.parametrize("command", [("migrate",), ("audit", "verify"), ("rotate-keys",), ("trace", "x")])

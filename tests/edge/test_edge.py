@@ -102,17 +102,21 @@ async def test_json_too_deep_for_a_parser_is_refused(house: House, http: httpx.A
         ("payload=" + quote(deep), "application/x-www-form-urlencoded"),
     ):
         answer = await house.send_signed(body, content_type=kind)
-        assert answer.status in {200, 400}
+        assert answer.status == 400
     assert await alive(http)
 
 
-async def test_what_is_not_signed_is_not_even_parsed(http: httpx.AsyncClient) -> None:
-    started = time.perf_counter()
+async def test_what_is_not_signed_is_not_even_parsed(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def parsed(*_: object) -> None:
+        raise AssertionError("a body was read before its signature")
+
+    monkeypatch.setattr("bot.http.AsyncSlackRequestHandler.handle", parsed)
     stamp = str(int(time.time()))
     headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": "v0=" + "0" * 64}
     answer = await http.post("/slack/events", content="[" * 900_000, headers=headers)
     assert answer.status_code == 401
-    assert time.perf_counter() - started < 1
 
 
 @pytest.mark.parametrize("signature", ["", "v0=", "v1=00", "v0=" + "é" * 3])

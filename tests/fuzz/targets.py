@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import simplejson
 
-from blocks.auto_reload import recall as recall_auto_reload
 from blocks.errors import error_copy, error_message
 from blocks.purchase import AmountForm
-from blocks.subscription import recall as recall_plan
 from bot.domain.installation import Installation
 from bot.domain.money import AmountError, parse_typed
 from bot.portal import schemas
@@ -58,11 +56,8 @@ def read_command(data: bytes) -> None:
 
 def read_view(data: bytes) -> None:
     """What a modal remembers."""
-    remembered = data.decode(errors="replace")
-    recall_plan(remembered)
-    recall_auto_reload(remembered)
     with suppress(ValueError):
-        AmountForm.recall(remembered)
+        AmountForm.recall(data.decode(errors="replace"))
 
 
 def read_portal_answer(data: bytes) -> None:

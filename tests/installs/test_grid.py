@@ -79,6 +79,23 @@ async def test_uninstalling_the_organisation_forgets_everybody(grid: House, brow
     assert await link_of(grid, KATE, "T0SOUTH") is None
 
 
+async def test_the_end_of_the_organisations_installation_is_not_that_of_a_workspaces_own(
+    grid: House, browser: Browser
+) -> None:
+    await browser.install(install_url(grid), "T0NORTH")
+    await connect(grid, MARY, "ada")
+    await browser.install(install_url(grid), "E0GRID")
+    await connect(grid, KATE, "grace")
+    await grid.slack.uninstall("E0GRID")
+
+    async def gone() -> bool:
+        return await link_of(grid, KATE, "T0SOUTH") is None
+
+    await grid.until_async(gone)
+    assert await installed(grid) == {"E0GRID:T0NORTH"}
+    assert await link_of(grid, MARY, "T0NORTH") is not None
+
+
 async def test_in_one_workspace_of_a_grid_people_are_known_by_the_grid(
     grid: House, browser: Browser
 ) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.domain.charge import ChargeState
-from tests.installs.test_oauth import ACME, OTHER, STRANGER, install_url, installed
+from bot.sandbox.portal import Fault
+from tests.installs.test_oauth import ACME, OTHER, install_url, installed
 from tests.support.house import ADA, GRACE, House
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ async def test_the_other_workspace_goes_on(house: House, browser: Browser) -> No
     assert await linked(house) == {ADA}
     await house.buy("50")
     await house.told("$50 added to your balance")
-    assert STRANGER not in await linked(house)
 
 
 async def _only(house: House, key: str) -> bool:
@@ -113,6 +113,7 @@ async def test_an_event_that_comes_after_a_new_installation_ends_nothing(
     await house.slack.event({"type": "tokens_revoked", "tokens": {"bot": ["U0BILLBOT"]}}, team_id=ACME)
     await house.slack.command(ADA, "/billing")
     await house.until(lambda: "Balance" in house.last_ephemeral()["text"])
+    await house.app.runtime.calls.finish(2)
     assert (await installed(house), await linked(house)) == ({f":{ACME}"}, {ADA})
 
 
@@ -164,6 +165,55 @@ async def test_a_deactivated_persons_open_connect_link_is_dropped(house: House, 
     assert await linked(house) == set()
 
 
+@pytest.mark.parametrize("error", ["internal_error", "ratelimited", "org_login_required"])
+async def test_while_slack_does_not_say_nothing_is_forgotten_and_the_event_comes_again(
+    house: House, browser: Browser, error: str
+) -> None:
+    await browser.install(install_url(house), ACME)
+    await house.connect(ADA)
+    house.slack.faults.add("auth.test", "error", error, times=2)
+    delivery = await house.slack.event({"type": "app_uninstalled"}, team_id=ACME)
+    assert delivery.status == 503
+    await house.app.runtime.calls.finish(2)
+    assert (await installed(house), await linked(house)) == ({f":{ACME}"}, {ADA})
+    await house.slack.uninstall(ACME)
+    await house.until_async(lambda: _gone(house))
+
+
+async def test_slack_being_away_is_not_taken_for_an_end(house: House, browser: Browser) -> None:
+    await browser.install(install_url(house), ACME)
+    await house.connect(ADA)
+    house.slack.faults.add("auth.test", "drop_before", times=2)
+    delivery = await house.slack.event({"type": "app_uninstalled"}, team_id=ACME)
+    assert delivery.status == 503
+    await house.app.runtime.calls.finish(2)
+    assert (await installed(house), await linked(house)) == ({f":{ACME}"}, {ADA})
+
+
+async def test_an_end_that_nobody_told_is_found(house: House, browser: Browser) -> None:
+    await browser.install(install_url(house), ACME)
+    await house.connect(ADA)
+    url, house.slack.app_url = house.slack.app_url, "http://127.0.0.1:9/"
+    await house.slack.uninstall(ACME)
+    house.slack.app_url = url
+    await house.restart()
+    await house.until_async(lambda: _gone(house))
+    assert await linked(house) == set()
+
+
+async def test_who_connects_while_the_app_is_removed_leaves_no_link(house: House, browser: Browser) -> None:
+    await browser.install(install_url(house), ACME)
+    house.portal.fail("/api/oauth/account", Fault(seconds=1), times=1)
+    await house.slack.command(ADA, "/billing connect")
+    await house.until(lambda: "user_code=" in str(house.last_ephemeral()))
+    house.portal.approve(house.user_code(), person="ada")
+    await house.until(lambda: any(each.path == "/api/oauth/account" for each in house.portal.requests))
+    await house.slack.uninstall(ACME)
+    await house.until_async(lambda: _gone(house))
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    assert await linked(house) == set()
+
+
 async def test_a_foreign_workspaces_event_ends_nothing_here(house: House, browser: Browser) -> None:
     await browser.install(install_url(house), ACME)
     await house.connect(ADA)
@@ -171,4 +221,5 @@ async def test_a_foreign_workspaces_event_ends_nothing_here(house: House, browse
     await house.slack.event(
         {"type": "user_change", "user": {"id": ADA, "team_id": OTHER, "deleted": True}}, team_id=ACME
     )
+    await house.app.runtime.calls.finish(2)
     assert (await installed(house), await linked(house)) == ({f":{ACME}"}, {ADA})

@@ -41,6 +41,7 @@ async def test_an_admin_adds_the_app_and_people_use_it(house: House, browser: Br
     await audit.seal()
     first, *_ = [seal.entry async for seal in audit.sealed()]
     assert (first.action, first.subject, first.actor) == ("install", f":{ACME}", "T0ACME:U0ADA")
+    assert first.origin == "browser, installing"
 
 
 async def test_two_workspaces_use_it_side_by_side_each_with_its_own_token(
@@ -73,11 +74,36 @@ async def test_slack_is_asked_who_it_is_once_an_installation_and_not_on_requests
     assert [each.method for each in house.slack.api_calls].count("auth.test") == 1
 
 
-async def test_before_it_is_installed_a_command_says_so(house: House) -> None:
-    await house.slack.send_raw(b"", {})
-    timestamp = "command=%2Fbilling&text=&team_id=T0NEW&user_id=U1&response_url="
-    assert (await house.send_signed(timestamp)).status == 200
-    assert await house.charges(ADA) == []
+async def test_where_it_is_not_installed_a_command_says_so(house: House, browser: Browser) -> None:
+    await browser.install(install_url(house), OTHER)
+    body = "command=%2Fbilling&text=help&team_id=T0NEW&user_id=U1"
+    answer = await house.send_signed(body)
+    assert "not installed in your workspace" in str(answer.response)
+
+
+async def test_less_than_was_asked_for_is_not_installed(house: House, browser: Browser) -> None:
+    await browser.install(install_url(house), ACME)
+    target = await browser.begin(install_url(house))
+    fewer = str(httpx.URL(target).copy_set_param("scope", "commands"))
+    page = await browser.get(await browser.decide(fewer, ACME))
+    assert page.status_code == 400
+    assert "did not grant what this app asks for" in page.text
+    found = await house.app.runtime.installations.find(Place(enterprise="", team=ACME))
+    assert found is not None
+    assert "chat:write" in found.scopes
+
+
+async def test_pages_asked_for_without_end_are_refused(house: House, browser: Browser) -> None:
+    answers = [(await browser.get(install_url(house))).status_code for _ in range(70)]
+    assert answers[0] == 200
+    assert answers[-1] == 429
+
+
+async def test_our_own_words_are_not_to_be_had_by_an_address(house: House, browser: Browser) -> None:
+    page = await browser.get(
+        install_url(house).replace("install", "oauth_redirect") + "?error=token_rotation"
+    )
+    assert "Slack ended this without saying why" in page.text
 
 
 async def test_a_state_is_good_once(house: House, browser: Browser) -> None:
@@ -120,7 +146,7 @@ async def test_an_answer_that_slack_did_not_give_installs_nothing(
         query[change] = "made-up"
     page = await browser.get(str(httpx.URL(back).copy_with(params=query)))
     assert page.status_code in {400, 401}
-    assert "Not installed" in page.text
+    assert "Nothing was installed" in page.text
     assert "made-up" not in page.text
     assert await installed(house) == set()
 

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from freezegun import freeze_time
 
-from tests.support.house import ADA, LINUS, House
+from tests.support.house import ADA, GRACE, LINUS, House
 
 if TYPE_CHECKING:
     from bot.sandbox.portal import AutoReload
@@ -48,6 +49,37 @@ async def test_it_is_switched_on_after_a_consent_that_names_the_card(house: Hous
     assert (now.enabled, now.threshold, now.reload_to) == (True, Decimal(5), Decimal(25))
     patch = next(each for each in house.portal.requests if each.path == "/api/billing/auto-top-up")
     assert str(patch.body).count('"') == 6
+
+
+async def test_a_confirmation_is_good_once_and_for_a_quarter_of_an_hour(house: House) -> None:
+    with freeze_time(real_asyncio=True) as frozen:
+        await house.link(minutes=60)
+        await house.slack.command(ADA, "/billing auto-reload 5 25")
+        await confirmation(house)
+        view = house.slack.view(ADA)
+        assert view is not None
+        first = await house.submit_again(view)
+        assert "Auto-reload is on" in str(first)
+        assert "This has expired" in str(await house.submit_again(view))
+        await house.slack.close(ADA, everything=True)
+        await house.slack.command(ADA, "/billing auto-reload off")
+        await confirmation(house)
+        frozen.tick(16 * 60)
+        late = house.slack.view(ADA)
+        assert late is not None
+        assert "This has expired" in str(await house.submit_again(late))
+    assert setting(house).enabled
+
+
+async def test_another_persons_confirmation_of_it_cannot_be_submitted(house: House) -> None:
+    await house.link()
+    await house.link(GRACE, "grace")
+    await house.slack.command(ADA, "/billing auto-reload 5 25")
+    await confirmation(house)
+    view = house.slack.view(ADA)
+    assert view is not None
+    assert "This has expired" in str(await house.submit_again(view, GRACE))
+    assert not setting(house).enabled
 
 
 @pytest.mark.behaviour(21)

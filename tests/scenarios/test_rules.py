@@ -12,6 +12,7 @@ from freezegun import freeze_time
 
 from bot.domain.charge import ChargeState
 from bot.domain.rules import RuleError
+from bot.sandbox.portal import Fault
 from tests.support.house import ADA, GRACE, LINUS, House, identity
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ async def test_more_than_one_charge_may_be_is_said_where_the_amount_is_chosen(ho
     await house.restart(max_charge=Decimal(100))
     await house.link()
     await house.slack.command(ADA, "/billing buy 100.01")
-    await shown_in_modal(house, "One charge through this app may be $100 at most.")
+    await shown_in_modal(
+        house, "One charge through this app may be $100 at most; its operator has set that."
+    )
     assert house.view_title() == "Add funds"
     assert await house.charges() == []
     await house.slack.close(ADA, everything=True)
@@ -63,7 +66,9 @@ async def test_a_confirmation_from_before_the_limit_was_lowered_is_refused(house
     await house.confirm_shown()
     await house.restart(max_charge=Decimal(50))
     await house.slack.submit(ADA)
-    await shown_in_modal(house, "One charge through this app may be $50 at most.")
+    await shown_in_modal(
+        house, "One charge through this app may be $50 at most; its operator has set that."
+    )
     assert money_requests(house) == 0
 
 
@@ -128,7 +133,7 @@ async def test_elsewhere_than_in_the_allowed_channels_it_says_where_to_go(house:
     await house.restart(allowed_channels=("C0BILLING",))
     await house.link()
     await house.slack.command(ADA, "/billing buy 50")
-    await answered(house, "Here `/billing` is for <#C0BILLING>. Type it there.")
+    await answered(house, "`/billing` works in <#C0BILLING> only. Type it there.")
     await house.slack.command(ADA, "/billing help")
     await answered(house, "What you can type")
     await house.slack.command(ADA, "/billing buy 50", "C0BILLING")
@@ -141,7 +146,7 @@ async def test_app_home_is_no_way_around_the_allowed_channels(house: House) -> N
     await house.until(lambda: "Add funds" in json.dumps(house.slack.home(ADA) or {}))
     await house.restart(allowed_channels=("C0BILLING",))
     await house.slack.click_text(ADA, "Add funds", in_="home")
-    await shown_in_modal(house, "Here `/billing` is for <#C0BILLING>")
+    await shown_in_modal(house, "`/billing` works in <#C0BILLING> only")
     await house.slack.close(ADA)
     await house.slack.open_home(ADA)
     await house.until(lambda: "Add funds" not in json.dumps(house.slack.home(ADA)))
@@ -186,9 +191,6 @@ async def test_a_lock_stops_a_purchase_at_every_step_and_both_are_in_the_log(hou
     await house.slack.close(ADA, everything=True)
     for typed in ("/billing buy 10", "/billing auto-reload 10 50"):
         await house.slack.command(ADA, typed)
-        if "auto" in typed:
-            await house.until(lambda: (house.slack.view(ADA) or {}).get("submit"))
-            await house.slack.submit(ADA)
         await shown_in_modal(house, "All spending through this app is locked")
         await house.slack.close(ADA, everything=True)
     await house.slack.command(GRACE, "/billing lock again")
@@ -240,6 +242,79 @@ async def test_a_request_without_an_answer_is_not_repeated_while_locked(house: H
     await house.told("$10.16 added to your balance")
 
 
+async def test_auto_reload_is_held_by_the_limits_too(house: House) -> None:
+    await house.restart(max_charge=Decimal(75), max_charge_per_day=Decimal(200))
+    await house.link()
+    await house.slack.command(ADA, "/billing auto-reload 20 76")
+    await shown_in_modal(house, "Auto-reload may reload to $75 at most here")
+    await house.slack.close(ADA, everything=True)
+    await house.slack.command(ADA, "/billing auto-reload 20 75")
+    await shown_in_modal(house, "Turn on")
+
+
+async def test_only_what_the_limit_allows_is_offered(house: House) -> None:
+    await house.restart(max_charge=Decimal(50))
+    await house.link()
+    await house.slack.command(ADA, "/billing buy")
+    await shown_in_modal(house, "$50")
+    assert "$100" not in json.dumps((house.slack.view(ADA) or {})["blocks"])
+
+
+async def test_resuming_is_held_by_the_limits_as_they_are_by_then(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("100")
+    await house.told("One-time setup")
+    await house.restart(max_charge=Decimal(10))
+    await house.link()
+    await house.slack.click_text(ADA, "Resume $100", in_="message")
+    await answered(house, "may be $10 at most")
+    assert house.portal.charges == []
+
+
+async def test_what_is_resumed_counts_for_the_day_in_which_it_is_sent(house: House) -> None:
+    with freeze_time(real_asyncio=True) as frozen:
+        await house.restart(max_charge_per_day=Decimal(100))
+        await house.link(billing=False, minutes=60 * 48)
+        await house.buy("60")
+        await house.told("One-time setup")
+        frozen.tick(23 * 3600)
+        await house.link(minutes=60 * 48)
+        await house.slack.close(ADA, everything=True)
+        await house.slack.click_text(ADA, "Resume $60", in_="message")
+        await house.submitted()
+        frozen.tick(3600 + 60)
+        await house.slack.command(ADA, "/billing buy 50")
+        await shown_in_modal(house, "$40 is left for you now")
+
+
+async def test_a_double_click_on_pay_is_no_refusal_by_the_days_limit(house: House) -> None:
+    await house.restart(max_charge_per_day=Decimal(100))
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 60")
+    view = await house.confirm_shown()
+    answers = await asyncio.gather(house.submit_again(view), house.submit_again(view))
+    assert ["Processing" in json.dumps(each) for each in answers] == [True, True]
+    await house.told("$60 added to your balance")
+
+
+async def test_a_lock_that_comes_while_a_token_is_refreshed_stops_the_request(house: House) -> None:
+    await house.restart(lock_users=(GRACE,))
+    await house.link()
+    house.portal.expire_access_tokens()
+    house.portal.fail("/api/oauth/token", Fault(seconds=2), times=1, method="POST")
+    house.portal.fail("/api/billing/charge", Fault(status=401, body="{}"), times=1, method="POST")
+    await house.app.runtime.accounts.access_token(identity(ADA))
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.confirm_shown()
+    house.portal.fail("/api/oauth/token", Fault(seconds=2), times=1, method="POST")
+    await house.slack.submit(ADA)
+    await house.until(lambda: any("charge" in each.path for each in house.portal.requests))
+    await house.slack.command(GRACE, "/billing lock")
+    await answered(house, "Spending is locked", GRACE)
+    await house.told("$50 was not charged")
+    assert house.portal.charges == []
+
+
 async def test_spending_can_be_reduced_while_it_is_locked(house: House) -> None:
     await house.restart(lock_users=(GRACE,))
     await house.link()
@@ -248,8 +323,7 @@ async def test_spending_can_be_reduced_while_it_is_locked(house: House) -> None:
     await house.slack.command(ADA, "/billing auto-reload off")
     await house.until(lambda: (house.slack.view(ADA) or {}).get("submit"))
     await house.slack.submit(ADA)
-    await shown_in_modal(house, "off")
-    await house.until(lambda: any(each.method == "PATCH" for each in billing(house)) or billing(house))
+    await shown_in_modal(house, "Auto-reload is off.")
     assert ("T0ACME:U0ADA", "done") in await audited(house, "auto-reload")
 
 
@@ -288,5 +362,5 @@ async def test_the_log_tells_who_did_what_from_where_and_how_it_ended(house: Hou
         "worker",
         "slack command C0GENERAL",
     ]
-    assert told[1].facts["amount"] == "50.00"
+    assert told[1].told["amount"] == "50.00"
     assert (await audit.verify()).broken is None

@@ -394,11 +394,15 @@ def _changing() -> list[Screen]:
     return [
         _screen("auto-reload", "`/billing auto-reload`", auto_reload_modal(STATE)),
         _screen("auto-reload-member", "a member", auto_reload_modal(MEMBER)),
-        _screen("auto-reload-confirm", "before it is switched on", auto_reload_confirm_modal(ON, STATE)),
+        _screen(
+            "auto-reload-confirm",
+            "before it is switched on",
+            auto_reload_confirm_modal(ON, STATE, intent="i1"),
+        ),
         _screen(
             "auto-reload-off",
             "before it is switched off",
-            auto_reload_confirm_modal(replace(ON, enabled=False), STATE),
+            auto_reload_confirm_modal(replace(ON, enabled=False), STATE, intent="i1"),
         ),
         _screen("auto-reload-done", "saved", auto_reload_done_modal(ON)),
         _screen("plan", "`/billing subscription`", subscription_modal(SUBSCRIPTION)),
@@ -416,8 +420,8 @@ def _changing() -> list[Screen]:
         ),
         _screen("plan-member", "a member", subscription_modal(replace(SUBSCRIPTION, role=Role.MEMBER))),
         _screen("plan-upgrade", "an upgrade charges now", upgrade_modal(UPGRADE, PREVIEW, VISA)),
-        _screen("plan-schedule", "a change without a charge", schedule_modal(later)),
-        _screen("plan-cancel", "before it is cancelled", cancel_modal(CURRENT)),
+        _screen("plan-schedule", "a change without a charge", schedule_modal(later, intent="i1")),
+        _screen("plan-cancel", "before it is cancelled", cancel_modal(CURRENT, intent="i1")),
         _screen("plan-blocked", "not possible", blocked_modal(blocked, SUBSCRIPTION)),
         _screen("upgrade-processing", "after the yes", processing_modal(UPGRADE)),
     ]

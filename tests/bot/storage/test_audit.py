@@ -29,7 +29,7 @@ ENTRY = AuditEntry(
     subject="c1",
     result="settled",
     origin="worker",
-    facts={"amount": "50.00"},
+    facts='{"amount": "50.00"}',
 )
 
 
@@ -46,17 +46,20 @@ async def written(database: Database, *results: str) -> AuditStore:
     return audit
 
 
-async def tamper(database: Database, statement: str) -> None:
+async def tamper(database: Database, *statements: str) -> None:
     """Change the log as somebody would who owns the database."""
+    if database.is_sqlite:
+        async with database.engine.connect() as bare:
+            await bare.exec_driver_sql("PRAGMA foreign_keys=OFF")
     async with database.transaction() as connection:
         if database.is_sqlite:
             for table in ("audit", "audit_seals"):
                 for change in ("update", "delete"):
                     await connection.execute(text(f"DROP TRIGGER IF EXISTS {table}_refuses_{change}"))
-            await connection.execute(text("PRAGMA defer_foreign_keys=ON"))
         else:
             await connection.execute(text("SET LOCAL session_replication_role = replica"))
-        await connection.execute(text(statement))
+        for statement in statements:
+            await connection.execute(text(statement))
 
 
 async def test_what_was_written_is_sealed_in_order_and_found_whole(database: Database) -> None:
@@ -117,6 +120,7 @@ async def test_the_database_refuses_to_change_it(database: Database, statement: 
         ("UPDATE audit SET result = 'refused' WHERE id = 2", "entry 2 is not what was sealed"),
         ("UPDATE audit SET facts = '{}' WHERE id = 1", "entry 1 is not what was sealed"),
         ("UPDATE audit_seals SET digest = 'x' WHERE number = 3", "entry 3 is not what was sealed"),
+        ("DELETE FROM audit WHERE id = 3", "entry 3 is not what was sealed"),
         ("DELETE FROM audit_seals WHERE number = 2", "entry 2 is missing"),
     ],
 )
@@ -141,7 +145,7 @@ async def test_a_log_cut_short_is_found_by_a_head_that_was_noted_before(database
     await tamper(database, "DELETE FROM audit_seals WHERE number = 3")
     await tamper(database, "DELETE FROM audit WHERE id = 3")
     assert (await audit.verify()).broken is None
-    assert (await audit.verify(expected=head)).broken == "the expected digest is not in the log"
+    assert (await audit.verify(expected=head)).broken == "the expected head is not in the log"
 
 
 async def test_an_earlier_head_is_still_good_when_the_log_has_grown(database: Database) -> None:
@@ -162,16 +166,70 @@ async def test_processes_that_seal_at_once_make_one_chain(database: Database) ->
     assert (found.sealed, found.waiting, found.broken) == (20, 0, None)
 
 
-async def test_an_entry_from_long_ago_is_sealed_at_the_next_start(
-    database: Database, clock: HandClock
-) -> None:
+async def test_an_entry_far_behind_is_sealed_at_the_next_start(database: Database) -> None:
     audit = await written(database, "confirmed")
-    clock.advance(hours=-3)
-    await note(audit, "from a clock that was behind")
-    clock.advance(hours=3)
+    await tamper(
+        database, "UPDATE audit SET id = 50000 WHERE id = 1", "UPDATE audit_seals SET entry = 50000"
+    )
+    async with database.transaction() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO audit (id, at, actor, action, subject, result, origin, facts) "
+                "SELECT 7, at, actor, action, subject, result, origin, facts FROM audit"
+            )
+        )
     assert await audit.seal() is None
     assert await audit.seal(everything=True) is not None
     assert (await audit.verify()).waiting == 0
+
+
+@pytest.mark.parametrize("hours", [-24, 24])
+async def test_a_clock_that_jumps_keeps_no_entry_from_its_seal(
+    database: Database, clock: HandClock, hours: int
+) -> None:
+    audit = await written(database, "confirmed")
+    clock.advance(hours=hours)
+    await note(audit, "while it was wrong")
+    clock.advance(hours=-hours)
+    await audit.seal()
+    await note(audit, "afterwards")
+    await audit.seal()
+    found = await audit.verify()
+    assert (found.sealed, found.waiting, found.broken) == (3, 0, None)
+
+
+async def test_what_nobody_can_read_is_sealed_all_the_same(database: Database) -> None:
+    audit = await written(database, "confirmed")
+    async with database.transaction() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO audit (id, at, actor, action, subject, result, origin, facts) "
+                "SELECT 9, at, actor, action, subject, result, origin, 'not json' FROM audit"
+            )
+        )
+    await audit.seal()
+    assert (await audit.verify()).broken is None
+    *_, last = [seal.entry.told async for seal in audit.sealed()]
+    assert last == {"unreadable": "not json"}
+
+
+async def test_entries_that_nobody_seals_are_found(database: Database, clock: HandClock) -> None:
+    audit = await written(database, "confirmed")
+    await note(audit, "submitted")
+    clock.advance(minutes=6)
+    broken = (await audit.verify()).broken
+    assert broken is not None
+    assert broken.startswith("entries wait for their seal since 2026-11-22T12:00:00")
+
+
+@pytest.mark.parametrize("table", ["audit", "audit_seals"])
+async def test_replacing_a_row_is_refused_as_changing_it_is(database: Database, table: str) -> None:
+    audit = await written(database, "confirmed")
+    how = "INSERT OR REPLACE INTO" if database.is_sqlite else "INSERT INTO"
+    with pytest.raises((DBAPIError, StoreUnavailableError)):
+        async with database.transaction() as connection:
+            await connection.execute(text(f"{how} {table} SELECT * FROM {table}"))  # noqa: S608
+    assert (await audit.verify()).broken is None
 
 
 async def test_a_part_of_it_can_be_taken_out(database: Database, clock: HandClock) -> None:

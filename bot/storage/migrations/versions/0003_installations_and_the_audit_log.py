@@ -38,6 +38,14 @@ def upgrade() -> None:
         sa.Column("expires_at", Moment, nullable=False),
     )
     op.create_table(
+        "intents",
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("owner", sa.String(80), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("facts", sa.Text, nullable=False),
+        sa.Column("created_at", Moment, nullable=False, index=True),
+    )
+    op.create_table(
         "locks",
         sa.Column("home", sa.String(32), primary_key=True),
         sa.Column("locked_by", sa.String(80), nullable=False),
@@ -81,6 +89,13 @@ def _refuse_changes_on_sqlite() -> None:
                 f"CREATE TRIGGER {table}_refuses_{change.lower()} BEFORE {change} ON {table} "
                 "BEGIN SELECT RAISE(ABORT, 'the audit log is only written to'); END"
             )
+    # INSERT OR REPLACE is a deletion that fires no trigger of one.
+    for table, column in (("audit", "id"), ("audit_seals", "number"), ("audit_seals", "entry")):
+        op.execute(
+            f"CREATE TRIGGER {table}_refuses_another_{column} BEFORE INSERT ON {table} "
+            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {column} = NEW.{column}) "
+            "BEGIN SELECT RAISE(ABORT, 'the audit log is only written to'); END"
+        )
 
 
 def _refuse_changes_on_postgresql() -> None:

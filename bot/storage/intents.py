@@ -1,0 +1,63 @@
+"""Changes shown for confirmation that are no charges: what was shown decides, once, and for a while."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert
+
+from bot.storage.tables import intents
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.domain.identity import Identity
+    from bot.storage.database import Database
+
+INTENT_LIFE = timedelta(minutes=15)
+
+
+class IntentStore:
+    """Each is put when it is shown, and taken once by the person to whom it was shown."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put(self, identity: Identity, kind: str, facts: str) -> str:
+        """Store what is shown; returns the id that the modal carries."""
+        intent = secrets.token_hex(8)
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                insert(intents).values(
+                    id=intent,
+                    owner=identity.key,
+                    kind=kind,
+                    facts=facts,
+                    created_at=self._database.clock.now(),
+                )
+            )
+        return intent
+
+    async def take(self, identity: Identity, kind: str, intent: str) -> str | None:
+        """Return what was shown, once; None when it is not theirs, too old, or was taken before."""
+        row = intents.c
+        statement = (
+            delete(intents)
+            .where(
+                row.id == intent,
+                row.owner == identity.key,
+                row.kind == kind,
+                row.created_at > self._database.clock.now() - INTENT_LIFE,
+            )
+            .returning(row.facts)
+        )
+        async with self._database.transaction() as connection:
+            facts: str | None = (await connection.execute(statement)).scalar_one_or_none()
+        return facts
+
+    async def delete_old(self, *, before: datetime) -> None:
+        """Delete what was shown before then, and never taken."""
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(intents).where(intents.c.created_at < before))

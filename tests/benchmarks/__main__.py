@@ -1,0 +1,79 @@
+"""`make bench`: every figure beside another one, taken in one run; writes docs/performance.md.
+
+python -m tests.benchmarks [NAME…]     only the rows whose names begin so; writes nothing then
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.benchmarks.databases import Place
+from tests.benchmarks.http_rows import confirm_rows, help_rows
+from tests.benchmarks.table import Row, markdown
+from tests.support.postgresql import make_template, running_server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+PAGE = Path(__file__).parents[2] / "docs/performance.md"
+
+
+async def main(names: list[str]) -> None:
+    """Measure, print each row as it comes, and write the page when everything was measured."""
+    rows: list[Row] = []
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        server = stack.enter_context(running_server())
+        places = [
+            Place(name="SQLite"),
+            Place(name="PostgreSQL", server=server.url, template=await make_template(server.url)),
+        ]
+        for name, measure in _measurements(folder, places):
+            if names and not name.startswith(tuple(names)):
+                continue
+            async for row in measure():
+                sys.stdout.write("  ".join(row.cells()) + "\n")
+                sys.stdout.flush()
+                rows.append(row)
+    if not names:
+        PAGE.write_text(_page(rows))
+
+
+def _measurements(folder: Path, places: list[Place]) -> list[tuple[str, Callable[[], AsyncIterator[Row]]]]:
+    return [
+        ("help", lambda: help_rows(folder)),
+        *((f"confirm-{place.name}", lambda place=place: confirm_rows(folder, place)) for place in places),
+    ]
+
+
+def _page(rows: list[Row]) -> str:
+    packages = (
+        "slack-bolt",
+        "starlette",
+        "uvicorn",
+        "sqlalchemy",
+        "aiosqlite",
+        "asyncpg",
+        "httpx",
+        "aiohttp",
+    )
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    return f"""# Measured speed
+
+Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {platform.machine()}, {platform.system()},
+Python {platform.python_version()}; {versions}.
+
+{markdown(rows)}
+"""
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))

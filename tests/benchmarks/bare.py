@@ -1,0 +1,101 @@
+"""The least that a Slack app can be: Bolt's AsyncApp, which acknowledges and answers a constant.
+
+    python -m tests.benchmarks.bare PORT [DATABASE_URL]
+
+On the same server as ours (starlette, uvicorn, the same options). With a database, a submission makes
+one durable insert before it is acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import uvicorn
+from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from sqlalchemy import Column, DateTime, MetaData, String, Table, insert
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from bot.runtime import SystemClock
+from bot.storage.database import Database
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+table = Table(
+    "bare",
+    MetaData(),
+    Column("id", String(32), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
+
+async def authorize() -> AuthorizeResult:
+    return AuthorizeResult(enterprise_id=None, team_id="T0ACME", bot_token="xoxb-x")
+
+
+def make(database: Database | None) -> Starlette:
+    bolt = AsyncApp(signing_secret=os.environ["SLACK_SIGNING_SECRET"], authorize=authorize)
+
+    @bolt.command("/billing")
+    async def handle_command(ack) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001 - Bolt's own
+        await ack("What you can type: /billing help")
+
+    @bolt.view("confirm_purchase")
+    async def handle_submission(ack) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001 - Bolt's own
+        if database is not None:
+            async with database.transaction() as connection:
+                row = {"id": secrets.token_hex(16), "at": datetime.now(UTC).replace(tzinfo=None)}
+                await connection.execute(insert(table).values(**row))
+        await ack(response_action="update", view={"type": "modal", "title": {}, "blocks": []})
+
+    handler = AsyncSlackRequestHandler(bolt)
+
+    async def slack_events(request: Request) -> Response:
+        return await handler.handle(request)
+
+    async def healthz(_request: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    return Starlette(
+        routes=[
+            Route("/slack/events", slack_events, methods=["POST"]),
+            Route("/readyz", healthz),
+            Route("/healthz", healthz),
+        ]
+    )
+
+
+async def main(port: int, database_url: str | None) -> None:
+    async with AsyncExitStack() as stack:
+        database = None
+        if database_url is not None:
+            database = Database(database_url, SystemClock())
+            stack.push_async_callback(database.aclose)
+            async with database.transaction() as connection:
+                await connection.run_sync(table.metadata.create_all)
+        config = uvicorn.Config(
+            make(database),
+            host="127.0.0.1",
+            port=port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            ws="none",
+            backlog=4096,
+        )
+        await uvicorn.Server(config).serve()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None))

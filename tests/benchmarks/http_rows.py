@@ -1,0 +1,96 @@
+"""What a person waits for: an answer to a command, and a yes that is stored before it is acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tests.benchmarks import load, processes
+from tests.benchmarks.table import Row, alternate, ratio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from tests.benchmarks.databases import Place
+
+HELP_REQUESTS = {1: 400, 32: 3_000, 128: 3_000}
+CONFIRM_REQUESTS = {1: 150, 64: 640}
+NOBODYS = ["x", "U00001", ""]
+
+
+async def help_rows(folder: Path) -> AsyncIterator[Row]:
+    """Signed `/billing help` over HTTP, beside the bare Bolt app."""
+    async with (
+        processes.wire() as wire,
+        processes.bare() as peer,
+        processes.ours(wire, f"sqlite:///{folder / 'help.db'}", folder) as (port, _, _),
+    ):
+        for connections, count in HELP_REQUESTS.items():
+
+            async def measure(target: int, connections: int = connections, count: int = count) -> load.Load:
+                requests = [load.help_request(wire, number) for number in range(count)]
+                return await load.send(target, requests, connections)
+
+            await measure(port), await measure(peer)
+            own, theirs = await alternate(lambda: measure(port), lambda: measure(peer))
+            what = f"`/billing help`, {connections} connection{'s' if connections > 1 else ''}"
+            for name, value in (("p50", 0.5), ("p99", 0.99)):
+                yield ratio(
+                    f"{what}: {name}",
+                    [each.percentile(value) for each in own],
+                    [each.percentile(value) for each in theirs],
+                    unit="ms",
+                    peer="bare Bolt app",
+                    at_most=1.25 if name == "p50" else None,
+                )
+            yield ratio(
+                f"{what}: requests a second",
+                [each.per_second for each in own],
+                [each.per_second for each in theirs],
+                unit="/s",
+                peer="bare Bolt app",
+                at_least=0.8,
+            )
+
+
+async def confirm_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
+    """A yes, stored durably, to its acknowledgement, beside the bare app with one durable insert."""
+    for at_once, count in CONFIRM_REQUESTS.items():
+        rounds = 6
+        async with (
+            place.database(folder) as bare_url,
+            place.database(folder) as url,
+            processes.wire() as wire,
+            processes.bare(bare_url) as peer,
+            processes.ours(wire, url, folder, proposals=count * rounds, work=False) as (port, plan, _),
+        ):
+            ids = iter(plan["ids"])
+
+            async def measure(
+                target: int, at_once: int = at_once, count: int = count, ids: Iterator[list[str]] = ids
+            ) -> load.Load:
+                some = [next(ids) if target == port else NOBODYS for _ in range(count)]
+                requests = [load.pay_request(charge, user) for charge, user, _ in some]
+                return await load.send(target, requests, at_once)
+
+            await measure(port), await measure(peer)
+            own, theirs = await alternate(lambda: measure(port), lambda: measure(peer))
+            what = f"a yes stored and acknowledged, {at_once} at once, {place.name}"
+            yield ratio(
+                f"{what}: p50",
+                [each.percentile(0.5) for each in own],
+                [each.percentile(0.5) for each in theirs],
+                unit="ms",
+                peer="bare Bolt app and one insert",
+                at_most=1.5,
+            )
+            yield ratio(
+                f"{what}: p99",
+                [each.percentile(0.99) for each in own],
+                [each.percentile(0.99) for each in theirs],
+                unit="ms",
+                peer="bare Bolt app and one insert",
+                below=250,
+            )
+        await asyncio.sleep(0)

@@ -1,0 +1,134 @@
+"""The app as it is, started with work in its ledger; only the pace of requests is lifted.
+
+    python -m tests.benchmarks.ours PLAN.json
+
+The plan says how many proposals and charges in flight the ledger starts with; their ids are written into
+it. Settings come from the environment, as always.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import uuid
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert
+
+from bot.app import Listener, _listen, _serve_http, open_app
+from bot.domain.charge import Charge, ChargeState
+from bot.domain.identity import Account, Identity
+from bot.log import configure_logging
+from bot.settings import load_settings
+from bot.storage.cipher import Cipher
+from bot.storage.links import Link, LinkStore
+from bot.storage.tables import charges, messages
+
+if TYPE_CHECKING:
+    from bot.runtime import Runtime
+
+PEOPLE = 200
+
+
+def person(number: int) -> Identity:
+    """One of the people who buy."""
+    return Identity(enterprise="", team="T0ACME", user=f"U{number % PEOPLE:05}")
+
+
+def charge(runtime: Runtime, number: int, state: ChargeState) -> Charge:
+    now = runtime.clock.now()
+    going = state is ChargeState.SUBMITTED
+    return Charge(
+        id=uuid.uuid4().hex[:16],
+        identity=person(number),
+        state=state,
+        # No two alike, so that none asks "buy again?".
+        amount=Decimal(500 + number % 90_000) / 100,
+        idempotency_key=str(uuid.uuid4()),
+        account_id="did:bench",
+        organisation_id="org_acme",
+        organisation_name="Acme Research",
+        card="Visa ····4242",
+        created_at=now,
+        confirmed_at=now if going else None,
+        submitted_at=now if going else None,
+        deadline=now + timedelta(hours=1) if going else None,
+        portal_charge_id=f"bg_{uuid.uuid4().hex[:12]}" if going else None,
+    )
+
+
+async def link_everybody(runtime: Runtime) -> None:
+    store = LinkStore(runtime.database, Cipher(runtime.settings.keys()))
+    for number in range(PEOPLE):
+        now = runtime.clock.now()
+        await store.put(
+            Link(
+                identity=person(number),
+                account=Account(
+                    account_id="did:bench", email=None, organisation_id="org_acme", organisation_name="Acme"
+                ),
+                base_url=str(runtime.settings.portal_base_url),
+                scope="billing:manage",
+                expires_at=now + timedelta(hours=8),
+                access=f"token-{number}",
+                refresh="r",
+                linked_at=now,
+            )
+        )
+
+
+async def fill(runtime: Runtime, made: list[Charge], *, due: bool) -> None:
+    """Put charges into the ledger as they would stand there, with their messages if they go on."""
+    now = runtime.clock.now()
+    names = [name for name in Charge.__dataclass_fields__ if name != "identity"]
+    rows: list[dict[str, Any]] = []
+    for each in made:
+        row: dict[str, Any] = {name: getattr(each, name) for name in names}
+        row |= {"kind": each.kind.value, "state": each.state.value, "owner": each.identity.key}
+        row |= {"enterprise": "", "team": each.identity.team, "user": each.identity.user}
+        rows.append(row | {"due_at": now if due else now + timedelta(minutes=15)})
+    async with runtime.database.transaction() as connection:
+        for start in range(0, len(rows), 500):
+            await connection.execute(insert(charges), rows[start : start + 500])
+        told = [
+            {"id": each.id, "channel": "D0ADA", "ts": f"{number}.1", "posting_since": now, "shown": "x"}
+            for number, each in enumerate(made)
+            if each.state is ChargeState.SUBMITTED
+        ]
+        for start in range(0, len(told), 500):
+            await connection.execute(insert(messages), told[start : start + 500])
+
+
+async def main(plan_file: Path) -> None:
+    plan = json.loads(plan_file.read_text())
+    settings = load_settings()
+    configure_logging("ERROR", "json")
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    listener = Listener.HTTP if plan.get("listen", True) else Listener.NONE
+    with _listen(settings) as address:
+        async with open_app(settings, listener=listener, worker=plan.get("work", True)) as app:
+            runtime = app.runtime
+            for pace in (runtime.person_pace, runtime.workspace_pace):
+                pace.__init__(burst=1e12, per_second=1e12)  # type: ignore[misc]
+            if plan.get("fill", True):
+                await link_everybody(runtime)
+                proposals = [
+                    charge(runtime, n, ChargeState.PROPOSED) for n in range(plan.get("proposals", 0))
+                ]
+                await fill(runtime, proposals, due=False)
+                going = [charge(runtime, n, ChargeState.SUBMITTED) for n in range(plan.get("going", 0))]
+                await fill(runtime, going, due=True)
+                plan["ids"] = [(each.id, each.identity.user, each.idempotency_key) for each in proposals]
+                plan_file.write_text(json.dumps(plan))
+            await _serve_http(app.asgi, address, stop)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

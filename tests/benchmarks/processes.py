@@ -1,0 +1,108 @@
+"""Starts what is measured, each as its own process, and ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+
+from bot.storage.cipher import generate_key
+from tests.benchmarks.load import SIGNING_SECRET
+from tests.support.process import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+ROOT = Path(__file__).parents[2]
+KEY = generate_key()
+
+
+@asynccontextmanager
+async def running(
+    port: int, *arguments: str, environment: dict[str, str] | None = None, path: str = "/readyz"
+) -> AsyncIterator[psutil.Process]:
+    """Run a module until the block ends; it is there when `path` answers 200."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        *arguments,
+        cwd=ROOT,
+        env={**os.environ, "SLACK_SIGNING_SECRET": SIGNING_SECRET, **(environment or {})},
+    )
+    try:
+        async with httpx.AsyncClient() as http, asyncio.timeout(120):
+            while True:
+                try:
+                    if (await http.get(f"http://127.0.0.1:{port}{path}")).status_code == 200:
+                        break
+                except httpx.TransportError:
+                    pass
+                if process.returncode is not None:
+                    raise RuntimeError(f"{arguments} ended with {process.returncode}")
+                await asyncio.sleep(0.02)
+        yield psutil.Process(process.pid)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), 12)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+@asynccontextmanager
+async def wire(settle_seconds: float = 3.0) -> AsyncIterator[int]:
+    """Run the constant servers; returns their port."""
+    port = free_port()
+    arguments = ("tests.benchmarks.wire", str(port), str(settle_seconds))
+    async with running(port, *arguments, path="/healthz"):
+        yield port
+
+
+@asynccontextmanager
+async def bare(database_url: str | None = None) -> AsyncIterator[int]:
+    """Run the bare Bolt app; returns its port."""
+    port = free_port()
+    more = () if database_url is None else (database_url,)
+    async with running(port, "tests.benchmarks.bare", str(port), *more):
+        yield port
+
+
+@asynccontextmanager
+async def ours(
+    wire_port: int, database_url: str, folder: Path, **plan: Any
+) -> AsyncIterator[tuple[int, dict[str, Any], psutil.Process]]:
+    """Run the app; returns its port, the plan with the ids in it, and the process."""
+    port, file = free_port(), folder / f"plan-{free_port()}.json"
+    file.write_text(json.dumps(plan))
+    environment = {
+        "SLACK_BOT_TOKEN": "xoxb-bench",
+        "SLACK_API_URL": f"http://127.0.0.1:{wire_port}/slack/",
+        "HERMES_PORTAL_BASE_URL": f"http://127.0.0.1:{wire_port}",
+        "DATABASE_URL": database_url,
+        "BILLING_BOT_KEYS": KEY,
+        "PORT": str(port),
+    }
+    async with running(port, "tests.benchmarks.ours", str(file), environment=environment) as process:
+        yield port, json.loads(file.read_text()), process
+
+
+async def report(wire_port: int) -> dict[str, Any]:
+    """What the constant servers were asked."""
+    async with httpx.AsyncClient(timeout=30) as http:
+        found: dict[str, Any] = (await http.get(f"http://127.0.0.1:{wire_port}/report")).json()
+    return found
+
+
+async def reset(wire_port: int) -> None:
+    """Have the constant servers forget what they were asked."""
+    async with httpx.AsyncClient() as http:
+        await http.get(f"http://127.0.0.1:{wire_port}/reset")
