@@ -45,6 +45,7 @@ log = structlog.get_logger(__name__)
 class _Cached:
     token: str = field(repr=False)
     account: Account
+    base: str
     until: datetime
 
 
@@ -89,18 +90,28 @@ class Accounts:
         return await self._links.get(identity)
 
     async def portal(
-        self, identity: Identity, before_money: Callable[[], Awaitable[None]] | None = None
-    ) -> tuple[Link, PortalClient]:
-        """Return the person's link and a client that acts with it, and with no later one.
+        self,
+        identity: Identity,
+        before_money: Callable[[], Awaitable[None]] | None = None,
+        *,
+        recent: bool = False,
+    ) -> tuple[Account, PortalClient]:
+        """Return the account that the person's link speaks for, and a client that acts with it alone.
 
-        `before_money` is called before each of its requests for money leaves.
+        `before_money` is called before each of its requests for money leaves. With `recent`, a link read
+        within the last half minute will do: polling reads no database.
 
         Raises:
             NotLinkedError, RelinkRequiredError: as `link`.
         """
-        link = await self.link(identity)
-        tokens = _GrantTokens(self, identity, link.account)
-        return link, PortalClient(self._transport, self._base(link), tokens, before_money)
+        cached = self._cache.get(identity.key)
+        if recent and cached is not None and self._clock.now() < cached.until:
+            account, base = cached.account, cached.base
+        else:
+            link = await self.link(identity)
+            account, base = link.account, self._base(link)
+        tokens = _GrantTokens(self, identity, account)
+        return account, PortalClient(self._transport, base, tokens, before_money)
 
     def portal_with(self, base_url: str, access_token: str) -> PortalClient:
         """Return a client for a token that is not stored yet."""
@@ -160,7 +171,7 @@ class Accounts:
             self._clock.now() + timedelta(seconds=CACHE_SECONDS),
             link.expires_at - timedelta(seconds=EXPIRY_SKEW_SECONDS),
         )
-        fresh = _Cached(token=link.access, account=link.account, until=until)
+        fresh = _Cached(token=link.access, account=link.account, base=self._base(link), until=until)
         self._cache[identity.key] = fresh
         return fresh
 

@@ -182,11 +182,15 @@ class Charging:
         return await self._end(lease, charge, ChargeState.FAILED, failure=failure, portal_url=url)
 
     async def _portal_of(
-        self, charge: Charge, before_money: Callable[[], Awaitable[None]] | None = None
+        self,
+        charge: Charge,
+        before_money: Callable[[], Awaitable[None]] | None = None,
+        *,
+        recent: bool = False,
     ) -> PortalClient:
         """Return a client that acts for the very account and organisation the person confirmed for."""
-        link, portal = await self._accounts.portal(charge.identity, before_money)
-        bound = (link.account.account_id, link.account.organisation_id)
+        account, portal = await self._accounts.portal(charge.identity, before_money, recent=recent)
+        bound = (account.account_id, account.organisation_id)
         if bound != (charge.account_id, charge.organisation_id):
             raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
         return portal
@@ -242,12 +246,13 @@ class Charging:
     async def _poll(self, lease: Lease, charge: Charge) -> Charge:
         """Ask until the charge has ended or the cap is reached."""
         deadline = charge.deadline or self._clock.now()
-        # A random first wait keeps charges recovered together from being asked about together.
-        wait = random.uniform(0.5, 1.0) * self._rules.interval_seconds  # noqa: S311
+        # As wide as an interval: charges recovered together are asked about evenly, not in bursts.
+        wait = random.uniform(0.5, 1.5) * self._rules.interval_seconds  # noqa: S311
         misses = 0
         while True:
             left = (deadline - self._clock.now()).total_seconds()
             await lease.sleep(max(0.0, min(wait, left)))
+            asked_at = self._clock.now()
             try:
                 ended = await self._ask_once(lease, charge)
             except PortalRefusalError as error:
@@ -262,7 +267,8 @@ class Charging:
                 wait = _busy_wait(error.retry_after) if error.busy else self._away_wait(misses)
             else:
                 misses = 0
-                wait = self._rules.interval_seconds
+                took = (self._clock.now() - asked_at).total_seconds()
+                wait = self._rules.interval_seconds - took
                 if ended is not None:
                     return ended
             if self._clock.now() >= deadline:
@@ -276,7 +282,7 @@ class Charging:
 
     async def _ask_once(self, lease: Lease, charge: Charge) -> Charge | None:
         """Ask how a charge stands; return it when it has ended."""
-        portal = await self._portal_of(charge)
+        portal = await self._portal_of(charge, recent=True)
         self._charges.count_poll(lease)
         status = await portal.charge_status(charge.portal_charge_id or "")
         return await self._ended(lease, charge, status)

@@ -76,6 +76,8 @@ class Lifecycle:
         if await self._is_alive(installation):
             log.info("lifecycle.still_installed", installation=installation.key, why=why)
             return
+        # Before, so that dying in between leaves no link; after, for whoever connected meanwhile.
+        await self._forget(installation, why=why)
         await self._workspaces.remove(installation, why=why)
         await self._forget(installation, why=why)
         log.info("lifecycle.uninstalled", installation=installation.key, why=why)

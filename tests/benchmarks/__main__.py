@@ -11,18 +11,29 @@ import sys
 import tempfile
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.databases import Place
+from tests.benchmarks.growth_rows import growth_rows
 from tests.benchmarks.http_rows import confirm_rows, help_rows
+from tests.benchmarks.process_rows import idle_rows, start_rows
 from tests.benchmarks.table import Row, markdown
+from tests.benchmarks.worker_rows import (
+    in_flight_rows,
+    latency_rows,
+    purchase_rows,
+    replica_rows,
+    write_rows,
+)
 from tests.support.postgresql import make_template, running_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+WANTED = {"SQLite": 50.0, "PostgreSQL": 100.0}
 PAGE = Path(__file__).parents[2] / "docs/performance.md"
 
 
@@ -50,8 +61,22 @@ async def main(names: list[str]) -> None:
 def _measurements(folder: Path, places: list[Place]) -> list[tuple[str, Callable[[], AsyncIterator[Row]]]]:
     return [
         ("help", lambda: help_rows(folder)),
-        *((f"confirm-{place.name}", lambda place=place: confirm_rows(folder, place)) for place in places),
+        *_each("confirm", places, lambda place: confirm_rows(folder, place)),
+        *_each("flight", places, lambda place: in_flight_rows(folder, place)),
+        *_each("purchases", places, lambda place: purchase_rows(folder, place, WANTED[place.name])),
+        *_each("latency", places, lambda place: latency_rows(folder, place)),
+        *_each("writes", places, lambda place: write_rows(folder, place)),
+        *_each("replicas", places[1:], lambda place: replica_rows(folder, place)),
+        *_each("start", places, lambda place: start_rows(folder, place)),
+        *_each("idle", places, lambda place: idle_rows(folder, place)),
+        *_each("growth", places, lambda place: growth_rows(folder, place)),
     ]
+
+
+def _each(
+    name: str, places: list[Place], measure: Callable[[Place], AsyncIterator[Row]]
+) -> list[tuple[str, Callable[[], AsyncIterator[Row]]]]:
+    return [(f"{name}-{place.name}", partial(measure, place)) for place in places]
 
 
 def _page(rows: list[Row]) -> str:

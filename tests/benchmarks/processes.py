@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ from tests.support.process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from tests.benchmarks.databases import Place
 
 ROOT = Path(__file__).parents[2]
 KEY = generate_key()
@@ -95,6 +98,30 @@ async def ours(
         yield port, json.loads(file.read_text()), process
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class House:
+    """Our app with its constant servers, on a database of its own."""
+
+    wire: int
+    port: int
+    plan: dict[str, Any]
+    process: psutil.Process
+    url: str
+
+
+@asynccontextmanager
+async def house(
+    place: Place, folder: Path, *, settle_seconds: float = 3.0, **plan: Any
+) -> AsyncIterator[House]:
+    """Run all of it until the block ends."""
+    async with (
+        place.database(folder) as url,
+        wire(settle_seconds) as wire_port,
+        ours(wire_port, url, folder, **plan) as (port, found, process),
+    ):
+        yield House(wire=wire_port, port=port, plan=found, process=process, url=url)
+
+
 async def report(wire_port: int) -> dict[str, Any]:
     """What the constant servers were asked."""
     async with httpx.AsyncClient(timeout=30) as http:
@@ -106,3 +133,14 @@ async def reset(wire_port: int) -> None:
     """Have the constant servers forget what they were asked."""
     async with httpx.AsyncClient() as http:
         await http.get(f"http://127.0.0.1:{wire_port}/reset")
+
+
+async def run_to_end(*arguments: str) -> None:
+    """Run a module until it ends by itself.
+
+    Raises:
+        RuntimeError: it did not end well.
+    """
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", *arguments, cwd=ROOT)
+    if await process.wait() != 0:
+        raise RuntimeError(f"{arguments} ended with {process.returncode}")

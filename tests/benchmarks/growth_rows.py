@@ -1,0 +1,141 @@
+"""A ledger that has grown: history, the look for an equal charge, and a confirmation stay as quick."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import timedelta
+from decimal import Decimal
+from statistics import median
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from bot.domain.charge import OPEN, Charge, ChargeKind, ChargeState
+from bot.domain.identity import Identity
+from bot.metrics import Metrics
+from bot.runtime import SystemClock
+from bot.storage.charges import ChargeStore
+from bot.storage.database import Database
+from bot.storage.schema import migrate
+from tests.benchmarks.table import Row, ratio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from tests.benchmarks.databases import Place
+
+SIZES = (10_000, 1_000_000)
+TIMES = 60
+ADA = Identity(enterprise="", team="T0ACME", user="U00001")
+
+SERIES = {
+    "sqlite": (
+        "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) "
+        "SELECT i FROM n)"
+    ),
+    "postgresql": "(SELECT generate_series(1, {count}) AS i)",
+}
+ID = {"sqlite": "printf('%016x', i + {after})", "postgresql": "lpad(to_hex(i + {after}), 16, '0')"}
+USER = {"sqlite": "printf('U%05d', i % 200)", "postgresql": "'U' || lpad((i % 200)::text, 5, '0')"}
+
+
+async def growth_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
+    """Measure on an empty ledger, and again on each size."""
+    async with place.database(folder) as url:
+        database = Database(url, SystemClock(), statement_seconds=None)
+        try:
+            await migrate(database)
+            store = ChargeStore(database, Metrics())
+            await fill(database, 200, 0)
+            base = await measured(store, database)
+            size = 200
+            for wanted in SIZES:
+                await fill(database, wanted - size, size)
+                size = wanted
+                for name, found in (await measured(store, database)).items():
+                    yield ratio(
+                        f"{name} in a ledger of {wanted:,}, {place.name}",
+                        [median(found)],
+                        [median(base[name])],
+                        unit="ms",
+                        peer="a ledger of 200",
+                        at_most=1.2,
+                    )
+        finally:
+            await database.aclose()
+
+
+async def measured(store: ChargeStore, database: Database) -> dict[str, list[float]]:
+    """Return the milliseconds of each question."""
+    now = database.clock.now()
+
+    async def confirm() -> None:
+        charge = Charge(
+            id=uuid.uuid4().hex[:16],
+            identity=ADA,
+            state=ChargeState.PROPOSED,
+            amount=Decimal(50),
+            idempotency_key=str(uuid.uuid4()),
+            account_id="a",
+            organisation_id="o",
+            organisation_name=None,
+            card=None,
+            created_at=now,
+        )
+        await store.add(charge, due_at=now + timedelta(days=9))
+        await store.confirm(charge.id, ADA.key, now=now, view_id=None)
+
+    async def history() -> None:
+        await store.of_owner(ADA.key, limit=20)
+
+    async def equal() -> None:
+        await store.equal_in(ADA.key, ChargeKind.TOP_UP, Decimal(50), OPEN)
+
+    async def due() -> None:
+        await store.leases.claim(10, 15)
+
+    async def unfinished() -> None:
+        await store.unfinished()
+
+    questions = {
+        "history": history,
+        "equal charge": equal,
+        "what is due": due,
+        "meters": unfinished,
+        "confirm": confirm,
+    }
+    return {name: [await timed(ask) for _ in range(TIMES)] for name, ask in questions.items()}
+
+
+async def timed(ask: Callable[[], Awaitable[None]]) -> float:
+    """Return how long one call takes, in milliseconds."""
+    started = time.perf_counter()
+    await ask()
+    return (time.perf_counter() - started) * 1000
+
+
+async def fill(database: Database, count: int, after: int) -> None:
+    """Put settled charges of two hundred people into the ledger, made by the database itself."""
+    kind = "sqlite" if database.is_sqlite else "postgresql"
+    series, name, user = (each[kind].format(count=count, after=after) for each in (SERIES, ID, USER))
+    at = "'2025-01-01 00:00:00.000000'" if database.is_sqlite else "timestamptz '2025-01-01 00:00:00+00'"
+    columns = (
+        'id, enterprise, team, "user", owner, kind, state, amount, idempotency_key, account_id,'
+        "organisation_id, created_at, confirmed_at, ended_at, settled_amount"
+    )
+    values = (
+        f"{name}, '', 'T0ACME', {user}, 'T0ACME:' || {user}, 'top_up', 'settled', '50.00', 'k' || {name},"
+        f"'a', 'o', {at}, {at}, {at}, '50.00'"
+    )
+    statements = (
+        f"INSERT INTO charges ({columns}) SELECT {values} FROM {series} AS s",  # noqa: S608 - our own words
+        f"INSERT INTO messages (id, channel, ts) SELECT {name}, 'D', '1' FROM {series} AS s",  # noqa: S608
+    )
+    async with database.transaction() as connection:
+        for statement in statements:
+            await connection.execute(text(statement))
+    if not database.is_sqlite:
+        async with database.transaction() as connection:
+            await connection.execute(text("ANALYZE"))

@@ -1,0 +1,206 @@
+"""What the worker does: charges in flight, purchases a second, how soon an end is told, at what cost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import asyncpg  # type: ignore[import-untyped]
+
+from tests.benchmarks import load, processes
+from tests.benchmarks.table import RUNS, Row, ratio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    import psutil
+
+    from tests.benchmarks.databases import Place
+
+STEPS = (500, 1_000, 1_500, 2_000, 2_500, 3_000, 4_000, 5_000)
+WATCH_SECONDS = 9.0
+SETTLE_SECONDS = 1.0
+ENOUGH = 0.95
+PATIENCE_SECONDS = 120
+
+
+def on_time(asked_at: dict[str, list[float]]) -> float:
+    """Return which share of the waits between two questions was within a tenth of two seconds."""
+    waits = [after - before for asked in asked_at.values() for before, after in pairwise(asked)]
+    return sum(1.8 <= wait <= 2.2 for wait in waits) / len(waits) if waits else 0.0
+
+
+async def in_flight_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
+    """How many charges one process follows at the 2 s cadence, beside a plain loop."""
+
+    async def ours(count: int) -> float:
+        async with processes.house(place, folder, going=count) as house:
+            await asyncio.sleep(4)
+            await processes.reset(house.wire)
+            await asyncio.sleep(WATCH_SECONDS)
+            return on_time((await processes.report(house.wire))["asked_at"])
+
+    def plain(transport: str) -> Any:
+        async def run(count: int) -> float:
+            async with processes.wire() as wire:
+                await processes.run_to_end(
+                    "tests.benchmarks.plain", str(wire), "poll", str(count), str(WATCH_SECONDS), transport
+                )
+                return on_time((await processes.report(wire))["asked_at"])
+
+        return run
+
+    own, theirs, httpx = await most(ours), await most(plain("aiohttp")), await most(plain("httpx"))
+    what = f"charges in flight at the 2 s cadence, {place.name}"
+    yield ratio(what, [own], [theirs], unit="charges", peer="plain loop, the same client", at_least=0.8)
+    yield ratio(what, [own], [httpx], unit="charges", peer="plain loop, httpx's own transport")
+    yield ratio(what, [own], [2_000], unit="charges", peer="wanted", at_least=1)
+
+
+async def most(candidate: Any) -> float:
+    """Return the highest step at which the candidate keeps the cadence."""
+    best = 0.0
+    for count in STEPS:
+        if await candidate(count) < ENOUGH:
+            break
+        best = float(count)
+    return best
+
+
+async def purchase_rows(folder: Path, place: Place, wanted: float) -> AsyncIterator[Row]:
+    """Purchases begun and ended a second, and what each costs."""
+    count = 400
+    rates, plain_rates, costs = [], [], []
+    for _ in range(3):
+        async with processes.house(place, folder, settle_seconds=SETTLE_SECONDS, proposals=count) as house:
+            rate, cost = await buy_all(house, [house.process])
+            rates.append(rate)
+            costs.append(cost)
+        async with processes.wire(SETTLE_SECONDS) as wire:
+            started = time.time()
+            await processes.run_to_end(
+                "tests.benchmarks.plain", str(wire), "buy", str(count), "0", "aiohttp"
+            )
+            ended = max((await processes.report(wire))["edited_at"].values())
+            plain_rates.append(count / (ended - started - SETTLE_SECONDS))
+    what = f"purchases begun and ended a second, {place.name}"
+    yield ratio(what, rates, plain_rates, unit="/s", peer="plain loop, no store")
+    yield ratio(what, rates, [wanted], unit="/s", peer="wanted", at_least=1)
+    calls = costs[-1]["calls"]
+    for name, least in (("portal", 2), ("Slack", 3)):
+        yield Row(
+            what=f"{name} calls a purchase, {place.name}",
+            ours=f"{calls[name]:.2f}",
+            beside=f"{least} (the fewest: see below)",
+            ratio=f"{calls[name] / least:.2f}×",
+        )
+    yield Row(
+        what=f"CPU a purchase, {place.name}",
+        ours=f"{median(cost['cpu_ms'] for cost in costs):.1f} ms",
+        beside="",
+    )
+
+
+async def buy_all(house: processes.House, workers: list[psutil.Process]) -> tuple[float, dict[str, Any]]:
+    """Confirm every proposal as fast as it is acknowledged, and wait until each end is told."""
+    before = sum(sum(each.cpu_times()[:2]) for each in workers)
+    started = time.time()
+    requests = [load.pay_request(charge, user) for charge, user, _ in house.plan["ids"]]
+    await load.send(house.port, requests, 32)
+    while len((told := await processes.report(house.wire))["edited_at"]) < len(requests):
+        await asyncio.sleep(0.5)
+        if time.time() - started > PATIENCE_SECONDS:
+            raise RuntimeError(f"only {len(told['edited_at'])} of {len(requests)} were told")
+    ended = max(told["edited_at"].values())
+    used = sum(sum(each.cpu_times()[:2]) for each in workers) - before
+    calls, made = told["calls"], len(requests)
+    portal = sum(times for name, times in calls.items() if name.endswith("charge"))
+    beside = {"auth.test", "views.publish"}
+    slack = sum(times for name, times in calls.items() if "." in name and name not in beside)
+    return made / (ended - started - SETTLE_SECONDS), {
+        "cpu_ms": 1000 * used / made,
+        "calls": {"portal": portal / made, "Slack": slack / made},
+    }
+
+
+async def latency_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
+    """From the portal's settlement to Slack's receipt of the edit, beside half a poll interval."""
+    for going in (1, 500, 2_000):
+        p50, p99, means = [], [], []
+        for _ in range(2 if going > 1 else RUNS):
+            waits = await settlements(folder, place, going)
+            means.append(sum(waits) / len(waits))
+            p50.append(waits[len(waits) // 2])
+            p99.append(waits[int(len(waits) * 0.99)])
+        what = f"settlement to the edit, {going:,} in flight, {place.name}"
+        yield ratio(f"{what}: mean", means, [1.0], unit="s", peer="half an interval", at_most=1.1)
+        yield ratio(f"{what}: p50", p50, [1.0], unit="s", peer="half an interval")
+        yield ratio(f"{what}: p99", p99, [2.0], unit="s", peer="an interval", at_most=1.2)
+
+
+async def settlements(folder: Path, place: Place, going: int) -> list[float]:
+    """Buy at a walking pace while others are in flight; return the waits for each told end, sorted."""
+    count = 60
+    async with processes.house(place, folder, settle_seconds=5.0, going=going, proposals=count) as house:
+        await asyncio.sleep(3)
+        for charge, user, _key in house.plan["ids"]:
+            await load.send(house.port, [load.pay_request(charge, user)], 1)
+            await asyncio.sleep(0.11)
+        while len((told := await processes.report(house.wire))["edited_at"]) < count:
+            await asyncio.sleep(0.5)
+    keys = {charge: key for charge, _, key in house.plan["ids"]}
+    return sorted(at - told["settles_at"][keys[charge]] for charge, at in told["edited_at"].items())
+
+
+async def replica_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
+    """Three replicas beside one: what a purchase costs must not grow."""
+    costs: dict[int, list[float]] = {1: [], 3: []}
+    rates: dict[int, list[float]] = {1: [], 3: []}
+    for _ in range(3):
+        for replicas in (1, 3):
+            async with AsyncExitStack() as stack:
+                house = await stack.enter_async_context(
+                    processes.house(place, folder, settle_seconds=SETTLE_SECONDS, proposals=300)
+                )
+                workers = [house.process]
+                for _ in range(replicas - 1):
+                    more = processes.ours(house.wire, house.url, folder, fill=False)
+                    workers.append((await stack.enter_async_context(more))[2])
+                rate, cost = await buy_all(house, workers)
+                costs[replicas].append(cost["cpu_ms"])
+                rates[replicas].append(rate)
+    one = "1 replica"
+    yield ratio("CPU a purchase, 3 replicas", costs[3], costs[1], unit="ms", peer=one, at_most=1.25)
+    yield ratio("purchases a second, 3 replicas on 2 cores", rates[3], rates[1], unit="/s", peer=one)
+
+
+async def write_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
+    """Rows and bytes that a purchase writes."""
+    count = 200
+    async with processes.house(place, folder, settle_seconds=SETTLE_SECONDS, proposals=count) as house:
+        await asyncio.sleep(3)
+        before = await _written(house)
+        await buy_all(house, [house.process])
+        await asyncio.sleep(3)
+        written = await _written(house) - before
+    yield Row(
+        what=f"bytes written a purchase, {place.name}",
+        ours=f"{written / count / 1000:.1f} KB",
+        beside="8 rows: a charge, a message, 3 audit entries and their seals",
+    )
+
+
+async def _written(house: processes.House) -> float:
+    """Return what was written so far: to the write-ahead log on PostgreSQL, by the process on SQLite."""
+    if house.url.startswith("sqlite"):
+        return float(house.process.io_counters().write_bytes)
+    connection = await asyncpg.connect(house.url)
+    try:
+        return float(await connection.fetchval("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn"))
+    finally:
+        await connection.close()
