@@ -127,12 +127,13 @@ class Accounts:
 
     async def disconnect(self, identity: Identity) -> Link | None:
         """Forget the person's link and tokens; return what it was."""
-        self.forget_cached(identity)
-        return await self._links.remove(identity)
+        link = await self._links.remove(identity)
+        self.forget_cached(identity.key)
+        return link
 
-    def forget_cached(self, identity: Identity) -> None:
-        """Drop the token kept in memory: a new grant or a 401 has made it old."""
-        self._cache.pop(identity.key, None)
+    def forget_cached(self, owner: str) -> None:
+        """Drop the token kept in memory for a person's key: a new grant, or none any more."""
+        self._cache.pop(owner, None)
 
     async def access_token(
         self, identity: Identity, *, rejected: str | None = None, account: Account | None = None

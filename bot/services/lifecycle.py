@@ -88,9 +88,9 @@ class Lifecycle:
 
     async def deactivated(self, identity: Identity) -> None:
         """Forget the connection of a person whose Slack account was deactivated."""
-        self._accounts.forget_cached(identity)
         await self._grants.cancel_pending(identity)
         await self._links.remove(identity, why="deactivated")
+        self._accounts.forget_cached(identity.key)
         log.info("lifecycle.deactivated", identity=identity.key)
 
     async def look_over(self) -> None:
@@ -121,7 +121,8 @@ class Lifecycle:
         if not teams and not enterprise:
             return
         await self._grants.cancel_all(enterprise=enterprise, teams=teams, but=but)
-        await self._links.remove_all(enterprise=enterprise, teams=teams, but=but, why=why)
+        for owner in await self._links.remove_all(enterprise=enterprise, teams=teams, but=but, why=why):
+            self._accounts.forget_cached(owner)
 
     async def _is_alive(self, installation: Installation) -> bool:
         try:

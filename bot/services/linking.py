@@ -208,7 +208,7 @@ class Linking:
             await self._grants.move(lease, grant, GrantState.LINKED, forget_tokens=True, within=connection)
             await self._links.put(self._new_link(grant, info.account), within=connection)
             await self._charges.look_again(grant.identity.key, within=connection)
-        self._accounts.forget_cached(grant.identity)
+        self._accounts.forget_cached(grant.identity.key)
 
     def _new_link(self, grant: DeviceGrant, account: Account) -> Link:
         tokens = grant.tokens or {}

@@ -16,7 +16,7 @@ from bot.storage.cipher import SealBrokenError
 from bot.storage.tables import links
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import AsyncIterator, Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Row, Update
@@ -80,19 +80,23 @@ class LinkStore:
 
     async def remove_all(
         self, *, enterprise: str, teams: Collection[str], but: Collection[str], why: str
-    ) -> None:
-        """Forget everybody's links in these workspaces; without any, in the enterprise's, `but` some."""
+    ) -> Sequence[str]:
+        """Forget everybody's links in these workspaces; without any, in the enterprise's, `but` some.
+
+        Returns whose they were, as people's keys.
+        """
         of = links.c.team.in_(teams) if teams else links.c.enterprise == enterprise
         async with self._database.transaction() as connection:
-            await self._forget(connection, [of, links.c.team.not_in(but)], why)
+            return await self._forget(connection, [of, links.c.team.not_in(but)], why)
 
     async def _forget(
         self, connection: AsyncConnection, conditions: list[ColumnElement[bool]], why: str
-    ) -> None:
+    ) -> Sequence[str]:
         forgotten = await connection.execute(delete(links).where(*conditions).returning(links.c.owner))
-        now = self._database.clock.now()
-        for owner in forgotten.scalars().all():
+        now, owners = self._database.clock.now(), forgotten.scalars().all()
+        for owner in owners:
             await record(connection, now, Action.DISCONNECT, actor=owner, subject=owner, result=why)
+        return owners
 
     @asynccontextmanager
     async def locked(self, identity: Identity) -> AsyncIterator[tuple[Link | None, AsyncConnection | None]]:

@@ -119,7 +119,7 @@ async def test_one_that_wakes_after_its_work_was_taken_over_does_no_harm(
         await asyncio.sleep(0.02)
     other = await cluster.start()
     cluster.slack.app_url = f"{other.url}/slack/events"
-    await cluster.until(lambda: person.told(SETTLED), 40)
+    await cluster.until(lambda: person.told(SETTLED), 60)
     paused.signal(signal.SIGCONT)
     await cluster.until(lambda: "lease_lost" in paused.log.read_text(), 30)
     await one_charge_that_settles(cluster, person)

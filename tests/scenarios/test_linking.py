@@ -409,7 +409,7 @@ async def test_resume_in_the_open_modal_is_answered_there(house: House) -> None:
     await house.buy("50")
     await house.until(lambda: house.view_title() == "One-time setup")
     await house.link()
-    house.app.runtime.accounts.forget_cached(house.identity())
+    house.app.runtime.accounts.forget_cached(house.identity().key)
     await house.slack.click_text(ADA, "Resume $50")
     await house.until(lambda: "$50 added to your balance" in str(house.slack.view(ADA)))
 
