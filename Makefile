@@ -7,7 +7,7 @@ SECONDS ?= 60
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos fuzz audit screens golden format lock clean
+.PHONY: help setup demo test check chaos bench fuzz audit screens golden format lock clean
 
 help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ check: $(READY)  ## format, lint, types, architecture, deployment files, docs an
 
 chaos: $(READY)  ## 200 purchases over three replicas in a storm of three minutes; prints the table
 	$(BIN)/python -m tests.chaos $(CHAOS)
+
+bench: $(READY)  ## measure speed beside other figures; prints the table and writes docs/performance.md
+	$(BIN)/python -m tests.benchmarks $(ROWS)
 
 fuzz: $(READY)  ## search for bytes that break a target, by atheris; make fuzz TARGET=portal SECONDS=60
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[fuzz]' \

@@ -19,7 +19,6 @@ from bot.domain.audit import Action
 from bot.domain.errors import StoreUnavailableError
 from bot.log import configure_logging
 from bot.runtime import SystemClock
-from bot.sandbox.demo import run_demo, run_sandbox
 from bot.settings import Settings, SettingsError, load_settings
 from bot.storage.audit import AuditStore
 from bot.storage.cipher import Cipher, generate_key
@@ -87,6 +86,8 @@ def demo_command(
     port: Annotated[int, typer.Option(help="of the page; the portal and the bot take the next two")] = 8765,
 ) -> None:
     """Run the sandbox portal, the sandbox Slack and the bot on loopback, to try everything by hand."""
+    from bot.sandbox.demo import run_demo  # noqa: PLC0415 - the servers to try things with cost a start 0.2 s
+
     _run(lambda stop: run_demo(port, stop, manifest=make_manifest(ON_LOOPBACK)))
 
 
@@ -99,6 +100,8 @@ def sandbox_command(
     ] = False,
 ) -> None:
     """Run the two sandbox servers alone, to try your own deployment against them."""
+    from bot.sandbox.demo import run_sandbox  # noqa: PLC0415 - as above
+
     manifest = make_manifest(ON_LOOPBACK, socket_mode=socket_mode)
     _run(lambda stop: run_sandbox(portal_port, slack_port, stop, manifest=manifest))
 

@@ -32,6 +32,7 @@ from bot.storage.charges import ChargeStore
 from bot.storage.cipher import Cipher
 from bot.storage.database import Database
 from bot.storage.device_grants import DeviceGrantStore
+from bot.storage.homes import HomeStore
 from bot.storage.installations import InstallationStore
 from bot.storage.intents import IntentStore
 from bot.storage.links import LinkStore
@@ -121,6 +122,7 @@ class Runtime:
     charging: Charging
     permission: Permission
     intents: IntentStore
+    homes: HomeStore
     retention: Retention
     outbox: Outbox
     charges: ChargeStore
@@ -193,6 +195,7 @@ async def open_runtime(
             charging=Charging(charges, accounts, permission, clock, poll_rules),
             permission=permission,
             intents=intents,
+            homes=HomeStore(database),
             retention=Retention(charges, grants, intents, clock, settings.purge_after_days),
             outbox=Outbox(messages, charges, clock),
             charges=charges,

@@ -217,12 +217,13 @@ async def post_response(runtime: Runtime, url: str, message: Message, *, replace
 
 def place_of(body: dict[str, Any]) -> Place:
     """Return through which installation a request came."""
+    private = _is_private(body)
     authorizations: Any = body.get("authorizations")
     if isinstance(authorizations, list) and authorizations and isinstance(authorizations[0], dict):
         body = {"team_id": body.get("team_id"), **authorizations[0]}
     enterprise = body.get("enterprise_id") or body.get("enterprise")
     team = body.get("team_id") or body.get("team")
-    return Place(enterprise=_id(enterprise), team=_id(team), private=_is_private(body))
+    return Place(enterprise=_id(enterprise), team=_id(team), private=private)
 
 
 def _is_private(body: dict[str, Any]) -> bool:

@@ -27,7 +27,14 @@ log = structlog.get_logger(__name__)
 
 async def handle_home_opened(call: Call) -> None:
     """Publish the person's Home as it is now."""
+    await call.runtime.homes.opened(call.identity)
     await publish_home(call.runtime, call.identity)
+
+
+async def refresh_home(runtime: Runtime, identity: Identity) -> None:
+    """Publish a person's Home anew, if they ever looked at it."""
+    if await runtime.homes.is_open(identity):
+        await publish_home(runtime, identity)
 
 
 async def publish_home(runtime: Runtime, identity: Identity) -> None:

@@ -8,6 +8,7 @@ import structlog
 from slack_bolt import BoltResponse
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.error import BoltUnhandledRequestError
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
 
 from blocks import ids
 from blocks.errors import error_modal, stranger_copy, stranger_message
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from slack_bolt.app.async_app import AsyncApp
+    from slack_bolt.request.async_request import AsyncBoltRequest
 
     from bot.runtime import Runtime
     from handlers.registry import Handle
@@ -55,7 +57,7 @@ def register(app: AsyncApp, runtime: Runtime) -> None:
             app.view_closed(callback_id)(_acknowledged(runtime, handle))
     app.action(ids.GO_ON)(_acknowledged(runtime, handle_go_on))
     app.event("app_home_opened")(_acknowledged(runtime, handle_home_opened))
-    app.middleware(_about_the_app(runtime))
+    app.middleware(_AboutTheApp(runtime))
     app.error(_unhandled(runtime))
 
 
@@ -88,31 +90,35 @@ def _acknowledged(runtime: Runtime, handle: Handle) -> Listener:
     return listener
 
 
-def _about_the_app(runtime: Runtime) -> Callable[..., Awaitable[BoltResponse | None]]:
-    """Do what Slack says of the app itself before it is acknowledged: Slack repeats what was not.
+class _AboutTheApp(AsyncMiddleware):
+    """Does what Slack says of the app itself before it is acknowledged: Slack repeats what was not.
 
     A middleware, since Bolt acknowledges events before their listeners run.
     """
 
-    async def middleware(
-        body: dict[str, Any],
-        next: Callable[[], Awaitable[None]],  # noqa: A002 - Bolt's name
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def async_process(
+        self,
+        *,
+        req: AsyncBoltRequest,
+        resp: BoltResponse,  # noqa: ARG002 - Bolt's protocol
+        next: Callable[[], Awaitable[BoltResponse]],  # noqa: A002 - Bolt's protocol
     ) -> BoltResponse | None:
-        event = body.get("event")
+        """Answer an event about the app; let everything else pass."""
+        event = req.body.get("event")
         kind = event.get("type") if isinstance(event, dict) else None
         handle = lifecycle.EVENTS.get(kind) if isinstance(kind, str) else None
         if handle is None:
-            await next()
-            return None
-        with runtime.calls.one(), acting(f"slack event {kind}"):
+            return await next()
+        with self._runtime.calls.one(), acting(f"slack event {kind}"):
             try:
-                await handle(_call(runtime, AsyncAck(), body))  # type: ignore[no-untyped-call]
+                await handle(_call(self._runtime, AsyncAck(), req.body))  # type: ignore[no-untyped-call]
             except (NotReadyError, StoreUnavailableError, NotSureError) as error:
                 log.warning("register.again_later", problem=type(error).__name__)
                 return BoltResponse(status=503, body="again later")
         return BoltResponse(status=200, body="")
-
-    return middleware
 
 
 def _unhandled(runtime: Runtime) -> Callable[..., Awaitable[BoltResponse]]:

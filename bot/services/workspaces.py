@@ -116,6 +116,8 @@ class Workspaces:
             NotReadyError: not known yet.
             StoreUnavailableError: the database is away, or too slow for Slack's patience.
         """
+        if isinstance(self._source, OneWorkspace):
+            return await self._source.find(place)
         finding = asyncio.ensure_future(self._source.find(place))
         # Not cancelled: a statement of SQLite's that is left in mid-air keeps its lock.
         await asyncio.wait({finding}, timeout=FIND_SECONDS)

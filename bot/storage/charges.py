@@ -144,7 +144,7 @@ class ChargeStore:
         query = select(charges).where(charges.c.id == charge_id)
         if owner is not None:
             query = query.where(charges.c.owner == owner)
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _charge(row)
 
@@ -157,7 +157,7 @@ class ChargeStore:
             .limit(limit)
             .offset(offset)
         )
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             return [_charge(row) for row in await connection.execute(query)]
 
     async def equal_in(
@@ -180,7 +180,7 @@ class ChargeStore:
             .order_by(charges.c.created_at.desc())
             .limit(1)
         )
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _charge(row)
 
@@ -267,7 +267,8 @@ class ChargeStore:
             charge = await self._set(connection, lease.id, before, after, held, changes)
             if charge is None:
                 raise LeaseLostError(lease.id)
-            await wake(connection, messages, lease.id, self._database.clock.now())
+            if before not in ON_ITS_WAY or after not in ON_ITS_WAY:  # otherwise there is no news
+                await wake(connection, messages, lease.id, self._database.clock.now())
         self._entered(charge)
         return charge
 

@@ -110,6 +110,7 @@ class Database:
             }
         )
         self.engine = create_async_engine(self.url, hide_parameters=True, **options)
+        self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         if self.is_sqlite:
             sqlalchemy_event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
         self._lock = FileLock(f"{self.url.database}.lock") if self.is_sqlite else None
@@ -154,6 +155,25 @@ class Database:
             raise StoreUnavailableError(type(error).__name__) from error
         if kinds:
             self.wake(*kinds)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection for one question; PostgreSQL is spared the two round trips of a transaction.
+
+        Raises:
+            StoreUnavailableError: as `transaction`.
+        """
+        if self.is_sqlite:
+            async with self.transaction() as connection:
+                yield connection
+            return
+        try:
+            async with self._reader.connect() as connection:
+                yield connection
+        except _OUR_MISTAKES:
+            raise
+        except _AWAY as error:
+            raise StoreUnavailableError(type(error).__name__) from error
 
     def lease_now(self) -> ColumnElement[datetime]:
         """Return the moment that decides leases: the server's own clock on PostgreSQL.

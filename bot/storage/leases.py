@@ -97,7 +97,7 @@ class LeaseStore:
         else:
             later = case((row.lease_until > row.due_at, row.lease_until), else_=row.due_at)
             query = select(func.min(later, type_=row.due_at.type)).where(row.due_at.is_not(None))
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             found: datetime | None = await connection.scalar(query)
         return found
 

@@ -60,7 +60,7 @@ class LinkStore:
 
     async def get(self, identity: Identity) -> Link | None:
         """Return the person's link."""
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             return await self._read(connection, identity)
 
     async def put(self, link: Link, *, within: AsyncConnection | None = None) -> None:

@@ -26,7 +26,7 @@ class LockStore:
 
     async def get(self, home: str) -> Lock | None:
         """Return the lock of a workspace or organisation."""
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             row = (await connection.execute(select(locks).where(locks.c.home == home))).one_or_none()
         return None if row is None else _lock(row)
 

@@ -32,7 +32,7 @@ class MessageStore:
 
     async def get(self, charge_id: str) -> OutgoingMessage | None:
         """Return the message of a charge."""
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             row = (
                 await connection.execute(select(messages).where(messages.c.id == charge_id))
             ).one_or_none()

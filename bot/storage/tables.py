@@ -226,6 +226,8 @@ oauth_states = Table(
     Column("expires_at", Moment, nullable=False),
 )
 
+homes = Table("homes", metadata, Column("owner", String(80), primary_key=True))
+
 intents = Table(
     "intents",
     metadata,

@@ -15,7 +15,7 @@ from bot.domain.errors import BillingError, NotAllowedError, NotInstalledError
 from bot.domain.grant import GrantState
 from bot.domain.money import show
 from bot.services.linking import may_bill
-from handlers.home import publish_home
+from handlers.home import refresh_home
 from handlers.jobs.message import UNREACHABLE
 from handlers.link_place import replace_link
 
@@ -46,7 +46,7 @@ async def advance_device_grant(runtime: Runtime, lease: Lease) -> datetime | Non
     await _tell(runtime, grant, await _outcome(runtime, grant))
     await runtime.linking.told(lease)
     if grant.state is GrantState.LINKED:
-        await publish_home(runtime, grant.identity)
+        await refresh_home(runtime, grant.identity)
     return None
 
 

@@ -16,7 +16,7 @@ from bot.domain.errors import NotInstalledError
 from bot.engine import LeaseLostError
 from bot.slack import AWAY, NOT_NOW, SLACK_TIMEOUT_SECONDS
 from handlers.call import AFTER_ACK_SECONDS
-from handlers.home import publish_home
+from handlers.home import refresh_home
 from handlers.jobs.posting import charge_metadata, content, post_message, post_reply
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ async def advance_message(runtime: Runtime, lease: Lease) -> datetime | None:
         telling = await _tell(runtime, slack, lease, telling)
         await _finish_modal(runtime, slack, lease, telling)
         if telling.has_outcome:
-            await publish_home(runtime, telling.charge.identity)
+            await refresh_home(runtime, telling.charge.identity)
     except NotInstalledError:
         log.warning("message.not_installed", charge=lease.id)
     except SlackApiError as error:

@@ -33,6 +33,29 @@ from tests.support.postgresql import make_template, running_server
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+NOTES = """\
+## How it is measured
+
+- Each candidate is a process of its own, on one machine, in one run; the runs of two that are compared
+  alternate, and
+  medians are shown. The load comes from a third process, so that on two cores the server has one to
+  itself.
+- The portal and Slack are one small server that answers constants (`tests/benchmarks/wire.py`), the
+  same for both.
+- **The bare Bolt app** (`bare.py`) acknowledges and answers a constant on the same server with the same
+  options.
+- **The plain loop** (`plain.py`) uses our portal client and keeps nothing: what it has in flight is
+  lost with it.
+- Only the pace of requests is lifted, which would slow down one person who asks a thousand times.
+
+## The fewest calls a purchase can do with
+
+- To the portal: the charge, and one question after it has settled. Each question before that is one
+  more, at two seconds.
+- To Slack: the conversation, the post and the edit. An open modal is brought up to date by one more,
+  and so is App Home
+  of whoever has ever opened it.
+"""
 WANTED = {"SQLite": 50.0, "PostgreSQL": 100.0}
 PAGE = Path(__file__).parents[2] / "docs/performance.md"
 
@@ -97,7 +120,8 @@ Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {platform.machine()}, {
 Python {platform.python_version()}; {versions}.
 
 {markdown(rows)}
-"""
+
+{NOTES}"""
 
 
 if __name__ == "__main__":

@@ -106,6 +106,7 @@ async def test_a_message_that_can_no_longer_be_edited_is_told_anew(house: House,
 @pytest.mark.behaviour(65)
 async def test_what_notified_once_does_not_notify_again_after_a_restart(house: House) -> None:
     await house.link()
+    await house.slack.open_home(ADA)
     await house.buy("10.01")
     await house.told("was declined")
     await house.until(lambda: len(house.replies()) == 1)

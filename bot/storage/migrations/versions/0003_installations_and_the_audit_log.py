@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(64), primary_key=True),
         sa.Column("expires_at", Moment, nullable=False),
     )
+    op.create_table("homes", sa.Column("owner", sa.String(80), primary_key=True))
     op.create_table(
         "intents",
         sa.Column("id", sa.String(32), primary_key=True),
