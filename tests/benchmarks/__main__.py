@@ -62,6 +62,8 @@ PAGE = Path(__file__).parents[2] / "docs/performance.md"
 
 async def main(names: list[str]) -> None:
     """Measure, print each row as it comes, and write the page when everything was measured."""
+    write = not names or "--write" in names
+    names = [name for name in names if name != "--write"]
     rows: list[Row] = []
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
@@ -77,7 +79,7 @@ async def main(names: list[str]) -> None:
                 sys.stdout.write("  ".join(row.cells()) + "\n")
                 sys.stdout.flush()
                 rows.append(row)
-    if not names:
+    if write:
         PAGE.write_text(_page(rows))
 
 
