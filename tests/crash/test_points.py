@@ -15,7 +15,14 @@ from bot.runtime import open_runtime
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
 from bot.storage.schema import migrate
-from tests.support.house import ADA, PortalClock, make_settings, make_slack, store_link
+from tests.support.house import (
+    ADA,
+    PortalClock,
+    identity,
+    make_settings,
+    make_slack,
+    store_link,
+)
 from tests.support.person import Person
 from tests.support.process import AppProcess
 
@@ -164,6 +171,8 @@ async def stage(folder: Path, way: Way, **extra: str) -> AsyncIterator[Stage]:
         settings = make_settings(portal, slack, f"sqlite:///{folder / 'app.db'}", billing_bot_keys=app.key)
         async with open_runtime(settings, wake=lambda *_kinds: None) as runtime:
             await migrate(runtime.database)
+            # Who has opened App Home has it brought up to date after an outcome: more points.
+            await runtime.homes.opened(identity(ADA))
             if way.linked:
                 await store_link(runtime, portal, billing=way.billing, minutes=way.minutes)
         await app.start()
