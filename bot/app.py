@@ -143,9 +143,7 @@ async def open_app(
             ]
         with acting("worker"):
             running = asyncio.create_task(engine.run(), name="engine") if worker else None
-        with acting("worker"):
-            tasks = _running(beside)
-        async with tasks:
+        async with _running(beside):
             try:
                 if sockets is not None:
                     await _open_socket(sockets)
@@ -410,7 +408,8 @@ async def _follow_clock(runtime: Runtime) -> None:
 @asynccontextmanager
 async def _running(beside: list[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
     """Run what goes on beside the work, and end it with the block."""
-    tasks = [asyncio.create_task(each) for each in beside]
+    with acting("worker"):
+        tasks = [asyncio.create_task(each) for each in beside]
     try:
         yield
     finally:

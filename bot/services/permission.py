@@ -59,16 +59,24 @@ class Permission:
         if self.rules.read_only:
             raise RuleError(Rule.READ_ONLY)
 
-    async def require_charge(self, identity: Identity, amount: Decimal, *, but: str = "") -> None:
-        """Let a charge pass that is to be shown, confirmed or resumed; `but` is its id, if it has one.
+    async def require_amount(self, identity: Identity, amount: Decimal) -> None:
+        """Let a charge pass that is to be confirmed or resumed; its day is judged as that is stored.
+
+        Raises:
+            RuleError: spending is stopped, or a single charge may not be so high.
+        """
+        await self.require_spending(identity)
+        self.rules.require_amount(amount)
+
+    async def require_charge(self, identity: Identity, amount: Decimal) -> None:
+        """Let a charge pass that is to be shown for confirmation.
 
         Raises:
             RuleError: spending is stopped, or the amount is more than the rules allow.
         """
-        await self.require_spending(identity)
-        self.rules.require_amount(amount)
+        await self.require_amount(identity, amount)
         if self.rules.max_daily is not None:
-            spent = await self._charges.spent(identity.key, since=self._clock.now() - DAY, but=but)
+            spent = await self._charges.spent(identity.key, since=self._clock.now() - DAY)
             self.rules.require_day(amount, spent)
 
     async def require_auto_reload(self, identity: Identity, choice: AutoReloadChoice) -> None:

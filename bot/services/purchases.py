@@ -194,7 +194,7 @@ class Purchases:
         if charge.state is not ChargeState.PROPOSED:
             return None
         try:
-            await self._permission.require_charge(charge.identity, charge.amount, but=charge.id)
+            await self._permission.require_amount(charge.identity, charge.amount)
             return await self._charges.confirm(
                 charge.id, charge.identity.key, now=now, view_id=view_id, **self._day_judge(charge, now)
             )
@@ -249,7 +249,7 @@ class Purchases:
         now = self._clock.now()
         if current.state is not ChargeState.NEEDS_SCOPE:
             return current, False
-        await self._permission.require_charge(identity, current.amount, but=current.id)
+        await self._permission.require_amount(identity, current.amount)
         resumed = await self._charges.resume(
             charge_id, identity.key, now=now, view_id=view_id, **self._day_judge(current, now)
         )

@@ -184,10 +184,10 @@ class ChargeStore:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _charge(row)
 
-    async def spent(self, owner: str, *, since: datetime, but: str = "") -> Decimal:
-        """Return the sum of the owner's charges since then that were or may yet be made, without `but`."""
+    async def spent(self, owner: str, *, since: datetime) -> Decimal:
+        """Return the sum of the owner's charges since then that were or may yet be made."""
         async with self._database.transaction() as connection:
-            return await _spent(connection, owner, since, but=but)
+            return await _spent(connection, owner, since)
 
     async def _judge(
         self,

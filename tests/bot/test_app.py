@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import asyncio
+
+from bot.app import _running
+from bot.domain.audit import acting_from
+
+
+async def test_what_goes_on_beside_the_work_acts_as_the_worker() -> None:
+    origin: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def look() -> None:
+        origin.set_result(acting_from.get())
+
+    async with _running([look()]):
+        assert await origin == "worker"
