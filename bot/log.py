@@ -94,7 +94,6 @@ def configure_logging(level: str, form: Literal["json", "console"]) -> None:
     for name in (
         "slack_sdk",
         "httpx",
-        "aiosqlite",
         "asyncio",
         "alembic",
         "uvicorn",

@@ -13,12 +13,11 @@ from bot.storage.cipher import SealBrokenError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy.ext.asyncio import AsyncConnection
-
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
     from bot.slack import SlackClient
     from bot.storage.audit import AuditStore
+    from bot.storage.connection import Connection
 
 FIND_SECONDS = 1.0
 """Slack waits three seconds for an acknowledgement; a database that takes longer than this is away."""
@@ -33,7 +32,7 @@ class Source(Protocol):
     async def all(self) -> Sequence[Installation]:
         """Return every one."""
 
-    async def still(self, place: Place, *, within: AsyncConnection) -> bool:
+    async def still(self, place: Place, *, within: Connection) -> bool:
         """Tell whether the app is installed there, and keep it so until the transaction ends."""
 
     async def remove(self, installation: Installation, *, why: str) -> None:
@@ -84,7 +83,7 @@ class OneWorkspace:
         """Return it, unless it has ended or is not known yet."""
         return [] if self.installation is None or self._ended else [self.installation]
 
-    async def still(self, place: Place, *, within: AsyncConnection) -> bool:  # noqa: ARG002 - as the others
+    async def still(self, place: Place, *, within: Connection) -> bool:  # noqa: ARG002 - as the others
         """Tell whether it lives, as far as Slack has said."""
         return not self._ended
 
@@ -133,7 +132,7 @@ class Workspaces:
         """Return every installation."""
         return await self._source.all()
 
-    async def still(self, identity: Identity, *, within: AsyncConnection) -> bool:
+    async def still(self, identity: Identity, *, within: Connection) -> bool:
         """Tell whether the app is installed where a person is; it stays so until the transaction ends."""
         place = Place(enterprise=identity.enterprise, team=identity.team)
         return await self._source.still(place, within=within)

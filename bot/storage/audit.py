@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Row
-    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from bot.domain.audit import Action
+    from bot.storage.connection import Connection
     from bot.storage.database import Database
 
 GENESIS = "0" * 64
@@ -58,7 +58,7 @@ class Verification:
 
 
 async def record(
-    connection: AsyncConnection,
+    connection: Connection,
     at: datetime,
     action: Action,
     *,
@@ -182,7 +182,7 @@ class AuditStore:
             yield Seal(number=number, digest=digest, entry=entry)
 
 
-async def _head(connection: AsyncConnection) -> tuple[int, str, int]:
+async def _head(connection: Connection) -> tuple[int, str, int]:
     """Return the last seal's number and digest, and the highest entry that is sealed."""
     last = select(audit_seals.c.number, audit_seals.c.digest).order_by(audit_seals.c.number.desc()).limit(1)
     row = (await connection.execute(last)).one_or_none()
@@ -191,7 +191,7 @@ async def _head(connection: AsyncConnection) -> tuple[int, str, int]:
     return row.number, row.digest, await connection.scalar(select(func.max(audit_seals.c.entry))) or 0
 
 
-async def _unsealed(connection: AsyncConnection, after: int) -> Sequence[AuditEntry]:
+async def _unsealed(connection: Connection, after: int) -> Sequence[AuditEntry]:
     query = (
         select(audit)
         .outerjoin(audit_seals, audit_seals.c.entry == audit.c.id)

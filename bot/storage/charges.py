@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Row
-    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from bot.engine import Lease
     from bot.metrics import Metrics
+    from bot.storage.connection import Connection
     from bot.storage.database import Database
 
 FORGOTTEN = "forgotten"
@@ -191,7 +191,7 @@ class ChargeStore:
 
     async def _judge(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         charge_id: str,
         owner: str,
         since: datetime | None,
@@ -302,7 +302,7 @@ class ChargeStore:
             await wake(connection, messages, charge_id, now)
             await _watch(connection, charge_id, view_id)
 
-    async def look_again(self, owner: str, *, within: AsyncConnection) -> None:
+    async def look_again(self, owner: str, *, within: Connection) -> None:
         """Have the owner's charges with an open end asked about at once: they have access again."""
         waiting = select(charges.c.id).where(
             charges.c.owner == owner, charges.c.state.in_([state.value for state in OPEN])
@@ -402,7 +402,7 @@ class ChargeStore:
 
     async def _set(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         charge_id: str,
         before: ChargeState,
         after: ChargeState,
@@ -423,7 +423,7 @@ class ChargeStore:
         await self._record(connection, charge)
         return charge
 
-    async def _record(self, connection: AsyncConnection, charge: Charge) -> None:
+    async def _record(self, connection: Connection, charge: Charge) -> None:
         """Tell the audit log of the state that a charge enters with this transaction."""
         await record(
             connection,
@@ -442,7 +442,7 @@ class ChargeStore:
         )
 
 
-async def _spent(connection: AsyncConnection, owner: str, since: datetime, *, but: str = "") -> Decimal:
+async def _spent(connection: Connection, owner: str, since: datetime, *, but: str = "") -> Decimal:
     query = select(charges.c.amount).where(
         charges.c.owner == owner,
         # One that waited for the permission counts from when it was sent.
@@ -454,7 +454,7 @@ async def _spent(connection: AsyncConnection, owner: str, since: datetime, *, bu
     return sum((await connection.execute(query)).scalars(), Decimal(0))
 
 
-async def _watch(connection: AsyncConnection, charge_id: str, view_id: str | None) -> None:
+async def _watch(connection: Connection, charge_id: str, view_id: str | None) -> None:
     """Have an open modal brought up to date with the charge's outcome."""
     if view_id is not None:
         await connection.execute(update(messages).where(messages.c.id == charge_id).values(view_id=view_id))

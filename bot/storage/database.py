@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from contextlib import asynccontextmanager
+import time
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import asyncpg  # type: ignore[import-untyped]
 from filelock import FileLock, Timeout
@@ -17,25 +19,31 @@ from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.domain.errors import StoreUnavailableError
+from bot.storage.connection import SqliteEngine
 from bot.storage.tables import Moment, pulse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
 
     from sqlalchemy import URL
     from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.pool import ConnectionPoolEntry
 
     from bot.domain.clock import Clock
+    from bot.storage.connection import Connection
 
-BUSY_TIMEOUT_MS = 2_000
+IDLE_SECONDS = 1.0
 STATEMENT_SECONDS = 8.0
 CHANNEL = "billing_bot_work"
 _ANNOUNCED = "announced"
+_USED_AT = "used_at"
 _SESSION = {
     "application_name": "billing-bot",
     # A paused process must not keep rows locked for longer than its lease, and a refresh takes ten seconds.
@@ -43,7 +51,14 @@ _SESSION = {
     "lock_timeout": "7s",
 }
 _OUR_MISTAKES = (IntegrityError, ProgrammingError, DataError)
-_AWAY = (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_AWAY = (
+    DBAPIError,
+    DisconnectionError,
+    PoolTimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+)
 
 
 class SecondProcessError(Exception):
@@ -51,7 +66,7 @@ class SecondProcessError(Exception):
 
 
 def async_url(database_url: str) -> URL:
-    """Return the URL with the asynchronous driver: `sqlite:///…`, `postgresql://…`.
+    """Return the URL with the driver: `sqlite:///…`, `postgresql://…`.
 
     Raises:
         ValueError: another database, or not a URL.
@@ -62,7 +77,7 @@ def async_url(database_url: str) -> URL:
         raise ValueError("not a database URL") from error
     match url.get_backend_name():
         case "sqlite" if url.database and url.database != ":memory:":
-            return url.set(drivername="sqlite+aiosqlite")
+            return url.set(drivername="sqlite")
         case "postgresql":
             # libpq's name, as managed databases hand it out; asyncpg's is shorter.
             query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
@@ -71,11 +86,7 @@ def async_url(database_url: str) -> URL:
 
 
 class Database:
-    """Connections and transactions. On SQLite one connection serves the whole process.
-
-    With a single connection writes never wait for one another's locks; never hold a transaction across
-    a network call.
-    """
+    """Connections and transactions. Never hold a transaction across a network call."""
 
     def __init__(
         self,
@@ -83,10 +94,12 @@ class Database:
         clock: Clock,
         wake: Callable[..., None] = lambda *_kinds: None,
         *,
+        works: bool = False,
         statement_seconds: float | None = STATEMENT_SECONDS,
     ) -> None:
         """Take the names of kinds of work that a transaction announced to `wake`, once it is committed.
 
+        Other processes hear of them too, unless this one `works` on them itself.
         A statement that takes longer than `statement_seconds` counts as a database that is away.
         """
         self.url = async_url(database_url)
@@ -94,25 +107,10 @@ class Database:
         self.wake = wake
         self.process = secrets.token_hex(8)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        options: dict[str, Any] = (
-            {"pool_size": 1, "max_overflow": 0}
-            if self.is_sqlite
-            else {
-                "pool_size": 10,
-                "max_overflow": 10,
-                "pool_pre_ping": True,
-                "pool_timeout": 5,
-                "connect_args": {
-                    "timeout": 5,
-                    "command_timeout": statement_seconds,
-                    "server_settings": _SESSION,
-                },
-            }
-        )
-        self.engine = create_async_engine(self.url, hide_parameters=True, **options)
-        self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        if self.is_sqlite:
-            sqlalchemy_event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+        self._tells_others = not self.is_sqlite and not works
+        self.sqlite = SqliteEngine(self.url) if self.is_sqlite else None
+        self._postgresql = None if self.is_sqlite else _postgresql(self.url, statement_seconds)
+        self._alone = self._postgresql and self._postgresql.execution_options(isolation_level="AUTOCOMMIT")
         self._lock = FileLock(f"{self.url.database}.lock") if self.is_sqlite else None
 
     def made(self) -> bool:
@@ -134,46 +132,68 @@ class Database:
             raise SecondProcessError(str(self.url.database)) from None
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+    async def transaction(self) -> AsyncIterator[Connection]:
         """Open a transaction: committed on leaving, rolled back on an exception.
 
-        What it announces is looked for at once when it is committed, here and in the other processes.
+        What it announces is looked for at once when it is committed.
 
         Raises:
             StoreUnavailableError: no connection, lost, locked, full or read-only.
         """
-        try:
-            async with self.engine.begin() as connection:
-                connection.info[_ANNOUNCED] = kinds = set[str]()
+        kinds: set[str] = set()
+        with _away_said():
+            async with self._begin() as connection:
+                connection.info[_ANNOUNCED] = kinds
                 yield connection
-                if kinds and not self.is_sqlite:
+                if kinds and self._tells_others:
                     notice = " ".join([self.process, *sorted(kinds)])
                     await connection.execute(select(func.pg_notify(CHANNEL, notice)))
-        except _OUR_MISTAKES:
-            raise
-        except _AWAY as error:
-            raise StoreUnavailableError(type(error).__name__) from error
         if kinds:
             self.wake(*kinds)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Open a connection for one question; PostgreSQL is spared the two round trips of a transaction.
+    async def reading(self) -> AsyncIterator[Connection]:
+        """Open a connection for questions; each sees what is committed when it is asked.
 
         Raises:
             StoreUnavailableError: as `transaction`.
         """
-        if self.is_sqlite:
-            async with self.transaction() as connection:
+        with _away_said():
+            async with self._connect() as connection:
                 yield connection
-            return
-        try:
-            async with self._reader.connect() as connection:
-                yield connection
-        except _OUR_MISTAKES:
-            raise
-        except _AWAY as error:
-            raise StoreUnavailableError(type(error).__name__) from error
+
+    @asynccontextmanager
+    async def single(self) -> AsyncIterator[Connection]:
+        """Open a transaction for one statement: PostgreSQL is spared the two round trips around it.
+
+        Raises:
+            StoreUnavailableError: as `transaction`.
+        """
+        async with self.transaction() if self.is_sqlite else self.reading() as connection:
+            yield connection
+
+    def _begin(self) -> AbstractAsyncContextManager[Connection]:
+        if self.sqlite is not None:
+            return self.sqlite.begin()
+        return cast("AbstractAsyncContextManager[Connection]", self.postgresql.begin())
+
+    def _connect(self) -> AbstractAsyncContextManager[Connection]:
+        if self.sqlite is not None:
+            return self.sqlite.connect()
+        if self._alone is None:
+            raise RuntimeError("there is a connection of one kind or the other")
+        return cast("AbstractAsyncContextManager[Connection]", self._alone.connect())
+
+    @property
+    def postgresql(self) -> AsyncEngine:
+        """PostgreSQL's own engine.
+
+        Raises:
+            RuntimeError: it is SQLite.
+        """
+        if self._postgresql is None:
+            raise RuntimeError("this is SQLite")
+        return self._postgresql
 
     def lease_now(self) -> ColumnElement[datetime]:
         """Return the moment that decides leases: the server's own clock on PostgreSQL.
@@ -196,20 +216,20 @@ class Database:
 
     async def connect(self) -> None:
         """Make a connection and give it back; raises whatever the driver raises."""
-        async with self.engine.connect():
+        async with self._connect():
             pass
 
     async def clock_ahead(self) -> timedelta:
         """Return by how much the database's clock is ahead of ours; nothing on SQLite, which has none."""
         if self.is_sqlite:
             return timedelta()
-        async with self.engine.connect() as connection:
+        async with self._connect() as connection:
             before = self.clock.now()
-            theirs = await connection.scalar(select(func.clock_timestamp(type_=Moment)))
+            theirs: datetime | None = await connection.scalar(select(func.clock_timestamp(type_=Moment)))
             ours = before + (self.clock.now() - before) / 2
         return timedelta() if theirs is None else theirs - ours
 
-    async def take_turns(self, connection: AsyncConnection, name: str) -> None:
+    async def take_turns(self, connection: Connection, name: str) -> None:
         """Wait until no other transaction holds this name, and hold it until this one ends.
 
         On SQLite transactions take turns anyway.
@@ -227,14 +247,17 @@ class Database:
         Raises whatever the driver raises.
         """
         beat = self.insert(pulse).values(id=1, at=self.clock.now())
-        async with self.transaction() as connection:
+        async with self.single() as connection:
             await connection.execute(
                 beat.on_conflict_do_update(index_elements=[pulse.c.id], set_={"at": beat.excluded.at})
             )
 
     async def aclose(self) -> None:
         """Close the connections and free the lock."""
-        await self.engine.dispose()
+        if self._postgresql is not None:
+            await self._postgresql.dispose()
+        if self.sqlite is not None:
+            self.sqlite.dispose()
         if self._lock is not None:
             self._lock.release()
 
@@ -245,15 +268,52 @@ def is_refused(error: Exception) -> bool:
     return state.startswith(("28", "3D")) or "sqlite" in str(type(getattr(error, "orig", None)))
 
 
-def announce(connection: AsyncConnection, table: Table) -> None:
+def announce(connection: Connection, table: Table) -> None:
     """Have a table's due rows looked for at once when the transaction is committed."""
     connection.info[_ANNOUNCED].add(table.info["kind"])
 
 
-def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
+@contextmanager
+def _away_said() -> Iterator[None]:
+    """Say in one way that a database is away, however its driver says it."""
+    try:
+        yield
+    except _OUR_MISTAKES:
+        raise
+    except _AWAY as error:
+        raise StoreUnavailableError(type(error).__name__) from error
+
+
+def _postgresql(url: URL, statement_seconds: float | None) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        hide_parameters=True,
+        pool_size=10,
+        max_overflow=10,
+        pool_timeout=5,
+        skip_autocommit_rollback=True,
+        connect_args={"timeout": 5, "command_timeout": statement_seconds, "server_settings": _SESSION},
+    )
+    sqlalchemy_event.listen(engine.sync_engine, "checkin", _note_use)
+    sqlalchemy_event.listen(engine.sync_engine, "checkout", partial(_look_whether_alive, engine))
+    return engine
+
+
+def _note_use(_connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    entry.info[_USED_AT] = time.monotonic()
+
+
+def _look_whether_alive(
+    engine: AsyncEngine, connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: object
+) -> None:
+    """Ask a connection that was idle whether it still lives; the pool makes another for one that died.
+
+    Asking each time, as the pool does by itself, costs three round trips a statement.
+    """
+    used_at = entry.info.get(_USED_AT)
+    if used_at is None or time.monotonic() - used_at < IDLE_SECONDS:
+        return
+    try:
+        engine.sync_engine.dialect.do_ping(connection)
+    except Exception as error:
+        raise DisconnectionError from error

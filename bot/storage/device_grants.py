@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Row, Update
-    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from bot.engine import Lease
     from bot.storage.cipher import Cipher
+    from bot.storage.connection import Connection
     from bot.storage.database import Database
 
 
@@ -132,7 +132,7 @@ class DeviceGrantStore:
         *,
         tokens: dict[str, Any] | None = None,
         forget_tokens: bool = False,
-        within: AsyncConnection | None = None,
+        within: Connection | None = None,
     ) -> None:
         """Change the state under a lease.
 
@@ -160,7 +160,7 @@ class DeviceGrantStore:
                 await self._moved(connection, statement, grant, after)
 
     async def _moved(
-        self, connection: AsyncConnection, statement: Update, grant: DeviceGrant, after: GrantState
+        self, connection: Connection, statement: Update, grant: DeviceGrant, after: GrantState
     ) -> None:
         if not (await connection.execute(statement)).rowcount:
             raise LeaseLostError(grant.id)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sqlalchemy import ColumnElement, Row
-    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from bot.domain.installation import Place
     from bot.storage.cipher import Cipher
+    from bot.storage.connection import Connection
     from bot.storage.database import Database
 
 STATE_LIFE = timedelta(minutes=10)
@@ -86,7 +86,7 @@ class InstallationStore:
             rows = (await connection.execute(select(installations))).all()
         return [self._installation(row) for row in rows]
 
-    async def still(self, place: Place, *, within: AsyncConnection) -> bool:
+    async def still(self, place: Place, *, within: Connection) -> bool:
         """Tell whether the app is installed there, and keep it so until the transaction ends."""
         row = installations.c
         of = or_(and_(row.team == place.team, row.team != ""), _org_wide(place))
@@ -134,9 +134,7 @@ class InstallationStore:
         )
 
 
-async def _record_end(
-    connection: AsyncConnection, at: datetime, installation: Installation, why: str
-) -> None:
+async def _record_end(connection: Connection, at: datetime, installation: Installation, why: str) -> None:
     """Tell the audit log that an installation has ended."""
     await record(
         connection,

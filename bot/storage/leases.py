@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Table
-    from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from bot.storage.connection import Connection
     from bot.storage.database import Database
 
 
@@ -109,7 +109,7 @@ class LeaseStore:
             )
 
 
-async def wake(connection: AsyncConnection, table: Table, row_id: str, now: datetime) -> None:
+async def wake(connection: Connection, table: Table, row_id: str, now: datetime) -> None:
     """Make a row due at once, also when somebody is working on it, within the caller's transaction."""
     changed: dict[str, Any] = {"due_at": now, "wakes": table.c.wakes + 1}
     await connection.execute(update(table).where(table.c.id == row_id).values(**changed))

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Row, Update
-    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from bot.storage.cipher import Cipher
+    from bot.storage.connection import Connection
     from bot.storage.database import Database
 
 log = structlog.get_logger(__name__)
@@ -63,7 +63,7 @@ class LinkStore:
         async with self._database.reading() as connection:
             return await self._read(connection, identity)
 
-    async def put(self, link: Link, *, within: AsyncConnection | None = None) -> None:
+    async def put(self, link: Link, *, within: Connection | None = None) -> None:
         """Store a link, in place of the person's former one."""
         if within is None:
             async with self._database.transaction() as connection:
@@ -90,7 +90,7 @@ class LinkStore:
             return await self._forget(connection, [of, links.c.team.not_in(but)], why)
 
     async def _forget(
-        self, connection: AsyncConnection, conditions: list[ColumnElement[bool]], why: str
+        self, connection: Connection, conditions: list[ColumnElement[bool]], why: str
     ) -> Sequence[str]:
         forgotten = await connection.execute(delete(links).where(*conditions).returning(links.c.owner))
         now, owners = self._database.clock.now(), forgotten.scalars().all()
@@ -99,7 +99,7 @@ class LinkStore:
         return owners
 
     @asynccontextmanager
-    async def locked(self, identity: Identity) -> AsyncIterator[tuple[Link | None, AsyncConnection | None]]:
+    async def locked(self, identity: Identity) -> AsyncIterator[tuple[Link | None, Connection | None]]:
         """Hold the person's link against refreshers in other processes; yields it as it is now.
 
         On PostgreSQL the row is locked until the block ends, which commits what was written `within` the
@@ -113,7 +113,7 @@ class LinkStore:
             await connection.execute(query)
             yield await self._read(connection, identity), connection
 
-    async def replace_tokens(self, link: Link, *, within: AsyncConnection | None = None) -> bool:
+    async def replace_tokens(self, link: Link, *, within: Connection | None = None) -> bool:
         """Store the link's rotated tokens (None: the grant is dead); tell whether they were stored.
 
         They are not when others came since the link was read: its `generation` has passed.
@@ -134,7 +134,7 @@ class LinkStore:
         async with self._database.transaction() as connection:
             return await self._replaced(connection, statement, link)
 
-    async def _replaced(self, connection: AsyncConnection, statement: Update, link: Link) -> bool:
+    async def _replaced(self, connection: Connection, statement: Update, link: Link) -> bool:
         stored = bool((await connection.execute(statement)).rowcount)
         if stored and link.dead:
             owner, now = link.identity.key, self._database.clock.now()
@@ -146,11 +146,11 @@ class LinkStore:
             return None
         return self._cipher.seal(link.identity.key, {"access": link.access, "refresh": link.refresh})
 
-    async def _read(self, connection: AsyncConnection, identity: Identity) -> Link | None:
+    async def _read(self, connection: Connection, identity: Identity) -> Link | None:
         row = (await connection.execute(select(links).where(links.c.owner == identity.key))).one_or_none()
         return None if row is None else self._link(row)
 
-    async def _write(self, connection: AsyncConnection, link: Link) -> None:
+    async def _write(self, connection: Connection, link: Link) -> None:
         values = self._values(link)
         statement = self._database.insert(links).values(**values, generation=1)
         changed = {**values, "generation": links.c.generation + 1}

@@ -43,7 +43,7 @@ async def _listen(database: Database, missed: Callable[[], None]) -> None:
         if process != database.process:
             database.wake(*kinds)
 
-    async with database.engine.connect() as connection:
+    async with database.postgresql.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
         driver.add_termination_listener(lambda _connection: gone.set())
         await driver.add_listener(CHANNEL, heard)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
 
 from bot.app import StartError
+from bot.domain.errors import StoreUnavailableError
 from bot.sandbox.portal import Fault
 from tests.support.house import ADA, House, open_house
 from tests.support.postgresql import Server, new_database
@@ -34,9 +34,11 @@ async def on_postgresql(
 
 
 async def pragma(house: House, statement: str) -> None:
-    """Say something to the one connection that the app has on SQLite."""
-    async with house.app.runtime.database.engine.connect() as connection:
-        await connection.execute(text(f"PRAGMA {statement}"))
+    """Say something to the one connection with which the app writes on SQLite."""
+    sqlite = house.app.runtime.database.sqlite
+    assert sqlite is not None
+    with sqlite.writer.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA {statement}")
 
 
 async def one_charge_that_settles(house: House) -> None:
@@ -118,10 +120,10 @@ async def fill(house: House, file: Path) -> None:
     full = False
     while not full:
         try:
-            async with house.app.runtime.database.engine.begin() as connection:
+            async with house.app.runtime.database.transaction() as connection:
                 await connection.execute(text("INSERT INTO filler VALUES (zeroblob(500))"))
-        except OperationalError as error:
-            full = "full" in str(error)
+        except StoreUnavailableError as error:
+            full = "full" in str(error.__cause__)
 
 
 @pytest.mark.postgresql

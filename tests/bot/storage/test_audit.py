@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -49,15 +51,16 @@ async def written(database: Database, *results: str) -> AuditStore:
 async def tamper(database: Database, *statements: str) -> None:
     """Change the log as somebody would who owns the database."""
     if database.is_sqlite:
-        async with database.engine.connect() as bare:
-            await bare.exec_driver_sql("PRAGMA foreign_keys=OFF")
-    async with database.transaction() as connection:
-        if database.is_sqlite:
+        # A connection of their own: foreign keys are only looked after where that is asked for.
+        with closing(sqlite3.connect(str(database.url.database))) as other, other:
             for table in ("audit", "audit_seals"):
                 for change in ("update", "delete"):
-                    await connection.execute(text(f"DROP TRIGGER IF EXISTS {table}_refuses_{change}"))
-        else:
-            await connection.execute(text("SET LOCAL session_replication_role = replica"))
+                    other.execute(f"DROP TRIGGER IF EXISTS {table}_refuses_{change}")
+            for statement in statements:
+                other.execute(statement)
+        return
+    async with database.transaction() as connection:
+        await connection.execute(text("SET LOCAL session_replication_role = replica"))
         for statement in statements:
             await connection.execute(text(statement))
 
