@@ -119,7 +119,7 @@ async def open_app(
         for engine in engines:
             engine.wake(*kinds)
 
-    async with open_runtime(settings, wake=wake, clock=clock) as runtime:
+    async with open_runtime(settings, wake=wake, works=worker, clock=clock) as runtime:
         await _prepare_database(runtime)
         engine = _engine(runtime)
         bolt = _bolt(runtime)

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
@@ -27,6 +27,8 @@ LEASE_SECONDS = 14.0
 """Below 15, so that another process has taken over within 15 seconds of the last renewal."""
 RENEW_EVERY_SECONDS = 3.0
 IDLE_SECONDS = 5.0
+GATHER_SECONDS = 0.01
+"""Between two looks: what comes together is claimed together."""
 CONCURRENCY = 4_000
 RETRY_CAP_SECONDS = 60.0
 
@@ -39,7 +41,8 @@ class Claim:
 
     `attempts` counts the runs since the last one that returned properly, this one included; `wakes` is
     what the row's counter said when it was claimed; `taken_over` tells that its last holder has let the
-    lease run out: it died, or was stopped for too long.
+    lease run out: it died, or was stopped for too long. `found` is the thing as it was then, if the store
+    says so.
     """
 
     id: str
@@ -47,6 +50,7 @@ class Claim:
     attempts: int
     wakes: int
     taken_over: bool = False
+    found: Any = None
 
 
 class Leases(Protocol):
@@ -58,8 +62,8 @@ class Leases(Protocol):
     async def renew(self, claims: Sequence[Claim], seconds: float) -> set[str]:
         """Prolong; return the ids still held."""
 
-    async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> None:
-        """Give back."""
+    async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> datetime | None:
+        """Give back; return when it is due by now: at once if it was woken meanwhile."""
 
     async def next_due(self) -> datetime | None:
         """Return when the next thing can be claimed: free and due, or its holder's lease at its end."""
@@ -83,6 +87,8 @@ class Lease:
         self.claim = claim
         self.kind = kind
         self.good_until = good_until
+        self.is_given_back = False
+        self.due_at: datetime | None = None
         self._engine = engine
 
     @property
@@ -94,6 +100,11 @@ class Lease:
     def token(self) -> str:
         """What every state change compares with (fencing)."""
         return self.claim.token
+
+    def given_back(self, due_at: datetime | None) -> None:
+        """Remember that the thing was given back with its last change, and when it is due next."""
+        self.is_given_back = True
+        self.due_at = due_at
 
     async def ensure(self, seconds: float) -> None:
         """Make sure that the lease outlives a call of `seconds`, before that call leaves.
@@ -147,8 +158,11 @@ class Engine:
         self._lease_seconds = lease_seconds
         self._concurrency = concurrency
         self._due = set(self._kinds)
+        self._moments: dict[str, datetime] = {}
+        self._look_at_all_at = 0.0
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._sleeping: set[asyncio.Task[Any]] = set()
         self._ended = asyncio.Event()
         self._ended.set()
         self._held: dict[str, Lease] = {}
@@ -193,6 +207,8 @@ class Engine:
         """Take nothing new; let the running steps reach a safe point; give everything back."""
         self._stopping.set()
         self._woken.set()
+        for task in self._sleeping:
+            task.cancel()
         await self._ended.wait()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=grace_seconds)
@@ -202,15 +218,19 @@ class Engine:
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the clock; raises StoppingError as soon as the engine stops."""
-        waiting = asyncio.ensure_future(self._clock.sleep(seconds))
-        stopping = asyncio.ensure_future(self._stopping.wait())
-        try:
-            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-            stopping.cancel()
-        if self._stopping.is_set():
+        task = asyncio.current_task()
+        if self._stopping.is_set() or task is None:
             raise StoppingError
+        self._sleeping.add(task)
+        try:
+            await self._clock.sleep(seconds)
+        except asyncio.CancelledError:
+            if not self._stopping.is_set():
+                raise
+            task.uncancel()
+            raise StoppingError from None
+        finally:
+            self._sleeping.discard(task)
 
     async def renew(self, leases: Sequence[Lease]) -> None:
         """Prolong these leases; what was lost keeps its old end and runs into LeaseLostError."""
@@ -237,6 +257,9 @@ class Engine:
                 self._start(kind, claim, started + self._lease_seconds)
             if len(claims) == limit:
                 self._due.add(kind.name)
+            else:
+                self._moments.pop(kind.name, None)
+                self._expect(kind.name, await kind.leases.next_due())
         self.beat_at = time.monotonic()
 
     def _start(self, kind: Kind, claim: Claim, good_until: float) -> None:
@@ -282,27 +305,36 @@ class Engine:
 
     async def _give_back(self, lease: Lease, due_at: datetime | None, *, failed: bool) -> None:
         try:
-            await lease.kind.leases.release(lease.claim, due_at, failed=failed)
+            if not lease.is_given_back:
+                lease.due_at = await lease.kind.leases.release(lease.claim, due_at, failed=failed)
+            self._expect(lease.kind.name, lease.due_at)
         except Exception as error:  # noqa: BLE001 - the lease runs out by itself, and it is due again
             log.warning("engine.release_failed", kind=lease.kind.name, id=lease.id, problem=repr(error))
         self._held.pop(lease.token, None)
         self._metrics.in_flight.labels(lease.kind.name).dec()
-        self.wake(lease.kind.name)
+
+    def _expect(self, kind: str, moment: datetime | None) -> None:
+        """Look for due things of this kind then."""
+        known = self._moments.get(kind)
+        if moment is not None and (known is None or moment < known):
+            self._moments[kind] = moment
+            self._woken.set()
 
     async def _wait_for_work(self) -> None:
-        moments = {name: await kind.leases.next_due() for name, kind in self._kinds.items()}
-        now = self._clock.now()
-        waits = {name: (moment - now).total_seconds() for name, moment in moments.items() if moment}
-        # A kind whose moment has come is never kept waiting by the wakes of another.
-        self._due.update(name for name, wait in waits.items() if wait <= 0)
-        wait = min(IDLE_SECONDS, max(0.01, min(waits.values(), default=IDLE_SECONDS)))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait):
-                await self._woken.wait()
-        if self._woken.is_set():
-            self._woken.clear()
-        else:
+        """Wait until there may be due things of some kind; every few seconds there may be of any."""
+        await asyncio.sleep(GATHER_SECONDS)
+        self._woken.clear()
+        now, idle = self._clock.now(), self._look_at_all_at - time.monotonic()
+        waits = {name: (moment - now).total_seconds() for name, moment in self._moments.items()}
+        if idle > 0 and not self._due and not any(wait <= 0 for wait in waits.values()):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min([idle, *waits.values()])):
+                    await self._woken.wait()
+            return
+        if idle <= 0:
             self._due = set(self._kinds)
+            self._look_at_all_at = time.monotonic() + IDLE_SECONDS
+        self._due.update(name for name, wait in waits.items() if wait <= 0)
 
     async def _renew_all(self) -> None:
         while not self._stopping.is_set():

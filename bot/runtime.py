@@ -26,7 +26,7 @@ from bot.services.permission import Permission
 from bot.services.purchases import Purchases
 from bot.services.retention import Retention
 from bot.services.workspaces import OneWorkspace, Workspaces
-from bot.slack import SLACK_TIMEOUT_SECONDS, SlackClient
+from bot.slack import SLACK_TIMEOUT_SECONDS, DirectMessages, SlackClient
 from bot.storage.audit import AuditStore
 from bot.storage.charges import ChargeStore
 from bot.storage.cipher import Cipher
@@ -125,6 +125,7 @@ class Runtime:
     homes: HomeStore
     retention: Retention
     outbox: Outbox
+    direct_messages: DirectMessages
     charges: ChargeStore
     messages: MessageStore
     leases: Mapping[str, Leases]
@@ -141,16 +142,21 @@ class Runtime:
 
 @asynccontextmanager
 async def open_runtime(
-    settings: Settings, *, wake: Callable[..., None], clock: SystemClock | None = None
+    settings: Settings,
+    *,
+    wake: Callable[..., None],
+    works: bool = False,
+    clock: SystemClock | None = None,
 ) -> AsyncIterator[Runtime]:
     """Build the runtime; close its connections on leaving, the portal's and Slack's after the work.
 
-    `wake` takes the names of the engine's kinds for which there may be new work.
+    `wake` takes the names of the engine's kinds for which there may be new work; with `works`, that is
+    done here and need not be told to other processes.
     """
     clock = clock or SystemClock()
     metrics = Metrics()
     portal_reach, slack_reach = Reach("portal", clock), Reach("slack", clock)
-    database = Database(settings.database_url, clock, wake)
+    database = Database(settings.database_url, clock, wake, works=works)
     cipher = Cipher(settings.keys())
     hosts = HostRules(environment_base_url=settings.portal_base_url)
     transport = Transport(clock, metrics, portal_reach)
@@ -197,7 +203,8 @@ async def open_runtime(
             intents=intents,
             homes=HomeStore(database),
             retention=Retention(charges, grants, intents, clock, settings.purge_after_days),
-            outbox=Outbox(messages, charges, clock),
+            outbox=Outbox(messages, clock),
+            direct_messages=DirectMessages(),
             charges=charges,
             messages=messages,
             leases={"charge": charges.leases, "message": messages.leases, "device_grant": grants.leases},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -28,6 +29,8 @@ DEAD = frozenset({"account_inactive", "invalid_auth", "not_authed", "token_expir
 """Slack's ways to say that a token is of no more use."""
 
 SERVER_FAULT = 500
+REMEMBERED = 10_000
+REMEMBERED_SECONDS = 600.0
 SLACK_TIMEOUT_SECONDS = 10
 
 
@@ -92,3 +95,34 @@ class SlackClient(AsyncWebClient):
         except AttributeError as error:
             # slack-sdk looks for "ok" in a text as if it were an object.
             raise aiohttp.ClientPayloadError("not Slack's JSON") from error
+
+
+class DirectMessages:
+    """The conversations with people. One that was opened stays the same, so it is rarely asked for."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str | None, str], tuple[str, float]] = OrderedDict()
+
+    async def channel(self, slack: SlackClient, user: str) -> str:
+        """Return the channel in which an installation writes to a person; opens it.
+
+        Raises:
+            SlackApiError: it cannot be opened; and one of AWAY.
+        """
+        key, now = (slack.token, user), time.monotonic()
+        channel, until = self._known.get(key, ("", now))
+        if now < until:
+            return channel
+        answer = await slack.conversations_open(users=user)
+        opened: dict[str, Any] = answer["channel"]
+        channel = str(opened["id"])
+        self._known.pop(key, None)
+        self._known[key] = channel, now + REMEMBERED_SECONDS
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return channel
+
+    def forget(self, user: str) -> None:
+        """Ask again next time: a channel of theirs was refused."""
+        for key in [key for key in self._known if key[1] == user]:
+            del self._known[key]

@@ -105,14 +105,17 @@ class Rules:
         if not _named(identity, self.lockers):
             raise RuleError(Rule.LOCKERS)
 
-    def require_amount(self, amount: Decimal) -> None:
-        """Let a single charge pass.
+    def require(self, amount: Decimal, spent: Decimal | None) -> None:
+        """Let a charge pass beside what the person has spent in the last 24 hours, None if that is all one.
 
         Raises:
-            RuleError: it is higher than any may be.
+            RuleError: it is higher than any may be, or together they are more than one person may.
         """
         if self.max_charge is not None and amount > self.max_charge:
             raise RuleError(Rule.MAX_CHARGE, limit=self.max_charge)
+        if self.max_daily is not None and spent is not None and spent + amount > self.max_daily:
+            left = max(self.max_daily - spent, Decimal(0))
+            raise RuleError(Rule.MAX_DAILY, limit=self.max_daily, left=left)
 
     def narrow(self, bounds: Bounds, presets: tuple[Decimal, ...]) -> tuple[Bounds, tuple[Decimal, ...]]:
         """Return what may be offered of what the portal offers."""
@@ -130,16 +133,6 @@ class Rules:
         limits = [limit for limit in (self.max_charge, self.max_daily) if limit is not None]
         if limits and amount > min(limits):
             raise RuleError(Rule.MAX_AT_ONCE, limit=min(limits))
-
-    def require_day(self, amount: Decimal, spent: Decimal) -> None:
-        """Let a charge pass beside what the person has spent in the last 24 hours.
-
-        Raises:
-            RuleError: together they are more than one person may.
-        """
-        if self.max_daily is not None and spent + amount > self.max_daily:
-            left = max(self.max_daily - spent, Decimal(0))
-            raise RuleError(Rule.MAX_DAILY, limit=self.max_daily, left=left)
 
 
 def _named(identity: Identity, entries: tuple[str, ...]) -> bool:

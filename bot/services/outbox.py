@@ -4,31 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot.domain.charge import ON_ITS_WAY, Charge, ChargeState
+from bot.engine import LeaseLostError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bot.domain.clock import Clock
     from bot.domain.message import OutgoingMessage
     from bot.engine import Lease
-    from bot.storage.charges import ChargeStore
-    from bot.storage.messages import MessageStore
+    from bot.storage.messages import FoundMessage, MessageStore
 
 QUIET_SETTLEMENT = timedelta(seconds=30)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Telling:
-    """A charge and how far its message is."""
+    """A charge and how far its message is. `attempts` are the runs since the last one that ended properly.
+
+    `shown` and `modal` are what this run has brought there and not recorded yet: what the message says,
+    and the modal that got its last word.
+    """
 
     charge: Charge
     message: OutgoingMessage
+    at_home: bool
+    attempts: int
+    shown: str | None = None
+    modal: str | None = None
 
     @property
     def maybe_posted(self) -> bool:
-        """Tell whether a post left whose answer never came: look before posting again."""
-        return self.message.ts is None and self.message.posting_since is not None
+        """Tell whether a post may have left whose answer never came: look before posting again."""
+        return self.message.ts is None and (self.attempts > 1 or self.message.posting_since is not None)
 
     @property
     def maybe_replied(self) -> bool:
@@ -59,37 +69,57 @@ class Telling:
 class Outbox:
     """The messages' ledger. Each step is recorded before and after it leaves."""
 
-    def __init__(self, messages: MessageStore, charges: ChargeStore, clock: Clock) -> None:
+    def __init__(self, messages: MessageStore, clock: Clock) -> None:
         self._messages = messages
-        self._charges = charges
         self._clock = clock
 
-    async def telling(self, lease: Lease) -> Telling:
-        """Return what is to be told; both rows exist since the confirmation."""
-        message = await self._messages.get(lease.id)
-        charge = await self._charges.get(lease.id)
-        if message is None or charge is None:
-            raise LookupError(lease.id)
-        return Telling(charge=charge, message=message)
+    @staticmethod
+    def telling(lease: Lease) -> Telling:
+        """Return what is to be told, as it was when it was claimed; what came since comes by a wake."""
+        found: FoundMessage = lease.claim.found
+        return Telling(
+            charge=found.charge,
+            message=found.message,
+            at_home=found.at_home,
+            attempts=lease.claim.attempts,
+        )
 
-    async def about_to_post(self, lease: Lease) -> None:
-        """Record that a post leaves now."""
-        await self._messages.note(lease, posting_since=self._clock.now())
+    async def posted(
+        self, lease: Lease, telling: Telling, *, channel: str, ts: str, shown: str | None
+    ) -> None:
+        """Record where the message is; `shown` is the digest of what it says, None when unknown.
 
-    async def posted(self, lease: Lease, *, channel: str, ts: str, shown: str | None) -> None:
-        """Record where the message is; `shown` is the digest of what it says, None when unknown."""
+        While there is nothing more to say, that ends the run.
+        """
         now = self._clock.now()
-        await self._messages.note(lease, channel=channel, ts=ts, shown=shown, posted_at=now)
+        facts: dict[str, Any] = {"channel": channel, "ts": ts, "shown": shown, "posted_at": now}
+        if telling.has_outcome or shown is None:
+            telling.message = await self._messages.note(lease, **facts)
+        else:
+            await self._messages.finish(lease, None, **facts)
 
-    async def gone(self, lease: Lease) -> None:
+    async def gone(self, lease: Lease, telling: Telling) -> None:
         """Record that the message is no longer there: another one tells what it would have told."""
-        await self._messages.note(
+        telling.attempts = 1
+        telling.message = await self._messages.note(
             lease, channel=None, ts=None, posting_since=None, shown=None, reply_state=None
         )
 
-    async def shows(self, lease: Lease, shown: str) -> None:
-        """Record what the message says after an edit."""
-        await self._messages.note(lease, shown=shown, edited_at=self._clock.now())
+    async def finish(self, lease: Lease, telling: Telling, due_at: datetime | None) -> None:
+        """Record what this run has brought there, and that the next one is due then.
+
+        Raises:
+            LeaseLostError: somebody else tells it now; what the message says is looked at again.
+        """
+        facts: dict[str, Any] = {}
+        if telling.shown is not None:
+            facts = {"shown": telling.shown, "edited_at": self._clock.now()}
+        if not lease.is_given_back and (facts or telling.modal is not None):
+            try:
+                await self._messages.finish(lease, due_at, modal=telling.modal, **facts)
+            except LeaseLostError:
+                await self.shows_something(lease.id)
+                raise
 
     async def shows_something(self, charge_id: str) -> None:
         """Record that nobody knows what the message says now, and have it brought up to date."""
@@ -102,7 +132,3 @@ class Outbox:
     async def replied(self, lease: Lease, state: ChargeState) -> None:
         """Record that this state's thread reply is there."""
         await self._messages.note(lease, replied_state=state.value, replied_at=self._clock.now())
-
-    async def modal_done(self, lease: Lease, view_id: str) -> None:
-        """Record that the open modal got its last word, or is gone."""
-        await self._messages.close_modal(lease, view_id)

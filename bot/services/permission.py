@@ -10,6 +10,7 @@ import structlog
 from bot.domain.rules import Lock, Rule, RuleError
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from decimal import Decimal
 
     from bot.domain.billing import AutoReloadChoice
@@ -59,25 +60,20 @@ class Permission:
         if self.rules.read_only:
             raise RuleError(Rule.READ_ONLY)
 
-    async def require_amount(self, identity: Identity, amount: Decimal) -> None:
-        """Let a charge pass that is to be confirmed or resumed; its day is judged as that is stored.
-
-        Raises:
-            RuleError: spending is stopped, or a single charge may not be so high.
-        """
-        await self.require_spending(identity)
-        self.rules.require_amount(amount)
-
     async def require_charge(self, identity: Identity, amount: Decimal) -> None:
         """Let a charge pass that is to be shown for confirmation.
 
         Raises:
             RuleError: spending is stopped, or the amount is more than the rules allow.
         """
-        await self.require_amount(identity, amount)
-        if self.rules.max_daily is not None:
-            spent = await self._charges.spent(identity.key, since=self._clock.now() - DAY)
-            self.rules.require_day(amount, spent)
+        await self.require_spending(identity)
+        since = self.day_begins()
+        spent = None if since is None else await self._charges.spent(identity.key, since=since)
+        self.rules.require(amount, spent)
+
+    def day_begins(self) -> datetime | None:
+        """Return since when a person's charges count for their day; None when no day has a limit."""
+        return None if self.rules.max_daily is None else self._clock.now() - DAY
 
     async def require_auto_reload(self, identity: Identity, choice: AutoReloadChoice) -> None:
         """Let a setting pass. Switched on, it may charge up to its upper amount at once, and unasked.

@@ -6,10 +6,9 @@ import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bot.domain.charge import IN_FLIGHT, OPEN, Charge, ChargeKind, ChargeState
+from bot.domain.charge import OPEN, Charge, ChargeKind, ChargeState
 from bot.domain.errors import (
     BillingError,
     CannotAskError,
@@ -19,13 +18,10 @@ from bot.domain.errors import (
     StaleError,
 )
 from bot.domain.money import CENT
-from bot.domain.rules import RuleError
 from bot.domain.subscription import Effect
-from bot.services.permission import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from decimal import Decimal
 
     from bot.domain.billing import BillingState
@@ -146,14 +142,9 @@ class Purchases:
             created_at=now,
             portal_url=portal_url,
         )
-        open_equal = await self._open_equal(charge)
+        open_equal = await self._charges.open_equal(charge)
         await self._charges.add(charge, due_at=now + PROPOSAL_LIFE)
         return Proposal(charge=charge, open_equal=open_equal)
-
-    async def _open_equal(self, charge: Charge) -> Charge | None:
-        """Return the person's newest charge of the same amount whose end they do not know yet."""
-        owner = charge.identity.key
-        return await self._charges.equal_in(owner, charge.kind, charge.amount, OPEN | IN_FLIGHT)
 
     async def confirm(
         self,
@@ -173,42 +164,43 @@ class Purchases:
             RuleError: the operator's rules say no by now.
             BuyAgainError: an equal charge with an open end came up meanwhile; ask first.
         """
-        now = self._clock.now()
-        charge = await self._charges.get(charge_id, owner=identity.key)
-        if charge is None:
-            raise ChargeNotFoundError
-        if charge.state is ChargeState.PROPOSED and now >= charge.created_at + PROPOSAL_LIFE:
-            raise StaleError
-        if charge.state is ChargeState.PROPOSED:
-            other = await self._open_equal(charge)
-            if other is not None and other.id != warned_of:
-                raise BuyAgainError(charge, other)
-        confirmed = await self._confirm(charge, now, view_id)
-        current = confirmed or await self._mine(identity, charge_id)
-        if current.state in {ChargeState.CANCELLED, ChargeState.EXPIRED}:
-            raise StaleError
-        return current
+        while True:
+            confirmed = await self._confirm(identity, charge_id, view_id, warned_of)
+            if confirmed is not None:
+                return confirmed
+            charge = await self._mine(identity, charge_id)
+            if charge.state in {ChargeState.CANCELLED, ChargeState.EXPIRED}:
+                raise StaleError
+            if charge.state is not ChargeState.PROPOSED:
+                return charge  # the other of two clicks was first, and what it began goes on
+            await self._explain(charge, warned_of)
 
-    async def _confirm(self, charge: Charge, now: datetime, view_id: str | None) -> Charge | None:
-        """Store the yes, if the rules allow it: two at one moment do not pass the day's limit together."""
-        if charge.state is not ChargeState.PROPOSED:
+    async def _confirm(
+        self, identity: Identity, charge_id: str, view_id: str | None, warned_of: str | None
+    ) -> Charge | None:
+        """Store the yes, in one step with everything that has to hold; None when something does not."""
+        if self._permission.rules.read_only:
             return None
-        try:
-            await self._permission.require_amount(charge.identity, charge.amount)
-            return await self._charges.confirm(
-                charge.id, charge.identity.key, now=now, view_id=view_id, **self._day_judge(charge, now)
-            )
-        except RuleError:
-            current = await self._mine(charge.identity, charge.id)
-            if current.state is ChargeState.PROPOSED:
-                raise
-            return current  # the other of two clicks was first, and what it began goes on
+        now = self._clock.now()
+        return await self._charges.confirm(
+            charge_id,
+            identity,
+            now=now,
+            view_id=view_id,
+            made_after=now - PROPOSAL_LIFE,
+            warned_of=warned_of,
+            since=self._permission.day_begins(),
+            judge=self._permission.rules.require,
+        )
 
-    def _day_judge(self, charge: Charge, now: datetime) -> dict[str, Any]:
-        rules = self._permission.rules
-        if rules.max_daily is None:
-            return {}
-        return {"since": now - DAY, "judge": partial(rules.require_day, charge.amount)}
+    async def _explain(self, charge: Charge, warned_of: str | None) -> None:
+        """Raise what keeps a proposal from being confirmed; return when it has just gone away."""
+        if self._clock.now() >= charge.created_at + PROPOSAL_LIFE:
+            raise StaleError
+        other = await self._charges.open_equal(charge)
+        if other is not None and other.id != warned_of:
+            raise BuyAgainError(charge, other)
+        await self._permission.require_spending(charge.identity)
 
     async def cancel(self, identity: Identity, charge_id: str) -> Charge:
         """Turn a proposal down and return it; what is not a proposal (any more) stays as it is.
@@ -249,9 +241,14 @@ class Purchases:
         now = self._clock.now()
         if current.state is not ChargeState.NEEDS_SCOPE:
             return current, False
-        await self._permission.require_amount(identity, current.amount)
+        await self._permission.require_spending(identity)
         resumed = await self._charges.resume(
-            charge_id, identity.key, now=now, view_id=view_id, **self._day_judge(current, now)
+            charge_id,
+            identity.key,
+            now=now,
+            view_id=view_id,
+            since=self._permission.day_begins(),
+            judge=self._permission.rules.require,
         )
         return resumed or current, resumed is not None
 

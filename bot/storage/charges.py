@@ -7,13 +7,15 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import and_, exists, func, insert, or_, select, update
 
 from bot.domain.audit import Action
 from bot.domain.charge import (
+    IN_FLIGHT,
     NOT_CHARGED,
     ON_ITS_WAY,
     OPEN,
+    TERMINAL,
     UNFINISHED,
     Charge,
     ChargeKind,
@@ -28,18 +30,20 @@ from bot.engine import LeaseLostError
 from bot.storage.audit import record
 from bot.storage.database import announce
 from bot.storage.leases import LeaseStore, wake
-from bot.storage.tables import charges, messages
+from bot.storage.tables import charges, locks, messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Row
+    from sqlalchemy import ColumnElement, FromClause, Row
 
     from bot.engine import Lease
     from bot.metrics import Metrics
     from bot.storage.connection import Connection
     from bot.storage.database import Database
+
+    Judge = Callable[[Decimal, Decimal | None], None]
 
 FORGOTTEN = "forgotten"
 PURGE_BATCH = 200
@@ -96,7 +100,11 @@ class ChargeStore:
         self._metrics = metrics
         self._posts: defaultdict[str, _Asked] = defaultdict(_Asked)
         self._polls: defaultdict[str, _Asked] = defaultdict(_Asked)
-        self.leases = LeaseStore(database, charges)
+        self.leases = LeaseStore(database, charges, self._found)
+
+    @staticmethod
+    async def _found(rows: Sequence[Row[Any]]) -> dict[str, Charge]:
+        return {row.id: charge_of(row) for row in rows}
 
     def count_post(self, lease: Lease) -> None:
         """Count a request for the money, as it leaves."""
@@ -111,7 +119,7 @@ class ChargeStore:
         """Write what is counted and not written yet, at a run's end; nothing when it lost the row."""
         counts = self._counts(lease)
         if counts:
-            async with self._database.transaction() as connection:
+            async with self._database.single() as connection:
                 await connection.execute(
                     update(charges)
                     .where(charges.c.id == lease.id, charges.c.lease_token == lease.token)
@@ -126,7 +134,7 @@ class ChargeStore:
     async def add(self, charge: Charge, *, due_at: datetime) -> None:
         """Store a proposed charge; at `due_at` it is looked at, to expire it."""
         values = {name: getattr(charge, name) for name in _FIELDS}
-        async with self._database.transaction() as connection:
+        async with self._database.single() as connection:
             await connection.execute(
                 insert(charges).values(
                     **values,
@@ -146,7 +154,7 @@ class ChargeStore:
             query = query.where(charges.c.owner == owner)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else _charge(row)
+        return None if row is None else charge_of(row)
 
     async def of_owner(self, owner: str, *, limit: int, offset: int = 0) -> Sequence[Charge]:
         """Return the owner's charges that were confirmed, newest first."""
@@ -158,85 +166,82 @@ class ChargeStore:
             .offset(offset)
         )
         async with self._database.reading() as connection:
-            return [_charge(row) for row in await connection.execute(query)]
+            return [charge_of(row) for row in await connection.execute(query)]
 
-    async def equal_in(
-        self, owner: str, kind: ChargeKind, amount: Decimal, states: Collection[ChargeState]
-    ) -> Charge | None:
-        """Return the owner's newest charge of that kind and just that amount in one of the states.
-
-        One that has settled counts too, until the person has been told.
-        """
-        untold = and_(charges.c.state == ChargeState.SETTLED.value, messages.c.due_at.is_not(None))
+    async def open_equal(self, charge: Charge) -> Charge | None:
+        """Return the owner's newest other charge of that kind and just that amount without a told end."""
         query = (
             select(charges)
-            .outerjoin(messages, messages.c.id == charges.c.id)
             .where(
-                charges.c.owner == owner,
-                charges.c.kind == kind.value,
-                charges.c.amount == amount,
-                or_(charges.c.state.in_([state.value for state in states]), untold),
+                charges.c.owner == charge.identity.key,
+                charges.c.kind == charge.kind.value,
+                charges.c.amount == charge.amount,
+                charges.c.id != charge.id,
+                _untold(charges),
             )
             .order_by(charges.c.created_at.desc())
             .limit(1)
         )
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else _charge(row)
+        return None if row is None else charge_of(row)
 
     async def spent(self, owner: str, *, since: datetime) -> Decimal:
         """Return the sum of the owner's charges since then that were or may yet be made."""
         async with self._database.transaction() as connection:
             return await _spent(connection, owner, since)
 
-    async def _judge(
-        self,
-        connection: Connection,
-        charge_id: str,
-        owner: str,
-        since: datetime | None,
-        judge: Callable[[Decimal], None],
-    ) -> None:
-        """Have what the owner spent since then judged, unless the charge was confirmed before."""
+    async def _spent_since(
+        self, connection: Connection, owner: str, since: datetime | None, *, but: str
+    ) -> Decimal | None:
+        """Return what the owner spent since then, if that matters: their confirmations take turns then."""
         if since is None:
-            return
+            return None
         await self._database.take_turns(connection, owner)
-        waits = (ChargeState.PROPOSED.value, ChargeState.NEEDS_SCOPE.value)
-        state = await connection.scalar(select(charges.c.state).where(charges.c.id == charge_id))
-        if state in waits:
-            judge(await _spent(connection, owner, since, but=charge_id))
+        return await _spent(connection, owner, since, but=but)
 
     async def confirm(
         self,
         charge_id: str,
-        owner: str,
+        identity: Identity,
         *,
         now: datetime,
         view_id: str | None,
+        made_after: datetime,
+        warned_of: str | None = None,
         since: datetime | None = None,
-        judge: Callable[[Decimal], None] = lambda _spent: None,
+        judge: Judge = lambda _amount, _spent: None,
     ) -> Charge | None:
-        """Turn the owner's proposal into a confirmed charge with its message to come, once.
+        """Turn a person's proposal into a confirmed charge with its message to come, once.
 
-        With `since`, `judge` is given what the owner has spent since then, and may raise; the owner's
-        confirmations take turns for that.
+        Only one that was made after `made_after`, where nobody has locked spending, and beside which no
+        equal one of theirs is without a told end, but that of which they were `warned_of`. `judge` is
+        given its amount and, with `since`, what the person has spent since then; what it raises undoes it.
 
-        Returns None when it is not a proposal of theirs (any more).
+        Returns None when there is no such proposal of theirs (any more).
         """
+        conditions = [
+            charges.c.owner == identity.key,
+            charges.c.created_at > made_after,
+            ~exists().where(locks.c.home == identity.home),
+            ~_equal_untold(warned_of),
+        ]
         async with self._database.transaction() as connection:
-            await self._judge(connection, charge_id, owner, since, judge)
+            spent = await self._spent_since(connection, identity.key, since, but=charge_id)
             charge = await self._set(
                 connection,
                 charge_id,
                 ChargeState.PROPOSED,
                 ChargeState.CONFIRMED,
-                [charges.c.owner == owner],
+                conditions,
                 {"confirmed_at": now, "due_at": now, "wakes": charges.c.wakes + 1},
             )
-            if charge is not None:
-                await connection.execute(insert(messages).values(id=charge_id, view_id=view_id, due_at=now))
-                announce(connection, charges)
-                announce(connection, messages)
+            if charge is None:
+                return None
+            judge(charge.amount, spent)
+            await connection.execute(insert(messages).values(id=charge_id, view_id=view_id, due_at=now))
+            announce(connection, charges)
+            announce(connection, messages)
         return self._entered(charge)
 
     async def cancel(self, charge_id: str, owner: str, *, now: datetime) -> Charge | None:
@@ -255,6 +260,8 @@ class ChargeStore:
     async def move(self, lease: Lease, before: ChargeState, after: ChargeState, **values: object) -> Charge:
         """Change the state under a lease, and have its message told, in one transaction.
 
+        A charge that has ended is given back with that.
+
         Raises:
             LeaseLostError: the row is no longer in `before`, or no longer ours.
             IllegalTransitionError: no such step, or one that only a person takes (`confirm`, `resume`).
@@ -264,11 +271,15 @@ class ChargeStore:
         async with self._database.transaction() as connection:
             held = [charges.c.lease_token == lease.token]
             changes = {**values, **self._counts(lease)}
+            if after in TERMINAL:
+                changes |= self.leases.given_back(lease.claim, None)
             charge = await self._set(connection, lease.id, before, after, held, changes)
             if charge is None:
                 raise LeaseLostError(lease.id)
             if before not in ON_ITS_WAY or after not in ON_ITS_WAY:  # otherwise there is no news
                 await wake(connection, messages, lease.id, self._database.clock.now())
+        if after in TERMINAL:
+            lease.given_back(None)
         self._entered(charge)
         return charge
 
@@ -290,7 +301,7 @@ class ChargeStore:
                 raise LeaseLostError(lease.id)
             if tell:
                 await wake(connection, messages, lease.id, self._database.clock.now())
-        return _charge(row)
+        return charge_of(row)
 
     async def ask_check(self, charge_id: str, *, now: datetime, view_id: str | None) -> None:
         """Have a charge asked about at once, and its message (and the modal) say so meanwhile."""
@@ -318,14 +329,14 @@ class ChargeStore:
         now: datetime,
         view_id: str | None,
         since: datetime | None = None,
-        judge: Callable[[Decimal], None] = lambda _spent: None,
+        judge: Judge = lambda _amount, _spent: None,
     ) -> Charge | None:
         """Confirm a charge again that waited for the billing permission, once: same row, same key.
 
         `since` and `judge` as in `confirm`.
         """
         async with self._database.transaction() as connection:
-            await self._judge(connection, charge_id, owner, since, judge)
+            spent = await self._spent_since(connection, owner, since, but=charge_id)
             charge = await self._set(
                 connection,
                 charge_id,
@@ -334,10 +345,12 @@ class ChargeStore:
                 [charges.c.owner == owner],
                 {"due_at": now, "wakes": charges.c.wakes + 1, "refusal": None},
             )
-            if charge is not None:
-                announce(connection, charges)
-                await wake(connection, messages, charge_id, now)
-                await _watch(connection, charge_id, view_id)
+            if charge is None:
+                return None
+            judge(charge.amount, spent)
+            announce(connection, charges)
+            await wake(connection, messages, charge_id, now)
+            await _watch(connection, charge_id, view_id)
         return self._entered(charge)
 
     async def forget_people(self, *, before: datetime) -> int:
@@ -419,7 +432,7 @@ class ChargeStore:
         row = (await connection.execute(statement)).one_or_none()
         if row is None:
             return None
-        charge = _charge(row)
+        charge = charge_of(row)
         await self._record(connection, charge)
         return charge
 
@@ -454,6 +467,28 @@ async def _spent(connection: Connection, owner: str, since: datetime, *, but: st
     return sum((await connection.execute(query)).scalars(), Decimal(0))
 
 
+def _untold(row: FromClause) -> ColumnElement[bool]:
+    """Tell of a charge whether its end is not known to the person: open, or settled and not told yet."""
+    told_soon = exists().where(messages.c.id == row.c.id, messages.c.due_at.is_not(None))
+    return or_(
+        row.c.state.in_([state.value for state in OPEN | IN_FLIGHT]),
+        and_(row.c.state == ChargeState.SETTLED.value, told_soon),
+    )
+
+
+def _equal_untold(warned_of: str | None) -> ColumnElement[bool]:
+    """Tell of a charge whether its owner has an equal one, but `warned_of`, without a told end."""
+    other = charges.alias("other")
+    return exists().where(
+        other.c.owner == charges.c.owner,
+        other.c.kind == charges.c.kind,
+        other.c.amount == charges.c.amount,
+        other.c.id.not_in([warned_of or ""]),
+        other.c.id != charges.c.id,
+        _untold(other),
+    )
+
+
 async def _watch(connection: Connection, charge_id: str, view_id: str | None) -> None:
     """Have an open modal brought up to date with the charge's outcome."""
     if view_id is not None:
@@ -467,7 +502,8 @@ def _wire(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _charge(row: Row[Any]) -> Charge:
+def charge_of(row: Row[Any]) -> Charge:
+    """Read a charge from its row."""
     values = {name: getattr(row, name) for name in _FIELDS}
     values["kind"] = ChargeKind(row.kind)
     values["state"] = ChargeState(row.state)

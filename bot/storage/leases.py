@@ -11,21 +11,25 @@ from bot.engine import Claim
 from bot.storage.database import announce
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Table
+    from sqlalchemy import Row, Table
 
     from bot.storage.connection import Connection
     from bot.storage.database import Database
+
+    Find = Callable[[Sequence[Row[Any]]], Awaitable[Mapping[str, Any]]]
 
 
 class LeaseStore:
     """The lease columns of one table, as the engine wants them (`bot.engine.Leases`)."""
 
-    def __init__(self, database: Database, table: Table) -> None:
+    def __init__(self, database: Database, table: Table, find: Find | None = None) -> None:
+        """Let `find` make of the rows, as they were claimed, what `Claim.found` is to be, by id."""
         self._database = database
         self._table = table
+        self._find = find
 
     async def claim(self, limit: int, seconds: float) -> Sequence[Claim]:
         """Take up to `limit` due rows that nobody holds. Rows another process is taking are passed over."""
@@ -48,12 +52,20 @@ class LeaseStore:
                 attempts=row.attempts + 1,
                 taken_over=row.lease_token.is_not(None),
             )
-            .returning(row.id, row.lease_token, row.attempts, row.wakes, row.taken_over)
+            .returning(self._table)
         )
-        async with self._database.transaction() as connection:
+        async with self._database.single() as connection:
             rows = (await connection.execute(statement)).all()
+        found = await self._find(rows) if self._find is not None and rows else {}
         return [
-            Claim(id=r.id, token=r.lease_token, attempts=r.attempts, wakes=r.wakes, taken_over=r.taken_over)
+            Claim(
+                id=r.id,
+                token=r.lease_token,
+                attempts=r.attempts,
+                wakes=r.wakes,
+                taken_over=r.taken_over,
+                found=found.get(r.id),
+            )
             for r in rows
         ]
 
@@ -66,27 +78,37 @@ class LeaseStore:
             .values(lease_until=self._database.lease_until(seconds))
             .returning(row.id)
         )
-        async with self._database.transaction() as connection:
+        async with self._database.single() as connection:
             return set((await connection.execute(statement)).scalars())
 
-    async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> None:
+    async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> datetime | None:
         """Give a row back, next due then. A wake that came meanwhile keeps it due at once.
 
         `attempts` counts the runs since the last one that returned properly.
         """
         row = self._table.c
+        changes = self.given_back(claim, due_at)
+        if failed:
+            changes |= {"attempts": row.attempts, "due_at": due_at}
         statement = (
             update(self._table)
             .where(row.id == claim.id, row.lease_token == claim.token)
-            .values(
-                lease_token=None,
-                lease_until=None,
-                attempts=row.attempts if failed else 0,
-                due_at=due_at if failed else case((row.wakes == claim.wakes, due_at), else_=row.due_at),
-            )
+            .values(**changes)
+            .returning(row.due_at)
         )
-        async with self._database.transaction() as connection:
-            await connection.execute(statement)
+        async with self._database.single() as connection:
+            due: datetime | None = (await connection.execute(statement)).scalar_one_or_none()
+        return due
+
+    def given_back(self, claim: Claim, due_at: datetime | None) -> dict[str, Any]:
+        """Return the changes that give a row back with the last of a run's own."""
+        row = self._table.c
+        return {
+            "lease_token": None,
+            "lease_until": None,
+            "attempts": 0,
+            "due_at": case((row.wakes == claim.wakes, due_at), else_=row.due_at),
+        }
 
     async def next_due(self) -> datetime | None:
         """Return when the next row can be claimed: due and free, or at the end of its holder's lease."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, func, select, update
 
 from bot.domain.message import OutgoingMessage
 from bot.engine import LeaseLostError
+from bot.storage.charges import charge_of
 from bot.storage.database import announce
 from bot.storage.leases import LeaseStore, wake
-from bot.storage.tables import charges, messages
+from bot.storage.tables import charges, homes, messages
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from sqlalchemy import Row
+
+    from bot.domain.charge import Charge
     from bot.engine import Lease
     from bot.storage.database import Database
 
@@ -23,12 +28,34 @@ if TYPE_CHECKING:
 _FIELDS = tuple(field.name for field in fields(OutgoingMessage))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundMessage:
+    """A message as it was claimed, the charge it tells of, and whether the person has opened App Home."""
+
+    message: OutgoingMessage
+    charge: Charge
+    at_home: bool
+
+
 class MessageStore:
     """Outgoing messages."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.leases = LeaseStore(database, messages)
+        self.leases = LeaseStore(database, messages, self._found)
+
+    async def _found(self, rows: Sequence[Row[Any]]) -> dict[str, FoundMessage]:
+        """Read what claimed messages tell of, all in one question."""
+        at_home = exists().where(homes.c.owner == charges.c.owner).label("at_home")
+        query = select(charges, at_home).where(charges.c.id.in_([row.id for row in rows]))
+        async with self._database.reading() as connection:
+            told_of = {row.id: row for row in await connection.execute(query)}
+        return {
+            row.id: FoundMessage(
+                message=_message(row), charge=charge_of(told_of[row.id]), at_home=told_of[row.id].at_home
+            )
+            for row in rows
+        }
 
     async def get(self, charge_id: str) -> OutgoingMessage | None:
         """Return the message of a charge."""
@@ -38,20 +65,7 @@ class MessageStore:
             ).one_or_none()
         if row is None:
             return None
-        return OutgoingMessage(**{name: getattr(row, name) for name in _FIELDS})
-
-    async def close_modal(self, lease: Lease, view_id: str) -> None:
-        """Forget a modal that got its last word; one that was opened meanwhile stays."""
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                update(messages)
-                .where(
-                    messages.c.id == lease.id,
-                    messages.c.lease_token == lease.token,
-                    messages.c.view_id == view_id,
-                )
-                .values(view_id=None)
-            )
+        return _message(row)
 
     async def forget_shown(self, charge_id: str) -> None:
         """Have a message brought up to date whatever it is known to say; needs no lease."""
@@ -77,14 +91,37 @@ class MessageStore:
         Raises:
             LeaseLostError: the row is no longer ours.
         """
+        return _message(await self._note(lease, values))
+
+    async def finish(
+        self, lease: Lease, due_at: datetime | None, *, modal: str | None = None, **values: object
+    ) -> None:
+        """Record a run's last facts and give the row back, due then; a wake keeps it due at once.
+
+        The open modal is forgotten if it is `modal`; one that was opened meanwhile stays.
+
+        Raises:
+            LeaseLostError: the row is no longer ours.
+        """
+        changes = {**values, **self.leases.given_back(lease.claim, due_at)}
+        if modal is not None:
+            changes["view_id"] = func.nullif(messages.c.view_id, modal)
+        row = await self._note(lease, changes)
+        lease.given_back(row.due_at)
+
+    async def _note(self, lease: Lease, values: dict[str, object]) -> Row[Any]:
         statement = (
             update(messages)
             .where(messages.c.id == lease.id, messages.c.lease_token == lease.token)
             .values(**values)
             .returning(messages)
         )
-        async with self._database.transaction() as connection:
-            row = (await connection.execute(statement)).one_or_none()
+        async with self._database.single() as connection:
+            row: Row[Any] | None = (await connection.execute(statement)).one_or_none()
         if row is None:
             raise LeaseLostError(lease.id)
-        return OutgoingMessage(**{name: getattr(row, name) for name in _FIELDS})
+        return row
+
+
+def _message(row: Row[Any]) -> OutgoingMessage:
+    return OutgoingMessage(**{name: getattr(row, name) for name in _FIELDS})

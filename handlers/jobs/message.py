@@ -13,10 +13,9 @@ from slack_sdk.errors import SlackApiError
 
 from blocks.charge import charge_message, charge_modal, charge_reply
 from bot.domain.errors import NotInstalledError
-from bot.engine import LeaseLostError
 from bot.slack import AWAY, NOT_NOW, SLACK_TIMEOUT_SECONDS
 from handlers.call import AFTER_ACK_SECONDS
-from handlers.home import refresh_home
+from handlers.home import publish_home
 from handlers.jobs.posting import charge_metadata, content, post_message, post_reply
 
 if TYPE_CHECKING:
@@ -57,25 +56,26 @@ async def advance_message(runtime: Runtime, lease: Lease) -> datetime | None:
 
     Where the app is no longer installed there is nobody to tell: an installation anew looks at it again.
     """
-    telling = await runtime.outbox.telling(lease)
+    telling = runtime.outbox.telling(lease)
+    due_at: datetime | None = None
     try:
         slack = await runtime.workspaces.slack_of(telling.charge.identity)
-        telling = await _tell(runtime, slack, lease, telling)
+        await _tell(runtime, slack, lease, telling)
         await _finish_modal(runtime, slack, lease, telling)
-        if telling.has_outcome:
-            await refresh_home(runtime, telling.charge.identity)
+        if telling.has_outcome and telling.at_home:
+            await publish_home(runtime, telling.charge.identity)
     except NotInstalledError:
         log.warning("message.not_installed", charge=lease.id)
     except SlackApiError as error:
-        wait = await _wait(runtime, telling, error)
+        due_at = runtime.clock.now() + await _wait(runtime, telling, error)
         log.warning("message.later", charge=lease.id, error=error.response.get("error"))
-        return runtime.clock.now() + wait
-    return None
+    await runtime.outbox.finish(lease, telling, due_at)
+    return due_at
 
 
-async def _tell(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling) -> Telling:
+async def _tell(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling) -> None:
     """Bring the message and its thread up to date; a message that is gone is posted anew."""
-    telling = await _post(runtime, slack, lease, telling)
+    await _post(runtime, slack, lease, telling)
     try:
         await _edit(runtime, slack, lease, telling)
         await _reply(runtime, slack, lease, telling)
@@ -83,22 +83,19 @@ async def _tell(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Tel
         if error.response.get("error") not in GONE:
             raise
         log.warning("message.gone", charge=lease.id, error=error.response.get("error"))
-        await runtime.outbox.gone(lease)
-        return await _post(runtime, slack, lease, await runtime.outbox.telling(lease))
-    return telling
+        await runtime.outbox.gone(lease, telling)
+        await _post(runtime, slack, lease, telling)
 
 
-async def _post(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling) -> Telling:
-    if telling.message.ts is not None:
-        return telling
-    message = charge_message(telling.charge)
-    await post_message(runtime, slack, lease, telling, message, digest=_digest(message))
-    return await runtime.outbox.telling(lease)
+async def _post(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling) -> None:
+    if telling.message.ts is None:
+        message = charge_message(telling.charge)
+        await post_message(runtime, slack, lease, telling, message, digest=_digest(message))
 
 
 async def _edit(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling) -> None:
     message = charge_message(telling.charge)
-    if telling.message.shown == _digest(message):
+    if lease.is_given_back or telling.message.shown == _digest(message):
         return
     await lease.ensure(SLACK_TIMEOUT_SECONDS)
     try:
@@ -108,11 +105,11 @@ async def _edit(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Tel
             metadata=charge_metadata(telling.charge),
             **content(message),
         )
-        await runtime.outbox.shows(lease, _digest(message))
-    except (LeaseLostError, *AWAY):
-        # Paused before it left, this edit may have come after another's: whoever is next says the truth.
+    except AWAY:
+        # It may come late, after another's: whoever is next says the truth.
         await runtime.outbox.shows_something(lease.id)
         raise
+    telling.shown = _digest(message)
 
 
 async def _finish_modal(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling) -> None:
@@ -130,7 +127,7 @@ async def _finish_modal(runtime: Runtime, slack: SlackClient, lease: Lease, tell
         if error.response.get("error") in NOT_NOW:
             raise
         log.info("message.modal_gone", charge=lease.id, error=error.response.get("error"))
-    await runtime.outbox.modal_done(lease, telling.message.view_id)
+    telling.modal = telling.message.view_id
 
 
 async def _reply(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling) -> None:
@@ -152,4 +149,5 @@ async def _wait(runtime: Runtime, telling: Telling, error: SlackApiError) -> tim
         raise error
     if code == "user_disabled":
         await runtime.lifecycle.deactivated(telling.charge.identity)
+    runtime.direct_messages.forget(telling.charge.identity.user)
     return LATER

@@ -1,6 +1,6 @@
 """Posts that are there once, although Slack has no idempotency key for posting.
 
-Three things stand in for one. The row says that a post leaves before it leaves; the message carries the
+Three things stand in for one. The row says since its claim that a post may leave; the message carries the
 charge's id as metadata, so that before a second try the app looks for the first; and a process that was
 paused with a post on its way, and finds its work taken over, takes back what the other has posted too.
 """
@@ -56,18 +56,15 @@ async def post_message(
     runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling, message: Message, *, digest: str
 ) -> None:
     """Post a charge's message, unless it is there; record where, and `digest` if it says `message`."""
-    answer = await slack.conversations_open(users=telling.charge.identity.user)
-    opened: dict[str, Any] = answer["channel"]
-    channel = str(opened["id"])
+    channel = await runtime.direct_messages.channel(slack, telling.charge.identity.user)
     found = await _find_message(slack, telling, channel) if telling.maybe_posted else None
     if found is not None:
-        await runtime.outbox.posted(lease, channel=channel, ts=found, shown=None)
+        await runtime.outbox.posted(lease, telling, channel=channel, ts=found, shown=None)
         return
-    await runtime.outbox.about_to_post(lease)
     metadata = charge_metadata(telling.charge)
     ts = await _post(slack, lease, channel=channel, metadata=metadata, **content(message))
     try:
-        await runtime.outbox.posted(lease, channel=channel, ts=ts, shown=digest)
+        await runtime.outbox.posted(lease, telling, channel=channel, ts=ts, shown=digest)
     except LeaseLostError:
         await _take_back(runtime, slack, channel, ts, lambda: _posted_by_another(runtime, lease.id))
         raise

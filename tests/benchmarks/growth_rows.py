@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from bot.domain.charge import OPEN, Charge, ChargeKind, ChargeState
+from bot.domain.charge import Charge, ChargeState
 from bot.domain.identity import Identity
 from bot.metrics import Metrics
 from bot.runtime import SystemClock
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 SIZES = (10_000, 1_000_000)
 TIMES = 60
+AMOUNTS = itertools.count(500)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 ADA = Identity(enterprise="", team="T0ACME", user="U00001")
 
 SERIES = {
@@ -71,12 +74,12 @@ async def measured(store: ChargeStore, database: Database) -> dict[str, list[flo
     """Return the milliseconds of each question."""
     now = database.clock.now()
 
-    async def confirm() -> None:
-        charge = Charge(
+    def proposed() -> Charge:
+        return Charge(
             id=uuid.uuid4().hex[:16],
             identity=ADA,
             state=ChargeState.PROPOSED,
-            amount=Decimal(50),
+            amount=Decimal(next(AMOUNTS)) / 100,
             idempotency_key=str(uuid.uuid4()),
             account_id="a",
             organisation_id="o",
@@ -84,14 +87,17 @@ async def measured(store: ChargeStore, database: Database) -> dict[str, list[flo
             card=None,
             created_at=now,
         )
+
+    async def confirm() -> None:
+        charge = proposed()
         await store.add(charge, due_at=now + timedelta(days=9))
-        await store.confirm(charge.id, ADA.key, now=now, view_id=None)
+        await store.confirm(charge.id, ADA, now=now, made_after=LONG_AGO, view_id=None)
 
     async def history() -> None:
         await store.of_owner(ADA.key, limit=20)
 
     async def equal() -> None:
-        await store.equal_in(ADA.key, ChargeKind.TOP_UP, Decimal(50), OPEN)
+        await store.open_equal(proposed())
 
     async def due() -> None:
         await store.leases.claim(10, 15)

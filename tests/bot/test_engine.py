@@ -42,13 +42,14 @@ class Shelf:
         assert seconds > 0
         return {claim.id for claim in claims if self.held.get(claim.id) == claim.token}
 
-    async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> None:
+    async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> datetime | None:
         if self.held.get(claim.id) == claim.token:
             del self.held[claim.id]
             self.due[claim.id] = due_at
         self.released.append((claim.id, failed))
         async with self.changed:
             self.changed.notify_all()
+        return self.due[claim.id]
 
     async def next_due(self) -> datetime | None:
         return min((due for id_, due in self.due.items() if due and id_ not in self.held), default=None)

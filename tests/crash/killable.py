@@ -82,6 +82,12 @@ def note_name(_store: object, _lease: object, **values: object) -> str:
     return f"the record of the message: {', '.join(sorted(values))}"
 
 
+def finish_name(
+    _store: object, lease: object, _due_at: object, *, modal: str | None = None, **values: object
+) -> str:
+    return note_name(_store, lease, **values, **({} if modal is None else {"view_id": None}))
+
+
 make_points(Transport, "send", lambda _self, exchange: exchange.route)
 make_points(SlackClient, "api_call", slack_name)
 make_points(AsyncWebhookClient, "send_dict", lambda _self, _body: "the answer to a response_url")
@@ -92,7 +98,7 @@ make_points(
     ChargeStore, "move", lambda _self, _lease, _before, after, **_named: f"the charge is {after.value}"
 )
 make_points(MessageStore, "note", note_name)
-make_points(MessageStore, "close_modal", lambda *_arguments: "the record of the message: view_id")
+make_points(MessageStore, "finish", finish_name)
 make_points(DeviceGrantStore, "start", lambda *_arguments, **_named: "the grant is stored")
 make_points(DeviceGrantStore, "schedule", lambda *_arguments: "the grant is due")
 make_points(

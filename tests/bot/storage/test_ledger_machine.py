@@ -24,6 +24,7 @@ from bot.storage.charges import ChargeStore
 from bot.storage.database import Database
 from bot.storage.schema import migrate
 from bot.storage.tables import charges, messages
+from tests.bot.storage.test_store import LONG_AGO
 from tests.support.postgresql import new_database
 
 if TYPE_CHECKING:
@@ -71,12 +72,13 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(target=ids, owner=st.sampled_from(PEOPLE))
     def propose(self, owner: Identity) -> str:
-        charge_id = f"c{next(NUMBERS)}"
+        number = next(NUMBERS)
+        charge_id = f"c{number}"
         charge = Charge(
             id=charge_id,
             identity=owner,
             state=ChargeState.PROPOSED,
-            amount=Decimal("50.00"),
+            amount=Decimal(number),  # no two alike: an equal one would be asked about first
             idempotency_key=f"key-{charge_id}",
             account_id="did:ada",
             organisation_id="org_acme",
@@ -90,7 +92,7 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(charge_id=ids, owner=st.sampled_from(PEOPLE))
     def confirm(self, charge_id: str, owner: Identity) -> None:
-        step = self.store.confirm(charge_id, owner.key, now=self.clock.now(), view_id=None)
+        step = self.store.confirm(charge_id, owner, now=self.clock.now(), made_after=LONG_AGO, view_id=None)
         self._as_expected(charge_id, owner, self.do(step), ChargeState.PROPOSED, ChargeState.CONFIRMED)
 
     @rule(charge_id=ids, owner=st.sampled_from(PEOPLE))

@@ -16,7 +16,7 @@ from bot.storage.cipher import Cipher, generate_key
 from bot.storage.device_grants import DeviceGrantStore
 from bot.storage.intents import IntentStore
 from bot.storage.tables import charges, device_grants, messages
-from tests.bot.storage.test_store import ADA, charge
+from tests.bot.storage.test_store import ADA, LONG_AGO, charge
 
 if TYPE_CHECKING:
     from bot.domain.charge import Charge
@@ -36,7 +36,7 @@ async def ended(database: Database, clock: HandClock, charge_id: str, *, going_o
     """A settled charge with its message, as the ledger has them in the end."""
     ledger = ChargeStore(database, Metrics())
     await ledger.add(charge(clock, charge_id=charge_id), due_at=clock.now())
-    await ledger.confirm(charge_id, ADA.key, now=clock.now(), view_id=None)
+    await ledger.confirm(charge_id, ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
     async with database.transaction() as connection:
         due_at = clock.now() if going_on else None
         await connection.execute(

@@ -4,22 +4,24 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text, update
 
-from bot.domain.charge import Charge, ChargeKind, ChargeState, IllegalTransitionError
+from bot.domain.charge import Charge, ChargeState, IllegalTransitionError
 from bot.domain.errors import RefusalCode
 from bot.domain.identity import Account, Identity
+from bot.domain.rules import Lock, Rule, RuleError
 from bot.engine import Engine, Kind, Lease, LeaseLostError
 from bot.metrics import Metrics
 from bot.storage.charges import ChargeStore
 from bot.storage.cipher import Cipher, CipherKeyError, SealBrokenError, generate_key
 from bot.storage.database import Database, SecondProcessError, async_url
 from bot.storage.links import Link, LinkStore
+from bot.storage.locks import LockStore
 from bot.storage.messages import MessageStore
 from bot.storage.schema import is_current, migrate
 from bot.storage.tables import charges, metadata
@@ -31,15 +33,18 @@ if TYPE_CHECKING:
     from tests.bot.conftest import HandClock
 
 ADA = Identity(enterprise="", team="T0ACME", user="U0ADA")
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 GRACE = Identity(enterprise="", team="T0ACME", user="U0GRACE")
 
 
-def charge(clock: HandClock, *, charge_id: str = "c1", identity: Identity = ADA) -> Charge:
+def charge(
+    clock: HandClock, *, charge_id: str = "c1", identity: Identity = ADA, amount: str = "50.00"
+) -> Charge:
     return Charge(
         id=charge_id,
         identity=identity,
         state=ChargeState.PROPOSED,
-        amount=Decimal("50.00"),
+        amount=Decimal(amount),
         idempotency_key=f"key-{charge_id}",
         account_id="did:ada",
         organisation_id="org_acme",
@@ -79,7 +84,7 @@ async def test_somebody_elses_charge_is_not_there(database: Database, clock: Han
     store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
     assert await store.get("c1", owner=GRACE.key) is None
-    assert await store.confirm("c1", GRACE.key, now=clock.now(), view_id=None) is None
+    assert await store.confirm("c1", GRACE, now=clock.now(), made_after=LONG_AGO, view_id=None) is None
     assert await store.cancel("c1", GRACE.key, now=clock.now()) is None
 
 
@@ -89,8 +94,8 @@ async def test_a_proposal_is_confirmed_once_and_has_one_message(
 ) -> None:
     store, messages = ChargeStore(database, Metrics()), MessageStore(database)
     await store.add(charge(clock), due_at=clock.now())
-    first = await store.confirm("c1", ADA.key, now=clock.now(), view_id="V1")
-    second = await store.confirm("c1", ADA.key, now=clock.now(), view_id="V2")
+    first = await store.confirm("c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id="V1")
+    second = await store.confirm("c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id="V2")
     assert first is not None
     assert first.state is ChargeState.CONFIRMED
     assert second is None
@@ -103,7 +108,7 @@ async def test_a_cancelled_proposal_cannot_be_confirmed(database: Database, cloc
     store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
     assert await store.cancel("c1", ADA.key, now=clock.now()) is not None
-    assert await store.confirm("c1", ADA.key, now=clock.now(), view_id=None) is None
+    assert await store.confirm("c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id=None) is None
 
 
 async def test_a_key_is_never_stored_twice(database: Database, clock: HandClock) -> None:
@@ -128,7 +133,7 @@ async def test_a_row_is_held_by_one_at_a_time_until_its_lease_ends(
 async def test_whoever_lost_the_lease_changes_nothing(database: Database, clock: HandClock) -> None:
     store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
-    await store.confirm("c1", ADA.key, now=clock.now(), view_id=None)
+    await store.confirm("c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
     paused = await held(store.leases, clock)
     await end_leases(database)
     winner = await held(store.leases, clock)
@@ -149,7 +154,7 @@ async def test_a_state_that_has_changed_meanwhile_is_not_changed_again(
 ) -> None:
     store = ChargeStore(database, Metrics())
     await store.add(charge(clock), due_at=clock.now())
-    await store.confirm("c1", ADA.key, now=clock.now(), view_id=None)
+    await store.confirm("c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
     lease = await held(store.leases, clock)
     await store.move(lease, ChargeState.CONFIRMED, ChargeState.REFUSED, refusal=RefusalCode.ROLE_REQUIRED)
     with pytest.raises(LeaseLostError):
@@ -203,22 +208,57 @@ async def test_leases_of_a_former_life_are_cleared(database: Database, clock: Ha
     assert (await held(store.leases, clock)).claim.attempts == 2
 
 
-async def test_equal_charges_are_found_by_exact_amount_owner_and_state(
-    database: Database, clock: HandClock
+@pytest.mark.parametrize(
+    ("changed", "is_equal"),
+    [
+        ({}, True),
+        ({"amount": "50.01"}, False),
+        ({"identity": GRACE}, False),
+    ],
+)
+async def test_a_yes_waits_beside_an_equal_charge_without_a_told_end(
+    database: Database, clock: HandClock, changed: dict[str, Any], is_equal: bool
 ) -> None:
     store = ChargeStore(database, Metrics())
+    other = charge(clock, charge_id="c2", **changed)
+    for each in (charge(clock), other):
+        await store.add(each, due_at=clock.now())
+    yes: dict[str, Any] = {"now": clock.now(), "made_after": LONG_AGO, "view_id": None}
+    assert await store.confirm("c1", ADA, **yes) is not None
+    assert (await store.open_equal(other) is not None) == is_equal
+    assert (await store.confirm("c2", other.identity, **yes) is None) == is_equal
+    if is_equal:
+        assert await store.confirm("c2", ADA, **yes, warned_of="c9") is None
+        assert await store.confirm("c2", ADA, **yes, warned_of="c1") is not None
+
+
+async def test_a_yes_to_what_was_shown_too_long_ago_or_where_spending_is_locked_is_none(
+    database: Database, clock: HandClock
+) -> None:
+    store, locks = ChargeStore(database, Metrics()), LockStore(database)
     await store.add(charge(clock), due_at=clock.now())
-    await store.confirm("c1", ADA.key, now=clock.now(), view_id=None)
-    found = await store.equal_in(ADA.key, ChargeKind.TOP_UP, Decimal("50.00"), {ChargeState.CONFIRMED})
-    assert found is not None
-    assert (
-        await store.equal_in(ADA.key, ChargeKind.TOP_UP, Decimal("50.01"), {ChargeState.CONFIRMED}) is None
-    )
-    assert (
-        await store.equal_in(GRACE.key, ChargeKind.TOP_UP, Decimal("50.00"), {ChargeState.CONFIRMED})
-        is None
-    )
-    assert await store.equal_in(ADA.key, ChargeKind.TOP_UP, Decimal("50.00"), {ChargeState.SETTLED}) is None
+    assert await store.confirm("c1", ADA, now=clock.now(), made_after=clock.now(), view_id=None) is None
+    await locks.put(Lock(locked_by=GRACE, locked_at=clock.now(), reason=None))
+    yes: dict[str, Any] = {"now": clock.now(), "made_after": LONG_AGO, "view_id": None}
+    assert await store.confirm("c1", ADA, **yes) is None
+    await locks.remove(GRACE)
+    assert await store.confirm("c1", ADA, **yes) is not None
+
+
+async def test_what_judges_a_yes_undoes_it_by_raising(database: Database, clock: HandClock) -> None:
+    store = ChargeStore(database, Metrics())
+    await store.add(charge(clock), due_at=clock.now())
+
+    def judge(amount: Decimal, spent: Decimal | None) -> None:
+        assert (amount, spent) == (Decimal("50.00"), Decimal(0))
+        raise RuleError(Rule.MAX_DAILY)
+
+    with pytest.raises(RuleError):
+        await store.confirm(
+            "c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id=None, since=LONG_AGO, judge=judge
+        )
+    assert await store.get("c1") == charge(clock)
+    assert await MessageStore(database).get("c1") is None
 
 
 async def test_history_is_newest_first_and_holds_confirmed_charges_only(
@@ -226,10 +266,10 @@ async def test_history_is_newest_first_and_holds_confirmed_charges_only(
 ) -> None:
     store = ChargeStore(database, Metrics())
     for number in range(4):
-        made = charge(clock, charge_id=f"c{number}")
+        made = charge(clock, charge_id=f"c{number}", amount=f"5{number}.00")
         await store.add(made, due_at=clock.now())
         if number != 2:
-            await store.confirm(made.id, ADA.key, now=clock.now(), view_id=None)
+            await store.confirm(made.id, ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
         clock.advance(seconds=1)
     assert [each.id for each in await store.of_owner(ADA.key, limit=2)] == ["c3", "c1"]
 

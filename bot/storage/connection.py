@@ -1,0 +1,146 @@
+"""What the stores speak to: SQLAlchemy's asynchronous connection, or SQLite's without its detours."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+from sqlalchemy import CursorResult, create_engine, event
+from sqlalchemy.exc import OperationalError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    import sqlalchemy
+    from sqlalchemy import URL, Executable
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+
+BUSY_SECONDS = 2.0
+BUSY_AGAIN_SECONDS = 0.01
+_T = TypeVar("_T")
+Parameters: TypeAlias = "Sequence[Mapping[str, Any]] | Mapping[str, Any]"
+
+
+class Connection(Protocol):
+    """An open connection, used by one task."""
+
+    @property
+    def info(self) -> dict[Any, Any]:
+        """What is remembered with it."""
+
+    async def execute(
+        self, statement: Executable, parameters: Parameters | None = None
+    ) -> CursorResult[*tuple[Any, ...]]:
+        """Execute a statement, once for each set of parameters."""
+
+    async def scalar(self, statement: Executable) -> Any:  # noqa: ANN401 - whatever is asked for
+        """Return the first column of the first row, None without any."""
+
+    async def run_sync(self, work: Callable[[sqlalchemy.Connection], _T]) -> _T:
+        """Do what takes long, or what only speaks to SQLAlchemy's plain connection."""
+
+
+class SqliteEngine:
+    """SQLite in this process: a statement takes microseconds, so it runs where it is asked for.
+
+    What waits does not wait there: for the disk (a commit) in a thread, for another process's lock on the
+    loop. One transaction at a time writes; readers see what was committed and wait for nobody.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self.writer = _engine(url, pool_size=1)
+        self._reader = _engine(url, pool_size=5, max_overflow=-1)
+        self._turn = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Connection]:
+        """Open a transaction that may write: committed on leaving, rolled back on an exception."""
+        async with self._turn:
+            with self.writer.connect() as connection:
+                await _begin(connection)
+                try:
+                    yield _Inline(connection, self._thread)
+                except BaseException:
+                    connection.rollback()
+                    raise
+                await _done(self._thread, connection.commit)
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Connection]:
+        """Open a connection to read from, each statement for itself."""
+        with self._reader.connect() as connection:
+            yield _Inline(connection, self._thread)
+
+    def dispose(self) -> None:
+        """Close the connections and the thread."""
+        self._thread.shutdown()
+        self.writer.dispose()
+        self._reader.dispose()
+
+
+class _Inline:
+    def __init__(self, connection: sqlalchemy.Connection, thread: ThreadPoolExecutor) -> None:
+        self._connection = connection
+        self._thread = thread
+
+    @property
+    def info(self) -> dict[Any, Any]:
+        return self._connection.info
+
+    async def execute(
+        self, statement: Executable, parameters: Parameters | None = None
+    ) -> CursorResult[*tuple[Any, ...]]:
+        return self._connection.execute(statement, parameters)
+
+    async def scalar(self, statement: Executable) -> Any:  # noqa: ANN401 - as the protocol
+        return self._connection.scalar(statement)
+
+    async def run_sync(self, work: Callable[[sqlalchemy.Connection], _T]) -> _T:
+        return await _done(self._thread, lambda: work(self._connection))
+
+
+async def _begin(connection: sqlalchemy.Connection) -> None:
+    """Take the file's lock for writing; while another process has it, ask again and again."""
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + BUSY_SECONDS
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            connection.rollback()
+            if "locked" not in str(error.orig) or loop.time() >= give_up_at:
+                raise
+            await asyncio.sleep(BUSY_AGAIN_SECONDS)
+        else:
+            return
+
+
+async def _done(thread: ThreadPoolExecutor, work: Callable[[], _T]) -> _T:
+    """Do it in the thread, to its end: a connection cannot be left in the middle of something."""
+    doing = asyncio.get_running_loop().run_in_executor(thread, work)
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait({doing})
+        raise
+
+
+def _engine(url: URL, **options: Any) -> sqlalchemy.Engine:  # noqa: ANN401 - SQLAlchemy's own
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"check_same_thread": False, "timeout": 0}, **options
+    )
+    event.listen(engine, "connect", _prepare)
+    return engine
+
+
+def _prepare(connection: DBAPIConnection, _record: object) -> None:
+    # Transactions begin where we say so; sqlite3 would begin them at the first change, without the lock.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
