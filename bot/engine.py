@@ -326,6 +326,8 @@ class Engine:
         self._woken.clear()
         now, idle = self._clock.now(), self._look_at_all_at - time.monotonic()
         waits = {name: (moment - now).total_seconds() for name, moment in self._moments.items()}
+        if self._stopping.is_set():
+            return
         if idle > 0 and not self._due and not any(wait <= 0 for wait in waits.values()):
             with suppress(TimeoutError):
                 async with asyncio.timeout(min([idle, *waits.values()])):

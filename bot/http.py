@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
-from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
+from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -37,6 +36,7 @@ SECURITY_HEADERS = {
     "Strict-Transport-Security": "max-age=31536000",
     "X-Content-Type-Options": "nosniff",
 }
+_HEADERS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 log = structlog.get_logger(__name__)
 
@@ -74,17 +74,16 @@ def make_asgi(
         return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
     routes = [
+        *slack,
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", metrics_page),
-        *slack,
     ]
     return Starlette(routes=routes, middleware=[Middleware(_SecurityHeaders)])
 
 
 def events_route(bolt: AsyncApp, verifier: SignatureVerifier, metrics: Metrics) -> Route:
     """Return the route of Slack's requests. Nothing of a request is read before its signature is good."""
-    handler = AsyncSlackRequestHandler(bolt)
 
     async def slack_events(request: Request) -> Response:
         started = time.perf_counter()
@@ -108,7 +107,7 @@ def events_route(bolt: AsyncApp, verifier: SignatureVerifier, metrics: Metrics) 
             log.info("http.bad_signature")
             return PlainTextResponse("not signed by Slack, or not just now", 401)
         try:
-            return await handler.handle(_replay(request, body))
+            return to_starlette_response(await bolt.async_dispatch(to_async_bolt_request(request, body)))
         except Exception as error:  # noqa: BLE001 - Bolt takes whatever is signed to be well made
             incident = secrets.token_hex(4)
             log.warning("http.unreadable", incident=incident, problem=type(error).__name__)
@@ -148,13 +147,6 @@ def _is_signed(request: Request, body: bytes, verifier: SignatureVerifier) -> bo
     )
 
 
-def _replay(request: Request, body: bytes) -> Request:
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return Request(request.scope, receive)
-
-
 class _SecurityHeaders:
     """Puts the same headers on every answer: none of them is to be kept, framed or guessed at."""
 
@@ -164,9 +156,8 @@ class _SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                there = {name for name, _ in message["headers"]}
+                message["headers"] += [header for header in _HEADERS if header[0] not in there]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
