@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies
 
 import aiohttp
 import httpx
@@ -105,8 +106,8 @@ class Transport:
                 client=lambda: aiohttp.ClientSession(
                     connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
                     cookie_jar=aiohttp.DummyCookieJar(),
-                    # A company's way out may be a proxy: HTTPS_PROXY, NO_PROXY.
-                    trust_env=True,
+                    # A company's way out may be a proxy: HTTPS_PROXY, NO_PROXY. To look takes a while.
+                    trust_env=bool(getproxies()),
                 )
             ),
             cookies=no_cookies,

@@ -36,6 +36,8 @@ SEAL_WITHIN = timedelta(minutes=5)
 """How long an entry may wait; a worker seals every two seconds."""
 
 _SEALING = 0x61_75_64_69
+# No id is asked for in return.
+_ENTRY = insert(audit).inline()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,17 +71,16 @@ async def record(
 ) -> None:
     """Write an entry within the transaction of what it tells of. Facts without a value are left out."""
     told = {name: str(value) for name, value in facts.items() if value is not None}
-    await connection.execute(
-        insert(audit).values(
-            at=at,
-            actor=actor,
-            action=action.value,
-            subject=subject,
-            result=result,
-            origin=acting_from.get(),
-            facts=simplejson.dumps(told, sort_keys=True),
-        )
-    )
+    entry = {
+        "at": at,
+        "actor": actor,
+        "action": action.value,
+        "subject": subject,
+        "result": result,
+        "origin": acting_from.get(),
+        "facts": simplejson.dumps(told, sort_keys=True),
+    }
+    await connection.execute(_ENTRY, entry)
 
 
 def digest_of(previous: str, entry: AuditEntry) -> str:

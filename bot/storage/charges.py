@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, exists, func, insert, or_, select, update
+from sqlalchemy import String, and_, bindparam, exists, func, insert, or_, select, update
 
 from bot.domain.audit import Action
 from bot.domain.charge import (
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, FromClause, Row
+    from sqlalchemy import ColumnElement, Executable, FromClause, Row
 
     from bot.engine import Lease
     from bot.metrics import Metrics
@@ -63,6 +64,64 @@ _NOBODYS = {
 _FIELDS = tuple(field.name for field in fields(Charge) if field.name != "identity")
 
 
+def _untold(row: FromClause) -> ColumnElement[bool]:
+    """Tell of a charge whether its end is not known to the person: open, or settled and not told yet."""
+    told_soon = exists().where(messages.c.id == row.c.id, messages.c.due_at.is_not(None))
+    return or_(
+        row.c.state.in_([state.value for state in OPEN | IN_FLIGHT]),
+        and_(row.c.state == ChargeState.SETTLED.value, told_soon),
+    )
+
+
+def _equal_untold() -> ColumnElement[bool]:
+    """Tell of a charge whether its owner has an equal one, but `warned_of`, without a told end."""
+    other = charges.alias("other")
+    return exists().where(
+        other.c.owner == charges.c.owner,
+        other.c.kind == charges.c.kind,
+        other.c.amount == charges.c.amount,
+        other.c.id != bindparam("warned_of", type_=String),
+        other.c.id != charges.c.id,
+        _untold(other),
+    )
+
+
+def _counted() -> dict[str, Any]:
+    """Return the changes that write what was counted; nothing was where it is 0 times."""
+    changes: dict[str, Any] = {}
+    for name in ("post", "poll"):
+        first, last = charges.c[f"first_{name}_at"], charges.c[f"last_{name}_at"]
+        changes |= {
+            f"{name}s": charges.c[f"{name}s"] + bindparam(f"more_{name}s"),
+            first.name: func.coalesce(first, bindparam(f"first_{name}", type_=first.type)),
+            last.name: func.coalesce(bindparam(f"last_{name}", type_=last.type), last),
+        }
+    return changes
+
+
+_BY_ID = select(charges).where(charges.c.id == bindparam("this", type_=String))
+# Made once: to make a statement takes longer than to execute it. What else is to be set is given to each.
+_ONE = update(charges).where(charges.c.id == bindparam("this", type_=String))
+_NEXT = _ONE.where(charges.c.state == bindparam("before", type_=String))
+_HELD = charges.c.lease_token == bindparam("token", type_=String)
+_THEIRS = charges.c.owner == bindparam("owner_key", type_=String)
+_NOTE = _ONE.where(_HELD).values(**_counted()).returning(charges)
+_HELD_STEP = _NEXT.where(_HELD).values(**_counted())
+_STEP = _HELD_STEP.returning(charges)
+_BY_OWNER = _NEXT.where(_THEIRS).returning(charges)
+_WAKE_BY_OWNER = _NEXT.where(_THEIRS).values(wakes=charges.c.wakes + 1).returning(charges)
+_CONFIRM = (
+    _NEXT.where(
+        _THEIRS,
+        charges.c.created_at > bindparam("made_after", type_=charges.c.created_at.type),
+        ~exists().where(locks.c.home == bindparam("home_key", type_=String)),
+        ~_equal_untold(),
+    )
+    .values(wakes=charges.c.wakes + 1)
+    .returning(charges)
+)
+
+
 @dataclass(slots=True)
 class _Asked:
     """How often a run has asked the portal since it last wrote, and when."""
@@ -76,16 +135,9 @@ class _Asked:
         self.first = self.first or moment
         self.last = moment
 
-    def columns(self, name: str) -> dict[str, Any]:
-        """Return the changes of the columns `{name}s`, `first_{name}_at` and `last_{name}_at`."""
-        if not self.times:
-            return {}
-        first = charges.c[f"first_{name}_at"]
-        return {
-            f"{name}s": charges.c[f"{name}s"] + self.times,
-            f"first_{name}_at": func.coalesce(first, self.first, type_=first.type),
-            f"last_{name}_at": self.last,
-        }
+    def facts(self, name: str) -> dict[str, Any]:
+        """Return what `_counted` is executed with."""
+        return {f"more_{name}s": self.times, f"first_{name}": self.first, f"last_{name}": self.last}
 
 
 class ChargeStore:
@@ -102,6 +154,10 @@ class ChargeStore:
         self._polls: defaultdict[str, _Asked] = defaultdict(_Asked)
         self.leases = LeaseStore(database, charges, self._found)
 
+    @cached_property
+    def _last_step(self) -> Executable:
+        return _HELD_STEP.values(**self.leases.given_back).returning(charges)
+
     @staticmethod
     async def _found(rows: Sequence[Row[Any]]) -> dict[str, Charge]:
         return {row.id: charge_of(row) for row in rows}
@@ -117,44 +173,34 @@ class ChargeStore:
 
     async def store_counts(self, lease: Lease) -> None:
         """Write what is counted and not written yet, at a run's end; nothing when it lost the row."""
-        counts = self._counts(lease)
-        if counts:
+        if lease.token in self._posts or lease.token in self._polls:
+            facts = {"this": lease.id, "token": lease.token, **self._counts(lease)}
             async with self._database.single() as connection:
-                await connection.execute(
-                    update(charges)
-                    .where(charges.c.id == lease.id, charges.c.lease_token == lease.token)
-                    .values(**counts)
-                )
+                await connection.execute(_NOTE, facts)
 
     def _counts(self, lease: Lease) -> dict[str, Any]:
         posts = self._posts.pop(lease.token, _Asked())
         polls = self._polls.pop(lease.token, _Asked())
-        return {**posts.columns("post"), **polls.columns("poll")}
+        return {**posts.facts("post"), **polls.facts("poll")}
 
     async def add(self, charge: Charge, *, due_at: datetime) -> None:
         """Store a proposed charge; at `due_at` it is looked at, to expire it."""
         values = {name: getattr(charge, name) for name in _FIELDS}
+        who = {
+            "enterprise": charge.identity.enterprise,
+            "team": charge.identity.team,
+            "user": charge.identity.user,
+            "owner": charge.identity.key,
+        }
         async with self._database.single() as connection:
-            await connection.execute(
-                insert(charges).values(
-                    **values,
-                    enterprise=charge.identity.enterprise,
-                    team=charge.identity.team,
-                    user=charge.identity.user,
-                    owner=charge.identity.key,
-                    due_at=due_at,
-                )
-            )
+            await connection.execute(insert(charges), {**values, **who, "due_at": due_at})
         self._entered(charge)
 
     async def get(self, charge_id: str, *, owner: str | None = None) -> Charge | None:
         """Return a charge; with `owner`, only if it is theirs."""
-        query = select(charges).where(charges.c.id == charge_id)
-        if owner is not None:
-            query = query.where(charges.c.owner == owner)
         async with self._database.reading() as connection:
-            row = (await connection.execute(query)).one_or_none()
-        return None if row is None else charge_of(row)
+            row = (await connection.execute(_BY_ID, {"this": charge_id})).one_or_none()
+        return None if row is None or owner not in {None, row.owner} else charge_of(row)
 
     async def of_owner(self, owner: str, *, limit: int, offset: int = 0) -> Sequence[Charge]:
         """Return the owner's charges that were confirmed, newest first."""
@@ -220,26 +266,24 @@ class ChargeStore:
 
         Returns None when there is no such proposal of theirs (any more).
         """
-        conditions = [
-            charges.c.owner == identity.key,
-            charges.c.created_at > made_after,
-            ~exists().where(locks.c.home == identity.home),
-            ~_equal_untold(warned_of),
-        ]
+        facts = {
+            "owner_key": identity.key,
+            "made_after": made_after,
+            "home_key": identity.home,
+            "warned_of": warned_of or "",
+            "confirmed_at": now,
+            "due_at": now,
+        }
         async with self._database.transaction() as connection:
             spent = await self._spent_since(connection, identity.key, since, but=charge_id)
             charge = await self._set(
-                connection,
-                charge_id,
-                ChargeState.PROPOSED,
-                ChargeState.CONFIRMED,
-                conditions,
-                {"confirmed_at": now, "due_at": now, "wakes": charges.c.wakes + 1},
+                connection, _CONFIRM, charge_id, ChargeState.PROPOSED, ChargeState.CONFIRMED, facts
             )
             if charge is None:
                 return None
             judge(charge.amount, spent)
-            await connection.execute(insert(messages).values(id=charge_id, view_id=view_id, due_at=now))
+            message = {"id": charge_id, "view_id": view_id, "due_at": now}
+            await connection.execute(insert(messages), message)
             announce(connection, charges)
             announce(connection, messages)
         return self._entered(charge)
@@ -247,13 +291,9 @@ class ChargeStore:
     async def cancel(self, charge_id: str, owner: str, *, now: datetime) -> Charge | None:
         """Turn the owner's proposal down, once; None when it is no proposal of theirs (any more)."""
         async with self._database.transaction() as connection:
+            facts = {"owner_key": owner, "ended_at": now, "due_at": None}
             charge = await self._set(
-                connection,
-                charge_id,
-                ChargeState.PROPOSED,
-                ChargeState.CANCELLED,
-                [charges.c.owner == owner],
-                {"ended_at": now, "due_at": None},
+                connection, _BY_OWNER, charge_id, ChargeState.PROPOSED, ChargeState.CANCELLED, facts
             )
         return self._entered(charge)
 
@@ -269,11 +309,11 @@ class ChargeStore:
         if after is ChargeState.CONFIRMED:
             raise IllegalTransitionError("only a person confirms")
         async with self._database.transaction() as connection:
-            held = [charges.c.lease_token == lease.token]
-            changes = {**values, **self._counts(lease)}
+            facts = {"token": lease.token, **values, **self._counts(lease)}
             if after in TERMINAL:
-                changes |= self.leases.given_back(lease.claim, None)
-            charge = await self._set(connection, lease.id, before, after, held, changes)
+                facts |= self.leases.when_given_back(lease.claim, None)
+            step = self._last_step if after in TERMINAL else _STEP
+            charge = await self._set(connection, step, lease.id, before, after, facts)
             if charge is None:
                 raise LeaseLostError(lease.id)
             if before not in ON_ITS_WAY or after not in ON_ITS_WAY:  # otherwise there is no news
@@ -289,14 +329,9 @@ class ChargeStore:
         Raises:
             LeaseLostError: the row is no longer ours.
         """
-        statement = (
-            update(charges)
-            .where(charges.c.id == lease.id, charges.c.lease_token == lease.token)
-            .values(**_wire(values), **self._counts(lease))
-            .returning(charges)
-        )
+        facts = {"this": lease.id, "token": lease.token, **_wire(values), **self._counts(lease)}
         async with self._database.transaction() as connection:
-            row = (await connection.execute(statement)).one_or_none()
+            row = (await connection.execute(_NOTE, facts)).one_or_none()
             if row is None:
                 raise LeaseLostError(lease.id)
             if tell:
@@ -337,13 +372,9 @@ class ChargeStore:
         """
         async with self._database.transaction() as connection:
             spent = await self._spent_since(connection, owner, since, but=charge_id)
+            facts = {"owner_key": owner, "due_at": now, "refusal": None}
             charge = await self._set(
-                connection,
-                charge_id,
-                ChargeState.NEEDS_SCOPE,
-                ChargeState.CONFIRMED,
-                [charges.c.owner == owner],
-                {"due_at": now, "wakes": charges.c.wakes + 1, "refusal": None},
+                connection, _WAKE_BY_OWNER, charge_id, ChargeState.NEEDS_SCOPE, ChargeState.CONFIRMED, facts
             )
             if charge is None:
                 return None
@@ -416,20 +447,15 @@ class ChargeStore:
     async def _set(
         self,
         connection: Connection,
+        statement: Executable,
         charge_id: str,
         before: ChargeState,
         after: ChargeState,
-        conditions: list[Any],
-        values: dict[str, Any],
+        facts: dict[str, Any],
     ) -> Charge | None:
         check_transition(before, after)
-        statement = (
-            update(charges)
-            .where(charges.c.id == charge_id, charges.c.state == before.value, *conditions)
-            .values(state=after.value, **_wire(values))
-            .returning(charges)
-        )
-        row = (await connection.execute(statement)).one_or_none()
+        step = {"this": charge_id, "before": before.value, "state": after.value}
+        row = (await connection.execute(statement, {**_wire(facts), **step})).one_or_none()
         if row is None:
             return None
         charge = charge_of(row)
@@ -465,28 +491,6 @@ async def _spent(connection: Connection, owner: str, since: datetime, *, but: st
         charges.c.state.not_in([state.value for state in NOT_CHARGED]),
     )
     return sum((await connection.execute(query)).scalars(), Decimal(0))
-
-
-def _untold(row: FromClause) -> ColumnElement[bool]:
-    """Tell of a charge whether its end is not known to the person: open, or settled and not told yet."""
-    told_soon = exists().where(messages.c.id == row.c.id, messages.c.due_at.is_not(None))
-    return or_(
-        row.c.state.in_([state.value for state in OPEN | IN_FLIGHT]),
-        and_(row.c.state == ChargeState.SETTLED.value, told_soon),
-    )
-
-
-def _equal_untold(warned_of: str | None) -> ColumnElement[bool]:
-    """Tell of a charge whether its owner has an equal one, but `warned_of`, without a told end."""
-    other = charges.alias("other")
-    return exists().where(
-        other.c.owner == charges.c.owner,
-        other.c.kind == charges.c.kind,
-        other.c.amount == charges.c.amount,
-        other.c.id.not_in([warned_of or ""]),
-        other.c.id != charges.c.id,
-        _untold(other),
-    )
 
 
 async def _watch(connection: Connection, charge_id: str, view_id: str | None) -> None:

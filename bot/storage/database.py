@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg  # type: ignore[import-untyped]
 from filelock import FileLock, Timeout
-from sqlalchemy import ColumnElement, Table, func, literal, make_url, select
+from sqlalchemy import ColumnElement, Float, Table, bindparam, func, make_url, select
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -201,14 +201,22 @@ class Database:
         On SQLite one process compares them with one another, and nobody sets the loop's clock.
         """
         if self.is_sqlite:
-            return literal(self._loop_now(), Moment)
+            return bindparam(None, callable_=self._loop_now, type_=Moment)
         return func.clock_timestamp(type_=Moment)
 
-    def lease_until(self, seconds: float) -> ColumnElement[datetime]:
-        """Return that moment plus `seconds`."""
+    def lease_end(self) -> ColumnElement[datetime]:
+        """Return that moment plus the seconds of `lease_facts`."""
         if self.is_sqlite:
-            return literal(self._loop_now() + timedelta(seconds=seconds), Moment)
-        return func.clock_timestamp(type_=Moment) + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+            return bindparam("lease_end", type_=Moment)
+        return func.clock_timestamp(type_=Moment) + func.make_interval(
+            0, 0, 0, 0, 0, 0, bindparam("lease_seconds", type_=Float)
+        )
+
+    def lease_facts(self, seconds: float) -> dict[str, Any]:
+        """Return what a statement with `lease_end` is executed with."""
+        if self.is_sqlite:
+            return {"lease_end": self._loop_now() + timedelta(seconds=seconds)}
+        return {"lease_seconds": seconds}
 
     @staticmethod
     def _loop_now() -> datetime:

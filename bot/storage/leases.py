@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import Integer, String, and_, bindparam, case, func, or_, select, update
 
 from bot.engine import Claim
 from bot.storage.database import announce
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Row, Table
+    from sqlalchemy import BindParameter, Executable, Row, Table, Update
+    from sqlalchemy.sql.dml import ReturningUpdate
 
     from bot.storage.connection import Connection
     from bot.storage.database import Database
@@ -33,29 +35,10 @@ class LeaseStore:
 
     async def claim(self, limit: int, seconds: float) -> Sequence[Claim]:
         """Take up to `limit` due rows that nobody holds. Rows another process is taking are passed over."""
-        row = self._table.c
-        free = or_(row.lease_until.is_(None), row.lease_until < self._database.lease_now())
-        due = (
-            select(row.id)
-            .where(and_(row.due_at <= self._database.clock.now(), free))
-            .order_by(row.due_at)
-            .limit(limit)
-        )
-        if not self._database.is_sqlite:
-            due = due.with_for_update(skip_locked=True)
-        statement = (
-            update(self._table)
-            .where(row.id.in_(due.scalar_subquery()))
-            .values(
-                lease_token=secrets.token_hex(16),
-                lease_until=self._database.lease_until(seconds),
-                attempts=row.attempts + 1,
-                taken_over=row.lease_token.is_not(None),
-            )
-            .returning(self._table)
-        )
+        facts = {"token": secrets.token_hex(16), "now": self._database.clock.now(), "most": limit}
+        facts |= self._database.lease_facts(seconds)
         async with self._database.single() as connection:
-            rows = (await connection.execute(statement)).all()
+            rows = (await connection.execute(self._claim, facts)).all()
         found = await self._find(rows) if self._find is not None and rows else {}
         return [
             Claim(
@@ -71,57 +54,105 @@ class LeaseStore:
 
     async def renew(self, claims: Sequence[Claim], seconds: float) -> set[str]:
         """Prolong leases in one statement; return the ids still held."""
-        row = self._table.c
-        statement = (
-            update(self._table)
-            .where(row.id.in_([c.id for c in claims]), row.lease_token.in_([c.token for c in claims]))
-            .values(lease_until=self._database.lease_until(seconds))
-            .returning(row.id)
-        )
+        facts = {"ids": [c.id for c in claims], "tokens": [c.token for c in claims]}
+        facts |= self._database.lease_facts(seconds)
         async with self._database.single() as connection:
-            return set((await connection.execute(statement)).scalars())
+            return set((await connection.execute(self._renewal, facts)).scalars())
 
     async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> datetime | None:
         """Give a row back, next due then. A wake that came meanwhile keeps it due at once.
 
         `attempts` counts the runs since the last one that returned properly.
         """
-        row = self._table.c
-        changes = self.given_back(claim, due_at)
-        if failed:
-            changes |= {"attempts": row.attempts, "due_at": due_at}
-        statement = (
-            update(self._table)
-            .where(row.id == claim.id, row.lease_token == claim.token)
-            .values(**changes)
-            .returning(row.due_at)
-        )
+        facts = {"this": claim.id, "token": claim.token, **self.when_given_back(claim, due_at)}
         async with self._database.single() as connection:
-            due: datetime | None = (await connection.execute(statement)).scalar_one_or_none()
+            released = await connection.execute(self._failure if failed else self._release, facts)
+            due: datetime | None = released.scalar_one_or_none()
         return due
 
-    def given_back(self, claim: Claim, due_at: datetime | None) -> dict[str, Any]:
-        """Return the changes that give a row back with the last of a run's own."""
+    @property
+    def given_back(self) -> dict[str, Any]:
+        """The changes that give a row back with the last of a run's own; see `when_given_back`."""
         row = self._table.c
-        return {
-            "lease_token": None,
-            "lease_until": None,
-            "attempts": 0,
-            "due_at": case((row.wakes == claim.wakes, due_at), else_=row.due_at),
-        }
+        kept = case((row.wakes == bindparam("claimed_wakes"), self._next_due), else_=row.due_at)
+        return {"lease_token": None, "lease_until": None, "attempts": 0, "due_at": kept}
+
+    @staticmethod
+    def when_given_back(claim: Claim, due_at: datetime | None) -> dict[str, Any]:
+        """Return what `given_back` is executed with."""
+        return {"claimed_wakes": claim.wakes, "next_due": due_at}
+
+    @cached_property
+    def _next_due(self) -> BindParameter[datetime | None]:
+        return bindparam("next_due", type_=self._table.c.due_at.type)
+
+    @cached_property
+    def _held(self) -> Update:
+        row = self._table.c
+        return update(self._table).where(
+            row.id == bindparam("this"), row.lease_token == bindparam("token", type_=String)
+        )
+
+    @cached_property
+    def _release(self) -> ReturningUpdate[datetime | None]:
+        return self._held.values(**self.given_back).returning(self._table.c.due_at)
+
+    @cached_property
+    def _failure(self) -> ReturningUpdate[datetime | None]:
+        changes = {"lease_token": None, "lease_until": None, "due_at": self._next_due}
+        return self._held.values(**changes).returning(self._table.c.due_at)
+
+    @cached_property
+    def _claim(self) -> Executable:
+        row = self._table.c
+        free = or_(row.lease_until.is_(None), row.lease_until < self._database.lease_now())
+        due = (
+            select(row.id)
+            .where(and_(row.due_at <= bindparam("now", type_=row.due_at.type), free))
+            .order_by(row.due_at)
+            .limit(bindparam("most", type_=Integer))
+        )
+        if not self._database.is_sqlite:
+            due = due.with_for_update(skip_locked=True)
+        return (
+            update(self._table)
+            .where(row.id.in_(due.scalar_subquery()))
+            .values(
+                lease_token=bindparam("token", type_=String),
+                lease_until=self._database.lease_end(),
+                attempts=row.attempts + 1,
+                taken_over=row.lease_token.is_not(None),
+            )
+            .returning(self._table)
+        )
+
+    @cached_property
+    def _renewal(self) -> Executable:
+        row = self._table.c
+        return (
+            update(self._table)
+            .where(
+                row.id.in_(bindparam("ids", expanding=True)),
+                row.lease_token.in_(bindparam("tokens", expanding=True)),
+            )
+            .values(lease_until=self._database.lease_end())
+            .returning(row.id)
+        )
 
     async def next_due(self) -> datetime | None:
         """Return when the next row can be claimed: due and free, or at the end of its holder's lease."""
+        async with self._database.reading() as connection:
+            found: datetime | None = await connection.scalar(self._soonest)
+        return found
+
+    @cached_property
+    def _soonest(self) -> Executable:
         row = self._table.c
         if self._database.is_sqlite:
             # Whatever is held is held by this process, which knows when it ends.
-            query = select(func.min(row.due_at)).where(row.lease_until.is_(None))
-        else:
-            later = case((row.lease_until > row.due_at, row.lease_until), else_=row.due_at)
-            query = select(func.min(later, type_=row.due_at.type)).where(row.due_at.is_not(None))
-        async with self._database.reading() as connection:
-            found: datetime | None = await connection.scalar(query)
-        return found
+            return select(func.min(row.due_at)).where(row.lease_until.is_(None))
+        later = case((row.lease_until > row.due_at, row.lease_until), else_=row.due_at)
+        return select(func.min(later, type_=row.due_at.type)).where(row.due_at.is_not(None))
 
     async def clear(self) -> None:
         """End the leases of a former life (SQLite: one process only, so they are all dead)."""
@@ -133,6 +164,10 @@ class LeaseStore:
 
 async def wake(connection: Connection, table: Table, row_id: str, now: datetime) -> None:
     """Make a row due at once, also when somebody is working on it, within the caller's transaction."""
-    changed: dict[str, Any] = {"due_at": now, "wakes": table.c.wakes + 1}
-    await connection.execute(update(table).where(table.c.id == row_id).values(**changed))
+    await connection.execute(_wake(table), {"this": row_id, "due_at": now})
     announce(connection, table)
+
+
+@cache
+def _wake(table: Table) -> Executable:
+    return update(table).where(table.c.id == bindparam("this")).values(wakes=table.c.wakes + 1)

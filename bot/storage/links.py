@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import String, bindparam, delete, select, update
 
 from bot.domain.audit import Action
 from bot.domain.identity import Account, Identity
@@ -49,6 +49,9 @@ class Link:
     def dead(self) -> bool:
         """Tell whether only a new connection helps."""
         return self.access is None
+
+
+_OF_OWNER = select(links).where(links.c.owner == bindparam("owner", type_=String))
 
 
 class LinkStore:
@@ -147,7 +150,7 @@ class LinkStore:
         return self._cipher.seal(link.identity.key, {"access": link.access, "refresh": link.refresh})
 
     async def _read(self, connection: Connection, identity: Identity) -> Link | None:
-        row = (await connection.execute(select(links).where(links.c.owner == identity.key))).one_or_none()
+        row = (await connection.execute(_OF_OWNER, {"owner": identity.key})).one_or_none()
         return None if row is None else self._link(row)
 
     async def _write(self, connection: Connection, link: Link) -> None:

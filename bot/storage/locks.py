@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import String, bindparam, delete, select
 
 from bot.domain.audit import Action
 from bot.domain.identity import Identity
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from bot.storage.database import Database
 
 
+_OF_HOME = select(locks).where(locks.c.home == bindparam("home", type_=String))
+
+
 class LockStore:
     """The locks. Each question asks the database: a lock holds for all processes at once."""
 
@@ -27,7 +30,7 @@ class LockStore:
     async def get(self, home: str) -> Lock | None:
         """Return the lock of a workspace or organisation."""
         async with self._database.reading() as connection:
-            row = (await connection.execute(select(locks).where(locks.c.home == home))).one_or_none()
+            row = (await connection.execute(_OF_HOME, {"home": home})).one_or_none()
         return None if row is None else _lock(row)
 
     async def put(self, lock: Lock) -> tuple[Lock, bool]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import String, bindparam, exists, func, select, update
 
 from bot.domain.message import OutgoingMessage
 from bot.engine import LeaseLostError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Row
+    from sqlalchemy import Executable, Row
 
     from bot.domain.charge import Charge
     from bot.engine import Lease
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 
 
 _FIELDS = tuple(field.name for field in fields(OutgoingMessage))
+_HELD = update(messages).where(
+    messages.c.id == bindparam("this", type_=String),
+    messages.c.lease_token == bindparam("token", type_=String),
+)
+_NOTE = _HELD.returning(messages)
+_TOLD_OF = select(charges, exists().where(homes.c.owner == charges.c.owner).label("at_home")).where(
+    charges.c.id.in_(bindparam("ids", expanding=True))
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,10 +55,9 @@ class MessageStore:
 
     async def _found(self, rows: Sequence[Row[Any]]) -> dict[str, FoundMessage]:
         """Read what claimed messages tell of, all in one question."""
-        at_home = exists().where(homes.c.owner == charges.c.owner).label("at_home")
-        query = select(charges, at_home).where(charges.c.id.in_([row.id for row in rows]))
+        facts = {"ids": [row.id for row in rows]}
         async with self._database.reading() as connection:
-            told_of = {row.id: row for row in await connection.execute(query)}
+            told_of = {row.id: row for row in await connection.execute(_TOLD_OF, facts)}
         return {
             row.id: FoundMessage(
                 message=_message(row), charge=charge_of(told_of[row.id]), at_home=told_of[row.id].at_home
@@ -91,7 +99,7 @@ class MessageStore:
         Raises:
             LeaseLostError: the row is no longer ours.
         """
-        return _message(await self._note(lease, values))
+        return _message(await self._note(lease, values, _NOTE))
 
     async def finish(
         self, lease: Lease, due_at: datetime | None, *, modal: str | None = None, **values: object
@@ -103,21 +111,19 @@ class MessageStore:
         Raises:
             LeaseLostError: the row is no longer ours.
         """
-        changes = {**values, **self.leases.given_back(lease.claim, due_at)}
-        if modal is not None:
-            changes["view_id"] = func.nullif(messages.c.view_id, modal)
-        row = await self._note(lease, changes)
+        facts = {**values, **self.leases.when_given_back(lease.claim, due_at), "modal": modal or ""}
+        row = await self._note(lease, facts, self._last)
         lease.given_back(row.due_at)
 
-    async def _note(self, lease: Lease, values: dict[str, object]) -> Row[Any]:
-        statement = (
-            update(messages)
-            .where(messages.c.id == lease.id, messages.c.lease_token == lease.token)
-            .values(**values)
-            .returning(messages)
-        )
+    @cached_property
+    def _last(self) -> Executable:
+        modal = func.nullif(messages.c.view_id, bindparam("modal", type_=String))
+        return _HELD.values(**self.leases.given_back, view_id=modal).returning(messages)
+
+    async def _note(self, lease: Lease, values: dict[str, Any], statement: Executable) -> Row[Any]:
+        facts = {**values, "this": lease.id, "token": lease.token}
         async with self._database.single() as connection:
-            row: Row[Any] | None = (await connection.execute(statement)).one_or_none()
+            row: Row[Any] | None = (await connection.execute(statement, facts)).one_or_none()
         if row is None:
             raise LeaseLostError(lease.id)
         return row

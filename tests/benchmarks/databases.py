@@ -23,10 +23,10 @@ class Place:
     template: str = "template1"
 
     @asynccontextmanager
-    async def database(self, folder: Path) -> AsyncIterator[str]:
-        """Make a database; it is gone afterwards, or with its folder."""
+    async def database(self, folder: Path, *, empty: bool = False) -> AsyncIterator[str]:
+        """Make a database, migrated (PostgreSQL) unless `empty`; it is gone afterwards, or with its folder."""
         if self.server is None:
             yield f"sqlite:///{folder / f'{free_port()}.db'}"
             return
-        async with new_database(self.server, self.template) as url:
+        async with new_database(self.server, "template1" if empty else self.template) as url:
             yield url

@@ -135,12 +135,16 @@ async def reset(wire_port: int) -> None:
         await http.get(f"http://127.0.0.1:{wire_port}/reset")
 
 
-async def run_to_end(*arguments: str) -> None:
-    """Run a module until it ends by itself.
+async def output_of(*arguments: str) -> str:
+    """Run a module until it ends by itself; return what it has printed.
 
     Raises:
         RuntimeError: it did not end well.
     """
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", *arguments, cwd=ROOT)
-    if await process.wait() != 0:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await process.communicate()
+    if process.returncode != 0:
         raise RuntimeError(f"{arguments} ended with {process.returncode}")
+    return printed.decode().strip()

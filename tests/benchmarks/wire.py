@@ -47,7 +47,7 @@ class World:
         self.calls: Counter[str] = Counter()
         self.settles_at: dict[str, float] = {}
         self.asked_at: defaultdict[str, list[float]] = defaultdict(list)
-        self.edited_at: dict[str, float] = {}
+        self.told_at: dict[str, float] = {}
         self.messages = 0
 
     def answer(self, method: str, path: str, key: str, body: bytes) -> bytes:
@@ -87,20 +87,24 @@ class World:
         if method == "conversations.open":
             return _json({"ok": True, "channel": {"id": "D0ADA"}})
         if method == "chat.postMessage":
+            self._tells(body)
             self.messages += 1
             return _json({"ok": True, "channel": "D0ADA", "ts": f"{self.messages}.000100"})
         if method == "chat.update":
-            self._edited(body)
+            self._tells(body)
         return _json({"ok": True, "view": {"id": "V1", "hash": "h"}})
 
-    def _edited(self, body: bytes) -> None:
+    def _tells(self, body: bytes) -> None:
+        """Note when a charge's end is told: by an edit, or by a post that comes after it."""
         text = body.decode()
         fields = json.loads(text) if text.startswith("{") else {k: v[0] for k, v in parse_qs(text).items()}
+        if "added" not in fields["text"]:
+            return
         metadata = fields.get("metadata") or "{}"
         payload = (metadata if isinstance(metadata, dict) else json.loads(metadata)).get(
             "event_payload"
         ) or {}
-        self.edited_at[str(payload.get("charge"))] = time.time()
+        self.told_at[str(payload.get("charge"))] = time.time()
 
     def report(self) -> dict[str, Any]:
         """Return what was asked, and when."""
@@ -108,7 +112,7 @@ class World:
             "calls": dict(self.calls),
             "settles_at": self.settles_at,
             "asked_at": self.asked_at,
-            "edited_at": self.edited_at,
+            "told_at": self.told_at,
         }
 
 

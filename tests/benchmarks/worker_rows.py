@@ -48,7 +48,7 @@ async def in_flight_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
     def plain(transport: str) -> Any:
         async def run(count: int) -> float:
             async with processes.wire() as wire:
-                await processes.run_to_end(
+                await processes.output_of(
                     "tests.benchmarks.plain", str(wire), "poll", str(count), str(WATCH_SECONDS), transport
                 )
                 return on_time((await processes.report(wire))["asked_at"])
@@ -83,10 +83,10 @@ async def purchase_rows(folder: Path, place: Place, wanted: float) -> AsyncItera
             costs.append(cost)
         async with processes.wire(SETTLE_SECONDS) as wire:
             started = time.time()
-            await processes.run_to_end(
+            await processes.output_of(
                 "tests.benchmarks.plain", str(wire), "buy", str(count), "0", "aiohttp"
             )
-            ended = max((await processes.report(wire))["edited_at"].values())
+            ended = max((await processes.report(wire))["told_at"].values())
             plain_rates.append(count / (ended - started - SETTLE_SECONDS))
     what = f"purchases begun and ended a second, {place.name}"
     yield ratio(what, rates, plain_rates, unit="/s", peer="plain loop, no store")
@@ -112,11 +112,11 @@ async def buy_all(house: processes.House, workers: list[psutil.Process]) -> tupl
     started = time.time()
     requests = [load.pay_request(charge, user) for charge, user, _ in house.plan["ids"]]
     await load.send(house.port, requests, 32)
-    while len((told := await processes.report(house.wire))["edited_at"]) < len(requests):
+    while len((told := await processes.report(house.wire))["told_at"]) < len(requests):
         await asyncio.sleep(0.5)
         if time.time() - started > PATIENCE_SECONDS:
-            raise RuntimeError(f"only {len(told['edited_at'])} of {len(requests)} were told")
-    ended = max(told["edited_at"].values())
+            raise RuntimeError(f"only {len(told['told_at'])} of {len(requests)} were told")
+    ended = max(told["told_at"].values())
     used = sum(sum(each.cpu_times()[:2]) for each in workers) - before
     calls, made = told["calls"], len(requests)
     slack = sum(times for name, times in calls.items() if "." in name and name != "auth.test")
@@ -150,10 +150,10 @@ async def settlements(folder: Path, place: Place, going: int) -> list[float]:
         for charge, user, _key in house.plan["ids"]:
             await load.send(house.port, [load.pay_request(charge, user)], 1)
             await asyncio.sleep(0.11)
-        while len((told := await processes.report(house.wire))["edited_at"]) < count:
+        while len((told := await processes.report(house.wire))["told_at"]) < count:
             await asyncio.sleep(0.5)
     keys = {charge: key for charge, _, key in house.plan["ids"]}
-    return sorted(at - told["settles_at"][keys[charge]] for charge, at in told["edited_at"].items())
+    return sorted(at - told["settles_at"][keys[charge]] for charge, at in told["told_at"].items())
 
 
 async def replica_rows(folder: Path, place: Place) -> AsyncIterator[Row]:

@@ -278,6 +278,7 @@ async def test_the_rotated_token_is_stored_though_the_asker_has_gone(house: Hous
     await house.link()
     accounts = house.app.runtime.accounts
     old = (await accounts.link(house.identity())).refresh
+    house.portal.fail("/api/oauth/token", Fault(seconds=0.3), times=1)
     with freeze_time(real_asyncio=True) as frozen:
         frozen.tick(timedelta(minutes=14))
         asking = asyncio.create_task(accounts.access_token(house.identity()))
