@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import http.cookiejar
 import re
 import time
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import aiohttp
@@ -32,6 +32,7 @@ MAX_RETRY_AFTER_SECONDS = 86_400
 CONCURRENT_REQUESTS = 256
 SERVER_FAULT = 500
 
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "billing-bot"}
 _CHARGE_ID = re.compile(r"/charge/[^/]+$")
 
 
@@ -81,16 +82,17 @@ class Exchange:
     @property
     def route(self) -> str:
         """The method and the path without ids, as meters name it."""
-        path = httpx.URL(self.url).path
+        path = urlsplit(self.url).path
         return f"{self.method} {_CHARGE_ID.sub('/charge/{id}', path)}"
 
-    def request(self, http: httpx.AsyncClient) -> httpx.Request:
+    def request(self) -> httpx.Request:
         """Build the httpx request."""
+        headers = {**_HEADERS, **self.headers}
         if self.json is None:
-            return http.build_request(self.method, self.url, data=self.form, headers=self.headers)
+            return httpx.Request(self.method, self.url, data=self.form, headers=headers)
         content = simplejson.dumps(self.json, use_decimal=True).encode()
-        headers = {**self.headers, "Content-Type": "application/json"}
-        return http.build_request(self.method, self.url, content=content, headers=headers)
+        headers["Content-Type"] = "application/json"
+        return httpx.Request(self.method, self.url, content=content, headers=headers)
 
 
 class Transport:
@@ -99,20 +101,14 @@ class Transport:
     def __init__(
         self, clock: Clock, metrics: Metrics, reach: Reach, *, timeout_seconds: float = TIMEOUT_SECONDS
     ) -> None:
-        # Cookies of one person's answer must never travel with another's request.
-        no_cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
-        self._http = httpx.AsyncClient(
-            transport=AiohttpTransport(
-                client=lambda: aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                    # A company's way out may be a proxy: HTTPS_PROXY, NO_PROXY. To look takes a while.
-                    trust_env=bool(getproxies()),
-                )
-            ),
-            cookies=no_cookies,
-            follow_redirects=False,
-            headers={"Accept": "application/json", "User-Agent": "billing-bot"},
+        # Without httpx's client around it: nothing follows redirects, keeps cookies or adds credentials.
+        self._http: httpx.AsyncBaseTransport = AiohttpTransport(
+            client=lambda: aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                # A company's way out may be a proxy: HTTPS_PROXY, NO_PROXY. To look takes a while.
+                trust_env=bool(getproxies()),
+            )
         )
         self._places = asyncio.Semaphore(CONCURRENT_REQUESTS)
         self._clock = clock
@@ -151,7 +147,7 @@ class Transport:
     async def _exchange(self, exchange: Exchange) -> tuple[httpx.Response, bytes]:
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                response = await self._http.send(exchange.request(self._http), stream=True)
+                response = await self._http.handle_async_request(exchange.request())
                 try:
                     return response, await _read(response)
                 finally:

@@ -24,7 +24,7 @@ class Place:
 
     @asynccontextmanager
     async def database(self, folder: Path, *, empty: bool = False) -> AsyncIterator[str]:
-        """Make a database, migrated (PostgreSQL) unless `empty`; it is gone afterwards, or with its folder."""
+        """Make a database, on PostgreSQL migrated unless `empty`; gone afterwards, or with its folder."""
         if self.server is None:
             yield f"sqlite:///{folder / f'{free_port()}.db'}"
             return

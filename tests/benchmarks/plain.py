@@ -59,7 +59,7 @@ async def main(wire: int, what: str, count: int, seconds: float, transport_name:
     transport = Transport(clock, Metrics(), Reach("portal", clock))
     if transport_name == "httpx":
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        transport._http = httpx.AsyncClient(limits=limits, timeout=10)
+        transport._http = httpx.AsyncHTTPTransport(limits=limits)
     portal = PortalClient(transport, f"http://127.0.0.1:{wire}", Token())
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         slack = SlackClient(
