@@ -48,6 +48,11 @@ class Message:
     text: str
     blocks: tuple[Json, ...]
 
+    @property
+    def json(self) -> Json:
+        """The message as Slack's methods take it."""
+        return {"text": self.text, "blocks": list(self.blocks)}
+
 
 def message(*blocks: Block | None) -> Message:
     """Make a message; its text is all that its blocks say."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -50,7 +49,6 @@ class Call:
     ack: AsyncAck
     text: str = ""
     wanted: str | None = None
-    incident: str = field(default_factory=lambda: secrets.token_hex(4))
     view_id: str | None = None
     view_hash: str | None = None
     view_title: str = "Billing"
@@ -116,7 +114,7 @@ class Call:
     async def reply(self, message: Message) -> None:
         """Answer the person alone, in place of the ephemeral or the modal that was clicked in."""
         if self.answers_by_ack:
-            await self.ack({**asdict(message), "response_type": "ephemeral"})
+            await self.ack({**message.json, "response_type": "ephemeral"})
             return
         if self.response_url is None:
             if self.view_id is None:
@@ -203,7 +201,7 @@ async def post_response(runtime: Runtime, url: str, message: Message, *, replace
     )
     answer = await client.send_dict(
         {
-            **asdict(message),
+            **message.json,
             "response_type": "ephemeral",
             "replace_original": replace,
             "unfurl_links": False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from typing import TYPE_CHECKING
 
 import structlog
@@ -27,8 +28,9 @@ async def run_guarded(call: Call, handle: Callable[[Call], Awaitable[None]], *, 
     try:
         await handle(call)
     except Exception as error:  # noqa: BLE001 - the boundary
-        with structlog.contextvars.bound_contextvars(incident=call.incident):
-            await _tell(call, _expected(error), acked=acked)
+        incident = secrets.token_hex(4)
+        with structlog.contextvars.bound_contextvars(incident=incident):
+            await _tell(call, _expected(error), incident, acked=acked)
 
 
 def _expected(error: Exception) -> Exception:
@@ -37,12 +39,12 @@ def _expected(error: Exception) -> Exception:
     return error
 
 
-async def _tell(call: Call, error: Exception, *, acked: bool) -> None:
+async def _tell(call: Call, error: Exception, incident: str, *, acked: bool) -> None:
     if isinstance(error, BillingError | AmountError):
         log.info("call.refused", problem=type(error).__name__, facts=str(error))
     else:
         log.error("call.failed", exc_info=error)
-    copy, portal_url = error_copy(error, now=call.runtime.clock.now(), incident=call.incident)
+    copy, portal_url = error_copy(error, now=call.runtime.clock.now(), incident=incident)
     view = error_modal(call.view_title, copy, portal_url, wanted=call.wanted)
     with contextlib.suppress(Exception):
         if not acked and call.ack.response is None:

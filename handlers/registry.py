@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from handlers.subcommands import (
@@ -133,10 +134,11 @@ HELP = "help"
 HELP_DOES = "this list"
 
 
-def usage_rows() -> list[tuple[str, str]]:
+@cache
+def usage_rows() -> tuple[tuple[str, str], ...]:
     """Return (what to type, what it does) for every row, help last."""
     rows = [(row.typed, row.does) for row in SUBCOMMANDS]
-    return [*rows, (f"/billing {HELP}", HELP_DOES)]
+    return (*rows, (f"/billing {HELP}", HELP_DOES))
 
 
 def usage_hint() -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import html
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from blocks.help import help_message
 from handlers.registry import HELP, SUBCOMMANDS, usage_rows
 
 if TYPE_CHECKING:
+    from blocks.kit import Message
     from handlers.call import Call
     from handlers.registry import Subcommand
 
@@ -46,9 +48,14 @@ async def run_typed(call: Call, typed: str) -> None:
         call.text = rest.strip()
         await row.handle(call)
     elif word.lower() in {HELP, "?", "-h", "--help"}:
-        await call.reply(help_message(usage_rows()))
+        await call.reply(_usage())
     else:
         await call.reply(help_message(usage_rows(), unknown=typed[:_SHOWN], near=near_miss(word)))
+
+
+@cache
+def _usage() -> Message:
+    return help_message(usage_rows())
 
 
 def _typed(body: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from bot.domain.errors import NotInstalledError
 from bot.slack import AWAY, NOT_NOW, SLACK_TIMEOUT_SECONDS
 from handlers.call import AFTER_ACK_SECONDS
 from handlers.home import publish_home
-from handlers.jobs.posting import charge_metadata, content, post_message, post_reply
+from handlers.jobs.posting import charge_metadata, post_message, post_reply
 
 if TYPE_CHECKING:
     from blocks.kit import Message
@@ -103,7 +102,7 @@ async def _edit(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Tel
             channel=str(telling.message.channel),
             ts=str(telling.message.ts),
             metadata=charge_metadata(telling.charge),
-            **content(message),
+            **message.json,
         )
     except AWAY:
         # It may come late, after another's: whoever is next says the truth.
@@ -136,7 +135,7 @@ async def _reply(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Te
 
 
 def _digest(message: Message) -> str:
-    return hashlib.sha256(simplejson.dumps(asdict(message), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(simplejson.dumps(message.json, sort_keys=True).encode()).hexdigest()
 
 
 async def _wait(runtime: Runtime, telling: Telling, error: SlackApiError) -> timedelta:

@@ -37,11 +37,6 @@ OUTAGES = (*AWAY, StoreUnavailableError)
 log = structlog.get_logger(__name__)
 
 
-def content(message: Message) -> dict[str, Any]:
-    """Return a message as Slack's methods take it."""
-    return {"text": message.text, "blocks": list(message.blocks)}
-
-
 def charge_metadata(charge: Charge) -> dict[str, Any]:
     """Return what a charge's message is known by."""
     return {"event_type": ids.CHARGE_EVENT, "event_payload": {"charge": charge.id}}
@@ -62,7 +57,7 @@ async def post_message(
         await runtime.outbox.posted(lease, telling, channel=channel, ts=found, shown=None)
         return
     metadata = charge_metadata(telling.charge)
-    ts = await _post(slack, lease, channel=channel, metadata=metadata, **content(message))
+    ts = await _post(slack, lease, channel=channel, metadata=metadata, **message.json)
     try:
         await runtime.outbox.posted(lease, telling, channel=channel, ts=ts, shown=digest)
     except LeaseLostError:
@@ -79,9 +74,7 @@ async def post_reply(
         await runtime.outbox.about_to_reply(lease, charge.state)
         thread = str(telling.message.ts)
         metadata = _reply_metadata(charge)
-        ts = await _post(
-            slack, lease, channel=channel, thread_ts=thread, metadata=metadata, **content(message)
-        )
+        ts = await _post(slack, lease, channel=channel, thread_ts=thread, metadata=metadata, **message.json)
         try:
             await runtime.outbox.replied(lease, charge.state)
         except LeaseLostError:
