@@ -47,12 +47,14 @@ log = structlog.get_logger(__name__)
 
 def register(app: AsyncApp, runtime: Runtime) -> None:
     """Register what the registry lists, and the App Home."""
+    # Bolt asks one after the other: those that are waited for come first.
     app.command(COMMAND)(_command(runtime))
+    for row in SUBCOMMANDS:
+        for callback_id, handle in row.submissions.items():
+            app.view_submission(callback_id)(_submission(runtime, handle))
     for row in SUBCOMMANDS:
         for action_id, handle in row.actions.items():
             app.action(action_id)(_acknowledged(runtime, handle))
-        for callback_id, handle in row.submissions.items():
-            app.view_submission(callback_id)(_submission(runtime, handle))
         for callback_id, handle in row.closings.items():
             app.view_closed(callback_id)(_acknowledged(runtime, handle))
     app.action(ids.GO_ON)(_acknowledged(runtime, handle_go_on))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import String, and_, bindparam, exists, func, insert, literal_column, or_, select, update
 
 from bot.domain.audit import Action
 from bot.domain.charge import (
@@ -68,7 +68,8 @@ def _untold(row: FromClause) -> ColumnElement[bool]:
     """Tell of a charge whether its end is not known to the person: open, or settled and not told yet."""
     told_soon = exists().where(messages.c.id == row.c.id, messages.c.due_at.is_not(None))
     return or_(
-        row.c.state.in_([state.value for state in OPEN | IN_FLIGHT]),
+        # Literally, or it would be expanded anew at each execution.
+        row.c.state.in_([literal_column(f"'{state.value}'") for state in OPEN | IN_FLIGHT]),
         and_(row.c.state == ChargeState.SETTLED.value, told_soon),
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg  # type: ignore[import-untyped]
 from filelock import FileLock, Timeout
-from sqlalchemy import ColumnElement, Float, Table, bindparam, func, make_url, select
+from sqlalchemy import ColumnElement, Float, String, Table, bindparam, func, make_url, select
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -59,6 +59,9 @@ _AWAY = (
     asyncpg.InterfaceError,
     OSError,
 )
+
+
+_NOTIFY = select(func.pg_notify(CHANNEL, bindparam("notice", type_=String)))
 
 
 class SecondProcessError(Exception):
@@ -147,7 +150,7 @@ class Database:
                 yield connection
                 if kinds and self._tells_others:
                     notice = " ".join([self.process, *sorted(kinds)])
-                    await connection.execute(select(func.pg_notify(CHANNEL, notice)))
+                    await connection.execute(_NOTIFY, {"notice": notice})
         if kinds:
             self.wake(*kinds)
 

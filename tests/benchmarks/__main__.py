@@ -1,6 +1,6 @@
 """`make bench`: every figure beside another one, taken in one run; writes docs/performance.md.
 
-python -m tests.benchmarks [NAME…]     only the rows whose names begin so; writes nothing then
+python -m tests.benchmarks [NAME…]     only the rows whose names begin so; writes nothing
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.databases import Place
+from tests.benchmarks.engine_rows import engine_rows
 from tests.benchmarks.growth_rows import growth_rows
 from tests.benchmarks.http_rows import confirm_rows, help_rows
 from tests.benchmarks.process_rows import idle_rows, start_rows
@@ -62,8 +63,6 @@ PAGE = Path(__file__).parents[2] / "docs/performance.md"
 
 async def main(names: list[str]) -> None:
     """Measure, print each row as it comes, and write the page when everything was measured."""
-    write = not names or "--write" in names
-    names = [name for name in names if name != "--write"]
     rows: list[Row] = []
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
@@ -79,7 +78,7 @@ async def main(names: list[str]) -> None:
                 sys.stdout.write("  ".join(row.cells()) + "\n")
                 sys.stdout.flush()
                 rows.append(row)
-    if write:
+    if not names:
         PAGE.write_text(_page(rows))
 
 
@@ -87,13 +86,14 @@ def _measurements(folder: Path, places: list[Place]) -> list[tuple[str, Callable
     return [
         ("help", lambda: help_rows(folder)),
         *_each("confirm", places, lambda place: confirm_rows(folder, place)),
-        *_each("flight", places, lambda place: in_flight_rows(folder, place)),
+        ("flight", lambda: in_flight_rows(folder, places)),
         *_each("purchases", places, lambda place: purchase_rows(folder, place, WANTED[place.name])),
         *_each("latency", places, lambda place: latency_rows(folder, place)),
         *_each("writes", places, lambda place: write_rows(folder, place)),
         *_each("replicas", places[1:], lambda place: replica_rows(folder, place)),
         *_each("start", places, lambda place: start_rows(folder, place)),
         *_each("idle", places, lambda place: idle_rows(folder, place)),
+        *_each("engine", places, lambda place: engine_rows(folder, place)),
         *_each("growth", places, lambda place: growth_rows(folder, place)),
     ]
 

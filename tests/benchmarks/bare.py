@@ -1,9 +1,9 @@
 """The least that a Slack app can be: Bolt's AsyncApp, which acknowledges and answers a constant.
 
-    python -m tests.benchmarks.bare PORT [DATABASE_URL]
+    python -m tests.benchmarks.bare PORT [DATABASE_URL [STATEMENTS]]
 
 On the same server as ours (starlette, uvicorn, the same options). With a database, a submission makes
-one durable insert before it is acknowledged.
+one durable insert before it is acknowledged, or so many in one transaction.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ async def authorize() -> AuthorizeResult:
     return AuthorizeResult(enterprise_id=None, team_id="T0ACME", bot_token="xoxb-x")
 
 
-def make(database: Database | None) -> Starlette:
+def make(database: Database | None, statements: int) -> Starlette:
     bolt = AsyncApp(signing_secret=os.environ["SLACK_SIGNING_SECRET"], authorize=authorize)
 
     @bolt.command("/billing")
@@ -54,8 +54,9 @@ def make(database: Database | None) -> Starlette:
     async def handle_submission(ack) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001 - Bolt's own
         if database is not None:
             async with database.transaction() as connection:
-                row = {"id": secrets.token_hex(16), "at": datetime.now(UTC).replace(tzinfo=None)}
-                await connection.execute(insert(table).values(**row))
+                for _ in range(statements):
+                    row = {"id": secrets.token_hex(16), "at": datetime.now(UTC)}
+                    await connection.execute(insert(table), row)
         await ack(response_action="update", view={"type": "modal", "title": {}, "blocks": []})
 
     handler = AsyncSlackRequestHandler(bolt)
@@ -75,7 +76,7 @@ def make(database: Database | None) -> Starlette:
     )
 
 
-async def main(port: int, database_url: str | None) -> None:
+async def main(port: int, database_url: str | None, statements: int) -> None:
     async with AsyncExitStack() as stack:
         database = None
         if database_url is not None:
@@ -84,7 +85,7 @@ async def main(port: int, database_url: str | None) -> None:
             async with database.transaction() as connection:
                 await connection.run_sync(table.metadata.create_all)
         config = uvicorn.Config(
-            make(database),
+            make(database, statements),
             host="127.0.0.1",
             port=port,
             log_config=None,
@@ -98,4 +99,5 @@ async def main(port: int, database_url: str | None) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None))
+    port, url, statements = [*sys.argv[1:], None, None][:3]
+    asyncio.run(main(int(port or 0), url, int(statements or 1)))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from tests.benchmarks import load, processes
-from tests.benchmarks.table import Row, alternate, ratio
+from tests.benchmarks.table import RUNS, Row, alternate, ratio
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.benchmarks.databases import Place
@@ -55,42 +54,32 @@ async def help_rows(folder: Path) -> AsyncIterator[Row]:
 
 
 async def confirm_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
-    """A yes, stored durably, to its acknowledgement, beside the bare app with one durable insert."""
+    """A yes, stored durably, to its acknowledgement, beside the bare app with one durable insert.
+
+    And beside the same with as many statements as a yes has: the charge, its message, the audit log, and
+    on PostgreSQL the notice to the workers.
+    """
+    statements = 3 if place.server is None else 4
     for at_once, count in CONFIRM_REQUESTS.items():
-        rounds = 6
         async with (
-            place.database(folder) as bare_url,
+            place.database(folder, empty=True) as bare_url,
             place.database(folder) as url,
             processes.wire() as wire,
-            processes.bare(bare_url) as peer,
-            processes.ours(wire, url, folder, proposals=count * rounds, work=False) as (port, plan, _),
+            processes.bare(bare_url) as one,
+            processes.bare(bare_url, str(statements)) as many,
+            processes.ours(wire, url, folder, proposals=count * (RUNS + 1), work=False) as (port, plan, _),
         ):
             ids = iter(plan["ids"])
-
-            async def measure(
-                target: int, at_once: int = at_once, count: int = count, ids: Iterator[list[str]] = ids
-            ) -> load.Load:
-                some = [next(ids) if target == port else NOBODYS for _ in range(count)]
-                requests = [load.pay_request(charge, user) for charge, user, _ in some]
-                return await load.send(target, requests, at_once)
-
-            await measure(port), await measure(peer)
-            own, theirs = await alternate(lambda: measure(port), lambda: measure(peer))
+            found: dict[int, list[load.Load]] = {port: [], one: [], many: []}
+            for _ in range(RUNS + 1):
+                for target, loads in found.items():
+                    some = [next(ids) if target == port else NOBODYS for _ in range(count)]
+                    requests = [load.pay_request(charge, user) for charge, user, _ in some]
+                    loads.append(await load.send(target, requests, at_once))
             what = f"a yes stored and acknowledged, {at_once} at once, {place.name}"
-            yield ratio(
-                f"{what}: p50",
-                [each.percentile(0.5) for each in own],
-                [each.percentile(0.5) for each in theirs],
-                unit="ms",
-                peer="bare Bolt app and one insert",
-                at_most=1.5,
-            )
-            yield ratio(
-                f"{what}: p99",
-                [each.percentile(0.99) for each in own],
-                [each.percentile(0.99) for each in theirs],
-                unit="ms",
-                peer="bare Bolt app and one insert",
-                below=250,
-            )
-        await asyncio.sleep(0)
+            p50 = {name: [each.percentile(0.5) for each in loads[1:]] for name, loads in found.items()}
+            p99 = {name: [each.percentile(0.99) for each in loads[1:]] for name, loads in found.items()}
+            peer, as_many = "bare Bolt app and one insert", f"bare Bolt app and {statements} inserts"
+            yield ratio(f"{what}: p50", p50[port], p50[one], unit="ms", peer=peer, at_most=1.5)
+            yield ratio(f"{what}: p50", p50[port], p50[many], unit="ms", peer=as_many)
+            yield ratio(f"{what}: p99", p99[port], p99[one], unit="ms", peer=peer, below=250)

@@ -71,12 +71,18 @@ async def wire(settle_seconds: float = 3.0) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def bare(database_url: str | None = None) -> AsyncIterator[int]:
+async def bare(*more: str) -> AsyncIterator[int]:
     """Run the bare Bolt app; returns its port."""
-    port = free_port()
-    more = () if database_url is None else (database_url,)
-    async with running(port, "tests.benchmarks.bare", str(port), *more):
+    async with bare_process(*more) as (port, _):
         yield port
+
+
+@asynccontextmanager
+async def bare_process(*more: str) -> AsyncIterator[tuple[int, psutil.Process]]:
+    """Run the bare Bolt app; returns its port and its process."""
+    port = free_port()
+    async with running(port, "tests.benchmarks.bare", str(port), *more) as process:
+        yield port, process
 
 
 @asynccontextmanager
