@@ -299,8 +299,9 @@ def _postgresql(url: URL, statement_seconds: float | None) -> AsyncEngine:
     engine = create_async_engine(
         url,
         hide_parameters=True,
-        pool_size=10,
-        max_overflow=10,
+        # Kept, all of them: to make one and throw it away costs more than what is done with it.
+        pool_size=20,
+        max_overflow=0,
         pool_timeout=5,
         skip_autocommit_rollback=True,
         connect_args={"timeout": 5, "command_timeout": statement_seconds, "server_settings": _SESSION},

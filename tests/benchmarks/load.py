@@ -78,8 +78,10 @@ def pay_request(charge_id: str, user: str) -> bytes:
     return request({"payload": json.dumps(payload)})
 
 
-async def send(port: int, requests: Sequence[bytes], connections: int) -> Load:
-    """Send them all, each connection one after the other.
+async def send(
+    port: int, requests: Sequence[bytes], connections: int, gate: asyncio.Semaphore | None = None
+) -> Load:
+    """Send them all, each connection one after the other; each waits at the gate, if there is one.
 
     Raises:
         RuntimeError: an answer was not 200.
@@ -87,14 +89,18 @@ async def send(port: int, requests: Sequence[bytes], connections: int) -> Load:
     left = iter(requests)
     times: list[float] = []
     started = time.perf_counter()
-    await asyncio.gather(*(_connection(port, left, times) for _ in range(connections)))
+    await asyncio.gather(*(_connection(port, left, times, gate) for _ in range(connections)))
     return Load(times=sorted(times), seconds=time.perf_counter() - started)
 
 
-async def _connection(port: int, left: Iterator[bytes], times: list[float]) -> None:
+async def _connection(
+    port: int, left: Iterator[bytes], times: list[float], gate: asyncio.Semaphore | None
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         for each in left:
+            if gate is not None:
+                await gate.acquire()
             sent = time.perf_counter()
             writer.write(each)
             head = await reader.readuntil(b"\r\n\r\n")

@@ -1,9 +1,10 @@
 """The peer of the worker: a plain asyncio loop with the same client, no store, and nothing that survives.
 
-    python -m tests.benchmarks.plain WIRE poll|buy COUNT SECONDS aiohttp|httpx
+    python -m tests.benchmarks.plain WIRE poll COUNT SECONDS aiohttp|httpx
+    python -m tests.benchmarks.plain WIRE buy COUNT GOING_ON aiohttp|httpx
 
-`poll` asks about so many charges every two seconds, for so long. `buy` makes so many purchases: charge,
-ask until it has settled, post the message, edit it; it ends when all have ended.
+`poll` asks about so many charges every two seconds, for so long. `buy` makes so many purchases, as many
+at a time as may be going on: charge, ask until it has settled, post the message, edit it.
 """
 
 from __future__ import annotations
@@ -43,7 +44,12 @@ async def poll(portal: PortalClient, name: str, seconds: float) -> None:
         next_at += INTERVAL
 
 
-async def buy(portal: PortalClient, slack: SlackClient, key: str) -> None:
+async def buy(portal: PortalClient, slack: SlackClient, key: str, gate: asyncio.Semaphore) -> None:
+    async with gate:
+        await _buy(portal, slack, key)
+
+
+async def _buy(portal: PortalClient, slack: SlackClient, key: str) -> None:
     charge = await portal.charge(Decimal(50), idempotency_key=key)
     posted = await slack.chat_postMessage(channel="U1", text="Adding $50")
     while True:
@@ -73,7 +79,8 @@ async def main(wire: int, what: str, count: int, seconds: float, transport_name:
         if what == "poll":
             await asyncio.gather(*(poll(portal, f"bg_{number}", seconds) for number in range(count)))
         else:
-            await asyncio.gather(*(buy(portal, slack, str(uuid.uuid4())) for _ in range(count)))
+            gate = asyncio.Semaphore(int(seconds))
+            await asyncio.gather(*(buy(portal, slack, str(uuid.uuid4()), gate) for _ in range(count)))
     await transport.aclose()
 
 

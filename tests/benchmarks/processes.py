@@ -135,6 +135,12 @@ async def report(wire_port: int) -> dict[str, Any]:
     return found
 
 
+async def told(wire_port: int) -> int:
+    """How many ends were told."""
+    async with httpx.AsyncClient() as http:
+        return int((await http.get(f"http://127.0.0.1:{wire_port}/told")).json()["told"])
+
+
 async def reset(wire_port: int) -> None:
     """Have the constant servers forget what they were asked."""
     async with httpx.AsyncClient() as http:
