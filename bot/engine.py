@@ -165,7 +165,8 @@ class Engine:
         self._sleeping: set[asyncio.Task[Any]] = set()
         self._ended = asyncio.Event()
         self._ended.set()
-        self._held: dict[str, Lease] = {}
+        # Not by token: what is claimed together has one.
+        self._held: set[Lease] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.beat_at: float | None = None
 
@@ -264,7 +265,7 @@ class Engine:
 
     def _start(self, kind: Kind, claim: Claim, good_until: float) -> None:
         lease = Lease(self, kind, claim, good_until)
-        self._held[lease.token] = lease
+        self._held.add(lease)
         self._metrics.in_flight.labels(kind.name).inc()
         if claim.taken_over:
             self._metrics.takeovers.labels(kind.name).inc()
@@ -310,7 +311,7 @@ class Engine:
             self._expect(lease.kind.name, lease.due_at)
         except Exception as error:  # noqa: BLE001 - the lease runs out by itself, and it is due again
             log.warning("engine.release_failed", kind=lease.kind.name, id=lease.id, problem=repr(error))
-        self._held.pop(lease.token, None)
+        self._held.discard(lease)
         self._metrics.in_flight.labels(lease.kind.name).dec()
 
     def _expect(self, kind: str, moment: datetime | None) -> None:
@@ -344,7 +345,7 @@ class Engine:
                 async with asyncio.timeout(RENEW_EVERY_SECONDS):
                     await self._stopping.wait()
             try:
-                await self.renew(list(self._held.values()))
+                await self.renew(list(self._held))
             except Exception as error:  # noqa: BLE001 - each run looks at its own lease before it matters
                 log.warning("engine.renew_failed", problem=repr(error))
 

@@ -268,7 +268,8 @@ class Charging:
             else:
                 misses = 0
                 took = (self._clock.now() - asked_at).total_seconds()
-                wait = self._rules.interval_seconds - took
+                # Never at once again: answers that take long are a reason to ask less.
+                wait = max(self._rules.interval_seconds / 2, self._rules.interval_seconds - took)
                 if ended is not None:
                     return ended
             if self._clock.now() >= deadline:

@@ -151,8 +151,8 @@ class ChargeStore:
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database = database
         self._metrics = metrics
-        self._posts: defaultdict[str, _Asked] = defaultdict(_Asked)
-        self._polls: defaultdict[str, _Asked] = defaultdict(_Asked)
+        self._posts: defaultdict[tuple[str, str], _Asked] = defaultdict(_Asked)
+        self._polls: defaultdict[tuple[str, str], _Asked] = defaultdict(_Asked)
         self.leases = LeaseStore(database, charges, self._found)
 
     @cached_property
@@ -165,23 +165,24 @@ class ChargeStore:
 
     def count_post(self, lease: Lease) -> None:
         """Count a request for the money, as it leaves."""
-        self._posts[lease.token].add(self._database.clock.now())
+        self._posts[lease.id, lease.token].add(self._database.clock.now())
 
     def count_poll(self, lease: Lease) -> None:
         """Count a question about how the charge stands, as it leaves."""
         self._metrics.polls.inc()
-        self._polls[lease.token].add(self._database.clock.now())
+        self._polls[lease.id, lease.token].add(self._database.clock.now())
 
     async def store_counts(self, lease: Lease) -> None:
         """Write what is counted and not written yet, at a run's end; nothing when it lost the row."""
-        if lease.token in self._posts or lease.token in self._polls:
+        run = (lease.id, lease.token)
+        if run in self._posts or run in self._polls:
             facts = {"this": lease.id, "token": lease.token, **self._counts(lease)}
             async with self._database.single() as connection:
                 await connection.execute(_NOTE, facts)
 
     def _counts(self, lease: Lease) -> dict[str, Any]:
-        posts = self._posts.pop(lease.token, _Asked())
-        polls = self._polls.pop(lease.token, _Asked())
+        posts = self._posts.pop((lease.id, lease.token), _Asked())
+        polls = self._polls.pop((lease.id, lease.token), _Asked())
         return {**posts.facts("post"), **polls.facts("poll")}
 
     async def add(self, charge: Charge, *, due_at: datetime) -> None:

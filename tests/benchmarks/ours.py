@@ -107,7 +107,7 @@ async def fill(runtime: Runtime, made: list[Charge], *, due: bool) -> None:
 async def main(plan_file: Path) -> None:
     plan = json.loads(plan_file.read_text())
     settings = load_settings()
-    configure_logging("ERROR", "json")
+    configure_logging("WARNING", "json")
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -123,7 +123,9 @@ async def main(plan_file: Path) -> None:
                     charge(runtime, n, ChargeState.PROPOSED) for n in range(plan.get("proposals", 0))
                 ]
                 await fill(runtime, proposals, due=False)
-                going = [charge(runtime, n, ChargeState.SUBMITTED) for n in range(plan.get("going", 0))]
+                # Other amounts than the proposals', or "buy again?" would be asked.
+                others = range(50_000, 50_000 + plan.get("going", 0))
+                going = [charge(runtime, n, ChargeState.SUBMITTED) for n in others]
                 await fill(runtime, going, due=True)
                 plan["ids"] = [(each.id, each.identity.user, each.idempotency_key) for each in proposals]
                 plan_file.write_text(json.dumps(plan))

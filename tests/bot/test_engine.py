@@ -24,6 +24,8 @@ class Shelf:
         self.released: list[tuple[str, bool]] = []
         self.attempts: dict[str, int] = {}
         self.broken = 0
+        self.claims = 0
+        self.renewed: set[str] = set()
         self.changed = asyncio.Condition()
 
     async def claim(self, limit: int, seconds: float) -> Sequence[Claim]:
@@ -33,14 +35,17 @@ class Shelf:
             raise ConnectionError("the database is away")
         now = SystemClock().now()
         free = [id_ for id_, due in self.due.items() if due and due <= now and id_ not in self.held][:limit]
+        self.claims += 1
         for id_ in free:
             self.attempts[id_] = self.attempts.get(id_, 0) + 1
-            self.held[id_] = f"token-{id_}-{self.attempts[id_]}"
+            self.held[id_] = f"token-{self.claims}"
         return [Claim(id=id_, token=self.held[id_], attempts=self.attempts[id_], wakes=0) for id_ in free]
 
     async def renew(self, claims: Sequence[Claim], seconds: float) -> set[str]:
         assert seconds > 0
-        return {claim.id for claim in claims if self.held.get(claim.id) == claim.token}
+        held = {claim.id for claim in claims if self.held.get(claim.id) == claim.token}
+        self.renewed |= held
+        return held
 
     async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> datetime | None:
         if self.held.get(claim.id) == claim.token:
@@ -178,6 +183,21 @@ async def test_a_lease_that_is_short_is_renewed_before_a_call() -> None:
     async with running(shelf, advance):
         await shelf.until(1)
     assert good[0] >= 0
+
+
+async def test_all_that_was_claimed_together_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.engine.RENEW_EVERY_SECONDS", 0.05)
+    shelf = Shelf("a", "b", "c")
+
+    async def advance(lease: Lease) -> datetime | None:
+        while shelf.renewed < {"a", "b", "c"}:
+            await lease.sleep(0.01)
+        return None
+
+    async with running(shelf, advance) as engine:
+        await shelf.until(1)
+        assert engine.in_flight <= 2
+    assert shelf.renewed == {"a", "b", "c"}
 
 
 async def test_a_wake_is_answered_without_waiting_for_the_next_look() -> None:
