@@ -45,6 +45,8 @@ chaos: $(READY)  ## 200 purchases over three replicas in a storm of three minute
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 bench: $(READY)  ## measure speed beside other figures; prints the table and writes docs/performance.md
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[bench]' \
+		|| { echo "DBOS, which is measured beside it, cannot be installed here"; exit 1; }
 	$(BIN)/python -m tests.benchmarks $(ROWS)
 
 fuzz: $(READY)  ## search for bytes that break a target, by atheris; make fuzz TARGET=portal SECONDS=60

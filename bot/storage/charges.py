@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, and_, bindparam, exists, func, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    String,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from bot.domain.audit import Action
 from bot.domain.charge import (
-    IN_FLIGHT,
     NOT_CHARGED,
     ON_ITS_WAY,
     OPEN,
@@ -35,9 +46,8 @@ from bot.storage.tables import charges, locks, messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Executable, FromClause, Row
+    from sqlalchemy import ColumnElement, Executable, Row, Select
 
     from bot.engine import Lease
     from bot.metrics import Metrics
@@ -48,6 +58,9 @@ if TYPE_CHECKING:
 
 FORGOTTEN = "forgotten"
 PURGE_BATCH = 200
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+# Literally: the partial indices of these states are found by their words.
+_UNFINISHED: list[ColumnElement[str]] = [literal_column(f"'{state.value}'") for state in UNFINISHED]
 _NOBODYS = {
     "enterprise": "",
     "team": "",
@@ -64,26 +77,44 @@ _NOBODYS = {
 _FIELDS = tuple(field.name for field in fields(Charge) if field.name != "identity")
 
 
-def _untold(row: FromClause) -> ColumnElement[bool]:
-    """Tell of a charge whether its end is not known to the person: open, or settled and not told yet."""
-    told_soon = exists().where(messages.c.id == row.c.id, messages.c.due_at.is_not(None))
-    return or_(
-        # Literally, or it would be expanded anew at each execution.
-        row.c.state.in_([literal_column(f"'{state.value}'") for state in OPEN | IN_FLIGHT]),
-        and_(row.c.state == ChargeState.SETTLED.value, told_soon),
+def _equal_untold(owner: Any, kind: Any, amount: Any) -> tuple[Select[str], Select[str]]:  # noqa: ANN401 - values or columns
+    """Return the ids of an owner's charges of a kind and just that amount whose end was not told yet.
+
+    Those without one, and those that have settled and are to be told: each with the index that finds them.
+    """
+    going, settled = charges.alias("going"), charges.alias("settled")
+    return (
+        select(going.c.id).where(
+            going.c.owner == owner,
+            going.c.state.in_(_UNFINISHED),
+            going.c.state != literal_column(f"'{ChargeState.NEEDS_SCOPE.value}'"),
+            going.c.kind == kind,
+            going.c.amount == amount,
+        ),
+        select(settled.c.id)
+        .join(messages, messages.c.id == settled.c.id)
+        .where(
+            messages.c.due_at > _LONG_AGO,
+            # Few messages are due, and a person's charges may be many: not by the owner's index.
+            settled.c.owner.concat("") == owner,
+            settled.c.state == literal_column(f"'{ChargeState.SETTLED.value}'"),
+            settled.c.kind == kind,
+            settled.c.amount == amount,
+        ),
     )
 
 
-def _equal_untold() -> ColumnElement[bool]:
-    """Tell of a charge whether its owner has an equal one, but `warned_of`, without a told end."""
-    other = charges.alias("other")
-    return exists().where(
-        other.c.owner == charges.c.owner,
-        other.c.kind == charges.c.kind,
-        other.c.amount == charges.c.amount,
-        other.c.id != bindparam("warned_of", type_=String),
-        other.c.id != charges.c.id,
-        _untold(other),
+def _beside_an_equal() -> ColumnElement[bool]:
+    """Tell of a charge whether its owner has an equal one without a told end, but `warned_of`."""
+    mine = charges.c
+    return or_(
+        *(
+            equal.where(
+                equal.selected_columns.id != mine.id,
+                equal.selected_columns.id != bindparam("warned_of", type_=String),
+            ).exists()
+            for equal in _equal_untold(mine.owner, mine.kind, mine.amount)
+        )
     )
 
 
@@ -116,7 +147,7 @@ _CONFIRM = (
         _THEIRS,
         charges.c.created_at > bindparam("made_after", type_=charges.c.created_at.type),
         ~exists().where(locks.c.home == bindparam("home_key", type_=String)),
-        ~_equal_untold(),
+        ~_beside_an_equal(),
     )
     .values(wakes=charges.c.wakes + 1)
     .returning(charges)
@@ -218,15 +249,10 @@ class ChargeStore:
 
     async def open_equal(self, charge: Charge) -> Charge | None:
         """Return the owner's newest other charge of that kind and just that amount without a told end."""
+        equal = _equal_untold(charge.identity.key, charge.kind.value, charge.amount)
         query = (
             select(charges)
-            .where(
-                charges.c.owner == charge.identity.key,
-                charges.c.kind == charge.kind.value,
-                charges.c.amount == charge.amount,
-                charges.c.id != charge.id,
-                _untold(charges),
-            )
+            .where(charges.c.id.in_(union_all(*equal)), charges.c.id != charge.id)
             .order_by(charges.c.created_at.desc())
             .limit(1)
         )
@@ -431,7 +457,7 @@ class ChargeStore:
         row = charges.c
         query = (
             select(row.state, func.count(), func.min(row.confirmed_at, type_=row.confirmed_at.type))
-            .where(row.state.in_([state.value for state in UNFINISHED]))
+            .where(row.state.in_(_UNFINISHED))
             .group_by(row.state)
         )
         async with self._database.transaction() as connection:

@@ -159,6 +159,12 @@ Index(
     sqlite_where=charges.c.state.in_([state.value for state in UNFINISHED]),
     postgresql_where=charges.c.state.in_([state.value for state in UNFINISHED]),
 )
+Index(
+    "ix_charges_unfinished_of_owner",
+    charges.c.owner,
+    sqlite_where=charges.c.state.in_([state.value for state in UNFINISHED]),
+    postgresql_where=charges.c.state.in_([state.value for state in UNFINISHED]),
+)
 
 Index(
     "ix_charges_somebodys",

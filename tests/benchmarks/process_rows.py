@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.databases import Place
 
-IDLE_SECONDS = 10.0
+IDLE_SECONDS = 8.0
 KILO = 1000
 
 

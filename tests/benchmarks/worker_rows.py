@@ -30,8 +30,8 @@ WATCH_SECONDS = 5.0
 SETTLE_SECONDS = 1.0
 ENOUGH = 0.95
 PATIENCE_SECONDS = 120
-PURCHASES = 1_200
-GOING_ON = 400
+PURCHASES = 900
+GOING_ON = 300
 """Purchases that are begun and not ended; one more is begun for each that ends."""
 
 
@@ -186,7 +186,7 @@ async def settlements(folder: Path, place: Place, going: int) -> list[float]:
         await asyncio.sleep(3)
         for charge, user, _key in house.plan["ids"]:
             await load.send(house.port, [load.pay_request(charge, user)], 1)
-            await asyncio.sleep(0.09)
+            await asyncio.sleep(0.045)
         # A report of everything would keep the constant servers from answering meanwhile.
         while await processes.told(house.wire) < count:
             await asyncio.sleep(0.5)
@@ -220,7 +220,7 @@ async def replica_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
 
 async def write_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
     """Rows and bytes that a purchase writes."""
-    count = 200
+    count = PURCHASES
     async with processes.house(place, folder, settle_seconds=SETTLE_SECONDS, proposals=count) as house:
         await asyncio.sleep(3)
         before = await _written(house)

@@ -16,6 +16,7 @@ branch_labels = None
 depends_on = None
 
 _BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+_UNFINISHED = sa.text("state IN ('confirmed', 'needs_scope', 'submitted', 'overdue', 'unconfirmed')")
 _KEPT = ("audit", "audit_seals")
 
 
@@ -69,6 +70,13 @@ def upgrade() -> None:
         sa.Column("number", _BIG, primary_key=True, autoincrement=False),
         sa.Column("entry", _BIG, sa.ForeignKey("audit.id"), nullable=False, unique=True),
         sa.Column("digest", sa.String(64), nullable=False),
+    )
+    op.create_index(
+        "ix_charges_unfinished_of_owner",
+        "charges",
+        ["owner"],
+        sqlite_where=_UNFINISHED,
+        postgresql_where=_UNFINISHED,
     )
     op.create_index(
         "ix_charges_somebodys",
