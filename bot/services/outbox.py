@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from bot.domain.charge import ON_ITS_WAY, Charge, ChargeState
-from bot.engine import LeaseLostError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -109,17 +108,13 @@ class Outbox:
         """Record what this run has brought there, and that the next one is due then.
 
         Raises:
-            LeaseLostError: somebody else tells it now; what the message says is looked at again.
+            LeaseLostError: somebody else tells it now.
         """
         facts: dict[str, Any] = {}
         if telling.shown is not None:
             facts = {"shown": telling.shown, "edited_at": self._clock.now()}
         if not lease.is_given_back and (facts or telling.modal is not None):
-            try:
-                await self._messages.finish(lease, due_at, modal=telling.modal, **facts)
-            except LeaseLostError:
-                await self.shows_something(lease.id)
-                raise
+            await self._messages.finish(lease, due_at, modal=telling.modal, **facts)
 
     async def shows_something(self, charge_id: str) -> None:
         """Record that nobody knows what the message says now, and have it brought up to date."""

@@ -200,7 +200,9 @@ async def _unsealed(connection: Connection, after: int) -> Sequence[AuditEntry]:
         .order_by(audit.c.id)
         .limit(BATCH)
     )
-    return [_entry(row) for row in await connection.execute(query)]
+    # The whole log is looked through at the start, which may take half a second.
+    rows = await connection.run_sync(lambda plain: plain.execute(query).all())
+    return [_entry(row) for row in rows]
 
 
 def _chain(number: int, digest: str, entries: Sequence[AuditEntry]) -> list[Seal]:

@@ -1,22 +1,35 @@
-"""What the stores speak to: SQLAlchemy's asynchronous connection, or SQLite's without its detours."""
+"""The two engines, and the connection that the stores speak to, which is the same from both."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 from sqlalchemy import CursorResult, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.ext.asyncio import create_async_engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     import sqlalchemy
-    from sqlalchemy import URL, Executable
+    from sqlalchemy import URL, Dialect, Executable
     from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
 
+_SESSION = {
+    "application_name": "billing-bot",
+    # A paused process must not keep rows locked for longer than its lease, and a refresh takes ten seconds.
+    "idle_in_transaction_session_timeout": "12s",
+    "lock_timeout": "7s",
+}
+_USED_AT = "used_at"
+IDLE_SECONDS = 1.0
 BUSY_SECONDS = 2.0
 BUSY_AGAIN_SECONDS = 0.01
 _T = TypeVar("_T")
@@ -74,11 +87,47 @@ class SqliteEngine:
         with self._reader.connect() as connection:
             yield _Inline(connection, self._thread)
 
-    def dispose(self) -> None:
+    async def dispose(self) -> None:
         """Close the connections and the thread."""
         self._thread.shutdown()
         self.writer.dispose()
         self._reader.dispose()
+
+
+class PostgresqlEngine:
+    """PostgreSQL, by way of SQLAlchemy's asynchronous engine."""
+
+    def __init__(self, url: URL, statement_seconds: float | None) -> None:
+        self.engine = create_async_engine(
+            url,
+            hide_parameters=True,
+            # Kept, all of them: to make one and throw it away costs more than what is done with it.
+            pool_size=20,
+            max_overflow=0,
+            pool_timeout=5,
+            skip_autocommit_rollback=True,
+            connect_args={
+                "timeout": 5,
+                "command_timeout": statement_seconds,
+                "server_settings": _SESSION,
+            },
+        )
+        self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        pool = self.engine.sync_engine
+        event.listen(pool, "checkin", _note_use)
+        event.listen(pool, "checkout", partial(_look_whether_alive, pool.dialect))
+
+    def begin(self) -> AbstractAsyncContextManager[Connection]:
+        """Open a transaction: committed on leaving, rolled back on an exception."""
+        return cast("AbstractAsyncContextManager[Connection]", self.engine.begin())
+
+    def connect(self) -> AbstractAsyncContextManager[Connection]:
+        """Open a connection on which each statement is a transaction of its own."""
+        return cast("AbstractAsyncContextManager[Connection]", self._alone.connect())
+
+    async def dispose(self) -> None:
+        """Close the connections."""
+        await self.engine.dispose()
 
 
 class _Inline:
@@ -144,3 +193,23 @@ def _prepare(connection: DBAPIConnection, _record: object) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _note_use(_connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    entry.info[_USED_AT] = time.monotonic()
+
+
+def _look_whether_alive(
+    dialect: Dialect, connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: object
+) -> None:
+    """Ask a connection that was idle whether it still lives; the pool makes another for one that died.
+
+    Asking each time, as the pool does by itself, costs three round trips a statement.
+    """
+    used_at = entry.info.get(_USED_AT)
+    if used_at is None or time.monotonic() - used_at < IDLE_SECONDS:
+        return
+    try:
+        dialect.do_ping(connection)
+    except Exception as error:
+        raise DisconnectionError from error

@@ -4,52 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
 from filelock import FileLock, Timeout
 from sqlalchemy import ColumnElement, Float, String, Table, bindparam, func, make_url, select
-from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.domain.errors import StoreUnavailableError
-from bot.storage.connection import SqliteEngine
+from bot.storage.connection import PostgresqlEngine, SqliteEngine
 from bot.storage.tables import Moment, pulse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from contextlib import AbstractAsyncContextManager
 
     from sqlalchemy import URL
-    from sqlalchemy.engine.interfaces import DBAPIConnection
-    from sqlalchemy.ext.asyncio import AsyncEngine
-    from sqlalchemy.pool import ConnectionPoolEntry
 
     from bot.domain.clock import Clock
     from bot.storage.connection import Connection
 
-IDLE_SECONDS = 1.0
 STATEMENT_SECONDS = 8.0
 CHANNEL = "billing_bot_work"
 _ANNOUNCED = "announced"
-_USED_AT = "used_at"
-_SESSION = {
-    "application_name": "billing-bot",
-    # A paused process must not keep rows locked for longer than its lease, and a refresh takes ten seconds.
-    "idle_in_transaction_session_timeout": "12s",
-    "lock_timeout": "7s",
-}
 _OUR_MISTAKES = (IntegrityError, ProgrammingError, DataError)
 _AWAY = (
     DBAPIError,
@@ -111,9 +95,9 @@ class Database:
         self.process = secrets.token_hex(8)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._tells_others = not self.is_sqlite and not works
-        self.sqlite = SqliteEngine(self.url) if self.is_sqlite else None
-        self._postgresql = None if self.is_sqlite else _postgresql(self.url, statement_seconds)
-        self._alone = self._postgresql and self._postgresql.execution_options(isolation_level="AUTOCOMMIT")
+        self.engine: SqliteEngine | PostgresqlEngine = (
+            SqliteEngine(self.url) if self.is_sqlite else PostgresqlEngine(self.url, statement_seconds)
+        )
         self._lock = FileLock(f"{self.url.database}.lock") if self.is_sqlite else None
 
     def made(self) -> bool:
@@ -145,7 +129,7 @@ class Database:
         """
         kinds: set[str] = set()
         with _away_said():
-            async with self._begin() as connection:
+            async with self.engine.begin() as connection:
                 connection.info[_ANNOUNCED] = kinds
                 yield connection
                 if kinds and self._tells_others:
@@ -162,7 +146,7 @@ class Database:
             StoreUnavailableError: as `transaction`.
         """
         with _away_said():
-            async with self._connect() as connection:
+            async with self.engine.connect() as connection:
                 yield connection
 
     @asynccontextmanager
@@ -174,29 +158,6 @@ class Database:
         """
         async with self.transaction() if self.is_sqlite else self.reading() as connection:
             yield connection
-
-    def _begin(self) -> AbstractAsyncContextManager[Connection]:
-        if self.sqlite is not None:
-            return self.sqlite.begin()
-        return cast("AbstractAsyncContextManager[Connection]", self.postgresql.begin())
-
-    def _connect(self) -> AbstractAsyncContextManager[Connection]:
-        if self.sqlite is not None:
-            return self.sqlite.connect()
-        if self._alone is None:
-            raise RuntimeError("there is a connection of one kind or the other")
-        return cast("AbstractAsyncContextManager[Connection]", self._alone.connect())
-
-    @property
-    def postgresql(self) -> AsyncEngine:
-        """PostgreSQL's own engine.
-
-        Raises:
-            RuntimeError: it is SQLite.
-        """
-        if self._postgresql is None:
-            raise RuntimeError("this is SQLite")
-        return self._postgresql
 
     def lease_now(self) -> ColumnElement[datetime]:
         """Return the moment that decides leases: the server's own clock on PostgreSQL.
@@ -227,14 +188,14 @@ class Database:
 
     async def connect(self) -> None:
         """Make a connection and give it back; raises whatever the driver raises."""
-        async with self._connect():
+        async with self.engine.connect():
             pass
 
     async def clock_ahead(self) -> timedelta:
         """Return by how much the database's clock is ahead of ours; nothing on SQLite, which has none."""
         if self.is_sqlite:
             return timedelta()
-        async with self._connect() as connection:
+        async with self.engine.connect() as connection:
             before = self.clock.now()
             theirs: datetime | None = await connection.scalar(select(func.clock_timestamp(type_=Moment)))
             ours = before + (self.clock.now() - before) / 2
@@ -265,10 +226,7 @@ class Database:
 
     async def aclose(self) -> None:
         """Close the connections and free the lock."""
-        if self._postgresql is not None:
-            await self._postgresql.dispose()
-        if self.sqlite is not None:
-            self.sqlite.dispose()
+        await self.engine.dispose()
         if self._lock is not None:
             self._lock.release()
 
@@ -293,39 +251,3 @@ def _away_said() -> Iterator[None]:
         raise
     except _AWAY as error:
         raise StoreUnavailableError(type(error).__name__) from error
-
-
-def _postgresql(url: URL, statement_seconds: float | None) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        hide_parameters=True,
-        # Kept, all of them: to make one and throw it away costs more than what is done with it.
-        pool_size=20,
-        max_overflow=0,
-        pool_timeout=5,
-        skip_autocommit_rollback=True,
-        connect_args={"timeout": 5, "command_timeout": statement_seconds, "server_settings": _SESSION},
-    )
-    sqlalchemy_event.listen(engine.sync_engine, "checkin", _note_use)
-    sqlalchemy_event.listen(engine.sync_engine, "checkout", partial(_look_whether_alive, engine))
-    return engine
-
-
-def _note_use(_connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
-    entry.info[_USED_AT] = time.monotonic()
-
-
-def _look_whether_alive(
-    engine: AsyncEngine, connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: object
-) -> None:
-    """Ask a connection that was idle whether it still lives; the pool makes another for one that died.
-
-    Asking each time, as the pool does by itself, costs three round trips a statement.
-    """
-    used_at = entry.info.get(_USED_AT)
-    if used_at is None or time.monotonic() - used_at < IDLE_SECONDS:
-        return
-    try:
-        engine.sync_engine.dialect.do_ping(connection)
-    except Exception as error:
-        raise DisconnectionError from error

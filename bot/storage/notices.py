@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from bot.storage.connection import PostgresqlEngine
 from bot.storage.database import CHANNEL
 
 if TYPE_CHECKING:
@@ -27,15 +28,16 @@ async def listen(database: Database, missed: Callable[[], None]) -> None:
     `missed` is called whenever the connection is there (again): what was announced before is unknown.
     A lost connection is made anew. Nothing depends on this but the seconds until the next regular look.
     """
-    while not database.is_sqlite:
+    engine = database.engine
+    while isinstance(engine, PostgresqlEngine):
         try:
-            await _listen(database, missed)
+            await _listen(database, engine, missed)
         except Exception as error:  # noqa: BLE001 - whatever the driver raises means the same here
             log.warning("notices.lost", problem=type(error).__name__)
         await asyncio.sleep(AGAIN_SECONDS)
 
 
-async def _listen(database: Database, missed: Callable[[], None]) -> None:
+async def _listen(database: Database, engine: PostgresqlEngine, missed: Callable[[], None]) -> None:
     gone = asyncio.Event()
 
     def heard(_connection: object, _pid: int, _channel: str, payload: str) -> None:
@@ -43,7 +45,7 @@ async def _listen(database: Database, missed: Callable[[], None]) -> None:
         if process != database.process:
             database.wake(*kinds)
 
-    async with database.postgresql.connect() as connection:
+    async with engine.engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
         driver.add_termination_listener(lambda _connection: gone.set())
         await driver.add_listener(CHANNEL, heard)

@@ -56,6 +56,16 @@ async def advance_message(runtime: Runtime, lease: Lease) -> datetime | None:
     Where the app is no longer installed there is nobody to tell: an installation anew looks at it again.
     """
     telling = runtime.outbox.telling(lease)
+    try:
+        return await _advance(runtime, lease, telling)
+    except Exception:
+        if telling.shown is not None:
+            # Paused before it left, that edit may come after another's: whoever is next says the truth.
+            await runtime.outbox.shows_something(lease.id)
+        raise
+
+
+async def _advance(runtime: Runtime, lease: Lease, telling: Telling) -> datetime | None:
     due_at: datetime | None = None
     try:
         slack = await runtime.workspaces.slack_of(telling.charge.identity)

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from bot.app import StartError
 from bot.domain.errors import StoreUnavailableError
 from bot.sandbox.portal import Fault
+from bot.storage.connection import SqliteEngine
 from tests.support.house import ADA, House, open_house
 from tests.support.postgresql import Server, new_database
 
@@ -35,9 +36,9 @@ async def on_postgresql(
 
 async def pragma(house: House, statement: str) -> None:
     """Say something to the one connection with which the app writes on SQLite."""
-    sqlite = house.app.runtime.database.sqlite
-    assert sqlite is not None
-    with sqlite.writer.connect() as connection:
+    engine = house.app.runtime.database.engine
+    assert isinstance(engine, SqliteEngine)
+    with engine.writer.connect() as connection:
         connection.exec_driver_sql(f"PRAGMA {statement}")
 
 
