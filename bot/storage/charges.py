@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,7 @@ from bot.storage.tables import charges, locks, messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Executable, Row, Select
 
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 
 FORGOTTEN = "forgotten"
 PURGE_BATCH = 200
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+LATELY = timedelta(days=7)
 # Literally: the partial indices of these states are found by their words.
 _UNFINISHED: list[ColumnElement[str]] = [literal_column(f"'{state.value}'") for state in UNFINISHED]
 _NOBODYS = {
@@ -80,7 +81,7 @@ _FIELDS = tuple(field.name for field in fields(Charge) if field.name != "identit
 def _equal_untold(owner: Any, kind: Any, amount: Any) -> tuple[Select[str], Select[str]]:  # noqa: ANN401 - values or columns
     """Return the ids of an owner's charges of a kind and just that amount whose end was not told yet.
 
-    Those without one, and those that have settled and are to be told: each with the index that finds them.
+    Those without one, and those that have settled lately and are to be told; each finds its own index.
     """
     going, settled = charges.alias("going"), charges.alias("settled")
     return (
@@ -94,9 +95,9 @@ def _equal_untold(owner: Any, kind: Any, amount: Any) -> tuple[Select[str], Sele
         select(settled.c.id)
         .join(messages, messages.c.id == settled.c.id)
         .where(
-            messages.c.due_at > _LONG_AGO,
-            # Few messages are due, and a person's charges may be many: not by the owner's index.
-            settled.c.owner.concat("") == owner,
+            messages.c.due_at.is_not(None),
+            settled.c.owner == owner,
+            settled.c.created_at > bindparam("lately", type_=settled.c.created_at.type),
             settled.c.state == literal_column(f"'{ChargeState.SETTLED.value}'"),
             settled.c.kind == kind,
             settled.c.amount == amount,
@@ -257,7 +258,8 @@ class ChargeStore:
             .limit(1)
         )
         async with self._database.reading() as connection:
-            row = (await connection.execute(query)).one_or_none()
+            lately = {"lately": self._database.clock.now() - LATELY}
+            row = (await connection.execute(query, lately)).one_or_none()
         return None if row is None else charge_of(row)
 
     async def spent(self, owner: str, *, since: datetime) -> Decimal:
@@ -299,6 +301,7 @@ class ChargeStore:
             "made_after": made_after,
             "home_key": identity.home,
             "warned_of": warned_of or "",
+            "lately": now - LATELY,
             "confirmed_at": now,
             "due_at": now,
         }

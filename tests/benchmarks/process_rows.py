@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.databases import Place
 
-IDLE_SECONDS = 8.0
+IDLE_SECONDS = 6.0
 KILO = 1000
 
 
@@ -66,7 +66,7 @@ async def idle_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
 
 async def _watched(process: psutil.Process) -> tuple[float, int]:
     """Return the share of a CPU that a process takes, and its memory in bytes, once it has settled."""
-    await asyncio.sleep(5)
+    await asyncio.sleep(4)
     before = sum(process.cpu_times()[:2])
     await asyncio.sleep(IDLE_SECONDS)
     return (sum(process.cpu_times()[:2]) - before) / IDLE_SECONDS, process.memory_info().rss

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     Candidate = Callable[[int], Awaitable[float]]
 
 MOST = range(500, 10_001, 500)
-SETTLE_IN_SECONDS = 4.0
-WATCH_SECONDS = 5.0
+SETTLE_IN_SECONDS = 3.0
+WATCH_SECONDS = 4.5
 SETTLE_SECONDS = 1.0
 ENOUGH = 0.95
 PATIENCE_SECONDS = 120
-PURCHASES = 900
-GOING_ON = 300
+PURCHASES = 750
+GOING_ON = 250
 """Purchases that are begun and not ended; one more is begun for each that ends."""
 
 
@@ -57,7 +57,7 @@ async def in_flight_rows(folder: Path, places: Sequence[Place]) -> AsyncIterator
     def plain(transport: str) -> Candidate:
         async def run(count: int) -> float:
             async with processes.wire() as wire:
-                seconds = str(WATCH_SECONDS + 2)
+                seconds = str(WATCH_SECONDS + 1.5)
                 await processes.output_of(
                     "tests.benchmarks.plain", str(wire), "poll", str(count), seconds, transport
                 )
