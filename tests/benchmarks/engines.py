@@ -14,7 +14,7 @@ import time
 import uuid
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot.domain.charge import Charge, ChargeState
 from bot.domain.identity import Identity
@@ -102,14 +102,15 @@ async def dbos(url: str, count: int, polls: int, seconds: float) -> float:
     }
     DBOS(config=config)
 
-    @DBOS.step()
-    async def poll() -> None:
+    async def wait() -> None:
         await wait_often(polls, seconds)
 
-    @DBOS.workflow()
-    async def purchase() -> None:
+    poll: Any = DBOS.step()(wait)
+
+    async def follow() -> None:
         await poll()
 
+    purchase: Any = DBOS.workflow()(follow)
     DBOS.launch()
     before = time.process_time()
     handles = [await DBOS.start_workflow_async(purchase) for _ in range(count)]
