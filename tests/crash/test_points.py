@@ -108,6 +108,10 @@ MATRIX = {
 """What happens on each way, in the order of the story; a process is killed before it and after it."""
 
 
+SOMETIMES = {"before the release of a message", "after the release of a message"}
+"""Passed when the charge is quicker than its message, which then has nothing more to say."""
+
+
 def points(way: str) -> list[str]:
     """Name the points of a way; a claim that finds nothing is none, so it has a point after it only."""
     made = [f"{when} {what}" for what in MATRIX[way] for when in ("before", "after")]
@@ -211,5 +215,5 @@ async def test_every_point_that_is_passed_is_in_the_matrix(tmp_path: Path, way: 
         assert await on.play(WAYS[way].told) == 0
         await on.agrees(WAYS[way])
     passed = {line for line in seen.read_text().splitlines() if not line.endswith("auth.test")}
-    assert passed <= {point for each in WAYS for point in points(each)}
+    assert passed <= SOMETIMES | {point for each in WAYS for point in points(each)}
     assert set(points(way)) <= passed
