@@ -48,7 +48,7 @@ NOTES = """\
   with it. It also acknowledges nothing, stores no yes, asks for no lock and writes no log.
 - **In flight at the cadence**: of the waits between two questions about a charge, 95 % are within a tenth
   of two seconds. The steps are 500 charges wide.
-- **Sustained purchases**: 250 are going on, and one more is begun for each that ends.
+- **Sustained purchases**: 400 are going on, and one more is begun for each that ends.
 - **The engine apart** (`engines.py`): a thing is stored, waits five times, and its end is recorded; ours
   writes the audit log too. DBOS runs a workflow with one step.
 - Only the pace of requests is lifted, which would slow down one person who asks a thousand times.
@@ -129,7 +129,6 @@ def _page(rows: list[Row]) -> str:
         "starlette",
         "uvicorn",
         "sqlalchemy",
-        "aiosqlite",
         "asyncpg",
         "httpx",
         "aiohttp",

@@ -30,8 +30,8 @@ WATCH_SECONDS = 4.5
 SETTLE_SECONDS = 1.0
 ENOUGH = 0.95
 PATIENCE_SECONDS = 120
-PURCHASES = 750
-GOING_ON = 250
+PURCHASES = 1_200
+GOING_ON = 400
 """Purchases that are begun and not ended; one more is begun for each that ends."""
 
 
@@ -71,7 +71,7 @@ async def in_flight_rows(folder: Path, places: Sequence[Place]) -> AsyncIterator
     found: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(RUNS):
         for name, candidate in candidates.items():
-            near = int(found[name][-1]) if found[name] else 2_000
+            near = max(MOST.start, int(found[name][-1])) if found[name] else 2_000
             found[name].append(await most(candidate, near))
     for place in places:
         own = found[place.name]
