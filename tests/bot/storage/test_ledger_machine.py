@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import select, update
 
-from bot.domain.charge import TRANSITIONS, Charge, ChargeState, IllegalTransitionError
+from bot.domain.charge import TERMINAL, TRANSITIONS, Charge, ChargeState, IllegalTransitionError
 from bot.domain.identity import Identity
 from bot.engine import Engine, Kind, Lease, LeaseLostError
 from bot.metrics import Metrics
@@ -151,6 +151,9 @@ class Ledger(RuleBasedStateMachine):
         else:
             assert holder == lease.token
             model.enter(after)
+            if after in TERMINAL:  # given back with its end
+                assert lease.is_given_back
+                model.holder = None
 
     @rule(held=leases, again=st.booleans())
     def release(self, held: list[Lease], again: bool) -> None:
