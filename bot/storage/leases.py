@@ -87,7 +87,8 @@ class LeaseStore:
         return bindparam("next_due", type_=self._table.c.due_at.type)
 
     @cached_property
-    def _held(self) -> Update:
+    def held(self) -> Update:
+        """A change of the row `this`, as long as it is held by `token`; what is set is given to each."""
         row = self._table.c
         return update(self._table).where(
             row.id == bindparam("this"), row.lease_token == bindparam("token", type_=String)
@@ -95,12 +96,12 @@ class LeaseStore:
 
     @cached_property
     def _release(self) -> ReturningUpdate[datetime | None]:
-        return self._held.values(**self.given_back).returning(self._table.c.due_at)
+        return self.held.values(**self.given_back).returning(self._table.c.due_at)
 
     @cached_property
     def _failure(self) -> ReturningUpdate[datetime | None]:
         changes = {"lease_token": None, "lease_until": None, "due_at": self._next_due}
-        return self._held.values(**changes).returning(self._table.c.due_at)
+        return self.held.values(**changes).returning(self._table.c.due_at)
 
     @cached_property
     def _claim(self) -> Executable:

@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 
 
 _FIELDS = tuple(field.name for field in fields(OutgoingMessage))
-_HELD = update(messages).where(
-    messages.c.id == bindparam("this", type_=String),
-    messages.c.lease_token == bindparam("token", type_=String),
-)
-_NOTE = _HELD.returning(messages)
 _TOLD_OF = select(charges, exists().where(homes.c.owner == charges.c.owner).label("at_home")).where(
     charges.c.id.in_(bindparam("ids", expanding=True))
 )
@@ -99,7 +94,7 @@ class MessageStore:
         Raises:
             LeaseLostError: the row is no longer ours.
         """
-        return _message(await self._note(lease, values, _NOTE))
+        return _message(await self._note(lease, values, self._any))
 
     async def finish(
         self, lease: Lease, due_at: datetime | None, *, modal: str | None = None, **values: object
@@ -116,9 +111,13 @@ class MessageStore:
         lease.given_back(row.due_at)
 
     @cached_property
+    def _any(self) -> Executable:
+        return self.leases.held.returning(messages)
+
+    @cached_property
     def _last(self) -> Executable:
         modal = func.nullif(messages.c.view_id, bindparam("modal", type_=String))
-        return _HELD.values(**self.leases.given_back, view_id=modal).returning(messages)
+        return self.leases.held.values(**self.leases.given_back, view_id=modal).returning(messages)
 
     async def _note(self, lease: Lease, values: dict[str, Any], statement: Executable) -> Row[Any]:
         facts = {**values, "this": lease.id, "token": lease.token}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from statistics import median
@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from bot.domain.charge import Charge, ChargeState
 from bot.domain.identity import Identity
 from bot.metrics import Metrics
 from bot.runtime import SystemClock
 from bot.storage.charges import ChargeStore
 from bot.storage.database import Database
 from bot.storage.schema import migrate
+from tests.benchmarks.engines import thing
 from tests.benchmarks.table import Row, ratio
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
+    from bot.domain.charge import Charge
     from tests.benchmarks.databases import Place
 
 SIZES = (10_000, 1_000_000)
@@ -79,18 +80,7 @@ async def measured(store: ChargeStore, database: Database) -> dict[str, list[flo
     now = database.clock.now()
 
     def proposed() -> Charge:
-        return Charge(
-            id=uuid.uuid4().hex[:16],
-            identity=ADA,
-            state=ChargeState.PROPOSED,
-            amount=Decimal(next(AMOUNTS)) / 100,
-            idempotency_key=str(uuid.uuid4()),
-            account_id="a",
-            organisation_id="o",
-            organisation_name=None,
-            card=None,
-            created_at=now,
-        )
+        return replace(thing(now), identity=ADA, amount=Decimal(next(AMOUNTS)) / 100)
 
     async def confirm() -> None:
         charge = proposed()
