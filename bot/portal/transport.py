@@ -153,7 +153,8 @@ class Transport:
                 finally:
                     await response.aclose()
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            raise PortalUnavailableError(type(error).__name__) from error
+            # The transport's own names mislead: a connection lost halfway is its "ConnectTimeout".
+            raise PortalUnavailableError(type(error.__cause__ or error).__name__) from error
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -278,11 +278,12 @@ async def test_an_unconfirmed_charge_is_resolved_by_check_again_with_the_same_ke
     house.portal_clock.speed = 1
     with freeze_time(real_asyncio=True) as frozen:
         await house.link()
-        house.portal.fail("/api/billing/charge", Fault(drop=True, after_work=True), times=2, method="POST")
+        house.portal.fail("/api/billing/charge", Fault(drop=True, after_work=True), times=99, method="POST")
         await house.buy("50")
         await house.unanswered()
         frozen.tick(61)
         await house.told("may or may not have been charged")
+        house.portal.mend()
         await house.slack.click_text(ADA, "Check again")
         await house.told("Adding $50")
         frozen.tick(3)
@@ -321,12 +322,13 @@ async def test_check_again_in_the_modal_ends_in_what_the_check_found(house: Hous
     house.portal_clock.speed = 1
     with freeze_time(real_asyncio=True) as frozen:
         await house.link()
-        house.portal.fail("/api/billing/charge", Fault(drop=True, after_work=True), times=2, method="POST")
+        house.portal.fail("/api/billing/charge", Fault(drop=True, after_work=True), times=99, method="POST")
         await house.buy("50")
         await house.unanswered()
         frozen.tick(61)
         await house.told("may or may not have been charged")
         await house.until(lambda: "Check again" in str(house.slack.view(ADA)))
+        house.portal.mend()
         house.portal.fail("/api/billing/charge", Fault(seconds=1), times=1, method="POST")
         await house.slack.click(ADA, "check_again", in_="view")
         await house.told("Adding $50")
