@@ -254,6 +254,8 @@ def _bolt(runtime: Runtime) -> AsyncApp:
         oauth_flow=_oauth_flow(runtime),
         # The HTTP edge has verified it before anything was read; over a socket there is no signature.
         request_verification_enabled=False,
+        # Listeners end with their acknowledgement; otherwise Bolt looks for it every ten milliseconds.
+        process_before_response=True,
         ignoring_self_events_enabled=False,
         attaching_function_token_enabled=False,
         raise_error_for_unhandled_request=True,

@@ -85,8 +85,8 @@ class OpenCalls:
         finally:
             self._tasks.discard(task)
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Go on with a request that is answered already."""
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Go on with a request beside its acknowledgement."""
 
         async def counted() -> None:
             with self.one():
@@ -94,6 +94,7 @@ class OpenCalls:
 
         task = asyncio.create_task(counted())
         self._tasks.add(task)
+        return task
 
     async def finish(self, grace_seconds: float) -> None:
         """Let the requests end by themselves for a while, then end them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -86,8 +87,7 @@ def _acknowledged(runtime: Runtime, handle: Handle) -> Listener:
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         call = _call(runtime, ack, body)
-        with runtime.calls.one(), acting(call.origin):
-            await run_guarded(call, _admitted(handle, _refuse_stranger), acked=True)
+        runtime.calls.start(_answer(call, _admitted(handle, _refuse_stranger), acked=True))
 
     return listener
 
@@ -150,11 +150,41 @@ def _submission(runtime: Runtime, handle: Handle) -> Listener:
     """Let the handler acknowledge with what the modal becomes; it asks nobody but the database first."""
 
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
-        call = _call(runtime, ack, body)
-        with runtime.calls.one(), acting(call.origin):
-            await run_guarded(call, _admitted(handle, _refuse_submission), acked=False)
+        given = _Given()
+        call = _call(runtime, given, body)
+        answer = runtime.calls.start(_answer(call, _admitted(handle, _refuse_submission), acked=False))
+        answer.add_done_callback(given.over)
+        await given.wait()
+        ack.response = given.response
 
     return listener
+
+
+class _Given(AsyncAck):
+    """An acknowledgement to wait for, while the one that gives it goes on."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._given = asyncio.Event()
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> BoltResponse:  # noqa: ANN401 - Bolt's own
+        """Acknowledge."""
+        response = await super().__call__(*args, **kwargs)
+        self._given.set()
+        return response
+
+    def over(self, _work: object) -> None:
+        """Let nobody wait for what has ended without an acknowledgement."""
+        self._given.set()
+
+    async def wait(self) -> None:
+        """Return once it is given."""
+        await self._given.wait()
+
+
+async def _answer(call: Call, handle: Handle, *, acked: bool) -> None:
+    with acting(call.origin):
+        await run_guarded(call, handle, acked=acked)
 
 
 def _call(runtime: Runtime, ack: AsyncAck, body: dict[str, Any]) -> Call:

@@ -32,14 +32,7 @@ async def running(
     port: int, *arguments: str, environment: dict[str, str] | None = None, path: str = "/readyz"
 ) -> AsyncIterator[psutil.Process]:
     """Run a module until the block ends; it is there when `path` answers 200."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        *arguments,
-        cwd=ROOT,
-        env={**os.environ, "SLACK_SIGNING_SECRET": SIGNING_SECRET, **(environment or {})},
-    )
-    try:
+    async with started(*arguments, environment=environment) as process:
         async with httpx.AsyncClient() as http, asyncio.timeout(120):
             while True:
                 try:
@@ -51,6 +44,22 @@ async def running(
                     raise RuntimeError(f"{arguments} ended with {process.returncode}")
                 await asyncio.sleep(0.02)
         yield psutil.Process(process.pid)
+
+
+@asynccontextmanager
+async def started(
+    *arguments: str, environment: dict[str, str] | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a module until the block ends."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        *arguments,
+        cwd=ROOT,
+        env={**os.environ, "SLACK_SIGNING_SECRET": SIGNING_SECRET, **(environment or {})},
+    )
+    try:
+        yield process
     finally:
         if process.returncode is None:
             process.terminate()
@@ -137,8 +146,17 @@ async def report(wire_port: int) -> dict[str, Any]:
 
 async def told(wire_port: int) -> int:
     """How many ends were told."""
+    return await _count(wire_port, "told")
+
+
+async def asked(wire_port: int) -> int:
+    """About how many charges in the background was asked."""
+    return await _count(wire_port, "asked")
+
+
+async def _count(wire_port: int, what: str) -> int:
     async with httpx.AsyncClient() as http:
-        return int((await http.get(f"http://127.0.0.1:{wire_port}/told")).json()["told"])
+        return int((await http.get(f"http://127.0.0.1:{wire_port}/{what}")).text)
 
 
 async def reset(wire_port: int) -> None:

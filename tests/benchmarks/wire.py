@@ -61,8 +61,8 @@ class World:
             return _json(STATE)
         if path == "/report":
             return _json(self.report())
-        if path == "/told":
-            return _json({"told": len(self.told_at)})
+        if path in {"/told", "/asked"}:
+            return _json(len(self.told_at if path == "/told" else self.asked_at))
         if path == "/reset":
             self.__init__(self.settle_seconds)  # type: ignore[misc]
         return _json({})
