@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -31,7 +32,7 @@ from handlers.registry import SUBCOMMANDS
 from handlers.slash import handle_command, handle_go_on, needs_nobody
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from slack_bolt.app.async_app import AsyncApp
     from slack_bolt.request.async_request import AsyncBoltRequest
@@ -48,20 +49,36 @@ log = structlog.get_logger(__name__)
 
 def register(app: AsyncApp, runtime: Runtime) -> None:
     """Register what the registry lists, and the App Home."""
-    # Bolt asks one after the other: those that are waited for come first.
+    submissions = {name: handle for row in SUBCOMMANDS for name, handle in row.submissions.items()}
+    actions = {name: handle for row in SUBCOMMANDS for name, handle in row.actions.items()}
+    actions[ids.GO_ON] = handle_go_on
+    closings = {name: handle for row in SUBCOMMANDS for name, handle in row.closings.items()}
+    # One listener for all of a kind: Bolt asks each listener in turn, at a price.
     app.command(COMMAND)(_command(runtime))
-    for row in SUBCOMMANDS:
-        for callback_id, handle in row.submissions.items():
-            app.view_submission(callback_id)(_submission(runtime, handle))
-    for row in SUBCOMMANDS:
-        for action_id, handle in row.actions.items():
-            app.action(action_id)(_acknowledged(runtime, handle))
-        for callback_id, handle in row.closings.items():
-            app.view_closed(callback_id)(_acknowledged(runtime, handle))
-    app.action(ids.GO_ON)(_acknowledged(runtime, handle_go_on))
+    app.view_submission(_any_of(submissions))(_submission(runtime, _by_view(submissions)))
+    app.action(_any_of(actions))(_acknowledged(runtime, _by_action(actions)))
+    app.view_closed(_any_of(closings))(_acknowledged(runtime, _by_view(closings)))
     app.event("app_home_opened")(_acknowledged(runtime, handle_home_opened))
     app.middleware(_AboutTheApp(runtime))
     app.error(_unhandled(runtime))
+
+
+def _any_of(handles: Mapping[str, Handle]) -> re.Pattern[str]:
+    return re.compile(rf"\A(?:{'|'.join(map(re.escape, handles))})\Z")
+
+
+def _by_view(handles: Mapping[str, Handle]) -> Handle:
+    async def handle(call: Call) -> None:
+        await handles[call.body["view"]["callback_id"]](call)
+
+    return handle
+
+
+def _by_action(handles: Mapping[str, Handle]) -> Handle:
+    async def handle(call: Call) -> None:
+        await handles[call.action["action_id"]](call)
+
+    return handle
 
 
 def _command(runtime: Runtime) -> Listener:

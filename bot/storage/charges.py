@@ -143,6 +143,7 @@ _HELD_STEP = _NEXT.where(_HELD).values(**_counted())
 _STEP = _HELD_STEP.returning(charges)
 _BY_OWNER = _NEXT.where(_THEIRS).returning(charges)
 _WAKE_BY_OWNER = _NEXT.where(_THEIRS).values(wakes=charges.c.wakes + 1).returning(charges)
+_NEW_MESSAGE = insert(messages)
 _CONFIRM = (
     _NEXT.where(
         _THEIRS,
@@ -314,7 +315,7 @@ class ChargeStore:
                 return None
             judge(charge.amount, spent)
             message = {"id": charge_id, "view_id": view_id, "due_at": now}
-            await connection.execute(insert(messages), message)
+            await connection.execute(_NEW_MESSAGE, message)
             announce(connection, charges)
             announce(connection, messages)
         return self._entered(charge)
