@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     Candidate = Callable[[int], Awaitable[float]]
 
 MOST = range(500, 10_001, 500)
-SETTLE_IN_SECONDS = 12.0
+FIRST_LOOK = {"SQLite": 4_000, "PostgreSQL": 4_000, "aiohttp": 5_000, "httpx": 500}
+PATIENCE_IN_SECONDS = 8.0
+SETTLE_IN_SECONDS = 4.0
 WATCH_SECONDS = 4.5
 SETTLE_SECONDS = 1.0
 ENOUGH = 0.95
@@ -71,7 +73,7 @@ async def in_flight_rows(folder: Path, places: Sequence[Place]) -> AsyncIterator
     found: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(RUNS):
         for name, candidate in candidates.items():
-            near = max(MOST.start, int(found[name][-1])) if found[name] else 2_000
+            near = max(MOST.start, int(found[name][-1])) if found[name] else FIRST_LOOK[name]
             found[name].append(await most(candidate, near))
     for place in places:
         own = found[place.name]
@@ -85,9 +87,10 @@ async def in_flight_rows(folder: Path, places: Sequence[Place]) -> AsyncIterator
 async def _watched(wire: int, count: int) -> float:
     """Return how well the cadence is kept once each charge was asked about, or had time to be."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(SETTLE_IN_SECONDS):
+        async with asyncio.timeout(PATIENCE_IN_SECONDS):
             while await processes.asked(wire) < count:
                 await asyncio.sleep(0.2)
+    await asyncio.sleep(SETTLE_IN_SECONDS)
     await processes.reset(wire)
     await asyncio.sleep(WATCH_SECONDS)
     return on_time((await processes.report(wire))["asked_at"], count)
