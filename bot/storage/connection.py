@@ -59,7 +59,8 @@ class SqliteEngine:
     """SQLite in this process: a statement takes microseconds, so it runs where it is asked for.
 
     What waits does not wait there: for the disk (a commit) in a thread, for another process's lock on the
-    loop. One transaction at a time writes; readers see what was committed and wait for nobody.
+    loop. One transaction at a time writes, and those that wait for their turn share one commit: the disk
+    takes as long for many as for one. Readers see what was committed and wait for nobody.
     """
 
     def __init__(self, url: URL) -> None:
@@ -67,19 +68,49 @@ class SqliteEngine:
         self._reader = _engine(url, pool_size=5, max_overflow=-1)
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        self._group: _Group | None = None
+        self._committing: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Connection]:
         """Open a transaction that may write: committed on leaving, rolled back on an exception."""
         async with self._turn:
-            with self.writer.connect() as connection:
-                await _begin(connection)
+            group = self._group or await self._opened()
+            connection = group.connection
+            group.savepoint()
+            try:
+                yield _Inline(connection, self._thread)
+            except BaseException:
+                group.undo()
+                raise
+            group.release()
+        await _to_its_end(group.committed)
+
+    async def _opened(self) -> _Group:
+        """Open the transaction of a group, whose commit comes after those who are waiting now."""
+        connection = self.writer.connect()
+        try:
+            await _begin(connection)
+        except BaseException:
+            connection.close()
+            raise
+        group = self._group = _Group(connection)
+        group.committed = self._committing = asyncio.create_task(self._commit(group))
+        # Nobody waits for it when all of them have failed.
+        group.committed.add_done_callback(lambda commit: commit.cancelled() or commit.exception())
+        return group
+
+    async def _commit(self, group: _Group) -> None:
+        # A lock is fair: this comes after all who waited for it when the group was opened.
+        async with self._turn:
+            self._group = None
+            with group.connection as connection:
                 try:
-                    yield _Inline(connection, self._thread)
+                    await _done(self._thread, group.commit)
                 except BaseException:
-                    connection.rollback()
+                    # SQLAlchemy would hand it on in the middle of the transaction that was not committed.
+                    connection.connection.rollback()
                     raise
-                await _done(self._thread, connection.commit)
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Connection]:
@@ -89,9 +120,57 @@ class SqliteEngine:
 
     async def dispose(self) -> None:
         """Close the connections and the thread."""
+        if self._committing is not None:
+            await asyncio.wait({self._committing})
         self._thread.shutdown()
         self.writer.dispose()
         self._reader.dispose()
+
+
+class _Group:
+    """Transactions that are committed together. Each can be undone by itself, until then."""
+
+    committed: asyncio.Task[None]
+
+    def __init__(self, connection: sqlalchemy.Connection) -> None:
+        self.connection = connection
+        self.lost: Exception | None = None
+
+    def savepoint(self) -> None:
+        """Begin one.
+
+        Raises:
+            Exception: what ended the whole of it; SQLite does so when the disk is full.
+        """
+        if self.lost is not None:
+            raise self.lost
+        self.connection.exec_driver_sql("SAVEPOINT one")
+
+    def release(self) -> None:
+        """End one, to be committed."""
+        try:
+            self.connection.exec_driver_sql("RELEASE one")
+        except Exception as error:
+            self.lost = error
+            raise
+
+    def undo(self) -> None:
+        """End one as if it had not been."""
+        try:
+            self.connection.exec_driver_sql("ROLLBACK TO one")
+            self.connection.exec_driver_sql("RELEASE one")
+        except Exception as error:  # noqa: BLE001 - the one who failed has their own; the others get this
+            self.lost = error
+
+    def commit(self) -> None:
+        """Commit all that have ended.
+
+        Raises:
+            Exception: it cannot be, and none of them is.
+        """
+        if self.lost is not None:
+            raise self.lost
+        self.connection.commit()
 
 
 class PostgresqlEngine:
@@ -169,7 +248,10 @@ async def _begin(connection: sqlalchemy.Connection) -> None:
 
 async def _done(thread: ThreadPoolExecutor, work: Callable[[], _T]) -> _T:
     """Do it in the thread, to its end: a connection cannot be left in the middle of something."""
-    doing = asyncio.get_running_loop().run_in_executor(thread, work)
+    return await _to_its_end(asyncio.get_running_loop().run_in_executor(thread, work))
+
+
+async def _to_its_end(doing: asyncio.Future[_T]) -> _T:
     try:
         return await asyncio.shield(doing)
     except asyncio.CancelledError:

@@ -80,10 +80,13 @@ class Person:
                 return f"approve {code}"
             if self._since_last() < OUTCOME_SECONDS:
                 return None
-        if f"'Resume ${self.amount}'" in seen:
-            return f"click Resume ${self.amount}"
+        in_message = self._next_in_message() if self.messages() else None
+        resume = f"click Resume ${self.amount}"
+        # Nobody resumes again and again what stands where it stood.
+        if f"'Resume ${self.amount}'" in seen and (self._last_step != resume or in_message is None):
+            return resume
         if self.messages():
-            return self._next_in_message()
+            return in_message
         pay = str((view.get("submit") or {}).get("text") or "")
         if pay == f"Pay ${self.amount} now" and "again" not in str(view):
             return "pay"
