@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
 
     import sqlalchemy
     from sqlalchemy import URL, Dialect, Executable
@@ -29,6 +28,8 @@ _SESSION = {
     "lock_timeout": "7s",
 }
 _USED_AT = "used_at"
+CONNECTIONS = 20
+POOL_SECONDS = 5
 IDLE_SECONDS = 1.0
 BUSY_SECONDS = 2.0
 BUSY_AGAIN_SECONDS = 0.01
@@ -181,9 +182,9 @@ class PostgresqlEngine:
             url,
             hide_parameters=True,
             # Kept, all of them: to make one and throw it away costs more than what is done with it.
-            pool_size=20,
+            pool_size=CONNECTIONS + 1,
             max_overflow=0,
-            pool_timeout=5,
+            pool_timeout=POOL_SECONDS,
             skip_autocommit_rollback=True,
             connect_args={
                 "timeout": 5,
@@ -192,17 +193,32 @@ class PostgresqlEngine:
             },
         )
         self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        # In the pool whoever comes passes those that wait. The one more is for who listens.
+        self._places = asyncio.Semaphore(CONNECTIONS)
         pool = self.engine.sync_engine
         event.listen(pool, "checkin", _note_use)
         event.listen(pool, "checkout", partial(_look_whether_alive, pool.dialect))
 
-    def begin(self) -> AbstractAsyncContextManager[Connection]:
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Connection]:
         """Open a transaction: committed on leaving, rolled back on an exception."""
-        return cast("AbstractAsyncContextManager[Connection]", self.engine.begin())
+        async with self._place(), self.engine.begin() as connection:
+            yield cast("Connection", connection)
 
-    def connect(self) -> AbstractAsyncContextManager[Connection]:
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Connection]:
         """Open a connection on which each statement is a transaction of its own."""
-        return cast("AbstractAsyncContextManager[Connection]", self._alone.connect())
+        async with self._place(), self._alone.connect() as connection:
+            yield cast("Connection", connection)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        async with asyncio.timeout(POOL_SECONDS):
+            await self._places.acquire()
+        try:
+            yield
+        finally:
+            self._places.release()
 
     async def dispose(self) -> None:
         """Close the connections."""

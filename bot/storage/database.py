@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,6 +95,8 @@ class Database:
         self.process = secrets.token_hex(8)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._tells_others = not self.is_sqlite and not works
+        self._untold: set[str] = set()
+        self._telling: asyncio.Task[None] | None = None
         self.engine: SqliteEngine | PostgresqlEngine = (
             SqliteEngine(self.url) if self.is_sqlite else PostgresqlEngine(self.url, statement_seconds)
         )
@@ -132,11 +134,10 @@ class Database:
             async with self.engine.begin() as connection:
                 connection.info[_ANNOUNCED] = kinds
                 yield connection
-                if kinds and self._tells_others:
-                    notice = " ".join([self.process, *sorted(kinds)])
-                    await connection.execute(_NOTIFY, {"notice": notice})
         if kinds:
             self.wake(*kinds)
+            if self._tells_others:
+                self._tell_others(kinds)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
@@ -224,8 +225,25 @@ class Database:
                 beat.on_conflict_do_update(index_elements=[pulse.c.id], set_={"at": beat.excluded.at})
             )
 
+    def _tell_others(self, kinds: set[str]) -> None:
+        """Announce what is committed, after the commit: with it, PostgreSQL lets one at a time commit."""
+        self._untold |= kinds
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._notify())
+
+    async def _notify(self) -> None:
+        """Announce all that has gathered, until nothing has. Who misses it looks by themselves, later."""
+        with suppress(StoreUnavailableError):
+            while self._untold:
+                notice = " ".join([self.process, *sorted(self._untold)])
+                self._untold.clear()
+                async with self.reading() as connection:
+                    await connection.execute(_NOTIFY, {"notice": notice})
+
     async def aclose(self) -> None:
         """Close the connections and free the lock."""
+        if self._telling is not None:
+            await self._telling
         await self.engine.dispose()
         if self._lock is not None:
             self._lock.release()

@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.bare PORT [DATABASE_URL [STATEMENTS]]
 
-On the same server as ours (starlette, uvicorn, the same options). With a database, a submission makes
-one durable insert before it is acknowledged, or so many in one transaction.
+On the same server as ours (starlette, uvicorn, the same options). With a database, a submission makes one
+durable insert before it is acknowledged, by SQLAlchemy's asynchronous engine as it comes; or so many in one
+transaction, by the engine that ours uses.
 """
 
 from __future__ import annotations
@@ -12,23 +13,26 @@ import asyncio
 import os
 import secrets
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from sqlalchemy import Column, DateTime, MetaData, String, Table, insert
+from sqlalchemy import Column, DateTime, MetaData, String, Table, event, insert
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.runtime import SystemClock
-from bot.storage.database import Database
+from bot.storage.database import Database, async_url
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
     from starlette.requests import Request
 
 table = Table(
@@ -43,7 +47,10 @@ async def authorize() -> AuthorizeResult:
     return AuthorizeResult(enterprise_id=None, team_id="T0ACME", bot_token="xoxb-x")
 
 
-def make(database: Database | None, statements: int) -> Starlette:
+Begin = Callable[[], AbstractAsyncContextManager[Any]]
+
+
+def make(begin: Begin | None, statements: int) -> Starlette:
     bolt = AsyncApp(signing_secret=os.environ["SLACK_SIGNING_SECRET"], authorize=authorize)
 
     @bolt.command("/billing")
@@ -52,8 +59,8 @@ def make(database: Database | None, statements: int) -> Starlette:
 
     @bolt.view("confirm_purchase")
     async def handle_submission(ack) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001 - Bolt's own
-        if database is not None:
-            async with database.transaction() as connection:
+        if begin is not None:
+            async with begin() as connection:
                 for _ in range(statements):
                     row = {"id": secrets.token_hex(16), "at": datetime.now(UTC)}
                     await connection.execute(insert(table), row)
@@ -76,16 +83,39 @@ def make(database: Database | None, statements: int) -> Starlette:
     )
 
 
-async def main(port: int, database_url: str | None, statements: int) -> None:
+def as_it_comes(database_url: str) -> AsyncEngine:
+    """SQLAlchemy's engine, with as many connections as ours, and as durable."""
+    url = async_url(database_url)
+    if url.get_backend_name() == "postgresql":
+        return create_async_engine(url, pool_size=20, max_overflow=0)
+    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"))
+    event.listen(engine.sync_engine, "connect", _make_durable)
+    return engine
+
+
+def _make_durable(connection: DBAPIConnection, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+async def main(port: int, database_url: str | None, statements: int | None) -> None:
     async with AsyncExitStack() as stack:
-        database = None
+        begin: Begin | None = None
         if database_url is not None:
-            database = Database(database_url, SystemClock())
-            stack.push_async_callback(database.aclose)
-            async with database.transaction() as connection:
+            if statements is None:
+                engine = as_it_comes(database_url)
+                begin = engine.begin
+                stack.push_async_callback(engine.dispose)
+            else:
+                database = Database(database_url, SystemClock())
+                begin = database.transaction
+                stack.push_async_callback(database.aclose)
+            async with begin() as connection:
                 await connection.run_sync(table.metadata.create_all)
         config = uvicorn.Config(
-            make(database, statements),
+            make(begin, statements or 1),
             host="127.0.0.1",
             port=port,
             log_config=None,
@@ -100,4 +130,4 @@ async def main(port: int, database_url: str | None, statements: int) -> None:
 
 if __name__ == "__main__":
     port, url, statements = [*sys.argv[1:], None, None][:3]
-    asyncio.run(main(int(port or 0), url, int(statements or 1)))
+    asyncio.run(main(int(port or 0), url, int(statements) if statements else None))

@@ -73,8 +73,8 @@ async def in_flight_rows(folder: Path, places: Sequence[Place]) -> AsyncIterator
     found: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(RUNS):
         for name, candidate in candidates.items():
-            near = max(MOST.start, int(found[name][-1])) if found[name] else FIRST_LOOK[name]
-            found[name].append(await most(candidate, near))
+            near = max(MOST.start, int(found[name][0])) if found[name] else FIRST_LOOK[name]
+            found[name].append(await most(candidate, near, higher=not found[name]))
     for place in places:
         own = found[place.name]
         what = f"charges in flight at the 2 s cadence, {place.name}"
@@ -96,10 +96,13 @@ async def _watched(wire: int, count: int) -> float:
     return on_time((await processes.report(wire))["asked_at"], count)
 
 
-async def most(candidate: Candidate, near: int) -> float:
-    """Return the highest step at which the candidate keeps the cadence, looking from `near` on."""
+async def most(candidate: Candidate, near: int, *, higher: bool) -> float:
+    """Return the highest step at which the candidate keeps the cadence, looking from `near` on.
+
+    The first run finds it; those that follow do not look `higher`, and confirm it or find a lower one.
+    """
     if await candidate(near) >= ENOUGH:
-        while near + MOST.step in MOST and await candidate(near + MOST.step) >= ENOUGH:
+        while higher and near + MOST.step in MOST and await candidate(near + MOST.step) >= ENOUGH:
             near += MOST.step
         return near
     while near > MOST.start and await candidate(near - MOST.step) < ENOUGH:
