@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HELP_REQUESTS = {1: 400, 32: 3_000, 128: 3_000}
 CONFIRM_REQUESTS = {1: 150, 64: 640}
+STATEMENTS = 3
 NOBODYS = ["x", "U00001", ""]
 
 
@@ -57,16 +58,15 @@ async def confirm_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
     """A yes, stored durably, to its acknowledgement, beside the bare app with one durable insert.
 
     And beside the same with as many statements as a yes has, on the engine that ours uses: the charge, its
-    message, the audit log, and on PostgreSQL the notice to the workers.
+    message, and the audit log.
     """
-    statements = 3 if place.server is None else 4
     for at_once, count in CONFIRM_REQUESTS.items():
         async with (
             place.database(folder, empty=True) as bare_url,
             place.database(folder) as url,
             processes.wire() as wire,
             processes.bare(bare_url) as one,
-            processes.bare(bare_url, str(statements)) as many,
+            processes.bare(bare_url, str(STATEMENTS)) as many,
             processes.ours(wire, url, folder, proposals=count * (RUNS + 1), work=False) as (port, plan, _),
         ):
             ids = iter(plan["ids"])
@@ -81,7 +81,7 @@ async def confirm_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
             p99 = {name: [each.percentile(0.99) for each in loads[1:]] for name, loads in found.items()}
             peer, as_many = (
                 "bare Bolt app and one insert",
-                f"bare Bolt app and {statements} inserts on our engine",
+                f"bare Bolt app and {STATEMENTS} inserts on our engine",
             )
             yield ratio(f"{what}: p50", p50[port], p50[one], unit="ms", peer=peer, at_most=1.5)
             yield ratio(f"{what}: p50", p50[port], p50[many], unit="ms", peer=as_many)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,6 +42,15 @@ async def pragma(house: House, statement: str) -> None:
         connection.exec_driver_sql(f"PRAGMA {statement}")
 
 
+@asynccontextmanager
+async def locked(file: Path) -> AsyncIterator[None]:
+    """Let another process, as it were, keep the file for itself. It may have to wait for the app."""
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
+        await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
 async def one_charge_that_settles(house: House) -> None:
     await house.told("$50 added to your balance", seconds=20)
     assert len(house.portal.charges) == 1
@@ -54,12 +63,10 @@ async def test_a_locked_file_costs_neither_the_acknowledgement_nor_the_yes(
     await house.link()
     await house.slack.command(ADA, "/billing buy 50")
     await house.confirm_shown()
-    with closing(sqlite3.connect(tmp_path / "test.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    async with locked(tmp_path / "test.db"):
         await house.slack.submit(ADA)
         assert house.slack.deliveries[-1].ack_ms < 1500
         await asyncio.sleep(0.5)  # for so long the file stays locked
-        other.execute("ROLLBACK")
     await one_charge_that_settles(house)
 
 
@@ -69,14 +76,12 @@ async def test_a_file_locked_for_longer_is_said_and_nothing_is_charged(
     await house.link()
     await house.slack.command(ADA, "/billing buy 50")
     await house.confirm_shown()
-    with closing(sqlite3.connect(tmp_path / "test.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    async with locked(tmp_path / "test.db"):
         await house.slack.submit(ADA)
         await house.until(lambda: AWAY in str(house.slack.view(ADA)))
         status, body = await house.readyz()
         assert status == 503
         assert "database: cannot be written" in body["problems"][0]
-        other.execute("ROLLBACK")
     assert house.portal.charge_posts == []
     await house.slack.close(ADA)
     await house.buy("50")
@@ -98,12 +103,12 @@ async def test_a_file_that_only_reads_is_said_and_mends_itself(house: House) -> 
     await one_charge_that_settles(house)
 
 
-async def test_a_full_disk_loses_no_charge_that_is_on_its_way(house: House, tmp_path: Path) -> None:
+async def test_a_full_disk_loses_no_charge_that_is_on_its_way(house: House) -> None:
     house.portal_clock.speed = 1
     await house.link()
     await house.buy("50")
     await house.submitted()
-    await fill(house, tmp_path / "test.db")
+    await fill(house)
     for amount in range(20, 40):  # the first rows still find a place in what there is
         await house.slack.command(ADA, f"/billing buy {amount}")
     await house.until(lambda: AWAY in str(house.slack.view(ADA)))
@@ -112,11 +117,10 @@ async def test_a_full_disk_loses_no_charge_that_is_on_its_way(house: House, tmp_
     await one_charge_that_settles(house)
 
 
-async def fill(house: House, file: Path) -> None:
+async def fill(house: House) -> None:
     """Let the file be as large as it may be, and fill what room there is in it."""
-    with closing(sqlite3.connect(file)) as other:
-        other.execute("CREATE TABLE filler (bytes BLOB)")
-        other.commit()
+    async with house.app.runtime.database.transaction() as connection:
+        await connection.execute(text("CREATE TABLE filler (bytes BLOB)"))
     await pragma(house, "max_page_count = 1")
     full = False
     while not full:

@@ -1,0 +1,30 @@
+"""Connections are shared fairly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from bot.storage.database import Database
+
+PEOPLE = range(60)
+ROUNDS = 10
+
+
+async def test_nobody_is_passed_by_who_comes_later(database: Database) -> None:
+    served: Counter[int] = Counter(dict.fromkeys(PEOPLE, 0))
+    ahead: list[int] = []
+
+    async def ask(person: int) -> None:
+        for _ in range(ROUNDS):
+            async with database.transaction() as connection:
+                await connection.execute(text("SELECT 1"))
+                served[person] += 1
+                ahead.append(max(served.values()) - min(served.values()))
+
+    await asyncio.gather(*map(ask, PEOPLE))
+    assert max(ahead) <= ROUNDS // 3
