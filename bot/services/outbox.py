@@ -113,6 +113,9 @@ class Outbox:
         facts: dict[str, Any] = {}
         if telling.shown is not None:
             facts = {"shown": telling.shown, "edited_at": self._clock.now()}
+        if telling.maybe_posted:
+            # The claims are counted anew after this run, which was put off before it could look.
+            facts["posting_since"] = telling.message.posting_since or self._clock.now()
         if not lease.is_given_back and (facts or telling.modal is not None):
             await self._messages.finish(lease, due_at, modal=telling.modal, **facts)
 

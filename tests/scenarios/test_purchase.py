@@ -337,6 +337,16 @@ async def test_check_again_in_the_modal_ends_in_what_the_check_found(house: Hous
         await house.until(lambda: house.view_title() == "Done")
 
 
+@pytest.mark.behaviour(23)
+async def test_a_post_whose_answer_was_lost_is_looked_for_even_after_being_put_off(house: House) -> None:
+    await house.link()
+    house.slack.faults.add("chat.postMessage", "drop_after", times=1)
+    house.slack.faults.add("conversations.history", "ratelimited", times=1)
+    await house.buy("50")
+    await house.told("$50 added to your balance", seconds=20)
+    assert len(house.dm()) == 1
+
+
 async def test_an_equal_charge_that_settled_untold_asks_buy_again(house: House) -> None:
     await house.link()
     house.slack.faults.add("chat.postMessage", "drop_before", times=1000)
