@@ -66,7 +66,7 @@ async def idle_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
 
 async def _watched(process: psutil.Process) -> tuple[float, int]:
     """Return the share of a CPU that a process takes, and its memory in bytes, once it has settled."""
-    await asyncio.sleep(4)
+    await asyncio.sleep(4)  # what a start leaves to do is done by then
     before = sum(process.cpu_times()[:2])
     await asyncio.sleep(IDLE_SECONDS)
     return (sum(process.cpu_times()[:2]) - before) / IDLE_SECONDS, process.memory_info().rss

@@ -89,7 +89,7 @@ async def _watched(wire: int, count: int) -> float:
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE_IN_SECONDS):
             while await processes.asked(wire) < count:
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)  # to ask more often would be a load of its own
     await asyncio.sleep(SETTLE_IN_SECONDS)
     await processes.reset(wire)
     await asyncio.sleep(WATCH_SECONDS)
@@ -203,7 +203,7 @@ async def settlements(folder: Path, place: Place, going: int) -> list[float]:
         await asyncio.sleep(3)
         for charge, user, _key in house.plan["ids"]:
             await load.send(house.port, [load.pay_request(charge, user)], 1)
-            await asyncio.sleep(0.045)
+            await asyncio.sleep(0.045)  # one after the other, so that their polls are at every phase
         # A report of everything would keep the constant servers from answering meanwhile.
         while await processes.told(house.wire) < count:
             await asyncio.sleep(0.5)
