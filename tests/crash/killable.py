@@ -12,6 +12,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import asyncpg  # type: ignore[import-untyped]
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.cli import main
@@ -110,6 +111,13 @@ make_points(
     lambda _self, _lease, **values: "the grant is told" if "told_at" in values else None,
 )
 make_points(LinkStore, "replace_tokens", lambda *_arguments, **_named: "the rotated tokens are stored")
+make_points(
+    asyncpg.Connection,
+    "prepare",
+    lambda _self, statement, **_named: (
+        "the preparation of an audit entry" if "INTO audit " in statement else None
+    ),
+)
 make_points(
     LeaseStore,
     "release",

@@ -126,6 +126,25 @@ async def test_one_that_wakes_after_its_work_was_taken_over_does_no_harm(
     assert paused.exit_code is None
 
 
+async def test_what_a_process_paused_within_a_statement_has_locked_is_freed(
+    cluster: Cluster,
+) -> None:
+    await cluster.start("serve", "--no-worker")
+    paused = await cluster.start(
+        "worker", program="tests.crash.killable", PAUSE_AT="after the preparation of an audit entry"
+    )
+    await cluster.link(ADA)
+    person = ada(cluster)
+    while not paused.stopped:
+        await person.step()
+        await asyncio.sleep(0.02)
+    await cluster.start("worker")
+    await cluster.until(lambda: person.told(SETTLED), 60)
+    paused.signal(signal.SIGCONT)
+    await cluster.until(lambda: "engine.retry" in paused.log.read_text(), 30)
+    await one_charge_that_settles(cluster, person)
+
+
 async def test_a_late_edit_does_not_leave_an_old_end_on_the_screen(cluster: Cluster) -> None:
     cluster.portal_clock.speed = 0
     paused = await cluster.start(
