@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -110,6 +111,8 @@ class Accounts:
         else:
             link = await self.link(identity)
             account, base = link.account, self._base(link)
+            if link.access is not None and self._is_good(link, None):
+                self._remember(link, link.access)
         tokens = _GrantTokens(self, identity, account)
         return account, PortalClient(self._transport, base, tokens, before_money)
 
@@ -168,12 +171,17 @@ class Accounts:
         link = await asyncio.shield(refresh)
         if link.access is None:
             raise RelinkRequiredError("the portal ended this session")
+        return self._remember(link, link.access)
+
+    def _remember(self, link: Link, access: str) -> _Cached:
+        # Those that were read together are not read again together.
+        seconds = CACHE_SECONDS * random.uniform(0.5, 1)  # noqa: S311 - spreads load
         until = min(
-            self._clock.now() + timedelta(seconds=CACHE_SECONDS),
+            self._clock.now() + timedelta(seconds=seconds),
             link.expires_at - timedelta(seconds=EXPIRY_SKEW_SECONDS),
         )
-        fresh = _Cached(token=link.access, account=link.account, base=self._base(link), until=until)
-        self._cache[identity.key] = fresh
+        fresh = _Cached(token=access, account=link.account, base=self._base(link), until=until)
+        self._cache[link.identity.key] = fresh
         return fresh
 
     async def _good_link(self, identity: Identity, rejected: str | None) -> Link:

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import String, bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from bot.domain.audit import Action
 from bot.domain.identity import Account, Identity
 from bot.storage.audit import record
 from bot.storage.cipher import SealBrokenError
+from bot.storage.gathering import Gathered
 from bot.storage.tables import links
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Sequence
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Row, Update
@@ -51,7 +52,7 @@ class Link:
         return self.access is None
 
 
-_OF_OWNER = select(links).where(links.c.owner == bindparam("owner", type_=String))
+_OF_OWNERS = select(links).where(links.c.owner.in_(bindparam("owners", expanding=True)))
 
 
 class LinkStore:
@@ -60,11 +61,11 @@ class LinkStore:
     def __init__(self, database: Database, cipher: Cipher) -> None:
         self._database = database
         self._cipher = cipher
+        self._gathered = Gathered(self._read_all)
 
     async def get(self, identity: Identity) -> Link | None:
         """Return the person's link."""
-        async with self._database.reading() as connection:
-            return await self._read(connection, identity)
+        return await self._gathered.get(identity.key)
 
     async def put(self, link: Link, *, within: Connection | None = None) -> None:
         """Store a link, in place of the person's former one."""
@@ -149,8 +150,13 @@ class LinkStore:
             return None
         return self._cipher.seal(link.identity.key, {"access": link.access, "refresh": link.refresh})
 
+    async def _read_all(self, owners: Sequence[str]) -> Mapping[str, Link]:
+        async with self._database.reading() as connection:
+            rows = await connection.execute(_OF_OWNERS, {"owners": owners})
+            return {row.owner: self._link(row) for row in rows}
+
     async def _read(self, connection: Connection, identity: Identity) -> Link | None:
-        row = (await connection.execute(_OF_OWNER, {"owner": identity.key})).one_or_none()
+        row = (await connection.execute(_OF_OWNERS, {"owners": [identity.key]})).one_or_none()
         return None if row is None else self._link(row)
 
     async def _write(self, connection: Connection, link: Link) -> None:

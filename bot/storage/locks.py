@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, bindparam, delete, select
+from sqlalchemy import bindparam, delete, select
 
 from bot.domain.audit import Action
 from bot.domain.identity import Identity
 from bot.domain.rules import Lock
 from bot.storage.audit import record
+from bot.storage.gathering import Gathered
 from bot.storage.tables import locks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from sqlalchemy import Row
 
     from bot.storage.database import Database
 
 
-_OF_HOME = select(locks).where(locks.c.home == bindparam("home", type_=String))
+_OF_HOMES = select(locks).where(locks.c.home.in_(bindparam("homes", expanding=True)))
 
 
 class LockStore:
@@ -26,12 +29,16 @@ class LockStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._gathered = Gathered(self._read_all)
 
     async def get(self, home: str) -> Lock | None:
         """Return the lock of a workspace or organisation."""
+        return await self._gathered.get(home)
+
+    async def _read_all(self, homes: Sequence[str]) -> Mapping[str, Lock]:
         async with self._database.reading() as connection:
-            row = (await connection.execute(_OF_HOME, {"home": home})).one_or_none()
-        return None if row is None else _lock(row)
+            rows = await connection.execute(_OF_HOMES, {"homes": homes})
+            return {row.home: _lock(row) for row in rows}
 
     async def put(self, lock: Lock) -> tuple[Lock, bool]:
         """Lock where there is no lock yet; return the one that holds, and whether it is this one."""

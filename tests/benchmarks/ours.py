@@ -32,7 +32,7 @@ from bot.storage.tables import charges, messages
 if TYPE_CHECKING:
     from bot.runtime import Runtime
 
-PEOPLE = 200
+PEOPLE = 5_000
 
 
 def person(number: int) -> Identity:
@@ -62,24 +62,25 @@ def charge(runtime: Runtime, number: int, state: ChargeState) -> Charge:
     )
 
 
-async def link_everybody(runtime: Runtime) -> None:
+async def link(runtime: Runtime, people: set[Identity]) -> None:
     store = LinkStore(runtime.database, Cipher(runtime.settings.keys()))
-    for number in range(PEOPLE):
-        now = runtime.clock.now()
-        await store.put(
-            Link(
-                identity=person(number),
-                account=Account(
-                    account_id="did:bench", email=None, organisation_id="org_acme", organisation_name="Acme"
-                ),
+    account = Account(
+        account_id="did:bench", email=None, organisation_id="org_acme", organisation_name="Acme"
+    )
+    now = runtime.clock.now()
+    async with runtime.database.transaction() as connection:
+        for each in people:
+            grant = Link(
+                identity=each,
+                account=account,
                 base_url=str(runtime.settings.portal_base_url),
                 scope="billing:manage",
                 expires_at=now + timedelta(hours=8),
-                access=f"token-{number}",
+                access=f"token-{each.user}",
                 refresh="r",
                 linked_at=now,
             )
-        )
+            await store.put(grant, within=connection)
 
 
 async def fill(runtime: Runtime, made: list[Charge], *, due: bool) -> None:
@@ -118,14 +119,14 @@ async def main(plan_file: Path) -> None:
             for pace in (runtime.person_pace, runtime.workspace_pace):
                 pace.__init__(burst=1e12, per_second=1e12)  # type: ignore[misc]
             if plan.get("fill", True):
-                await link_everybody(runtime)
                 proposals = [
                     charge(runtime, n, ChargeState.PROPOSED) for n in range(plan.get("proposals", 0))
                 ]
-                await fill(runtime, proposals, due=False)
                 # Other amounts than the proposals', or "buy again?" would be asked.
                 others = range(50_000, 50_000 + plan.get("going", 0))
                 going = [charge(runtime, n, ChargeState.SUBMITTED) for n in others]
+                await link(runtime, {each.identity for each in (*proposals, *going)})
+                await fill(runtime, proposals, due=False)
                 await fill(runtime, going, due=True)
                 plan["ids"] = [(each.id, each.identity.user, each.idempotency_key) for each in proposals]
                 plan_file.write_text(json.dumps(plan))

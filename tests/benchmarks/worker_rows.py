@@ -135,7 +135,7 @@ async def purchase_rows(folder: Path, place: Place, wanted: float) -> AsyncItera
     yield ratio(what, rates, plain_rates, unit="/s", peer="plain loop, no store")
     yield ratio(what, rates, [wanted], unit="/s", peer="wanted", at_least=1)
     calls = costs[-1]["calls"]
-    for name, least in (("portal", 2), ("Slack", 3)):
+    for name, least in (("portal", 2), ("Slack", 4)):
         yield Row(
             what=f"{name} calls a purchase, {place.name}",
             ours=f"{calls[name]:.2f}",
