@@ -15,7 +15,10 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from sqlite3 import sqlite_version
 from typing import TYPE_CHECKING
+
+import asyncpg  # type: ignore[import-untyped]
 
 from tests.benchmarks.databases import Place
 from tests.benchmarks.engine_rows import engine_rows
@@ -101,6 +104,7 @@ async def main(names: list[str]) -> None:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         server = stack.enter_context(running_server())
+        postgresql = await _version(server.url)
         places = [
             Place(name="SQLite"),
             Place(name="PostgreSQL", server=server.url, template=await make_template(server.url)),
@@ -113,7 +117,7 @@ async def main(names: list[str]) -> None:
                 sys.stdout.flush()
                 rows.append(row)
                 if not names:
-                    PAGE.write_text(_page(rows))
+                    PAGE.write_text(_page(rows, postgresql))
 
 
 def _measurements(folder: Path, places: list[Place]) -> list[tuple[str, Callable[[], AsyncIterator[Row]]]]:
@@ -138,7 +142,15 @@ def _each(
     return [(f"{name}-{place.name}", partial(measure, place)) for place in places]
 
 
-def _page(rows: list[Row]) -> str:
+async def _version(url: str) -> str:
+    connection = await asyncpg.connect(url)
+    try:
+        return str(await connection.fetchval("SHOW server_version"))
+    finally:
+        await connection.close()
+
+
+def _page(rows: list[Row], postgresql: str) -> str:
     packages = (
         "slack-bolt",
         "starlette",
@@ -152,7 +164,8 @@ def _page(rows: list[Row]) -> str:
     return f"""# Measured speed
 
 Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {platform.machine()}, {os.cpu_count()} cores,
-{platform.system()}, Python {platform.python_version()}; {versions}.
+{platform.system()}, Python {platform.python_version()}, PostgreSQL {postgresql}, SQLite {sqlite_version};
+{versions}.
 
 {markdown(rows)}
 
