@@ -237,6 +237,40 @@ async def test_more_things_than_one_claim_takes_are_all_advanced(count: int) -> 
     assert len({id_ for id_, _ in shelf.released}) == count
 
 
+async def test_a_kind_that_is_full_keeps_no_other_waiting_and_the_engine_is_alive() -> None:
+    ended = asyncio.Event()
+
+    async def slow(_lease: Lease) -> datetime | None:
+        await ended.wait()
+        return None
+
+    async def quick(_lease: Lease) -> datetime | None:
+        return None
+
+    many, one = Shelf("a", "b", "c"), Shelf()
+    kinds = [
+        Kind(name="many", leases=many, advance=slow),
+        Kind(name="one", leases=one, advance=quick),
+    ]
+    engine = Engine(kinds, SystemClock(), Metrics(), concurrency=2)
+    task = asyncio.create_task(engine.run())
+    async with asyncio.timeout(5):
+        while engine.in_flight < 2:
+            await asyncio.sleep(0)
+    beat = engine.beat_at
+    one.due["late"] = SystemClock().now()
+    engine.wake("one")
+    await one.until(1)
+    assert engine.in_flight == 2
+    async with asyncio.timeout(5):
+        while engine.beat_at == beat:
+            await asyncio.sleep(0.01)
+    ended.set()
+    await many.until(3)
+    await engine.stop(1)
+    await task
+
+
 async def test_a_run_that_lost_its_lease_counts_as_one_that_may_have_sent_something() -> None:
     async def advance(_lease: Lease) -> datetime | None:
         raise LeaseLostError("slow renewal")
