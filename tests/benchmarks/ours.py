@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert
 
-from bot.app import Listener, _listen, _serve_http, open_app
+from bot.app import Listener, _listen, _serve_http, open_app, settle_memory
 from bot.domain.charge import Charge, ChargeState
 from bot.domain.identity import Account, Identity
 from bot.log import configure_logging
@@ -130,6 +130,7 @@ async def main(plan_file: Path) -> None:
                 await fill(runtime, going, due=True)
                 plan["ids"] = [(each.id, each.identity.user, each.idempotency_key) for each in proposals]
                 plan_file.write_text(json.dumps(plan))
+            settle_memory()
             await _serve_http(app.asgi, address, stop)
 
 

@@ -33,6 +33,8 @@ SETTLE_SECONDS = 1.0
 ENOUGH = 0.95
 PATIENCE_SECONDS = 120
 PURCHASES = 1_200
+ENDS = 160
+"""As many that a mean of waits at every phase is within a few hundredths of a second."""
 GOING_ON = 400
 """Purchases that are begun and not ended; one more is begun for each that ends."""
 
@@ -198,7 +200,7 @@ async def latency_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
 
 async def settlements(folder: Path, place: Place, going: int) -> list[float]:
     """Buy at a walking pace while others are in flight; return the wait for each told end, as bought."""
-    count = 40 * RUNS
+    count = ENDS * RUNS
     async with processes.house(place, folder, settle_seconds=5.0, going=going, proposals=count) as house:
         await asyncio.sleep(3)
         for charge, user, _key in house.plan["ids"]:
