@@ -87,13 +87,9 @@ class OpenCalls:
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Go on with a request beside its acknowledgement."""
-
-        async def counted() -> None:
-            with self.one():
-                await work
-
-        task = asyncio.create_task(counted())
+        task = asyncio.create_task(work)
         self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return task
 
     async def finish(self, grace_seconds: float) -> None:

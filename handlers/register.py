@@ -24,7 +24,7 @@ from bot.domain.errors import (
 )
 from bot.services.lifecycle import NotSureError
 from handlers import lifecycle
-from handlers.call import Call, identity_of, place_of
+from handlers.call import ACK_WITHIN_SECONDS, Call, identity_of, place_of
 from handlers.errors import run_guarded
 from handlers.home import handle_home_opened
 from handlers.payload import is_well_made
@@ -57,7 +57,7 @@ def register(app: AsyncApp, runtime: Runtime) -> None:
     app.command(COMMAND)(_command(runtime))
     app.view_submission(_any_of(submissions))(_submission(runtime, _by_view(submissions)))
     app.action(_any_of(actions))(_acknowledged(runtime, _by_action(actions)))
-    app.view_closed(_any_of(closings))(_acknowledged(runtime, _by_view(closings)))
+    app.view_closed(_any_of(closings))(_decided(runtime, _by_view(closings)))
     app.event("app_home_opened")(_acknowledged(runtime, handle_home_opened))
     app.middleware(_AboutTheApp(runtime))
     app.error(_unhandled(runtime))
@@ -105,6 +105,18 @@ def _acknowledged(runtime: Runtime, handle: Handle) -> Listener:
         await ack()
         call = _call(runtime, ack, body)
         runtime.calls.start(_answer(call, _admitted(handle, _refuse_stranger), acked=True))
+
+    return listener
+
+
+def _decided(runtime: Runtime, handle: Handle) -> Listener:
+    """Work, then acknowledge: what comes later finds it decided. A slow database delays it little."""
+
+    async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
+        call = _call(runtime, ack, body)
+        work = runtime.calls.start(_answer(call, _admitted(handle, _refuse_stranger), acked=True))
+        await asyncio.wait({work}, timeout=ACK_WITHIN_SECONDS)
+        await ack()
 
     return listener
 

@@ -12,6 +12,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from bot.app import StartError
+from bot.domain.charge import ChargeState
 from bot.domain.errors import StoreUnavailableError
 from bot.sandbox.portal import Fault
 from bot.storage.connection import SqliteEngine
@@ -86,6 +87,34 @@ async def test_a_file_locked_for_longer_is_said_and_nothing_is_charged(
     await house.slack.close(ADA)
     await house.buy("50")
     await one_charge_that_settles(house)
+
+
+async def test_a_closed_confirmation_is_turned_down_before_that_is_acknowledged(
+    house: House, tmp_path: Path
+) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    charge_id = (await house.confirm_shown())["private_metadata"]
+    async with locked(tmp_path / "test.db"):
+        closing = asyncio.create_task(house.slack.close(ADA))
+        await asyncio.sleep(0.2)  # for so long the file stays locked
+    await closing
+    charge = await house.app.runtime.charges.get(charge_id)
+    assert charge is not None
+    assert charge.state is ChargeState.CANCELLED
+
+
+async def test_a_locked_file_does_not_keep_the_closing_of_a_confirmation_waiting(
+    house: House, tmp_path: Path
+) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    view = await house.confirm_shown()
+    async with locked(tmp_path / "test.db"):
+        await house.slack.close(ADA)
+        assert house.slack.deliveries[-1].ack_ms < 1500
+    await house.app.runtime.calls.finish(5)
+    assert "This has expired. Nothing was charged" in str(await house.submit_again(view))
 
 
 async def test_a_file_that_only_reads_is_said_and_mends_itself(house: House) -> None:
