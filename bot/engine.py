@@ -36,14 +36,18 @@ RETRY_CAP_SECONDS = 60.0
 log = structlog.get_logger(__name__)
 
 
+def nothing_found() -> None:
+    """Read nothing: the store says no more of what was claimed."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
     """A row held under a lease.
 
     `attempts` counts the runs since the last one that returned properly, this one included; `wakes` is
     what the row's counter said when it was claimed; `taken_over` tells that its last holder has let the
-    lease run out: it died, or was stopped for too long. `found` is the thing as it was then, if the store
-    says so.
+    lease run out: it died, or was stopped for too long. `found` reads the thing as it was then; one that
+    cannot be read raises there, in its own run.
     """
 
     id: str
@@ -51,7 +55,7 @@ class Claim:
     attempts: int
     wakes: int
     taken_over: bool = False
-    found: Any = None
+    found: Callable[[], Any] = nothing_found
 
 
 class Leases(Protocol):
@@ -60,8 +64,8 @@ class Leases(Protocol):
     async def claim(self, limit: int, seconds: float) -> Sequence[Claim]:
         """Take up to `limit` due things for `seconds`."""
 
-    async def renew(self, claims: Sequence[Claim], seconds: float) -> set[str]:
-        """Prolong; return the ids still held."""
+    async def renew(self, claims: Sequence[Claim], seconds: float) -> set[tuple[str, str]]:
+        """Prolong; return the ids still held, each with its token: one row may have been claimed twice."""
 
     async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> datetime | None:
         """Give back; return when it is due by now: at once if it was woken meanwhile."""
@@ -235,7 +239,7 @@ class Engine:
             self._sleeping.discard(task)
 
     async def renew(self, leases: Sequence[Lease]) -> None:
-        """Prolong these leases; what was lost keeps its old end and runs into LeaseLostError."""
+        """Prolong these leases; what was lost is over at once and runs into LeaseLostError."""
         by_kind: dict[str, list[Lease]] = {}
         for lease in leases:
             by_kind.setdefault(lease.kind.name, []).append(lease)
@@ -244,7 +248,8 @@ class Engine:
             claims = [lease.claim for lease in group]
             held = await self._kinds[name].leases.renew(claims, self._lease_seconds)
             for lease in group:
-                lease.good_until = started + self._lease_seconds if lease.id in held else 0.0
+                is_held = (lease.id, lease.token) in held
+                lease.good_until = started + self._lease_seconds if is_held else 0.0
 
     async def _claim_due(self) -> None:
         full: set[str] = set()

@@ -88,9 +88,6 @@ OPEN = frozenset({ChargeState.OVERDUE, ChargeState.UNCONFIRMED})
 ON_ITS_WAY = frozenset({ChargeState.PROPOSED, ChargeState.CONFIRMED, ChargeState.SUBMITTED})
 """Nothing to tell yet but that it is under way."""
 
-IN_FLIGHT = frozenset({ChargeState.CONFIRMED, ChargeState.SUBMITTED})
-"""Confirmed by the person and not told an end yet."""
-
 UNFINISHED = (
     ChargeState.CONFIRMED,
     ChargeState.NEEDS_SCOPE,

@@ -94,7 +94,9 @@ class PortalClient:
 
     async def charge_status(self, charge_id: str) -> ChargeStatus:
         """`GET /api/billing/charge/{id}`; an unknown id is pending for ever."""
-        body = await self._call("GET", f"/api/billing/charge/{quote(charge_id, safe='')}")
+        body = await self._call(
+            "GET", f"/api/billing/charge/{quote(charge_id, safe='')}", in_background=True
+        )
         return self._usable(lambda: read(ChargeStatusWire, body).to_domain())
 
     async def configure_auto_reload(self, *, enabled: bool, threshold: Decimal, reload_to: Decimal) -> None:
@@ -171,38 +173,31 @@ class PortalClient:
         json: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         money: bool = False,
+        in_background: bool = False,
     ) -> Mapping[str, Any]:
+        exchange = Exchange(
+            method=method,
+            url=f"{self._base}{path}",
+            json=json,
+            headers=headers or {},
+            in_background=in_background,
+        )
         token = await self._tokens.access_token()
-        answer = await self._send(method, path, token, json, headers or {}, money=money)
+        answer = await self._send(exchange, token, money=money)
         if answer.status == HTTPStatus.UNAUTHORIZED and not _session_revoked(answer):
             token = await self._tokens.access_token(rejected=token)
-            answer = await self._send(method, path, token, json, headers or {}, money=money)
+            answer = await self._send(exchange, token, money=money)
         if not answer.ok:
             raise error_for(answer, base=self._base, money=money)
         if answer.body is None:
             raise (AmbiguousAnswerError if money else PortalUnavailableError)("not JSON")
         return answer.body
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        token: str,
-        json: Mapping[str, Any] | None,
-        headers: Mapping[str, str],
-        *,
-        money: bool,
-    ) -> Answer:
-        exchange = Exchange(
-            method=method,
-            url=f"{self._base}{path}",
-            json=json,
-            headers={**headers, "Authorization": f"Bearer {token}"},
-        )
+    async def _send(self, exchange: Exchange, token: str, *, money: bool) -> Answer:
         if money and self._before_money is not None:
             await self._before_money()
         try:
-            return await self._transport.send(exchange)
+            return await self._transport.send(exchange.authorized(token))
         except PortalUnavailableError as error:
             if money:
                 raise AmbiguousAnswerError(str(error)) from error

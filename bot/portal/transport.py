@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ TIMEOUT_SECONDS = 10.0
 MAX_BODY_BYTES = 1_000_000
 MAX_RETRY_AFTER_SECONDS = 86_400
 CONCURRENT_REQUESTS = 256
+"""Of each sort: what a person waits for does not wait behind thousands of questions."""
 SERVER_FAULT = 500
 
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "billing-bot"}
@@ -71,19 +72,27 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exchange:
-    """What to send. Either `json` (Decimals become exact JSON numbers) or `form`."""
+    """What to send. Either `json` (Decimals become exact JSON numbers) or `form`.
+
+    Nobody waits for one `in_background`.
+    """
 
     method: str
     url: str
     json: Mapping[str, Any] | None = None
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    in_background: bool = False
 
     @property
     def route(self) -> str:
         """The method and the path without ids, as meters name it."""
         path = urlsplit(self.url).path
         return f"{self.method} {_CHARGE_ID.sub('/charge/{id}', path)}"
+
+    def authorized(self, token: str) -> Exchange:
+        """Return the same with a bearer token (RFC 6750, 2.1)."""
+        return replace(self, headers={**self.headers, "Authorization": f"Bearer {token}"})
 
     def request(self) -> httpx.Request:
         """Build the httpx request."""
@@ -111,25 +120,25 @@ class Transport:
             )
         )
         self._places = asyncio.Semaphore(CONCURRENT_REQUESTS)
+        self._background = asyncio.Semaphore(CONCURRENT_REQUESTS)
         self._clock = clock
         self._metrics = metrics
         self._reach = reach
         self._timeout_seconds = timeout_seconds
 
     async def send(self, exchange: Exchange) -> Answer:
-        """Do one exchange within the timeout.
+        """Do one exchange within the timeout, the wait for a place included: it never leaves later.
 
         Raises:
             PortalUnavailableError: no whole answer came (connection, timeout, size); the portal may
                 or may not have seen the request.
         """
-        async with self._places:
-            started = time.perf_counter()
-            try:
-                response, content = await self._exchange(exchange)
-            except PortalUnavailableError:
-                self._observe(exchange, started, None)
-                raise
+        started = time.perf_counter()
+        try:
+            response, content = await self._exchange(exchange)
+        except PortalUnavailableError:
+            self._observe(exchange, started, None)
+            raise
         self._observe(exchange, started, response.status_code)
         return Answer(
             status=response.status_code,
@@ -146,7 +155,8 @@ class Transport:
 
     async def _exchange(self, exchange: Exchange) -> tuple[httpx.Response, bytes]:
         try:
-            async with asyncio.timeout(self._timeout_seconds):
+            places = self._background if exchange.in_background else self._places
+            async with asyncio.timeout(self._timeout_seconds), places:
                 response = await self._http.handle_async_request(exchange.request())
                 try:
                     return response, await _read(response)

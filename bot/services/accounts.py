@@ -67,6 +67,7 @@ class Accounts:
         self._hosts = hosts
         self._clock = clock
         self._cache: dict[str, _Cached] = {}
+        self._forgotten = 0
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # Each holds a database connection while the portal takes its time.
         self._refreshing = asyncio.Semaphore(CONCURRENT_REFRESHES)
@@ -109,10 +110,11 @@ class Accounts:
         if recent and cached is not None and self._clock.now() < cached.until:
             account, base = cached.account, cached.base
         else:
+            forgotten = self._forgotten
             link = await self.link(identity)
             account, base = link.account, self._base(link)
             if link.access is not None and self._is_good(link, None):
-                self._remember(link, link.access)
+                self._remember(link, link.access, forgotten)
         tokens = _GrantTokens(self, identity, account)
         return account, PortalClient(self._transport, base, tokens, before_money)
 
@@ -137,6 +139,7 @@ class Accounts:
     def forget_cached(self, owner: str) -> None:
         """Drop the token kept in memory for a person's key: a new grant, or none any more."""
         self._cache.pop(owner, None)
+        self._forgotten += 1
 
     async def access_token(
         self, identity: Identity, *, rejected: str | None = None, account: Account | None = None
@@ -164,6 +167,7 @@ class Accounts:
             await asyncio.wait(set(self._refreshes), timeout=grace_seconds)
 
     async def _fresh(self, identity: Identity, rejected: str | None) -> _Cached:
+        forgotten = self._forgotten
         # A refresh that has left must be stored, whatever becomes of who asked for it.
         refresh = asyncio.ensure_future(self._good_link(identity, rejected))
         self._refreshes.add(refresh)
@@ -171,9 +175,10 @@ class Accounts:
         link = await asyncio.shield(refresh)
         if link.access is None:
             raise RelinkRequiredError("the portal ended this session")
-        return self._remember(link, link.access)
+        return self._remember(link, link.access, forgotten)
 
-    def _remember(self, link: Link, access: str) -> _Cached:
+    def _remember(self, link: Link, access: str, forgotten: int) -> _Cached:
+        """Keep what was read since `forgotten` was the count, unless it may be forgotten by now."""
         # Those that were read together are not read again together.
         seconds = CACHE_SECONDS * random.uniform(0.5, 1)  # noqa: S311 - spreads load
         until = min(
@@ -181,7 +186,8 @@ class Accounts:
             link.expires_at - timedelta(seconds=EXPIRY_SKEW_SECONDS),
         )
         fresh = _Cached(token=access, account=link.account, base=self._base(link), until=until)
-        self._cache[link.identity.key] = fresh
+        if forgotten == self._forgotten:
+            self._cache[link.identity.key] = fresh
         return fresh
 
     async def _good_link(self, identity: Identity, rejected: str | None) -> Link:

@@ -100,7 +100,7 @@ class Charging:
                 await self._charges.store_counts(lease)
 
     async def _advance(self, lease: Lease) -> datetime | None:
-        charge: Charge | None = lease.claim.found
+        charge: Charge | None = lease.claim.found()
         found = charge.state if charge else None
         while charge is not None:
             match charge.state:

@@ -75,7 +75,7 @@ class Outbox:
     @staticmethod
     def telling(lease: Lease) -> Telling:
         """Return what is to be told, as it was when it was claimed; what came since comes by a wake."""
-        found: FoundMessage = lease.claim.found
+        found: FoundMessage = lease.claim.found()
         return Telling(
             charge=found.charge,
             message=found.message,

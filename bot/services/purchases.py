@@ -38,6 +38,9 @@ PROPOSAL_LIFE = timedelta(minutes=15)
 FOLLOW_UP_LIFE = timedelta(days=1)
 """How long a charge without a clear end is asked about."""
 
+TRIES = 3
+"""How often a yes is tried while what kept it from being taken is gone when one looks for it."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proposal:
@@ -160,11 +163,11 @@ class Purchases:
 
         Raises:
             ChargeNotFoundError: no such proposal of theirs.
-            StaleError: it has expired or was cancelled.
+            StaleError: it has expired or was cancelled, or what keeps it changes all the time.
             RuleError: the operator's rules say no by now.
             BuyAgainError: an equal charge with an open end came up meanwhile; ask first.
         """
-        while True:
+        for _ in range(TRIES):
             confirmed = await self._confirm(identity, charge_id, view_id, warned_of)
             if confirmed is not None:
                 return confirmed
@@ -174,6 +177,7 @@ class Purchases:
             if charge.state is not ChargeState.PROPOSED:
                 return charge  # the other of two clicks was first, and what it began goes on
             await self._explain(charge, warned_of)
+        raise StaleError
 
     async def _confirm(
         self, identity: Identity, charge_id: str, view_id: str | None, warned_of: str | None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -78,21 +79,21 @@ _NOBODYS = {
 _FIELDS = tuple(field.name for field in fields(Charge) if field.name != "identity")
 
 
-def _equal_untold(owner: Any, kind: Any, amount: Any) -> tuple[Select[str], Select[str]]:  # noqa: ANN401 - values or columns
-    """Return the ids of an owner's charges of a kind and just that amount whose end was not told yet.
+def _equal_untold(owner: Any, kind: Any, amount: Any) -> tuple[Select[str, datetime], ...]:  # noqa: ANN401 - values or columns
+    """Return which of an owner's charges of a kind and just that amount have an end that was not told yet.
 
     Those without one, and those that have settled lately and are to be told; each finds its own index.
     """
     going, settled = charges.alias("going"), charges.alias("settled")
     return (
-        select(going.c.id).where(
+        select(going.c.id, going.c.confirmed_at).where(
             going.c.owner == owner,
             going.c.state.in_(_UNFINISHED),
             going.c.state != literal_column(f"'{ChargeState.NEEDS_SCOPE.value}'"),
             going.c.kind == kind,
             going.c.amount == amount,
         ),
-        select(settled.c.id)
+        select(settled.c.id, settled.c.confirmed_at)
         .join(messages, messages.c.id == settled.c.id)
         .where(
             messages.c.due_at.is_not(None),
@@ -106,13 +107,20 @@ def _equal_untold(owner: Any, kind: Any, amount: Any) -> tuple[Select[str], Sele
 
 
 def _beside_an_equal() -> ColumnElement[bool]:
-    """Tell of a charge whether its owner has an equal one without a told end, but `warned_of`."""
-    mine = charges.c
+    """Tell of a charge whether its owner has an equal one without a told end, newer than `warned_of`.
+
+    Whoever was warned of one has said yes beside all that were there before it.
+    """
+    mine, warned = charges.c, charges.alias("warned")
     return or_(
         *(
             equal.where(
                 equal.selected_columns.id != mine.id,
-                equal.selected_columns.id != bindparam("warned_of", type_=String),
+                ~exists().where(
+                    warned.c.id == bindparam("warned_of", type_=String),
+                    warned.c.owner == mine.owner,
+                    warned.c.confirmed_at >= equal.selected_columns.confirmed_at,
+                ),
             ).exists()
             for equal in _equal_untold(mine.owner, mine.kind, mine.amount)
         )
@@ -143,13 +151,23 @@ _HELD_STEP = _NEXT.where(_HELD).values(**_counted())
 _STEP = _HELD_STEP.returning(charges)
 _BY_OWNER = _NEXT.where(_THEIRS).returning(charges)
 _WAKE_BY_OWNER = _NEXT.where(_THEIRS).values(wakes=charges.c.wakes + 1).returning(charges)
-_NEW_MESSAGE = insert(messages)
+_NEW_MESSAGE = (
+    insert(messages)
+    .from_select(
+        ["id", "view_id", "due_at"],
+        select(
+            charges.c.id,
+            bindparam("view_id", type_=String),
+            bindparam("due_at", type_=messages.c.due_at.type),
+        ).where(charges.c.id == bindparam("this", type_=String), ~_beside_an_equal()),
+    )
+    .returning(messages.c.id)
+)
 _CONFIRM = (
     _NEXT.where(
         _THEIRS,
         charges.c.created_at > bindparam("made_after", type_=charges.c.created_at.type),
         ~exists().where(locks.c.home == bindparam("home_key", type_=String)),
-        ~_beside_an_equal(),
     )
     .values(wakes=charges.c.wakes + 1)
     .returning(charges)
@@ -174,6 +192,10 @@ class _Asked:
         return {f"more_{name}s": self.times, f"first_{name}": self.first, f"last_{name}": self.last}
 
 
+class _EqualError(Exception):
+    """There is an equal charge of which the person was not warned: what was done is undone."""
+
+
 class ChargeStore:
     """Charges of everybody. Who may see which is decided by `owner` in each question.
 
@@ -189,12 +211,20 @@ class ChargeStore:
         self.leases = LeaseStore(database, charges, self._found)
 
     @cached_property
+    def _yes(self) -> Executable:
+        return _CONFIRM.where(self._database.turn(charges.c.owner))
+
+    @cached_property
+    def _yes_again(self) -> Executable:
+        return _WAKE_BY_OWNER.where(self._database.turn(charges.c.owner))
+
+    @cached_property
     def _last_step(self) -> Executable:
         return _HELD_STEP.values(**self.leases.given_back).returning(charges)
 
     @staticmethod
-    async def _found(rows: Sequence[Row[Any]]) -> dict[str, Charge]:
-        return {row.id: charge_of(row) for row in rows}
+    async def _found(rows: Sequence[Row[Any]]) -> dict[str, Callable[[], Charge]]:
+        return {row.id: partial(charge_of, row) for row in rows}
 
     def count_post(self, lease: Lease) -> None:
         """Count a request for the money, as it leaves."""
@@ -250,12 +280,13 @@ class ChargeStore:
             return [charge_of(row) for row in await connection.execute(query)]
 
     async def open_equal(self, charge: Charge) -> Charge | None:
-        """Return the owner's newest other charge of that kind and just that amount without a told end."""
-        equal = _equal_untold(charge.identity.key, charge.kind.value, charge.amount)
+        """Return the owner's last other charge of that kind and just that amount without a told end."""
+        equal = union_all(*_equal_untold(charge.identity.key, charge.kind.value, charge.amount)).subquery()
         query = (
             select(charges)
-            .where(charges.c.id.in_(union_all(*equal)), charges.c.id != charge.id)
-            .order_by(charges.c.created_at.desc())
+            .join(equal, equal.c.id == charges.c.id)
+            .where(charges.c.id != charge.id)
+            .order_by(charges.c.confirmed_at.desc())
             .limit(1)
         )
         async with self._database.reading() as connection:
@@ -267,15 +298,6 @@ class ChargeStore:
         """Return the sum of the owner's charges since then that were or may yet be made."""
         async with self._database.transaction() as connection:
             return await _spent(connection, owner, since)
-
-    async def _spent_since(
-        self, connection: Connection, owner: str, since: datetime | None, *, but: str
-    ) -> Decimal | None:
-        """Return what the owner spent since then, if that matters: their confirmations take turns then."""
-        if since is None:
-            return None
-        await self._database.take_turns(connection, owner)
-        return await _spent(connection, owner, since, but=but)
 
     async def confirm(
         self,
@@ -292,8 +314,9 @@ class ChargeStore:
         """Turn a person's proposal into a confirmed charge with its message to come, once.
 
         Only one that was made after `made_after`, where nobody has locked spending, and beside which no
-        equal one of theirs is without a told end, but that of which they were `warned_of`. `judge` is
-        given its amount and, with `since`, what the person has spent since then; what it raises undoes it.
+        equal one of theirs is without a told end, but those up to that of which they were `warned_of`.
+        `judge` is given its amount and, with `since`, what the person has spent since then; what it raises
+        undoes it. A person's confirmations take turns, so that each knows of those before it.
 
         Returns None when there is no such proposal of theirs (any more).
         """
@@ -301,24 +324,30 @@ class ChargeStore:
             "owner_key": identity.key,
             "made_after": made_after,
             "home_key": identity.home,
-            "warned_of": warned_of or "",
-            "lately": now - LATELY,
             "confirmed_at": now,
             "due_at": now,
         }
-        async with self._database.transaction() as connection:
-            spent = await self._spent_since(connection, identity.key, since, but=charge_id)
-            charge = await self._set(
-                connection, _CONFIRM, charge_id, ChargeState.PROPOSED, ChargeState.CONFIRMED, facts
-            )
-            if charge is None:
-                return None
-            judge(charge.amount, spent)
-            message = {"id": charge_id, "view_id": view_id, "due_at": now}
-            await connection.execute(_NEW_MESSAGE, message)
-            announce(connection, charges)
-            announce(connection, messages)
-        return self._entered(charge)
+        message = {
+            "this": charge_id,
+            "view_id": view_id,
+            "due_at": now,
+            "warned_of": warned_of or "",
+            "lately": now - LATELY,
+        }
+        with suppress(_EqualError):
+            async with self._database.transaction() as connection:
+                charge = await self._set(
+                    connection, self._yes, charge_id, ChargeState.PROPOSED, ChargeState.CONFIRMED, facts
+                )
+                if charge is None:
+                    return None
+                await _judge(connection, charge, since, judge)
+                if (await connection.execute(_NEW_MESSAGE, message)).one_or_none() is None:
+                    raise _EqualError
+                announce(connection, charges)
+                announce(connection, messages)
+            return self._entered(charge)
+        return None
 
     async def cancel(self, charge_id: str, owner: str, *, now: datetime) -> Charge | None:
         """Turn the owner's proposal down, once; None when it is no proposal of theirs (any more)."""
@@ -403,14 +432,18 @@ class ChargeStore:
         `since` and `judge` as in `confirm`.
         """
         async with self._database.transaction() as connection:
-            spent = await self._spent_since(connection, owner, since, but=charge_id)
             facts = {"owner_key": owner, "due_at": now, "refusal": None}
             charge = await self._set(
-                connection, _WAKE_BY_OWNER, charge_id, ChargeState.NEEDS_SCOPE, ChargeState.CONFIRMED, facts
+                connection,
+                self._yes_again,
+                charge_id,
+                ChargeState.NEEDS_SCOPE,
+                ChargeState.CONFIRMED,
+                facts,
             )
             if charge is None:
                 return None
-            judge(charge.amount, spent)
+            await _judge(connection, charge, since, judge)
             announce(connection, charges)
             await wake(connection, messages, charge_id, now)
             await _watch(connection, charge_id, view_id)
@@ -511,6 +544,14 @@ class ChargeStore:
             failure=charge.failure and charge.failure.value,
             refusal=charge.refusal and charge.refusal.value,
         )
+
+
+async def _judge(connection: Connection, charge: Charge, since: datetime | None, judge: Judge) -> None:
+    """Ask what the limits are, with what the owner has spent since then beside this charge."""
+    spent = None
+    if since is not None:
+        spent = await _spent(connection, charge.identity.key, since, but=charge.id)
+    judge(charge.amount, spent)
 
 
 async def _spent(connection: Connection, owner: str, since: datetime, *, but: str = "") -> Decimal:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
 from filelock import FileLock, Timeout
-from sqlalchemy import ColumnElement, Float, String, Table, bindparam, func, make_url, select
+from sqlalchemy import ColumnElement, Float, String, Table, bindparam, func, make_url, select, true
 from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
@@ -202,13 +202,16 @@ class Database:
             ours = before + (self.clock.now() - before) / 2
         return timedelta() if theirs is None else theirs - ours
 
-    async def take_turns(self, connection: Connection, name: str) -> None:
-        """Wait until no other transaction holds this name, and hold it until this one ends.
+    def turn(self, name: ColumnElement[str]) -> ColumnElement[bool]:
+        """Return a condition that waits until no other transaction holds this name, and then holds it.
 
-        On SQLite transactions take turns anyway.
+        A statement with it sees what was there before it waited; those after it see what it waited for. On
+        SQLite transactions take turns anyway.
         """
-        if not self.is_sqlite:
-            await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+        if self.is_sqlite:
+            return true()
+        held: ColumnElement[Any] = func.pg_advisory_xact_lock(func.hashtextextended(name, 0))
+        return held.is_not(None)
 
     def insert(self, table: Table) -> SqliteInsert | PostgresqlInsert:
         """Begin an insert that may say what to do on a conflict; each database has its own."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Integer, String, and_, bindparam, case, func, or_, select, update
 
-from bot.engine import Claim
+from bot.engine import Claim, nothing_found
 from bot.storage.database import announce
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from bot.storage.connection import Connection
     from bot.storage.database import Database
 
-    Find = Callable[[Sequence[Row[Any]]], Awaitable[Mapping[str, Any]]]
+    Find = Callable[[Sequence[Row[Any]]], Awaitable[Mapping[str, Callable[[], Any]]]]
 
 
 class LeaseStore:
     """The lease columns of one table, as the engine wants them (`bot.engine.Leases`)."""
 
     def __init__(self, database: Database, table: Table, find: Find | None = None) -> None:
-        """Let `find` make of the rows, as they were claimed, what `Claim.found` is to be, by id."""
+        """Let `find` tell of the rows, as they were claimed, how `Claim.found` is read, by id."""
         self._database = database
         self._table = table
         self._find = find
@@ -47,17 +47,17 @@ class LeaseStore:
                 attempts=r.attempts,
                 wakes=r.wakes,
                 taken_over=r.taken_over,
-                found=found.get(r.id),
+                found=found.get(r.id, nothing_found),
             )
             for r in rows
         ]
 
-    async def renew(self, claims: Sequence[Claim], seconds: float) -> set[str]:
-        """Prolong leases in one statement; return the ids still held."""
+    async def renew(self, claims: Sequence[Claim], seconds: float) -> set[tuple[str, str]]:
+        """Prolong leases in one statement; return the ids still held, each with its token."""
         facts = {"ids": [c.id for c in claims], "tokens": [c.token for c in claims]}
         facts |= self._database.lease_facts(seconds)
         async with self._database.single() as connection:
-            return set((await connection.execute(self._renewal, facts)).scalars())
+            return {(row.id, row.lease_token) for row in await connection.execute(self._renewal, facts)}
 
     async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> datetime | None:
         """Give a row back, next due then. A wake that came meanwhile keeps it due at once.
@@ -137,7 +137,7 @@ class LeaseStore:
                 row.lease_token.in_(bindparam("tokens", expanding=True)),
             )
             .values(lease_until=self._database.lease_end())
-            .returning(row.id)
+            .returning(row.id, row.lease_token)
         )
 
     async def next_due(self) -> datetime | None:
@@ -150,7 +150,7 @@ class LeaseStore:
     def _soonest(self) -> Executable:
         row = self._table.c
         if self._database.is_sqlite:
-            # Whatever is held is held by this process, which knows when it ends.
+            # Whatever is held is held by this process, which knows when it ends, or looks again soon.
             return select(func.min(row.due_at)).where(row.lease_until.is_(None))
         later = case((row.lease_until > row.due_at, row.lease_until), else_=row.due_at)
         return select(func.min(later, type_=row.due_at.type)).where(row.due_at.is_not(None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import String, bindparam, exists, func, select, update
@@ -16,7 +16,7 @@ from bot.storage.leases import LeaseStore, wake
 from bot.storage.tables import charges, homes, messages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sqlalchemy import Executable, Row
@@ -48,17 +48,12 @@ class MessageStore:
         self._database = database
         self.leases = LeaseStore(database, messages, self._found)
 
-    async def _found(self, rows: Sequence[Row[Any]]) -> dict[str, FoundMessage]:
+    async def _found(self, rows: Sequence[Row[Any]]) -> dict[str, Callable[[], FoundMessage]]:
         """Read what claimed messages tell of, all in one question."""
         facts = {"ids": [row.id for row in rows]}
         async with self._database.reading() as connection:
             told_of = {row.id: row for row in await connection.execute(_TOLD_OF, facts)}
-        return {
-            row.id: FoundMessage(
-                message=_message(row), charge=charge_of(told_of[row.id]), at_home=told_of[row.id].at_home
-            )
-            for row in rows
-        }
+        return {row.id: partial(_found_message, row, told_of[row.id]) for row in rows}
 
     async def get(self, charge_id: str) -> OutgoingMessage | None:
         """Return the message of a charge."""
@@ -126,6 +121,10 @@ class MessageStore:
         if row is None:
             raise LeaseLostError(lease.id)
         return row
+
+
+def _found_message(row: Row[Any], told_of: Row[Any]) -> FoundMessage:
+    return FoundMessage(message=_message(row), charge=charge_of(told_of), at_home=told_of.at_home)
 
 
 def _message(row: Row[Any]) -> OutgoingMessage:

@@ -41,10 +41,10 @@ class Shelf:
             self.held[id_] = f"token-{self.claims}"
         return [Claim(id=id_, token=self.held[id_], attempts=self.attempts[id_], wakes=0) for id_ in free]
 
-    async def renew(self, claims: Sequence[Claim], seconds: float) -> set[str]:
+    async def renew(self, claims: Sequence[Claim], seconds: float) -> set[tuple[str, str]]:
         assert seconds > 0
-        held = {claim.id for claim in claims if self.held.get(claim.id) == claim.token}
-        self.renewed |= held
+        held = {(claim.id, claim.token) for claim in claims if self.held.get(claim.id) == claim.token}
+        self.renewed |= {id_ for id_, _ in held}
         return held
 
     async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> datetime | None:

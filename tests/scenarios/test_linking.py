@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from freezegun import freeze_time
 from sqlalchemy import text
 
 from bot.domain.charge import ChargeState
-from bot.domain.errors import PortalRefusalError, PortalUnavailableError, RelinkRequiredError
+from bot.domain.errors import (
+    NotLinkedError,
+    PortalRefusalError,
+    PortalUnavailableError,
+    RelinkRequiredError,
+)
 from bot.portal.hosts import HostRules
 from bot.sandbox.portal import Fault
 from bot.services.accounts import Accounts
 from tests.support.house import ADA, GRACE, House
+
+if TYPE_CHECKING:
+    from bot.domain.identity import Identity
+    from bot.storage.links import Link
 
 
 async def begin(house: House, user: str = ADA) -> str:
@@ -363,6 +373,29 @@ async def test_a_refresh_that_ends_after_a_new_connection_gives_no_token_of_the_
     assert await accounts.access_token(house.identity(), account=link.account) == link.access
     with pytest.raises(PortalRefusalError):
         await ada.state()
+
+
+async def test_a_connection_forgotten_while_it_was_read_is_not_remembered(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.link()
+    accounts, was_read, goes_on = house.app.runtime.accounts, asyncio.Event(), asyncio.Event()
+    get = accounts._links.get
+
+    async def slowly(identity: Identity) -> Link | None:
+        link = await get(identity)
+        was_read.set()
+        await goes_on.wait()
+        return link
+
+    monkeypatch.setattr(accounts._links, "get", slowly)
+    asking = asyncio.create_task(accounts.portal(house.identity()))
+    await was_read.wait()
+    await accounts.disconnect(house.identity())
+    goes_on.set()
+    await asking
+    with pytest.raises(NotLinkedError):
+        await accounts.portal(house.identity(), recent=True)
 
 
 @pytest.mark.behaviour(51)

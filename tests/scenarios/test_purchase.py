@@ -492,6 +492,17 @@ async def test_an_equal_charge_with_an_open_end_asks_buy_again(house: House) -> 
     assert "Buy again?" not in str(await house.confirm_shown(GRACE))
 
 
+async def test_the_third_of_equal_charges_goes_through_at_the_yes_as_the_second_did(house: House) -> None:
+    await house.link()
+    await house.buy("10.06")
+    for _ in ("second", "third"):
+        await house.submitted()
+        await house.slack.command(ADA, "/billing buy 10.06")
+        await house.until(lambda: "Buy again?" in str(house.slack.view(ADA)))
+        await house.slack.submit(ADA)
+    await house.until(lambda: len(house.portal.charges) == 3)
+
+
 async def test_a_charge_goes_on_after_a_restart_with_one_message(house: House) -> None:
     await house.link()
     await house.buy("50")

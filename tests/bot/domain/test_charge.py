@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.charge import (
-    IN_FLIGHT,
     OPEN,
     TERMINAL,
     TRANSITIONS,
+    UNFINISHED,
     ChargeState,
     FailureReason,
     IllegalTransitionError,
@@ -47,8 +47,8 @@ def test_an_ambiguous_charge_is_never_called_refused_later() -> None:
     assert ChargeState.CONFIRMED not in TRANSITIONS[ChargeState.UNCONFIRMED]
 
 
-def test_open_and_in_flight_states_are_not_terminal() -> None:
-    assert not (OPEN | IN_FLIGHT) & TERMINAL
+def test_what_is_open_or_unfinished_is_not_terminal() -> None:
+    assert not (OPEN | set(UNFINISHED)) & TERMINAL
 
 
 def test_nothing_leads_back_to_a_proposal() -> None:

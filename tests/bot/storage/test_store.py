@@ -146,7 +146,25 @@ async def test_whoever_lost_the_lease_changes_nothing(database: Database, clock:
 
     moved = await store.move(winner, ChargeState.CONFIRMED, ChargeState.SUBMITTED, portal_charge_id="y")
     assert moved.portal_charge_id == "y"
-    assert await store.leases.renew([paused.claim, winner.claim], 15) == {"c1"}
+    assert await store.leases.renew([paused.claim, winner.claim], 15) == {("c1", winner.token)}
+
+
+async def test_a_charge_that_cannot_be_read_keeps_no_other_from_going_on(
+    database: Database, clock: HandClock
+) -> None:
+    store, messages = ChargeStore(database, Metrics()), MessageStore(database)
+    await store.add(charge(clock), due_at=clock.now())
+    await store.add(charge(clock, charge_id="c2", identity=GRACE), due_at=clock.now())
+    yes: dict[str, Any] = {"now": clock.now(), "made_after": LONG_AGO, "view_id": None}
+    for charge_id, who in (("c1", ADA), ("c2", GRACE)):
+        assert await store.confirm(charge_id, who, **yes) is not None
+    async with database.transaction() as connection:
+        await connection.execute(update(charges).where(charges.c.id == "c1").values(state="of 2027"))
+    for leases in (store.leases, messages.leases):
+        claims = {claim.id: claim for claim in await leases.claim(10, 15)}
+        with pytest.raises(ValueError, match="of 2027"):
+            claims["c1"].found()
+        assert claims["c2"].found() is not None
 
 
 async def test_a_state_that_has_changed_meanwhile_is_not_changed_again(
@@ -230,6 +248,49 @@ async def test_a_yes_waits_beside_an_equal_charge_without_a_told_end(
     if is_equal:
         assert await store.confirm("c2", ADA, **yes, warned_of="c9") is None
         assert await store.confirm("c2", ADA, **yes, warned_of="c1") is not None
+
+
+async def test_who_was_warned_of_the_last_equal_charge_was_warned_of_all_before_it(
+    database: Database, clock: HandClock
+) -> None:
+    store = ChargeStore(database, Metrics())
+    for charge_id in ("c1", "c2", "c3", "c4"):
+        await store.add(charge(clock, charge_id=charge_id), due_at=clock.now())
+
+    async def yes(charge_id: str, warned_of: str | None) -> Charge | None:
+        clock.advance(seconds=1)
+        return await store.confirm(
+            charge_id, ADA, now=clock.now(), made_after=LONG_AGO, view_id=None, warned_of=warned_of
+        )
+
+    assert await yes("c2", None) is not None
+    assert await yes("c1", "c2") is not None
+    # Made before the other, and yet the last one that the person has said yes to.
+    last = await store.open_equal(charge(clock, charge_id="c3"))
+    assert last is not None
+    assert last.id == "c1"
+    assert await yes("c3", "c2") is None
+    assert await yes("c3", "c1") is not None
+    assert await yes("c4", "c1") is None
+    assert await yes("c4", "c3") is not None
+
+
+async def test_of_equal_charges_confirmed_at_once_the_first_is_not_overlooked(
+    database: Database, clock: HandClock
+) -> None:
+    store = ChargeStore(database, Metrics())
+    yes: dict[str, Any] = {"now": clock.now(), "made_after": LONG_AGO, "view_id": None}
+    for amount in range(50, 60):
+        ids = [f"{amount}-{number}" for number in range(8)]
+        for each in ids:
+            await store.add(charge(clock, charge_id=each, amount=str(amount)), due_at=clock.now())
+        answers = await asyncio.gather(*(store.confirm(each, ADA, **yes) for each in ids))
+        assert len([answer for answer in answers if answer is not None]) == 1
+        stored = [await store.get(each) for each in ids]
+        assert sorted(each.state for each in stored if each) == [
+            ChargeState.CONFIRMED,
+            *[ChargeState.PROPOSED] * 7,
+        ]
 
 
 async def test_a_yes_to_what_was_shown_too_long_ago_or_where_spending_is_locked_is_none(
