@@ -118,7 +118,7 @@ class Workspaces:
         if isinstance(self._source, OneWorkspace):
             return await self._source.find(place)
         finding = asyncio.ensure_future(self._source.find(place))
-        # Not cancelled: a database that is slow is not helped by being asked again.
+        # Not cancelled: that would cost the connection, which is in the middle of a statement.
         await asyncio.wait({finding}, timeout=FIND_SECONDS)
         if not finding.done():
             finding.add_done_callback(lambda late: late.cancelled() or late.exception())
