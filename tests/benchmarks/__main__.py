@@ -54,7 +54,8 @@ NOTES = """\
   aiosqlite, `synchronous=FULL`). *On our engine* are as many inserts in one transaction as a yes has
   statements, with our shared commits: what remains between those two rows is the handler.
 - **The plain loop** (`plain.py`) uses our portal client and keeps nothing: what it has in flight is lost
-  with it. It also acknowledges nothing, stores no yes, asks for no lock and writes no log.
+  with it. It also acknowledges nothing, stores no yes, asks for no lock and writes no log. Its garbage
+  collector is told to leave alone what ours leaves alone.
 - **In flight at the cadence**: of the waits between two questions about a charge, 95 % are within a tenth
   of two seconds. The steps are 500 charges wide; the first run looks for the highest, the others confirm it
   or find a lower one.

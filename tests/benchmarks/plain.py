@@ -19,6 +19,7 @@ from decimal import Decimal
 import aiohttp
 import httpx
 
+from bot.app import settle_memory
 from bot.domain.billing import ChargeStatusKind
 from bot.domain.errors import PortalUnavailableError
 from bot.metrics import Metrics
@@ -65,6 +66,7 @@ async def _buy(portal: PortalClient, slack: SlackClient, key: str) -> None:
 
 
 async def main(wire: int, what: str, count: int, seconds: float, transport_name: str) -> None:
+    settle_memory()
     clock = SystemClock()
     transport = Transport(clock, Metrics(), Reach("portal", clock))
     if transport_name == "httpx":
