@@ -116,11 +116,13 @@ def _beside_an_equal() -> ColumnElement[bool]:
         *(
             equal.where(
                 equal.selected_columns.id != mine.id,
-                ~exists().where(
+                ~exists()
+                .where(
                     warned.c.id == bindparam("warned_of", type_=String),
                     warned.c.owner == mine.owner,
                     warned.c.confirmed_at >= equal.selected_columns.confirmed_at,
-                ),
+                )
+                .correlate_except(warned),
             ).exists()
             for equal in _equal_untold(mine.owner, mine.kind, mine.amount)
         )

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from bot.storage.charges import ChargeStore
 from bot.storage.database import Database
 from bot.storage.schema import migrate
 from tests.benchmarks.engines import thing
-from tests.benchmarks.table import Row, alternate, ratio
+from tests.benchmarks.table import RUNS, Row, ratio
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -53,14 +52,14 @@ USER = {
 
 
 async def growth_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
-    """A ledger that grows, beside one that stays small; in turn on each size."""
+    """A ledger that grows, beside one that stays small."""
     async with ledger(place, folder) as small, ledger(place, folder) as grown:
         size = SMALL
         for wanted in SIZES:
             await fill(grown, wanted - size, size)
             size = wanted
             await settle(grown)
-            own, theirs = await alternate(partial(measured, grown), partial(measured, small))
+            own, theirs = zip(*[await measured(grown, small) for _ in range(RUNS)], strict=True)
             for name in own[0]:
                 yield ratio(
                     f"{name} in a ledger of {wanted:,}, {place.name}",
@@ -93,8 +92,21 @@ async def settle(database: Database) -> None:
             await connection.execute(text("CHECKPOINT"))
 
 
-async def measured(database: Database) -> dict[str, float]:
-    """Return the milliseconds that each question takes."""
+async def measured(*databases: Database) -> list[dict[str, float]]:
+    """Return the milliseconds that each question takes in each: they take turns by the call."""
+    asked = [questions(database) for database in databases]
+    found: list[dict[str, float]] = [{} for _ in databases]
+    for name in asked[0]:
+        times = [[await timed(each[name]) for each in asked] for _ in range(TIMES)]
+        for each, own in zip(found, zip(*times, strict=True), strict=True):
+            each[name] = median(own)
+    for database in databases:
+        await put_back(database)
+    return found
+
+
+def questions(database: Database) -> dict[str, Callable[[], Awaitable[None]]]:
+    """Return what a person or the engine asks of a ledger, by name."""
     store = ChargeStore(database, Metrics())
     now = database.clock.now()
 
@@ -118,21 +130,23 @@ async def measured(database: Database) -> dict[str, float]:
     async def unfinished() -> None:
         await store.unfinished()
 
-    questions = {
+    return {
         "history": history,
         "equal charge": equal,
         "what is due": due,
         "meters": unfinished,
         "confirm": confirm,
     }
-    found = {name: median([await timed(ask) for _ in range(TIMES)]) for name, ask in questions.items()}
-    async with database.transaction() as connection:  # so that the next time begins as this one has
+
+
+async def put_back(database: Database) -> None:
+    """Let the next run begin as this one has."""
+    async with database.transaction() as connection:
         for table, changes in (
             ("charges", "state = 'settled', due_at = NULL"),
             ("messages", "due_at = NULL"),
         ):
             await connection.execute(text(f"UPDATE {table} SET {changes} WHERE due_at > '2001-01-01'"))  # noqa: S608 - our own words
-    return found
 
 
 async def timed(ask: Callable[[], Awaitable[None]]) -> float:

@@ -256,11 +256,12 @@ async def test_who_was_warned_of_the_last_equal_charge_was_warned_of_all_before_
     store = ChargeStore(database, Metrics())
     for charge_id in ("c1", "c2", "c3", "c4"):
         await store.add(charge(clock, charge_id=charge_id), due_at=clock.now())
+    await store.add(charge(clock, charge_id="g1", identity=GRACE), due_at=clock.now())
 
-    async def yes(charge_id: str, warned_of: str | None) -> Charge | None:
+    async def yes(charge_id: str, warned_of: str | None, who: Identity = ADA) -> Charge | None:
         clock.advance(seconds=1)
         return await store.confirm(
-            charge_id, ADA, now=clock.now(), made_after=LONG_AGO, view_id=None, warned_of=warned_of
+            charge_id, who, now=clock.now(), made_after=LONG_AGO, view_id=None, warned_of=warned_of
         )
 
     assert await yes("c2", None) is not None
@@ -272,6 +273,8 @@ async def test_who_was_warned_of_the_last_equal_charge_was_warned_of_all_before_
     assert await yes("c3", "c2") is None
     assert await yes("c3", "c1") is not None
     assert await yes("c4", "c1") is None
+    assert await yes("g1", None, GRACE) is not None
+    assert await yes("c4", "g1") is None
     assert await yes("c4", "c3") is not None
 
 
