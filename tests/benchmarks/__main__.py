@@ -60,6 +60,7 @@ NOTES = """\
   of two seconds. The steps are 500 charges wide; the first run looks for the highest, the others confirm it
   or find a lower one.
 - **Sustained purchases**: 400 are going on, and one more is begun for each that ends.
+- **A grown ledger and a small one** take turns by the call: a disk's pace changes from second to second.
 - Each charge in flight and each purchase is another person's, so that nothing read for one serves another.
 - **The engine apart** (`engines.py`): a thing is stored, waits five times, and its end is recorded; ours
   writes the audit log too. DBOS runs a workflow with one step.
