@@ -85,6 +85,8 @@ def _equal_untold(owner: Any, kind: Any, amount: Any) -> tuple[Select[str, datet
     Those without one, and those that have settled lately and are to be told; each finds its own index.
     """
     going, settled = charges.alias("going"), charges.alias("settled")
+    # Asked for one by one: joined, PostgreSQL would begin with everybody's messages.
+    due_at = select(messages.c.due_at).where(messages.c.id == settled.c.id).scalar_subquery()
     return (
         select(going.c.id, going.c.confirmed_at).where(
             going.c.owner == owner,
@@ -93,15 +95,13 @@ def _equal_untold(owner: Any, kind: Any, amount: Any) -> tuple[Select[str, datet
             going.c.kind == kind,
             going.c.amount == amount,
         ),
-        select(settled.c.id, settled.c.confirmed_at)
-        .join(messages, messages.c.id == settled.c.id)
-        .where(
-            messages.c.due_at.is_not(None),
+        select(settled.c.id, settled.c.confirmed_at).where(
             settled.c.owner == owner,
             settled.c.created_at > bindparam("lately", type_=settled.c.created_at.type),
             settled.c.state == literal_column(f"'{ChargeState.SETTLED.value}'"),
             settled.c.kind == kind,
             settled.c.amount == amount,
+            due_at.is_not(None),
         ),
     )
 

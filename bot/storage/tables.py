@@ -153,13 +153,6 @@ charges = Table(
     info={"kind": "charge"},
 )
 Index(
-    "ix_charges_unfinished",
-    charges.c.state,
-    charges.c.confirmed_at,
-    sqlite_where=charges.c.state.in_([state.value for state in UNFINISHED]),
-    postgresql_where=charges.c.state.in_([state.value for state in UNFINISHED]),
-)
-Index(
     "ix_charges_unfinished_of_owner",
     charges.c.owner,
     sqlite_where=charges.c.state.in_([state.value for state in UNFINISHED]),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 SIZES = (10_000, 1_000_000)
 PEOPLE = 50
 SMALL = PEOPLE * 20
+IN_FLIGHT = 4_000
 TIMES = 60
 AMOUNTS = itertools.count(500)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -69,6 +70,17 @@ async def growth_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
                     peer=f"a ledger of {SMALL:,}",
                     at_most=1.2,
                 )
+        await fly(grown, size)
+        own, theirs = zip(*[await measured(grown, small) for _ in range(RUNS)], strict=True)
+        for name in ("equal charge", "confirm"):
+            yield ratio(
+                f"{name} beside {IN_FLIGHT:,} in flight, {place.name}",
+                [each[name] for each in own],
+                [each[name] for each in theirs],
+                unit="ms",
+                peer="none in flight",
+                at_most=1.2,
+            )
 
 
 @asynccontextmanager
@@ -82,6 +94,18 @@ async def ledger(place: Place, folder: Path) -> AsyncIterator[Database]:
             yield database
         finally:
             await database.aclose()
+
+
+async def fly(database: Database, after: int) -> None:
+    """Put charges of other people into the ledger whose end is open and untold, since a moment ago."""
+    await fill(database, IN_FLIGHT, after)
+    ids = f"id BETWEEN '{after + 1:016x}' AND '{after + IN_FLIGHT:016x}'"
+    async with database.transaction() as connection:
+        for change in (
+            "charges SET state = 'submitted', ended_at = NULL, owner = 'T0ACME:X' || id",
+            "messages SET due_at = '2000-01-01 00:00:00+00'",
+        ):
+            await connection.execute(text(f"UPDATE {change} WHERE {ids}"))
 
 
 async def settle(database: Database) -> None:
