@@ -86,12 +86,12 @@ NOTES = """\
   the audit log) and a notice to the workers after it, where the peer has one. Each is a round trip, and all
   of them wait for one core. The row with as many inserts shows how much of the distance that is; the rest
   is what has to hold for a yes, asked in the same statement, and the modal that is answered.
-- **Help's median with 128 connections** lies at the aim (1.12 to 1.27× in eight runs), and its p99 below
+- **Help's median with 128 connections** lies at the aim (1.12 to 1.27× in ten runs), and its p99 below
   the peer's: Bolt's looks every ten milliseconds answer some early and others late, ours answers in the
   order of arrival. Requests a second tell which of them works more.
 - **Charges in flight**: one core. A question costs 0.44 ms of CPU, 0.38 ms in the plain loop; the rest are
   the leases, which are renewed every three seconds.
-- **Three replicas on two cores**: 1.19 to 1.27× the CPU a purchase in three runs. Each gathers less at a
+- **Three replicas on two cores**: 1.19 to 1.27× the CPU a purchase in four runs. Each gathers less at a
   time than one would, and five processes and PostgreSQL share two cores' caches.
 - **Sustained purchases beside the plain loop**: the difference is the store, the signed request with the
   yes, and one more call to Slack.
