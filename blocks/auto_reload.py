@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from blocks import ids
 from blocks.kit import Block, Json, actions, button, context, escape, modal, section, text_input
-from blocks.words import auto_reload_line, card_name
+from blocks.words import MANAGERS, auto_reload_line, manages, method_name, organization, switch_off, whose
 from bot.domain.billing import AutoReloadCardKind, AutoReloadChoice
 from bot.domain.money import show
 
@@ -14,24 +14,27 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from bot.domain.billing import BillingState
+    from bot.domain.identity import Account
+    from bot.domain.money import Bounds
 
 TITLE = "Auto-reload"
 
 
 def auto_reload_modal(state: BillingState, *, note: str | None = None) -> Json:
-    """Make the modal: the form for whoever may change it, what is set for everybody else."""
-    if not state.may_charge:
+    """Make the modal: the form for a person who may change it, what is set for everybody else."""
+    if not state.may_charge or state.payment_method is None:
         return modal(TITLE, *_now(state), *_elsewhere(state), callback_id=ids.INFO_VIEW)
     setting = state.auto_reload
-    enabled = setting is not None and setting.enabled
     return modal(
         TITLE,
         section(note) if note else None,
         *_now(state),
-        _line("When the balance falls below", ids.RELOAD_BELOW, setting.threshold if setting else None),
-        _line("Reload it to", ids.RELOAD_TO, setting.reload_to if setting else None),
+        _line(
+            "When the balance falls below", ids.RELOAD_BELOW, setting.threshold if setting else None, state
+        ),
+        _line("Reload it to", ids.RELOAD_TO, setting.reload_to if setting else None, state),
         actions(
-            button("Turn off", ids.AUTO_RELOAD_OFF) if enabled else None,
+            button("Turn off", ids.AUTO_RELOAD_OFF) if _is_on(state) else None,
             button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url),
         ),
         callback_id=ids.AUTO_RELOAD_VIEW,
@@ -39,20 +42,14 @@ def auto_reload_modal(state: BillingState, *, note: str | None = None) -> Json:
     )
 
 
-def auto_reload_confirm_modal(choice: AutoReloadChoice, state: BillingState, *, intent: str) -> Json:
-    """Make the modal in which the person agrees, with `intent`; the consent names the card."""
-    card = f"your {card_name(state.card)}" if state.card else "your card"
-    consent = f"By confirming, you allow Nous Research to charge {escape(card)} each time this happens."
-    words = (
-        f"Whenever the balance of *{escape(state.organisation_name or 'your organisation')}* falls below "
-        f"*{show(choice.threshold)}*, funds are bought until it is *{show(choice.reload_to)}*."
-        if choice.enabled
-        else "Turn auto-reload off? Funds are then bought only when somebody buys them."
-    )
+def auto_reload_confirm_modal(
+    choice: AutoReloadChoice, state: BillingState, account: Account, *, intent: str
+) -> Json:
+    """Make the modal in which the person agrees, with `intent`; the consent names what may be charged."""
     return modal(
         TITLE,
-        section(words),
-        section(consent) if choice.enabled else None,
+        *(_turning_on(choice, state) if choice.enabled else [section(_TURNING_OFF)]),
+        context(f"For {whose(account)}."),
         actions(
             button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url),
             button("Back", ids.AUTO_RELOAD_BACK),
@@ -64,20 +61,44 @@ def auto_reload_confirm_modal(choice: AutoReloadChoice, state: BillingState, *, 
     )
 
 
+_TURNING_OFF = "Turn auto-reload off? Funds are then bought only when a person buys them."
+
+
+def _turning_on(choice: AutoReloadChoice, state: BillingState) -> list[Block | None]:
+    """Say what may be charged: whether `reload_to` is the target or the sum charged is not proved."""
+    method = state.payment_method
+    what = f"your {method_name(method)}" if method else "your payment method"
+    return [
+        section(
+            f"Auto-reload charges up to *{show(choice.reload_to)}* when the balance of "
+            f"*{organization(state.organisation_name)}* falls below *{show(choice.threshold)}*."
+        ),
+        section(
+            f"By confirming, you allow Nous Research to charge {escape(what)} each time this happens, "
+            "without asking again."
+        ),
+    ]
+
+
 def auto_reload_done_modal(choice: AutoReloadChoice) -> Json:
     """Make the modal's last word."""
     words = (
-        f":white_check_mark: *Auto-reload is on:* below {show(choice.threshold)}, "
-        f"reload to {show(choice.reload_to)}."
+        f":white_check_mark: *Auto-reload is on:* charges up to {show(choice.reload_to)} when the balance "
+        f"falls below {show(choice.threshold)}."
         if choice.enabled
         else ":white_check_mark: *Auto-reload is off.* Nothing is bought by itself any more."
     )
     return modal(TITLE, section(words), callback_id=ids.INFO_VIEW)
 
 
+def _is_on(state: BillingState) -> bool:
+    return state.auto_reload is not None and state.auto_reload.enabled
+
+
 def _now(state: BillingState) -> list[Block | None]:
     setting = state.auto_reload
-    line = "not visible" if setting is None else auto_reload_line(setting)
+    unknown = "off" if state.may_change_plan else "not visible to your role"
+    line = unknown if setting is None else auto_reload_line(setting)
     distinct = setting is not None and setting.card_kind is AutoReloadCardKind.DISTINCT
     return [
         section(f"Auto-reload is *{line}*."),
@@ -87,19 +108,36 @@ def _now(state: BillingState) -> list[Block | None]:
 
 
 def _elsewhere(state: BillingState) -> list[Block | None]:
-    who = "It is changed by owners and admins, or on the portal."
-    portal = button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)
-    return [context(who), actions(portal)]
+    """Say why it cannot be changed here, and where it can."""
+    if not state.may_change_plan:
+        changed_by = "The portal does not let your account change it." if manages(state.role) else None
+        words = changed_by or f"{MANAGERS[0].upper()}{MANAGERS[1:]} can change it, here or on the portal."
+    elif not state.billing_enabled:
+        words = switch_off(state.role, state.organisation_name)
+    else:
+        words = "It needs a payment method on file. Add one on the portal first."
+    off = button("Turn off", ids.AUTO_RELOAD_OFF) if state.may_charge and _is_on(state) else None
+    return [
+        context(words),
+        actions(off, button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)),
+    ]
 
 
-def _line(label: str, block_id: str, current: Decimal | None) -> Block:
+def _line(label: str, block_id: str, current: Decimal | None, state: BillingState) -> Block:
     # A value below today's minimum is shown as it is: what is stored always opens (behaviour 21).
     set_now = current is not None and current > 0
+    hints = [f"Now {show(current)}; leave empty to keep it" if set_now else None, _bounds(state.bounds)]
     return text_input(
         label,
         block_id=block_id,
         action_id=block_id,
         placeholder="e.g. 25",
-        hint=f"Now {show(current)}; leave empty to keep it" if set_now else None,
+        hint=". ".join(hint for hint in hints if hint) or None,
         optional=set_now,
     )
+
+
+def _bounds(bounds: Bounds) -> str | None:
+    if bounds.minimum is None or bounds.maximum is None:
+        return None
+    return f"Between {show(bounds.minimum)} and {show(bounds.maximum)}"

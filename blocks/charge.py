@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
-from blocks.errors import refusal_copy
+from blocks.errors import PERMISSION_MISSING, refusal_copy
 from blocks.kit import (
     Block,
     Json,
@@ -19,7 +19,7 @@ from blocks.kit import (
     moment,
     section,
 )
-from blocks.words import organisation
+from blocks.words import SUPPORT, method_name, organization
 from bot.domain.charge import Charge, ChargeKind, ChargeState, FailureReason
 from bot.domain.errors import RefusalCode
 from bot.domain.money import show
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 _FAILURES = {
     FailureReason.AUTHENTICATION_REQUIRED: (
-        "Your card requires verification: {amount} was not paid",
+        "Your {method} requires verification: {amount} was not paid",
         "Your bank wants you to approve it. {unchanged}; finish it on the portal.",
     ),
     FailureReason.PAYMENT_METHOD_EXPIRED: (
-        "Your card has expired: {amount} was not paid",
-        "{unchanged}. Update the card on the portal, then try again.",
+        "Your {method} has expired: {amount} was not paid",
+        "{unchanged}. Update it on the portal, then try again.",
     ),
     FailureReason.CARD_DECLINED: (
-        "Your card was declined: {amount} was not paid",
-        "{unchanged}. Try another card on the portal, or ask your bank.",
+        "Your {method} was declined: {amount} was not paid",
+        "{unchanged}. Try another {method} on the portal, or ask your bank.",
     ),
     FailureReason.PROCESSING_ERROR: (
         "The payment of {amount} didn't go through",
@@ -46,6 +46,7 @@ _FAILURES = {
     ),
 }
 
+REFERENCE_LENGTH = 80
 _UNCHANGED = {
     ChargeKind.TOP_UP: "Nothing was added to your balance",
     ChargeKind.UPGRADE: "The plan was not changed",
@@ -66,6 +67,14 @@ def already_message(charge: Charge) -> Message:
     """Make the answer to a button that was used before: nothing happened again."""
     return message(
         context("That was done before; nothing was charged again."), *_TELL[charge.state](charge)
+    )
+
+
+def permission_missing_message(charge: Charge) -> Message:
+    """Make the answer to Resume while the permission is missing: what is missing, and the way to it."""
+    return message(
+        section(PERMISSION_MISSING),
+        actions(button("Enable billing", ids.ENABLE_BILLING, value=charge.id, style="primary")),
     )
 
 
@@ -94,7 +103,8 @@ def _pending(charge: Charge) -> list[Block | None]:
 
 def _settled(charge: Charge) -> list[Block | None]:
     if charge.kind is ChargeKind.UPGRADE:
-        return [section(f":white_check_mark: *You are on {_tier(charge)} now*")]
+        words = "It is paid. Until every page of the portal shows it, up to a minute passes."
+        return [section(f":white_check_mark: *Upgraded to {_tier(charge)}*\n{words}")]
     return [
         section(f":white_check_mark: *{show(charge.told_amount)} added to your balance*"),
         actions(button("Show my balance", ids.SHOW_OVERVIEW)),
@@ -103,10 +113,16 @@ def _settled(charge: Charge) -> list[Block | None]:
 
 def _failed(charge: Charge) -> list[Block | None]:
     title, words = _FAILURES[charge.failure or FailureReason.PROCESSING_ERROR]
-    facts = {"amount": show(charge.amount), "unchanged": _UNCHANGED[charge.kind]}
+    method = charge.payment_method
+    facts = {
+        "amount": show(charge.amount),
+        "unchanged": _UNCHANGED[charge.kind],
+        "method": "card" if method is None or method.is_card else "payment method",
+    }
     return [
         section(f":x: *{title.format(**facts)}*\n{words.format(**facts)}"),
         actions(_again(charge), _portal(charge)),
+        context(_ask_support(charge)),
     ]
 
 
@@ -128,18 +144,20 @@ def _again(charge: Charge) -> Json | None:
 
 
 def _needs_scope(charge: Charge) -> list[Block | None]:
+    if charge.permitted_at is not None:
+        words = (
+            f":unlock: *Billing is enabled: {show(charge.amount)} can go on*\n"
+            "Nothing was charged yet. Resume this purchase to pay."
+        )
+        resume = button(f"Resume {show(charge.amount)}", ids.RESUME, value=charge.id, style="primary")
+        return [section(words), actions(resume)]
     words = (
         f":lock: *One-time setup: {show(charge.amount)} was not charged yet*\n"
-        "Your connection may look at billing but not spend. Enable billing once, then resume this "
-        "purchase. An owner or admin may have to approve it."
+        "Your connection can look at billing but not spend. Enable billing once; then this purchase can be "
+        "resumed. An owner or admin may have to approve it."
     )
-    return [
-        section(words),
-        actions(
-            button("Enable billing", ids.ENABLE_BILLING, value=charge.id, style="primary"),
-            button(f"Resume {show(charge.amount)}", ids.RESUME, value=charge.id),
-        ),
-    ]
+    enable = button("Enable billing", ids.ENABLE_BILLING, value=charge.id, style="primary")
+    return [section(words), actions(enable)]
 
 
 def _overdue(charge: Charge) -> list[Block | None]:
@@ -180,7 +198,14 @@ def _check(charge: Charge) -> list[Block | None]:
             button("Connect", ids.CONNECT) if reconnect else None,
             _portal(charge),
         ),
+        context(_ask_support(charge)),
     ]
+
+
+def _ask_support(charge: Charge) -> str:
+    """Say whom to ask about a charge that failed or has no clear end, and what to quote."""
+    reference = (charge.portal_charge_id or charge.id)[:REFERENCE_LENGTH]
+    return f"Questions about this charge: {SUPPORT}. Quote {escape(reference)}."
 
 
 def _ended_early(charge: Charge) -> list[Block | None]:
@@ -198,11 +223,11 @@ def _portal(charge: Charge) -> Json | None:
 
 
 def _details(charge: Charge) -> str:
-    parts = [organisation(charge.organisation_name)]
+    parts = [organization(charge.organisation_name)]
     if charge.kind is ChargeKind.UPGRADE:
         parts.append(show(charge.amount))
-    if charge.card:
-        parts.append(escape(charge.card))
+    if charge.payment_method is not None:
+        parts.append(escape(method_name(charge.payment_method)))
     if charge.confirmed_at is not None:
         parts.append(moment("confirmed", charge.confirmed_at))
     return " · ".join(parts)

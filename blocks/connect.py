@@ -19,13 +19,15 @@ from blocks.kit import (
     moment,
     section,
 )
-from blocks.words import organisation
+from blocks.words import MANAGERS, SUPPORT, organization
+from bot.domain.money import show
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from blocks.kit import Block
-    from bot.domain.identity import Account
+    from bot.domain.charge import Charge
+    from bot.domain.identity import Account, Connection
 
 
 BUTTON_SHOWN = 60
@@ -53,45 +55,65 @@ def link_message(url: str, user_code: str, expires_at: datetime) -> Message:
 def connected_note(account: Account, *, may_bill: bool, for_purchase: bool = False) -> str:
     """Say whose account is connected now; `for_purchase`: a purchase waits for the permission."""
     who = f"*Connected* as {escape(account.email)}" if account.email else "*Connected*"
-    words = f":white_check_mark: {who} in {organisation(account.organisation_name)}."
+    words = f":white_check_mark: {who} in {organization(account.organisation_name)}."
     if may_bill:
         return words
     words += " Billing was not allowed for this connection, so it can look but not spend"
     if for_purchase:
         return f"{words}: an org admin or owner has to approve it; your card was not charged."
-    return f"{words}. To buy from here, connect again and allow billing, or ask an owner or admin."
+    return f"{words}. To buy from here, enable billing, or ask {MANAGERS}."
 
 
-def connected_message(
-    note: str, *, resume: tuple[str, str] | None = None, go_on: str | None = None
-) -> Message:
+def connected_message(note: str, *, go_on: str | None = None, enable: str | None = None) -> Message:
     """Make the outcome of connecting, with what there is to go on with.
 
-    `resume` is (charge id, amount shown) of a purchase that waits, `go_on` a command that was typed.
+    `go_on` is a command that was typed, `enable` one that still needs the billing permission.
     """
     balance = button("Show my balance", ids.SHOW_OVERVIEW)
-    if resume is not None:
-        charge_id, amount = resume
-        return message(
-            section(note),
-            actions(button(f"Resume {amount}", ids.RESUME, value=charge_id, style="primary"), balance),
-        )
+    first = None
     if go_on is not None:
         words = f"Continue with /billing {go_on}"[:BUTTON_SHOWN]
-        return message(
-            section(note), actions(button(words, ids.GO_ON, value=go_on, style="primary"), balance)
+        first = button(words, ids.GO_ON, value=go_on, style="primary")
+    if enable is not None:
+        first = button("Enable billing", ids.ENABLE_FOR_COMMAND, value=enable, style="primary")
+    return message(section(note), actions(first, balance))
+
+
+def permitted_message(note: str, charge: Charge, *, in_modal: bool) -> Message:
+    """Make what takes the place of the link once a purchase that waited can go on.
+
+    Its own message has the button to resume it; an open modal hides that message, so it has one too.
+    """
+    amount = show(charge.amount)
+    words = f"{note}\nBilling is enabled: {amount} can go on."
+    if in_modal:
+        resume = button(f"Resume {amount}", ids.RESUME, value=charge.id, style="primary")
+        return message(section(words), actions(resume))
+    return message(section(f"{words} Resume it in this app's direct message about it."))
+
+
+def approved_message() -> Message:
+    """Make what takes the place of the link while the portal keeps an approved person waiting."""
+    return message(
+        section(
+            ":hourglass_flowing_sand: *Approved.* Nous Portal does not answer about your account yet. "
+            "This app keeps asking; you are told here when it is done."
         )
-    return message(section(note), actions(balance))
+    )
 
 
-def already_connected_message(account: Account) -> Message:
+def already_connected_message(connection: Connection, now: datetime) -> Message:
     """Make the answer to `/billing connect` of somebody who is connected."""
+    account = connection.account
     who = f" as {escape(account.email)}" if account.email else ""
     return message(
-        section(f"You are connected{who} in *{organisation(account.organisation_name)}*."),
+        section(f"You are connected{who} in *{organization(account.organisation_name)}*."),
+        context(f"{moment('This connection lasts until', connection.ends_at)}."),
         actions(
             button("Show my balance", ids.SHOW_OVERVIEW, style="primary"),
-            button("Connect another account", ids.CONNECT),
+            button(
+                "Connect again" if connection.ends_soon(now) else "Connect another account", ids.CONNECT
+            ),
             confirmed(
                 button("Disconnect", ids.DISCONNECT),
                 title="Disconnect?",
@@ -111,9 +133,20 @@ def not_connected_message(*, why: str) -> Message:
 
 
 DENIED = "The request was turned down on the portal."
-EXPIRED = "The link has expired before it was approved. Start again for a new one."
+SIGN_IN_FIRST = (
+    "Sign in to the portal in that browser first: without that it may open another page, "
+    "and the approval is not shown."
+)
+EXPIRED = (
+    "The link has expired before it was approved. If the approval was not shown: sign in to the portal in "
+    "that browser first, then open a new link."
+)
 FAILED = "The portal did not accept the request. Start again, or ask your portal's admin."
-MISMATCH = "That was another account or organisation than yours here. Nothing was changed or charged."
+MISMATCH = "That was another account or organization than yours here. Nothing was changed or charged."
+UNUSABLE = (
+    "What the portal says of your account can't be used here, so nothing was stored. "
+    f"{SUPPORT} can look at it."
+)
 
 
 def disconnected_message(account: Account | None) -> Message:
@@ -124,7 +157,7 @@ def disconnected_message(account: Account | None) -> Message:
     return message(
         section(
             f"*Disconnected.* This app has forgotten your portal account{who} and its access to "
-            f"{organisation(account.organisation_name)}. Charges already made stay on the portal."
+            f"{organization(account.organisation_name)}. Charges already made stay on the portal."
         ),
         actions(button("Connect", ids.CONNECT)),
     )
@@ -164,5 +197,6 @@ def _link(url: str, user_code: str, expires_at: datetime) -> list[Block | None]:
             button("Open Nous Portal", ids.OPEN_LINK, url=url, style="primary"),
             button("Cancel", ids.CANCEL_CONNECT),
         ),
+        context(SIGN_IN_FIRST),
         context(f"{moment('Good until', expires_at)}. You are told here when it is done."),
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
 
 from blocks import ids
 from blocks.kit import (
@@ -22,22 +21,28 @@ from blocks.kit import (
     section,
 )
 from blocks.lock import lock_line
+from blocks.words import MANAGERS, SUPPORT, SWITCH, manages, switch_off
 from bot.domain.errors import (
+    DEFAULT_CEILING,
     CannotAskError,
     ChargeNotFoundError,
+    GrantRefusedError,
+    NoOrganizationError,
     NotAllowedError,
     NotInstalledError,
     NotLinkedError,
     NotReadyError,
+    PermissionMissingError,
     PortalRefusalError,
     PortalUnavailableError,
     RefusalCode,
     RelinkRequiredError,
+    SeveralChargesError,
     StaleError,
     StoreUnavailableError,
     TooFastError,
 )
-from bot.domain.money import show
+from bot.domain.money import parse_wire, show, whole_cents
 from bot.domain.rules import Rule, RuleError
 
 
@@ -47,9 +52,19 @@ class Copy:
 
     words: str
     connect: bool = False
+    enable: bool = False
     portal: bool = False
     overview: bool = False
 
+
+NO_ORGANIZATION = (
+    "Your portal login does not belong to an organization, so there is no balance to show. "
+    f"Ask an admin of your organization to invite you, or write to {SUPPORT}."
+)
+PERMISSION_MISSING = (
+    "The permission to spend is not there yet, so nothing was charged. Enable billing first; "
+    "then this purchase can be resumed."
+)
 
 _REFUSALS = {
     RefusalCode.UNAUTHORIZED: Copy(
@@ -59,33 +74,46 @@ _REFUSALS = {
         words="You were logged out of Nous Portal. Connect again to go on.", connect=True
     ),
     RefusalCode.INSUFFICIENT_SCOPE: Copy(
-        words="Your connection may look at billing but not change it. Connect again and allow billing.",
-        connect=True,
+        words=(
+            "Your connection can look at billing but not change it. Enable billing once; "
+            "an owner or admin may have to approve it."
+        ),
+        enable=True,
     ),
     RefusalCode.REMOTE_SPENDING_REVOKED: Copy(
-        words="Spending from this app was switched off for your account. Connect again to switch it on.",
+        words=f"{SWITCH} was switched off for your account. Connect again to switch it on.",
         connect=True,
     ),
-    RefusalCode.BILLING_DISABLED: Copy(
-        words="Buying from Slack is switched off. An organisation admin can turn it on in the portal.",
-        portal=True,
-    ),
+    RefusalCode.BILLING_DISABLED: Copy(words=switch_off(None), portal=True),
     RefusalCode.ROLE_REQUIRED: Copy(
-        words="Only owners and admins of your organisation can do this. Ask one of them.", portal=True
+        words=(
+            "The portal says that your role does not allow this. Look at your role there, or ask "
+            f"{MANAGERS} of your organization."
+        ),
+        portal=True,
     ),
     RefusalCode.NO_PAYMENT_METHOD: Copy(
         words="There is no card on file. Add one on the portal, then try again.", portal=True
+    ),
+    RefusalCode.CARD_PAUSED: Copy(
+        words="The portal has paused your card. Look at it there, or use another one.", portal=True
+    ),
+    RefusalCode.CARD_EXPIRED: Copy(
+        words="Your card has expired. Update it on the portal, then try again.", portal=True
+    ),
+    RefusalCode.CARD_MISMATCH: Copy(
+        words="The card on file is not the one that the portal expects. Look at it there.", portal=True
     ),
     RefusalCode.CONSENT_REQUIRED: Copy(
         words="Your card needs a one-time confirmation on the portal before it can be used here.",
         portal=True,
     ),
     RefusalCode.ORG_ACCESS_DENIED: Copy(
-        words="Your connection does not cover this organisation. Connect again and choose the right one.",
+        words="Your connection does not cover this organization. Connect again and choose the right one.",
         connect=True,
     ),
     RefusalCode.MONTHLY_CAP_EXCEEDED: Copy(
-        words="This would go over your organisation's monthly limit. Choose a smaller amount.", portal=True
+        words="This would go over your organization's monthly limit. Choose a smaller amount.", portal=True
     ),
     RefusalCode.AMOUNT_OUT_OF_BOUNDS: Copy(words="The portal does not take this amount.", portal=True),
     RefusalCode.VALIDATION_FAILED: Copy(words="The portal does not take this request.", portal=True),
@@ -113,12 +141,26 @@ _REFUSALS = {
 }
 
 _ERRORS: dict[type[Exception], Copy] = {
+    NoOrganizationError: Copy(words=NO_ORGANIZATION),
+    PermissionMissingError: Copy(words=PERMISSION_MISSING),
+    GrantRefusedError: Copy(
+        words=(
+            "Nous Portal does not grant this app what it asks for, so it can't connect. "
+            f"The operator of this app, or {SUPPORT}, can help."
+        )
+    ),
     NotLinkedError: Copy(words="Connect your Nous Portal account first.", connect=True),
     RelinkRequiredError: _REFUSALS[RefusalCode.UNAUTHORIZED],
     ChargeNotFoundError: Copy(words="This purchase is not yours, or it no longer exists.", overview=True),
     StaleError: Copy(words="This has expired. Nothing was charged; start again.", overview=True),
+    SeveralChargesError: Copy(
+        words="Several of your purchases begin with that. Type more of it; `/billing history` lists them."
+    ),
     CannotAskError: Copy(
-        words="This app can no longer ask about this purchase. The portal lists what was charged.",
+        words=(
+            "This app can no longer ask about this purchase. The portal lists what was charged; "
+            f"{SUPPORT} can help."
+        ),
         portal=True,
     ),
     TooFastError: Copy(words="That was a lot at once, so this one was left out. Try again in a minute."),
@@ -163,6 +205,9 @@ _SERVER_SPEAKS = frozenset(
         RefusalCode.VALIDATION_FAILED,
         RefusalCode.SUBSCRIPTION_MUTATION_REJECTED,
         RefusalCode.PREVIEW_REJECTED,
+        RefusalCode.CARD_PAUSED,
+        RefusalCode.CARD_EXPIRED,
+        RefusalCode.CARD_MISMATCH,
         RefusalCode.OTHER,
     }
 )
@@ -178,16 +223,9 @@ def refusal_copy(code: RefusalCode, *, detail: str | None = None, retry_at: date
     if code in _SERVER_SPEAKS and detail:
         return Copy(words=escape(detail), portal=copy.portal)
     if code is RefusalCode.MONTHLY_CAP_EXCEEDED and detail:
-        left = _dollars(detail)
-        return (
-            Copy(words=f"{copy.words} {show(left)} is left this month.", portal=True)
-            if left is not None
-            else copy
-        )
+        return replace(copy, words=f"{copy.words}{_cap_words(detail)}")
     if code is RefusalCode.REMOTE_SPENDING_REVOKED and detail == "admin":
-        words = (
-            "An admin switched off spending from this app for your account. Ask them, then connect again."
-        )
+        words = f"An admin switched off {SWITCH} for your account. Ask them, then connect again."
         return Copy(words=words, connect=True)
     if code in _WAITS:
         again = f"{moment('Try again', retry_at)}." if retry_at else "Try again in a few minutes."
@@ -201,7 +239,7 @@ def error_copy(error: Exception, *, now: datetime, incident: str) -> tuple[Copy,
     An error that nobody expected shows `incident`, which the log carries too.
     """
     if isinstance(error, NotAllowedError):
-        return _REFUSALS[error.code], error.portal_url
+        return _not_allowed(error), error.portal_url
     if isinstance(error, CannotAskError):
         return _ERRORS[CannotAskError], error.portal_url
     if isinstance(error, RuleError):
@@ -255,28 +293,45 @@ def stranger_message() -> Message:
     return error_message(stranger_copy())
 
 
+def not_allowed_words(error: NotAllowedError) -> str:
+    """Return the words for what the billing state does not allow."""
+    return _not_allowed(error).words
+
+
+def _not_allowed(error: NotAllowedError) -> Copy:
+    """Return the words for a local "no"; they know the reader's role, and name no rule that they meet."""
+    copy = _REFUSALS[error.code]
+    if error.code is RefusalCode.BILLING_DISABLED:
+        return replace(copy, words=switch_off(error.role))
+    if error.code is RefusalCode.ROLE_REQUIRED and not manages(error.role):
+        words = f"Only {MANAGERS} of your organization can do this. Ask one of them."
+        return replace(copy, words=words)
+    return copy
+
+
 def _refusal(error: PortalRefusalError, now: datetime) -> Copy:
     retry_at = None if error.retry_after is None else now + timedelta(seconds=error.retry_after)
-    detail = error.message
-    if error.code is RefusalCode.MONTHLY_CAP_EXCEEDED:
-        detail = None if error.remaining is None else format(error.remaining, "f")
-    if error.code is RefusalCode.REMOTE_SPENDING_REVOKED:
-        detail = error.actor
-    return refusal_copy(error.code, detail=detail, retry_at=retry_at)
+    return refusal_copy(error.code, detail=error.detail, retry_at=retry_at)
+
+
+def _cap_words(detail: str) -> str:
+    """Say what the monthly limit leaves, and that another one can be set where the portal set this one."""
+    left, _, ceiling = detail.partition(" ")
+    amount = parse_wire(left)
+    words = f" {show(whole_cents(amount))} is left this month." if amount is not None else ""
+    if DEFAULT_CEILING in (left, ceiling):
+        words += " It is the portal's default ceiling; an admin can set another limit there."
+    return words
 
 
 def _steps(copy: Copy, portal_url: str | None, wanted: str | None = None) -> Block | None:
     return actions(
         button("Connect", ids.CONNECT, value=wanted, style="primary") if copy.connect else None,
+        button("Enable billing", ids.ENABLE_FOR_COMMAND, value=wanted, style="primary")
+        if copy.enable
+        else None,
         button("Manage on portal", ids.MANAGE_ON_PORTAL, url=portal_url)
         if copy.portal and portal_url
         else None,
         button("Try again", ids.SHOW_OVERVIEW) if copy.overview else None,
     )
-
-
-def _dollars(text: str) -> Decimal | None:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return None

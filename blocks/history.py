@@ -19,7 +19,7 @@ from blocks.kit import (
     moment,
     section,
 )
-from blocks.words import organisation
+from blocks.words import method_name, organization
 from bot.domain.charge import Charge, ChargeKind, ChargeState
 from bot.domain.money import show
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bot.domain.message import OutgoingMessage
 
 PAGE = 5
+SHOWN_ID = 120
 
 _OUTCOMES = {
     ChargeState.PROPOSED: "not confirmed",
@@ -87,6 +88,7 @@ def story(charge: Charge, telling: OutgoingMessage | None) -> list[tuple[str, da
         ("No clear answer from the portal", charge.ambiguous_since),
         ("Taken by the portal", charge.submitted_at),
         *_asked("Asked how it stands", charge.polls, charge.first_poll_at, charge.last_poll_at),
+        ("Permission to bill came", charge.permitted_at),
         ("Check asked for", charge.check_asked_at),
         ("Checked", charge.checked_at),
         (f"Ended: {outcome(charge)}", charge.ended_at),
@@ -119,10 +121,16 @@ def trace_message(charge: Charge, telling: OutgoingMessage | None, *, key_finger
         section(charge_line(charge)),
         context(_small_print(charge)),
         section("\n".join(told)),
-        context(
-            f"Key {key_fingerprint} · portal's charge {escape(charge.portal_charge_id or 'not known')}"
-        ),
+        context(f"Key {key_fingerprint} · portal's charge {_shown_id(charge.portal_charge_id)}"),
     )
+
+
+def _shown_id(portal_charge_id: str | None) -> str:
+    """Write the portal's id; its beginning is enough to find a charge by."""
+    if portal_charge_id is None:
+        return "not known"
+    beginning = portal_charge_id[:SHOWN_ID]
+    return escape(beginning) + ("…" if beginning != portal_charge_id else "")
 
 
 def no_trace_message() -> Message:
@@ -138,9 +146,9 @@ def _entry(charge: Charge) -> Block:
 
 
 def _small_print(charge: Charge) -> str:
-    parts = [organisation(charge.organisation_name)]
-    if charge.card:
-        parts.append(escape(charge.card))
+    parts = [organization(charge.organisation_name)]
+    if charge.payment_method is not None:
+        parts.append(escape(method_name(charge.payment_method)))
     return " · ".join([*parts, _when(charge)])
 
 

@@ -7,17 +7,29 @@ AUTO_RELOAD = "auto_reload"
 MONTHLY_LIMIT = "monthly_limit"
 MANAGE_ON_PORTAL = "manage_on_portal"
 SHOW_OVERVIEW = "show_overview"
+REFRESH = "refresh"
+REFRESH_USAGE = "refresh_usage"
+REFRESH_AMOUNT = "refresh_amount"
 CONNECT = "connect"
 OPEN_LINK = "open_link"
+OPEN_PLAN = "open_plan"
 DISCONNECT = "disconnect"
 CANCEL_CONNECT = "cancel_connect"
 BACK_TO_AMOUNT = "back_to_amount"
 CHECK_CARD = "check_card"
 CHECK_AGAIN = "check_again"
 ENABLE_BILLING = "enable_billing"
+"""For a purchase that waits, which its value names."""
+
+ENABLE_FOR_COMMAND = "enable_for_command"
+"""For the command that its value names."""
+
 RESUME = "resume"
 
-LINKS = frozenset({MANAGE_ON_PORTAL, OPEN_LINK})
+MOST_PLANS = 20
+"""Plans that the free plan's catalog lists; each has a button with an id of its own."""
+
+LINKS = frozenset({MANAGE_ON_PORTAL, OPEN_LINK, *(f"{OPEN_PLAN}_{number}" for number in range(MOST_PLANS))})
 """Buttons that only open a page; their click needs no more than its acknowledgement."""
 
 AMOUNT_VIEW = "amount"

@@ -26,6 +26,7 @@ ACTIONS = 25
 MESSAGE_BLOCKS = 50
 MODAL_BLOCKS = 100
 METADATA = 3000
+TYPED_LENGTH = 40
 MESSAGE_TEXT = 3900
 
 
@@ -236,7 +237,7 @@ def text_input(
     optional: bool = False,
 ) -> Block:
     """Make a line to type in."""
-    element: Json = {"type": "plain_text_input", "action_id": action_id, "max_length": 40}
+    element: Json = {"type": "plain_text_input", "action_id": action_id, "max_length": TYPED_LENGTH}
     if placeholder is not None:
         element["placeholder"] = plain(placeholder)
     if initial:

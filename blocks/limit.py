@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from blocks import ids
 from blocks.kit import Block, Json, actions, button, context, modal, section
-from blocks.words import bar
+from blocks.words import MANAGERS, bar, manages
 from bot.domain.money import show
 
 if TYPE_CHECKING:
@@ -20,10 +20,17 @@ def limit_modal(state: BillingState) -> Json:
     return modal(
         "Monthly limit",
         cap,
-        context("The limit is set on the portal."),
+        context(_who_sets_it(state)),
         actions(button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)),
         callback_id=ids.INFO_VIEW,
     )
+
+
+def _who_sets_it(state: BillingState) -> str:
+    cap = state.monthly_cap
+    if cap is not None and cap.is_default_ceiling:
+        return "This is the portal's default ceiling. Another limit can be set on the portal."
+    return "The limit is set on the portal."
 
 
 def cap_block(cap: MonthlyCap) -> Block:
@@ -36,5 +43,9 @@ def cap_block(cap: MonthlyCap) -> Block:
 
 
 def _none(state: BillingState) -> str:
-    words = "No monthly cap visible."
-    return words if state.may_change_plan else f"{words} Owners and admins see it."
+    """Say why there is no limit to show, as the reader's role has it (behaviour 14)."""
+    if state.may_change_plan:
+        return "No monthly limit is set."
+    if manages(state.role):
+        return "The portal shows no monthly limit to your account."
+    return f"The monthly limit is not visible to your role: {MANAGERS} sees it."

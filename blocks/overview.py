@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
+from blocks.connection import ends_soon_blocks
 from blocks.errors import rule_words
 from blocks.history import recent_blocks
 from blocks.kit import (
@@ -18,47 +19,50 @@ from blocks.kit import (
     header,
     home,
     message,
+    moment,
     section,
 )
 from blocks.limit import cap_block
 from blocks.usage import usage_blocks
-from blocks.words import auto_reload_line, card_name, organisation, role_name, why_this_card
+from blocks.words import (
+    MANAGERS,
+    auto_reload_line,
+    manages,
+    method_label,
+    method_name,
+    switch_off,
+    whose,
+    why_this_method,
+)
+from bot.domain.billing import BalanceLevel
 from bot.domain.money import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from blocks.kit import Json
-    from bot.domain.billing import BillingState, Usage
+    from bot.domain.billing import BillingState, Overview
     from bot.domain.charge import Charge
     from bot.domain.rules import RuleError
 
 
 def overview_message(
-    state: BillingState,
-    usage: Usage | None,
-    *,
-    note: str | None = None,
-    stopped: RuleError | None = None,
+    overview: Overview, *, note: str | None = None, stopped: RuleError | None = None
 ) -> Message:
-    """Make the answer to `/billing`. Without `usage` (it could not be had) the bars are left out.
+    """Make the answer to `/billing`. Without usage (it could not be had) the bars are left out.
 
     `stopped` is the operator's rule that keeps everybody from spending here.
     """
-    return message(*_overview(state, usage, note, stopped))
+    return message(*_overview(overview, note, stopped))
 
 
 def overview_home(
-    state: BillingState,
-    usage: Usage | None,
-    recent: Sequence[Charge],
-    *,
-    stopped: RuleError | None = None,
+    overview: Overview, recent: Sequence[Charge], *, stopped: RuleError | None = None
 ) -> Json:
     """Make the App Home of somebody who is connected: the overview, the limit, the last purchases."""
-    cap = state.monthly_cap
+    cap = overview.state.monthly_cap
     return home(
-        *_overview(state, usage, None, stopped),
+        *_overview(overview, None, stopped),
         divider(),
         cap_block(cap) if cap is not None else None,
         *recent_blocks(recent),
@@ -70,57 +74,74 @@ def overview_home(
     )
 
 
-def _overview(
-    state: BillingState, usage: Usage | None, note: str | None, stopped: RuleError | None
-) -> list[Block | None]:
+def _overview(overview: Overview, note: str | None, stopped: RuleError | None) -> list[Block | None]:
+    state, usage, connection = overview.state, overview.usage, overview.connection
+    payment_lines = _payment_lines(state)
     return [
         section(note) if note else None,
         header(f"Balance {show(state.balance)}"),
-        context(_who(state)),
-        *(usage_blocks(usage) if usage else []),
-        section("\n".join(_payment_lines(state))) if _payment_lines(state) else None,
-        context(rule_words(stopped)) if stopped else _gate(state),
-        _buttons(state, spending=stopped is None),
+        context(f"{whose(connection.account, state.role)}\n{moment('As of', overview.read_at)}"),
+        *(usage_blocks(usage, applying=overview.applying) if usage else []),
+        section("\n".join(payment_lines)) if payment_lines else None,
+        context(rule_words(stopped)) if stopped else _gate(overview),
+        _buttons(overview, spending=stopped is None),
+        *ends_soon_blocks(connection, overview.read_at),
     ]
-
-
-def _who(state: BillingState) -> str:
-    role = role_name(state.role)
-    name = organisation(state.organisation_name)
-    return f"{name} · {role}" if role else name
 
 
 def _payment_lines(state: BillingState) -> list[str]:
     lines = []
     if state.auto_reload is not None:
         lines.append(f"*Auto-reload:* {auto_reload_line(state.auto_reload)}")
-    if state.card is not None:
-        why = why_this_card(state.card)
-        name = escape(card_name(state.card))
-        lines.append(f"*Card:* {name}, {why}" if why else f"*Card:* {name}")
+    elif state.may_change_plan:
+        lines.append("*Auto-reload:* off")
+    method = state.payment_method
+    if method is not None:
+        why = why_this_method(method)
+        name = f"*{method_label(method)}:* {escape(method_name(method))}"
+        lines.append(f"{name}, {why}" if why else name)
     elif state.may_charge:
-        lines.append("*Card:* none yet. Add one on the portal to add funds.")
+        lines.append("*Payment method:* none yet. Add a card on the portal to add funds.")
     return lines
 
 
-def _gate(state: BillingState) -> Block | None:
+def _gate(overview: Overview) -> Block | None:
+    """Say what keeps this person from adding funds, and who can change that."""
+    state = overview.state
     if not state.may_change_plan:
-        return context("Owners and admins can add funds. Ask one of them when the balance runs low.")
+        capped = overview.usage is not None and overview.usage.level is BalanceLevel.MEMBER_CAPPED
+        return None if capped else context(_ask_a_manager(state))
     if not state.billing_enabled:
-        name = organisation(state.organisation_name)
+        return context(switch_off(state.role, state.organisation_name))
+    if not overview.connection.may_bill:
         return context(
-            f"Buying from Slack is switched off for {name}. An admin can turn it on in the portal."
+            "Your connection can look at billing but not spend. Enable billing once to add funds."
         )
     return None
 
 
-def _buttons(state: BillingState, *, spending: bool) -> Block | None:
+def _ask_a_manager(state: BillingState) -> str:
+    if manages(state.role):
+        return (
+            "The portal does not let your account add funds here. Its owner can change that on the portal."
+        )
+    return f"{MANAGERS[0].upper()}{MANAGERS[1:]} can add funds. Ask one of them when the balance runs low."
+
+
+def _buttons(overview: Overview, *, spending: bool) -> Block | None:
+    state = overview.state
+    refresh = button("Refresh", ids.REFRESH)
     portal = button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)
     if not state.may_charge:
-        return actions(portal)
+        return actions(refresh, portal)
+    enabled = overview.connection.may_bill
     return actions(
-        button("Add funds", ids.ADD_FUNDS, style="primary") if spending else None,
+        button("Enable billing", ids.ENABLE_FOR_COMMAND, value="buy", style="primary")
+        if spending and not enabled
+        else None,
+        button("Add funds", ids.ADD_FUNDS, style="primary" if enabled else None) if spending else None,
         button("Auto-reload", ids.AUTO_RELOAD),
         button("Monthly limit", ids.MONTHLY_LIMIT),
+        refresh,
         portal,
     )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from blocks import ids
 from blocks.kit import (
+    TYPED_LENGTH,
+    Block,
     Json,
     actions,
     button,
@@ -20,9 +24,9 @@ from blocks.kit import (
     section,
     text_input,
 )
-from blocks.words import CONSENT, organisation
+from blocks.words import consent, method_label, method_name, organization, why_this_method
 from bot.domain.charge import Charge, ChargeKind, ChargeState
-from bot.domain.money import AmountError, AmountProblem, Bounds, parse_wire, show
+from bot.domain.money import CENT, MOST_CHARGED, AmountError, AmountProblem, Bounds, parse_wire, show
 from bot.domain.rules import Rules
 
 if TYPE_CHECKING:
@@ -34,29 +38,79 @@ _NO_RULES = Rules()
 _MOST_PRESETS = 9
 
 
+class Ceiling(StrEnum):
+    """What bounds an amount from above."""
+
+    PORTAL = "portal"
+    MONTHLY_LIMIT = "monthly_limit"
+    RULE = "rule"
+    DAY = "day"
+
+
+_CEILINGS = {
+    Ceiling.PORTAL: "",
+    Ceiling.MONTHLY_LIMIT: ": the monthly limit leaves no more",
+    Ceiling.RULE: ": this app's operator allows no more at once",
+    Ceiling.DAY: ": this app's operator allows you no more in 24 hours",
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AmountForm:
     """What the modal that asks for an amount is made of, and remembers between requests.
 
-    The bounds are here to answer at once; the portal's own decide before anything is proposed.
+    The bounds are here to answer at once; the portal's own decide before anything is proposed. `ceiling`
+    says what the upper bound is, `read_at` (UTC) when the balance was so.
     """
 
     presets: tuple[Decimal, ...]
     bounds: Bounds
     balance: Decimal | None
+    ceiling: Ceiling = Ceiling.PORTAL
+    read_at: datetime | None = None
     left: Decimal | None = None
     """What the monthly limit leaves."""
 
     @classmethod
-    def of(cls, state: BillingState, rules: Rules = _NO_RULES) -> AmountForm:
-        """Make the form from the billing state, as far as the operator's rules go."""
-        bounds, presets = rules.narrow(state.bounds, state.presets)
+    def of(
+        cls,
+        state: BillingState,
+        rules: Rules = _NO_RULES,
+        *,
+        left_today: Decimal | None = None,
+        read_at: datetime | None = None,
+    ) -> AmountForm:
+        """Make the form from the billing state: nothing that is known to fail is offered.
+
+        `left_today` is what the operator's rules leave of the person's day.
+        """
+        left = state.monthly_cap.left if state.monthly_cap else None
+        most = {
+            Ceiling.PORTAL: state.bounds.maximum,
+            Ceiling.MONTHLY_LIMIT: left,
+            Ceiling.RULE: rules.max_charge,
+            Ceiling.DAY: left_today,
+        }
+        known = {
+            each: amount for each, amount in most.items() if amount is not None and amount <= MOST_CHARGED
+        }
+        ceiling = min(known, key=known.__getitem__, default=Ceiling.PORTAL)
+        bounds = replace(state.bounds, maximum=known.get(ceiling))
+        presets = tuple(amount for amount in state.presets if bounds.allow(amount))
         return cls(
             presets=presets[:_MOST_PRESETS],
             bounds=bounds,
             balance=state.balance,
-            left=state.monthly_cap.left if state.monthly_cap else None,
+            ceiling=ceiling,
+            read_at=read_at,
+            left=left,
         )
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether no amount at all can be charged."""
+        least = self.bounds.minimum if self.bounds.minimum is not None else CENT
+        return self.bounds.maximum is not None and self.bounds.maximum < max(least, CENT)
 
     def remember(self) -> str:
         """Write the form for a view's private metadata."""
@@ -65,6 +119,8 @@ class AmountForm:
                 "presets": [str(amount) for amount in self.presets],
                 "bounds": [_text(self.bounds.minimum), _text(self.bounds.maximum)],
                 "balance": _text(self.balance),
+                "ceiling": self.ceiling.value,
+                "read_at": self.read_at and self.read_at.isoformat(),
                 "left": _text(self.left),
             }
         )
@@ -76,14 +132,24 @@ class AmountForm:
             found = json.loads(remembered)
             minimum, maximum = (parse_wire(bound) for bound in found["bounds"])
             presets = (parse_wire(amount) for amount in found["presets"])
+            read_at = found.get("read_at")
             return cls(
                 presets=tuple(amount for amount in presets if amount is not None),
                 bounds=Bounds(minimum=minimum, maximum=maximum),
                 balance=parse_wire(found["balance"]),
+                ceiling=Ceiling(found.get("ceiling", Ceiling.PORTAL)),
+                read_at=datetime.fromisoformat(read_at) if read_at else None,
                 left=parse_wire(found["left"]),
             )
         except (ValueError, KeyError, TypeError):
             return cls(presets=(), bounds=Bounds(), balance=None)
+
+    def problem(self, error: AmountError) -> str:
+        """Say what is wrong with an amount, and whose limit it passes, in one sentence."""
+        if error.problem is not AmountProblem.TOO_LARGE or self.bounds.maximum is None:
+            return amount_problem(error)
+        here = AmountError(error.problem, self.bounds.maximum)
+        return amount_problem(here) + _CEILINGS[self.ceiling]
 
 
 def amount_modal(
@@ -110,12 +176,12 @@ def amount_modal(
         block_id=ids.AMOUNT_CUSTOM,
         action_id=ids.AMOUNT_CUSTOM,
         placeholder="e.g. 100",
-        initial=typed,
-        hint=_bounds_hint(form.bounds),
+        initial=typed[:TYPED_LENGTH] if typed else None,
+        hint=_bounds_hint(form),
     )
     return modal(
         "Add funds",
-        section(_standing(form)) if form.balance is not None else None,
+        _standing(form),
         section(f"*{problem}.*") if problem else None,
         choice if options else None,
         line if other else None,
@@ -126,8 +192,28 @@ def amount_modal(
     )
 
 
-def confirm_modal(charge: Charge, *, why: str | None, open_equal: Charge | None) -> Json:
-    """Make the modal in which the person agrees to one charge; `why` says why this card.
+def closed_modal(form: AmountForm, state: BillingState) -> Json:
+    """Make the modal for when no amount can be charged: what keeps it, and where to change that."""
+    least = "the smallest purchase is more than that"
+    words = {
+        Ceiling.PORTAL: "The portal takes no purchase of any amount right now.",
+        Ceiling.MONTHLY_LIMIT: f"The monthly limit leaves *{show(form.bounds.maximum)}*, and {least}.",
+        Ceiling.RULE: f"This app's operator allows *{show(form.bounds.maximum)}* at once, and {least}.",
+        Ceiling.DAY: (
+            f"This app's operator leaves you *{show(form.bounds.maximum)}* in these 24 hours, and {least}."
+        ),
+    }[form.ceiling]
+    return modal(
+        "Add funds",
+        _standing(form),
+        section(f"*Nothing can be added now.* {words}"),
+        actions(button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)),
+        callback_id=ids.INFO_VIEW,
+    )
+
+
+def confirm_modal(charge: Charge, *, open_equal: Charge | None) -> Json:
+    """Make the modal in which the person agrees to one charge.
 
     It carries the charge's id and that of an equal open one it warns of, nothing else.
     """
@@ -135,15 +221,11 @@ def confirm_modal(charge: Charge, *, why: str | None, open_equal: Charge | None)
         "Confirm purchase",
         section(_buy_again(open_equal)) if open_equal else None,
         section(
-            f"Add *{show(charge.amount)}* to the balance of *{organisation(charge.organisation_name)}*."
+            f"Add *{show(charge.amount)}* to the balance of *{organization(charge.organisation_name)}*."
         ),
-        fields(
-            [
-                ("Total", show(charge.amount)),
-                ("Card", escape(charge.card or "") + (f"\n{why}" if why else "")),
-            ]
-        ),
-        section(CONSENT),
+        fields([("Total", show(charge.amount)), _method_field(charge)]),
+        context(f"You act as {escape(charge.account_email)}.") if charge.account_email else None,
+        section(consent(charge.payment_method)),
         actions(
             button("Manage on portal", ids.MANAGE_ON_PORTAL, url=charge.portal_url),
             button("Back", ids.BACK_TO_AMOUNT, value=charge.id),
@@ -156,8 +238,17 @@ def confirm_modal(charge: Charge, *, why: str | None, open_equal: Charge | None)
     )
 
 
+def _method_field(charge: Charge) -> tuple[str, str]:
+    """Return the label and the name of what will be charged, and why that one."""
+    method = charge.payment_method
+    if method is None:
+        return "Payment method", "the one on file"
+    why = why_this_method(method)
+    return method_label(method), escape(method_name(method)) + (f"\n{why}" if why else "")
+
+
 def processing_modal(charge: Charge) -> Json:
-    """Make the modal after the yes; the outcome takes its place."""
+    """Make the modal after the confirmation; the outcome takes its place."""
     doing = f"Adding *{show(charge.amount)}* to your balance…"
     if charge.kind is ChargeKind.UPGRADE:
         doing = f"Upgrading to *{escape(charge.tier_name or 'the new plan')}*…"
@@ -170,13 +261,16 @@ def processing_modal(charge: Charge) -> Json:
 
 
 def add_card_modal(state: BillingState, *, typed: str | None, still: bool = False) -> Json:
-    """Make the modal for an organisation without a card; `still`: it was checked and there is none yet."""
+    """Make the modal for an organization without a payment method; `still`: checked, and none yet."""
     return modal(
         "Add a card first",
         section("There is still no card on file.") if still else None,
         section(
-            "Adding funds needs a card, and cards are added on the portal: this app never sees one.\n"
-            "Add it there, then come back here and check again."
+            "Adding funds needs a card or another payment method, and those are added on the portal: this "
+            "app never sees one.\nAdd it there, then come back here and check again."
+        ),
+        context(
+            "Paying once by card on the portal keeps no card for later: save one there as a payment method."
         ),
         actions(
             button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url, style="primary"),
@@ -203,21 +297,30 @@ def amount_problem(error: AmountError) -> str:
             return f"The largest amount is {show(error.limit)}"
 
 
-def _standing(form: AmountForm) -> str:
+def _standing(form: AmountForm) -> Block | None:
+    """Say what the balance is, as of when, and what the monthly limit leaves."""
+    if form.balance is None:
+        return None
     words = f"Your balance is *{show(form.balance)}*."
-    if form.left is None:
-        return words
-    return f"{words} The monthly limit leaves *{show(form.left)}*."
+    if form.left is not None:
+        words += f" The monthly limit leaves *{show(form.left)}*."
+    if form.read_at is not None:
+        words += f"\n{moment('As of', form.read_at)}"
+    return section(words, accessory=button("Refresh", ids.REFRESH_AMOUNT))
 
 
-def _bounds_hint(bounds: Bounds) -> str | None:
+def _bounds_hint(form: AmountForm) -> str | None:
+    """Say between what an amount may lie, and what sets the upper end."""
+    bounds = form.bounds
     if bounds.minimum is not None and bounds.maximum is not None:
-        return f"Between {show(bounds.minimum)} and {show(bounds.maximum)}"
-    if bounds.minimum is not None:
+        words = f"Between {show(bounds.minimum)} and {show(bounds.maximum)}"
+    elif bounds.minimum is not None:
         return f"{show(bounds.minimum)} or more"
-    if bounds.maximum is not None:
-        return f"{show(bounds.maximum)} at most"
-    return None
+    elif bounds.maximum is not None:
+        words = f"{show(bounds.maximum)} at most"
+    else:
+        return None
+    return words + _CEILINGS[form.ceiling]
 
 
 def _text(amount: Decimal | None) -> str | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from blocks import ids
 from blocks.kit import (
+    BUTTON_TEXT,
     Block,
     Json,
     actions,
@@ -19,14 +20,25 @@ from blocks.kit import (
     section,
     select,
 )
-from blocks.usage import plan_block
-from blocks.words import CONSENT, card_name, organisation, why_this_card
+from blocks.usage import applying_block, plan_block
+from blocks.words import (
+    MANAGERS,
+    consent,
+    manages,
+    method_label,
+    method_name,
+    organization,
+    whose,
+    why_this_method,
+)
 from bot.domain.money import show
 from bot.domain.subscription import Effect
 
 if TYPE_CHECKING:
-    from bot.domain.billing import Card
+    from bot.domain.billing import BillingState
     from bot.domain.charge import Charge
+    from bot.domain.identity import Account
+    from bot.domain.payment import PaymentMethod
     from bot.domain.subscription import CurrentPlan, Preview, Subscription, Tier
 
 TITLE = "Plan"
@@ -36,8 +48,10 @@ NAMED_FOR = frozenset({"subPin", "customerDefault"})
 def subscription_modal(subscription: Subscription, *, note: str | None = None) -> Json:
     """Make the modal: a scheduled change first, then the plan, then what it can become."""
     current = subscription.current
-    may = subscription.may_change_plan and current is not None
-    choices = subscription.choices if may else ()
+    may = subscription.may_change_plan and current is not None and not subscription.is_team
+    waits = subscription.applying is not None
+    choices = () if waits else subscription.choices
+    can_cancel = may and not waits and current is not None and not current.cancels
     return modal(
         TITLE,
         section(note) if note else None,
@@ -52,7 +66,8 @@ def subscription_modal(subscription: Subscription, *, note: str | None = None) -
         if choices
         else None,
         actions(
-            button("Cancel plan", ids.PLAN_CANCEL) if may and current and not current.cancels else None,
+            button("Cancel plan", ids.PLAN_CANCEL) if can_cancel else None,
+            button("Refresh", ids.PLAN_BACK) if waits else None,
             button("Manage on portal", ids.MANAGE_ON_PORTAL, url=subscription.manage_url),
         ),
         callback_id=ids.PLAN_VIEW if choices else ids.INFO_VIEW,
@@ -67,56 +82,66 @@ def blocked_modal(preview: Preview, subscription: Subscription) -> Json:
     else:
         reason = escape(preview.reason) if preview.reason else "The portal does not allow this change here."
         words = f"*Not possible here.* {reason}"
+    blocked = preview.effect is Effect.BLOCKED
+    url = subscription.plan_url(preview.target_id) if blocked else subscription.manage_url
     return modal(
         TITLE,
         section(words),
         actions(
             button("Back", ids.PLAN_BACK),
-            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=subscription.manage_url),
+            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=url),
         ),
         callback_id=ids.INFO_VIEW,
     )
 
 
-def schedule_modal(preview: Preview, *, intent: str) -> Json:
+def schedule_modal(preview: Preview, account: Account, *, intent: str) -> Json:
     """Make the modal in which a change without a charge is agreed to; `intent` is what it carries."""
     since = f" on {day(preview.effective_on)}" if preview.effective_on else " when the billing period ends"
     words = f"Change to *{escape(preview.target_name)}*{since}. Nothing is charged now."
-    return _change_modal(words, intent, "Schedule change")
+    return _change_modal(words, account, intent, "Schedule change")
 
 
-def cancel_modal(current: CurrentPlan, *, intent: str) -> Json:
+def cancel_modal(current: CurrentPlan, account: Account, *, intent: str) -> Json:
     """Make the modal in which the plan's end is agreed to; `intent` is what it carries."""
     until = f" until {day(current.cycle_ends)}" if current.cycle_ends else " until the billing period ends"
     words = (
         f"Cancel *{escape(current.name)}*? It stays{until}; nothing is charged. You can undo it until then."
     )
-    return _change_modal(words, intent, "Cancel plan")
+    return _change_modal(words, account, intent, "Cancel plan")
 
 
-def upgrade_modal(charge: Charge, preview: Preview, card: Card | None) -> Json:
+def charged_method(state: BillingState) -> PaymentMethod | None:
+    """Return the method that an upgrade charges, None where the portal does not say which."""
+    method = state.payment_method
+    return method if method is not None and method.resolved_via in NAMED_FOR else None
+
+
+def upgrade_modal(charge: Charge, preview: Preview) -> Json:
     """Make the modal in which a charge for a bigger plan is agreed to. The safe choice is the default.
 
     Slack submits a modal on Enter; so the charge is a button with its own question, and the modal itself
     has nothing to submit (behaviour 57).
     """
-    named = card if card and card.resolved_via in NAMED_FOR else None
-    why = why_this_card(named) if named else None
-    label = f"{escape(card_name(named))}\n{why}" if named else "the card on file"
+    named = charge.payment_method
+    why = why_this_method(named) if named else None
+    label = f"{escape(method_name(named))}\n{why}" if named else "the one on file"
+    kind = method_label(named) if named else "Payment method"
     pay = confirmed(
         button(f"Pay {show(charge.amount)} now", ids.PLAN_UPGRADE_VIEW, value=charge.id, style="primary"),
         title=f"Pay {show(charge.amount)} now?",
-        words=f"Your card is charged and the plan becomes {preview.target_name} at once.",
+        words=f"Your {kind.lower()} is charged and the plan becomes {preview.target_name} at once.",
         yes=f"Pay {show(charge.amount)}",
         no="Not now",
     )
     return modal(
         "Confirm upgrade",
         section(
-            f"Upgrade *{organisation(charge.organisation_name)}* to *{escape(preview.target_name)}* now."
+            f"Upgrade *{organization(charge.organisation_name)}* to *{escape(preview.target_name)}* now."
         ),
-        fields([("Due now", show(charge.amount)), ("Card", label)]),
-        section(CONSENT),
+        fields([("Due now", show(charge.amount)), (kind, label)]),
+        context(f"You act as {escape(charge.account_email)}.") if charge.account_email else None,
+        section(consent(named)),
         actions(
             button("Back", ids.PLAN_BACK, value=charge.id),
             pay,
@@ -128,10 +153,11 @@ def upgrade_modal(charge: Charge, preview: Preview, card: Card | None) -> Json:
     )
 
 
-def _change_modal(words: str, intent: str, submit: str) -> Json:
+def _change_modal(words: str, account: Account, intent: str, submit: str) -> Json:
     return modal(
         "Confirm change",
         section(words),
+        context(f"For {whose(account)}."),
         actions(button("Back", ids.PLAN_BACK)),
         callback_id=ids.PLAN_CONFIRM_VIEW,
         submit=submit,
@@ -142,7 +168,7 @@ def _change_modal(words: str, intent: str, submit: str) -> Json:
 
 def _scheduled(subscription: Subscription) -> list[Block | None]:
     current = subscription.current
-    if current is None or not current.change_scheduled:
+    if current is None or not current.change_scheduled or subscription.is_team:
         return []
     if current.cancels:
         when = current.cancels_on or current.cycle_ends
@@ -151,30 +177,54 @@ def _scheduled(subscription: Subscription) -> list[Block | None]:
         when = current.becomes_on or current.cycle_ends
         becomes = escape(current.becomes or "another plan")
         words = f":warning: *Changes to {becomes}*" + (f" on {day(when)}." if when else ".")
-    keep = button(f"Keep {current.name}"[:75], ids.PLAN_KEEP, style="primary")
+    keep = button(f"Keep {current.name}"[:BUTTON_TEXT], ids.PLAN_KEEP, style="primary")
     return [section(words), actions(keep) if subscription.may_change_plan else None]
 
 
 def _plan(subscription: Subscription) -> list[Block | None]:
-    name = context(organisation(subscription.organisation_name))
+    name = context(organization(subscription.organisation_name))
     current = subscription.current
     if subscription.is_team:
         words = "A team has no personal plan. Its people use the balance: top it up with `/billing buy`."
         return [section(words), name]
+    if subscription.applying is not None:
+        return [applying_block(subscription.applying), name]
     if current is None:
-        return [section("You are on the free plan. Plans start on the portal."), name]
-    usage = current.usage
-    lines: list[Block | None] = [
-        plan_block(usage) if usage else section(f"*{escape(current.name)} plan*"),
-        name,
-    ]
+        return [
+            section("You are on the free plan. Plans start on the portal."),
+            name,
+            *_catalog(subscription),
+        ]
+    lines: list[Block | None] = [plan_block(current.usage), name]
     if not subscription.may_change_plan:
-        lines.append(context("Owners and admins can change the plan."))
+        lines.append(context(_who_changes(subscription)))
     return lines
 
 
+def _catalog(subscription: Subscription) -> list[Block | None]:
+    """List the plans with their prices; each opens the portal with the plan preselected."""
+    return [
+        section(
+            f"*{escape(tier.name)}*{_what_one_gets(tier)}",
+            accessory=button(
+                "See on portal", f"{ids.OPEN_PLAN}_{number}", url=subscription.plan_url(tier.id)
+            ),
+        )
+        for number, tier in enumerate(subscription.catalog[: ids.MOST_PLANS])
+    ]
+
+
+def _what_one_gets(tier: Tier) -> str:
+    price = f", {escape(tier.price)} a month" if tier.price else ""
+    return price + (f", {show(tier.monthly)} to use" if tier.monthly else "")
+
+
+def _who_changes(subscription: Subscription) -> str:
+    if manages(subscription.role):
+        return "The portal does not let your account change the plan."
+    return f"{MANAGERS[0].upper()}{MANAGERS[1:]} can change the plan."
+
+
 def _offer(tier: Tier) -> str:
-    price = tier.price
-    if not price:
-        return tier.name
-    return f"{tier.name}, {price if price.startswith('$') else f'${price}'} a month"
+    """Name a plan in the menu, with its price where it is known."""
+    return f"{tier.name}, {tier.price} a month" if tier.price else tier.name

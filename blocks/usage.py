@@ -5,47 +5,115 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from blocks.kit import Block, Message, context, day, escape, header, message, section
-from blocks.words import bar, organisation
+from blocks import ids
+from blocks.kit import (
+    Block,
+    Message,
+    actions,
+    button,
+    context,
+    day,
+    escape,
+    header,
+    message,
+    moment,
+    section,
+)
+from blocks.words import bar, whose
 from bot.domain.billing import BalanceLevel
 from bot.domain.money import show
 
 if TYPE_CHECKING:
-    from bot.domain.billing import PlanUsage, Usage
+    from datetime import datetime
+
+    from bot.domain.billing import AccountInfo, MemberCap, PlanUsage, Usage
 
 _LEVELS = {
     BalanceLevel.FREE: "You have no plan and no top-ups yet.",
     BalanceLevel.LOW: "Running low: less than $5 left to use.",
     BalanceLevel.HEALTHY: None,
-    BalanceLevel.DEPLETED: "Nothing left to use. Add funds to go on.",
+    BalanceLevel.DEPLETED: "Nothing left to use until funds are added.",
+    BalanceLevel.MEMBER_CAPPED: None,
+    BalanceLevel.UNKNOWN: None,
 }
 
 
-def usage_message(usage: Usage, organisation_name: str | None) -> Message:
-    """Make the answer to `/billing usage`."""
-    return message(header("Usage"), context(organisation(organisation_name)), *usage_blocks(usage))
+def usage_message(info: AccountInfo, read_at: datetime, *, applying: str | None = None) -> Message:
+    """Make the answer to `/billing usage`, as it was at `read_at` (UTC)."""
+    blocks = usage_blocks(info.usage, applying=applying)
+    return message(
+        header("Usage"),
+        context(f"{whose(info.account)}\n{moment('As of', read_at)}"),
+        *(blocks or [section("The portal does not say what there is to use.")]),
+        actions(button("Refresh", ids.REFRESH_USAGE)),
+    )
 
 
-def usage_blocks(usage: Usage) -> list[Block]:
-    """Make the bars."""
+def usage_blocks(usage: Usage, *, applying: str | None = None) -> list[Block]:
+    """Make the lines of what is known; `applying` is a plan that was paid for a moment ago."""
     blocks = []
-    if usage.plan is not None:
+    if applying is not None:
+        blocks.append(applying_block(applying))
+    elif usage.plan is not None:
         blocks.append(plan_block(usage.plan))
     if usage.topped_up is not None:
-        blocks.append(section(f"*Top-ups* · {show(usage.topped_up)} left, never expires"))
+        lasting = ", never expires" if usage.topped_up > 0 else ""
+        blocks.append(section(f"*Top-ups* · {show(usage.topped_up)} left{lasting}"))
+    if usage.member_cap is not None:
+        blocks.append(_member_cap_block(usage.member_cap))
+    if usage.level is BalanceLevel.MEMBER_CAPPED:
+        blocks.append(section(MEMBER_CAPPED))
     level = _LEVELS[usage.level]
     if level is not None:
         blocks.append(context(level))
     return blocks
 
 
+MEMBER_CAPPED = (
+    ":warning: *You have reached your own spending limit here.* "
+    "Adding funds does not help: an admin raises the limit on the portal."
+)
+
+
+def applying_block(plan: str) -> Block:
+    """Say that a plan was paid for and that the portal does not show it yet."""
+    return section(
+        f":hourglass_flowing_sand: *Applying {escape(plan)}…* The portal shows it within a minute."
+    )
+
+
 def plan_block(plan: PlanUsage) -> Block:
-    """Make the plan's bar, said in words too."""
-    name = f"{escape(plan.name)} plan" if plan.name else "Plan"
-    left = show(max(Decimal(0), plan.left))
-    words = f"*{name}* · {left} of {show(plan.monthly)} left this month"
-    if plan.overage:
-        words += f", {show(plan.overage)} over"
+    """Make the plan's line with what is known of it, and its bar, said in words too."""
+    parts = [f"*{escape(plan.name)} plan*" if plan.name else "*Plan*"]
+    numbers = _numbers(plan)
+    if numbers:
+        parts.append(numbers)
+    words = " · ".join(parts)
     if plan.renews_on is not None:
-        words += f", renews {day(plan.renews_on)}"
-    return section(f"{words}\n{bar(plan.used_share)}  {plan.used_share:.0%} used", spoken=words)
+        words += f", renews {day(plan.renews_on)}" if numbers else f" · renews {day(plan.renews_on)}"
+    share = plan.used_share
+    drawn = words if share is None else f"{words}\n{bar(share)}  {share:.0%} used"
+    return section(drawn, spoken=words)
+
+
+def _numbers(plan: PlanUsage) -> str | None:
+    """Say what is left; "of so much" only where that has a meaning."""
+    if plan.left is None:
+        return f"{show(plan.monthly)} a month" if plan.monthly else None
+    left = show(max(Decimal(0), plan.left))
+    words = f"{left} left"
+    if plan.used_share is not None:
+        words = f"{left} of {show(plan.monthly)} left this month"
+    if plan.rollover is not None and plan.rollover > 0:
+        words += f", {show(plan.rollover)} of it rolled over"
+    return f"{words}, {show(plan.overage)} over" if plan.overage else words
+
+
+def _member_cap_block(cap: MemberCap) -> Block:
+    """Say how far a member's own limit is used up, with the amounts that are known."""
+    spent = None if cap.spent is None else f"{show(cap.spent)} spent"
+    if cap.limit is not None:
+        spent = f"{spent} of {show(cap.limit)}" if spent else f"limit {show(cap.limit)}"
+    left = None if cap.left is None else f"{show(max(Decimal(0), cap.left))} left"
+    known = ", ".join(part for part in (spent, left) if part)
+    return section(f"*Your own spending limit* · {known}" if known else "*Your own spending limit*")

@@ -7,19 +7,30 @@ from typing import TYPE_CHECKING
 from blocks.kit import escape
 from bot.domain.billing import AutoReloadCardKind, Role
 from bot.domain.money import show
+from bot.domain.payment import LINK
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from bot.domain.billing import AutoReload, Card
+    from bot.domain.billing import AutoReload
+    from bot.domain.identity import Account
+    from bot.domain.payment import PaymentMethod
 
 CONSENT = "By confirming, you allow Nous Research to charge your card."
+SUPPORT = "support@nousresearch.com"
+MANAGERS = "an owner, admin or finance admin"
+"""Who may spend for an organization (contract, "The rest that changed")."""
+
+SWITCH = "Remote Spending"
+SWITCH_PAGE = "the portal's Hermes Agent page"
 
 _WHY_THIS_CARD = {
     "subPin": "the card on your subscription",
     "customerDefault": "your default card saved on the portal",
     "autoRefill": "your auto-reload card",
 }
+
+_WALLETS = {"apple_pay": "Apple Pay", "google_pay": "Google Pay"}
 
 _ROLES = {
     Role.OWNER: "Owner",
@@ -32,15 +43,37 @@ _ROLES = {
 _BAR_LENGTH = 20
 
 
-def card_name(card: Card) -> str:
-    """Name a card: `Visa ····4242`, or the brand alone (behaviour 16). Not escaped."""
-    brand = card.brand if any(letter.isupper() for letter in card.brand) else card.brand.title()
-    return f"{brand} ····{card.last4}" if card.last4 else brand
+def method_name(method: PaymentMethod) -> str:
+    """Name a payment method: `Visa ····4242 with Apple Pay`, `Link`, or as well as it can be named.
+
+    A card may lack its digits, or its brand (behaviour 16). Not escaped.
+    """
+    if method.kind == LINK:
+        return f"Link ({method.email})" if method.email else "Link"
+    brand = method.brand or ("card" if method.is_card else method.kind.replace("_", " "))
+    name = brand if any(letter.isupper() for letter in brand) else brand.title()
+    if method.last4:
+        name = f"{name or 'Payment method'} ····{method.last4}"
+    elif method.is_card and not method.brand:
+        name = "the card on file"
+    wallet = _WALLETS.get(method.wallet or "")
+    return f"{name or 'the payment method on file'}{f' with {wallet}' if wallet else ''}"
 
 
-def why_this_card(card: Card) -> str | None:
-    """Say why this card would be charged; None for a reason not known here (behaviour 17)."""
-    return _WHY_THIS_CARD.get(card.resolved_via or "")
+def method_label(method: PaymentMethod) -> str:
+    """Say what sort of thing it is, where it is named: a card, or else a payment method."""
+    return "Card" if method.is_card else "Payment method"
+
+
+def why_this_method(method: PaymentMethod) -> str | None:
+    """Say why this one would be charged; None for a reason not known here (behaviour 17)."""
+    why = _WHY_THIS_CARD.get(method.resolved_via or "")
+    return why.replace("card", "payment method") if why and not method.is_card else why
+
+
+def consent(method: PaymentMethod | None) -> str:
+    """Say what confirming allows; a method that is no card is not called one."""
+    return CONSENT if method is None or method.is_card else CONSENT.replace("card", "payment method")
 
 
 def role_name(role: Role) -> str | None:
@@ -48,9 +81,33 @@ def role_name(role: Role) -> str | None:
     return _ROLES.get(role)
 
 
-def organisation(name: str | None) -> str:
-    """Name the organisation, escaped."""
-    return escape(name) if name else "your organisation"
+def organization(name: str | None) -> str:
+    """Name the organization, escaped."""
+    return escape(name) if name else "your organization"
+
+
+def whose(account: Account, role: Role | None = None) -> str:
+    """Say whose account it is, escaped: people with two logins looked at the wrong one and paid twice."""
+    parts = [
+        organization(account.organisation_name),
+        role_name(role) if role is not None else None,
+        escape(account.email) if account.email else None,
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def manages(role: Role | None) -> bool:
+    """Tell whether a role is one of those that may spend, so that people read no rule that they meet."""
+    return role in {Role.OWNER, Role.ADMIN, Role.FINANCE_ADMIN}
+
+
+def switch_off(role: Role | None, name: str | None = None) -> str:
+    """Say that the organization's switch is off, and who turns it on, as the reader's role has it."""
+    words = f"{SWITCH} is switched off for {organization(name)}."
+    if role in {Role.OWNER, Role.ADMIN}:
+        return f"{words} You can turn it on on {SWITCH_PAGE}."
+    by = f"An owner or admin turns it on, on {SWITCH_PAGE}."
+    return f"{words} {by if role is not None else f'It is turned on on {SWITCH_PAGE}.'}"
 
 
 def bar(share: Decimal) -> str:
@@ -65,5 +122,5 @@ def auto_reload_line(setting: AutoReload) -> str:
         return "off"
     words = f"on: below {show(setting.threshold)}, reload to {show(setting.reload_to)}"
     if setting.card_kind is AutoReloadCardKind.DISTINCT:
-        words += f", with {escape(card_name(setting.card)) if setting.card else 'a different card'}"
+        words += f", with {escape(method_name(setting.card)) if setting.card else 'a different card'}"
     return words

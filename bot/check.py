@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from bot.domain.errors import PortalUnavailableError, StoreUnavailableError
+from bot.domain.errors import GrantRefusedError, PortalUnavailableError, StoreUnavailableError
 from bot.domain.money import show
 from bot.metrics import Metrics
 from bot.portal.hosts import HostRules
@@ -25,6 +26,8 @@ from bot.storage.schema import is_current
 from handlers.manifest import BOT_SCOPES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bot.domain.rules import Rules
     from bot.settings import Settings
 
@@ -121,6 +124,9 @@ async def _check_portal(settings: Settings) -> Finding:
     try:
         # The way everybody connects; the code is shown to nobody and runs out by itself.
         await oauth.request_device_code(" ".join(FIRST_SCOPES))
+    except GrantRefusedError as error:
+        words = f"{oauth.base} grants {settings.portal_client_id} no login ({error}); see PORTAL_CLIENT_ID"
+        return _wrong(f"Portal: {words}")
     except PortalUnavailableError as error:
         words = (
             f"{oauth.base} gives no usable answer ({error}); see HERMES_PORTAL_BASE_URL, PORTAL_CLIENT_ID"
@@ -134,13 +140,28 @@ async def _check_portal(settings: Settings) -> Finding:
 async def _check_database(settings: Settings) -> list[Finding]:
     database = Database(settings.database_url, SystemClock())
     if not database.made():
-        return [_good("Database: not there yet; `billing-bot serve` makes it")]
+        return [_check_folder(database.folder)]
     try:
         return await _look_into(database, Cipher(settings.keys()))
     except StoreUnavailableError as error:
         return [_wrong(f"DATABASE_URL: the database cannot be used ({error})")]
     finally:
         await database.aclose()
+
+
+def _check_folder(folder: Path) -> Finding:
+    """Try whether the embedded database can be made where the settings say."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    try:
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        words = (
+            f"the database's folder {folder} cannot be written ({error.strerror}); make it, or name another"
+        )
+        return _wrong(f"DATABASE_URL: {words}")
+    makes = "it" if there == folder else f"it, and the folder {folder}"
+    return _good(f"Database: not there yet; `billing-bot serve` makes {makes}")
 
 
 async def _look_into(database: Database, cipher: Cipher) -> list[Finding]:

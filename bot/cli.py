@@ -16,7 +16,7 @@ import typer
 from bot.app import StartError, serve, work
 from bot.check import check
 from bot.domain.audit import Action
-from bot.domain.errors import StoreUnavailableError
+from bot.domain.errors import ChargeNotFoundError, SeveralChargesError, StoreUnavailableError
 from bot.log import configure_logging
 from bot.runtime import SystemClock
 from bot.settings import Settings, SettingsError, load_settings
@@ -139,19 +139,22 @@ def migrate_command() -> None:
 
 @app.command("trace")
 def trace_command(
-    charge: Annotated[str, typer.Argument(help="the id that /billing history shows")],
+    charge: Annotated[str, typer.Argument(help="our id of it, the portal's, or the beginning of either")],
 ) -> None:
     """Tell one charge's whole story, without secrets."""
     settings = _settings()
     try:
-        told = asyncio.run(trace(settings.database_url, charge))
+        story = asyncio.run(trace(settings.database_url, charge))
     except StoreUnavailableError as error:
         typer.echo(f"DATABASE_URL: the database cannot be read ({error})", err=True)
         sys.exit(NOT_NOW)
-    if told is None:
+    except ChargeNotFoundError:
         typer.echo(f"There is no purchase {charge}.", err=True)
         sys.exit(NOT_THERE)
-    typer.echo(told)
+    except SeveralChargesError:
+        typer.echo(f"Several purchases begin with {charge}; type more of it.", err=True)
+        sys.exit(NOT_THERE)
+    typer.echo(story)
 
 
 @app.command("generate-key")

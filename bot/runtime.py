@@ -38,6 +38,7 @@ from bot.storage.intents import IntentStore
 from bot.storage.links import LinkStore
 from bot.storage.locks import LockStore
 from bot.storage.messages import MessageStore
+from bot.storage.overviews import OverviewStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
@@ -120,6 +121,7 @@ class Runtime:
     permission: Permission
     intents: IntentStore
     homes: HomeStore
+    overviews: OverviewStore
     retention: Retention
     outbox: Outbox
     direct_messages: DirectMessages
@@ -180,6 +182,7 @@ async def open_runtime(
     )
     installations = InstallationStore(database, cipher)
     intents = IntentStore(database)
+    overviews = OverviewStore(database, cipher)
     audit = AuditStore(database)
     one = OneWorkspace(slack, audit, clock) if settings.bot_token is not None else None
     workspaces = Workspaces(one or installations, slack)
@@ -192,14 +195,15 @@ async def open_runtime(
             slack=slack,
             http=http,
             accounts=accounts,
-            billing=Billing(accounts, permission, audit),
+            billing=Billing(accounts, permission, charges, audit, clock),
             linking=Linking(database, grants, links, charges, accounts, workspaces, oauth, clock),
             purchases=Purchases(charges, accounts, permission, clock),
             charging=Charging(charges, accounts, permission, clock, poll_rules),
             permission=permission,
             intents=intents,
             homes=HomeStore(database),
-            retention=Retention(charges, grants, intents, clock, settings.purge_after_days),
+            overviews=overviews,
+            retention=Retention(charges, grants, intents, overviews, clock, settings.purge_after_days),
             outbox=Outbox(messages, clock),
             direct_messages=DirectMessages(),
             charges=charges,

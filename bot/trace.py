@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks.history import outcome, story
+from blocks.words import method_name
 from bot.domain.money import show
 from bot.log import fingerprint
 from bot.metrics import Metrics
 from bot.runtime import SystemClock
+from bot.services.purchases import the_one
 from bot.storage.charges import ChargeStore
 from bot.storage.database import Database
 from bot.storage.messages import MessageStore
@@ -18,18 +20,17 @@ if TYPE_CHECKING:
     from bot.domain.message import OutgoingMessage
 
 
-async def trace(database_url: str, charge_id: str) -> str | None:
-    """Return the story, a fact a line, times in UTC; None when there is no such charge.
+async def trace(database_url: str, named: str) -> str:
+    """Return the story, a fact a line, times in UTC. `named` is our id, the portal's, or how one begins.
 
     Raises:
+        ChargeNotFoundError, SeveralChargesError: no charge, or more than one, begins so.
         StoreUnavailableError: the database cannot be read.
     """
     database = Database(database_url, SystemClock())
     try:
-        charge = await ChargeStore(database, Metrics()).get(charge_id)
-        if charge is None:
-            return None
-        telling = await MessageStore(database).get(charge_id)
+        charge = the_one(await ChargeStore(database, Metrics()).find(None, named))
+        telling = await MessageStore(database).get(charge.id)
     finally:
         await database.aclose()
     return "\n".join([*_facts(charge, telling), "", *_steps(charge, telling)])
@@ -42,8 +43,9 @@ def _facts(charge: Charge, telling: OutgoingMessage | None) -> list[str]:
         "Amount": f"{show(charge.told_amount)}, {charge.kind.value.replace('_', ' ')}",
         "State": f"{charge.state.value}: {outcome(charge)}",
         "Person": charge.identity.key,
-        "Organisation": f"{charge.organisation_name or ''} ({charge.organisation_id})".strip(),
-        "Card": charge.card,
+        "Organization": f"{charge.organisation_name or ''} ({charge.organisation_id})".strip(),
+        "Paid with": charge.payment_method and method_name(charge.payment_method),
+        "Account": charge.account_email,
         "Key": f"{fingerprint(charge.idempotency_key)} (fingerprint)",
         "Portal's charge": charge.portal_charge_id or "not known",
         "Refusal": charge.refusal,

@@ -34,6 +34,14 @@ GONE_VIEW = frozenset({"not_found", "hash_conflict", "view_not_found"})
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClickedMessage:
+    """Where a message stands; `ts` is its thread's where it is in one."""
+
+    channel: str
+    ts: str
+
+
 @dataclass(kw_only=True, slots=True)
 class Call:
     """A command, click, submission or event. `view` is the modal it concerns, once there is one.
@@ -81,6 +89,17 @@ class Call:
         return bool(container.get("is_ephemeral"))
 
     @property
+    def clicked_message(self) -> ClickedMessage | None:
+        """The message of the app's own that was clicked in, None for a view or an ephemeral answer."""
+        container: dict[str, Any] = self.body.get("container") or {}
+        channel, ts = container.get("channel_id"), container.get("thread_ts") or container.get("message_ts")
+        if container.get("type") != "message" or self.in_ephemeral:
+            return None
+        if not (isinstance(channel, str) and isinstance(ts, str)):
+            return None
+        return ClickedMessage(channel=channel, ts=ts)
+
+    @property
     def in_home(self) -> bool:
         """Tell whether the click came from App Home."""
         view: dict[str, Any] = self.body.get("view") or {}
@@ -122,6 +141,8 @@ class Call:
             await self.show(message_modal(self.view_title, message))
             return
         replace = self.in_ephemeral or self.told_to_wait
+        if self.in_ephemeral:
+            await self.runtime.overviews.forget(self.identity)
         await post_response(self.runtime, self.response_url, message, replace=replace)
 
     @asynccontextmanager

@@ -10,11 +10,14 @@ from slack_sdk.errors import SlackApiError
 
 from blocks.connect import welcome_home
 from blocks.errors import error_copy, error_home
-from blocks.overview import overview_home
+from blocks.overview import overview_home, overview_message
 from bot.domain.errors import BillingError, NotLinkedError
 from bot.domain.rules import Rule, RuleError
+from handlers.call import post_response
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from blocks.kit import Json
     from bot.domain.identity import Identity
     from bot.runtime import Runtime
@@ -47,11 +50,24 @@ async def publish_home(runtime: Runtime, identity: Identity) -> None:
         log.info("home.not_published", problem=str(error)[:200])
 
 
+async def refresh_overview(runtime: Runtime, identity: Identity, *, since: datetime) -> None:
+    """Draw a person's overview anew if they began to buy from it and it was drawn before `since`."""
+    url = await runtime.overviews.take_stale(identity, since=since)
+    if url is None:
+        return
+    try:
+        overview = await runtime.billing.overview(identity)
+        stopped = await runtime.permission.stopped(identity)
+        await post_response(runtime, url, overview_message(overview, stopped=stopped), replace=True)
+    except (BillingError, aiohttp.ClientError, OSError) as error:
+        log.info("home.overview_not_refreshed", problem=type(error).__name__)
+
+
 async def _home(runtime: Runtime, identity: Identity) -> Json:
     try:
         runtime.permission.rules.require_person(identity)
         stopped = await runtime.permission.stopped(identity)
-        state, usage = await runtime.billing.overview(identity)
+        overview = await runtime.billing.overview(identity)
     except NotLinkedError:
         return welcome_home()
     except BillingError as error:
@@ -60,4 +76,4 @@ async def _home(runtime: Runtime, identity: Identity) -> Json:
     recent = await runtime.purchases.history(identity, limit=RECENT)
     channels = runtime.permission.rules.channels
     elsewhere = RuleError(Rule.CHANNELS, channels=channels) if channels else None
-    return overview_home(state, usage, recent, stopped=stopped or elsewhere)
+    return overview_home(overview, recent, stopped=stopped or elsewhere)

@@ -21,20 +21,21 @@ log = structlog.get_logger(__name__)
 
 async def replace_link(runtime: Runtime, grant: DeviceGrant, message: Message) -> bool:
     """Put a message in the place of the grant's link; False when that place is gone."""
-    url: Any = grant.codes.get("response_url")
+    codes = grant.codes
+    url: Any = codes.get("response_url")
     if url and await post_response(runtime, url, message, replace=True):
         return True
-    view_id: Any = grant.codes.get("view_id")
-    return bool(view_id) and await _replace_modal(runtime, grant, view_id, message)
-
-
-async def _replace_modal(runtime: Runtime, grant: DeviceGrant, view_id: str, message: Message) -> bool:
     try:
         slack = await runtime.workspaces.slack_of(grant.identity)
-        await slack.views_update(view_id=view_id, view=message_modal("Connect", message))
+        if codes.get("ts"):
+            await slack.chat_update(channel=codes["channel"], ts=codes["ts"], **message.json)
+        elif codes.get("view_id"):
+            await slack.views_update(view_id=codes["view_id"], view=message_modal("Connect", message))
+        else:
+            return False
     except NotInstalledError:
         return False
     except SlackApiError as error:
-        log.info("device_grant.modal_gone", error=error.response.get("error"))
+        log.info("device_grant.place_gone", error=error.response.get("error"))
         return False
     return True

@@ -67,7 +67,12 @@ SUBCOMMANDS = (
         submissions=buy.SUBMISSIONS,
         closings=buy.CLOSINGS,
     ),
-    Subcommand(name="usage", does="what is left of your plan and top-ups", handle=usage.handle_usage),
+    Subcommand(
+        name="usage",
+        does="what is left of your plan and top-ups",
+        handle=usage.handle_usage,
+        actions=usage.ACTIONS,
+    ),
     Subcommand(
         name="limit",
         does="how much may be charged this month",

@@ -1,4 +1,4 @@
-"""The organisation's billing as the portal tells it: state, card, cap, auto-reload, usage."""
+"""The organization's billing as the portal reports it: state, cap, auto-reload, and what is left to use."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.domain.errors import NotAllowedError, RefusalCode
+from bot.domain.money import whole_cents
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
-    from bot.domain.identity import Account
+    from bot.domain.identity import Account, Connection
     from bot.domain.money import Bounds
+    from bot.domain.payment import PaymentMethod
 
 LOW_BALANCE = Decimal(5)
 
@@ -35,15 +37,6 @@ def may_change_plan(role: Role, capability: bool | None) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Card:
-    """The card a charge would use. `last4` is empty for Link; `resolved_via` says why this card."""
-
-    brand: str
-    last4: str = ""
-    resolved_via: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class MonthlyCap:
     """What may be charged this month, in US dollars; `is_default_ceiling`: nobody set it."""
 
@@ -53,8 +46,8 @@ class MonthlyCap:
 
     @property
     def left(self) -> Decimal:
-        """What can still be charged this month, never below zero."""
-        return max(Decimal(0), self.limit - self.spent)
+        """What can still be charged this month, in whole cents, never below zero."""
+        return whole_cents(max(Decimal(0), self.limit - self.spent))
 
 
 class AutoReloadCardKind(StrEnum):
@@ -73,7 +66,7 @@ class AutoReload:
     threshold: Decimal | None
     reload_to: Decimal | None
     card_kind: AutoReloadCardKind | None = None
-    card: Card | None = None
+    card: PaymentMethod | None = None
 
 
 class AutoReloadOrderError(ValueError):
@@ -93,9 +86,10 @@ class AutoReloadChoice:
         """Check and make a choice to switch it on (behaviour 21).
 
         Raises:
-            AmountError: reload-to lies outside what can be charged.
+            AmountError: the threshold or reload-to lies outside what can be charged.
             AutoReloadOrderError: reload-to is not above the threshold.
         """
+        bounds.check(threshold)
         bounds.check(reload_to)
         if reload_to <= threshold:
             raise AutoReloadOrderError
@@ -120,7 +114,7 @@ class BillingState:
     can_change_plan: bool | None
     presets: tuple[Decimal, ...]
     bounds: Bounds
-    card: Card | None
+    payment_method: PaymentMethod | None
     monthly_cap: MonthlyCap | None
     auto_reload: AutoReload | None
     portal_url: str
@@ -142,68 +136,119 @@ class BillingState:
             NotAllowedError: ROLE_REQUIRED, then BILLING_DISABLED.
         """
         if not self.may_change_plan:
-            raise NotAllowedError(RefusalCode.ROLE_REQUIRED, self.portal_url)
+            raise NotAllowedError(RefusalCode.ROLE_REQUIRED, self.portal_url, role=self.role)
         if not self.billing_enabled:
-            raise NotAllowedError(RefusalCode.BILLING_DISABLED, self.portal_url)
+            raise NotAllowedError(RefusalCode.BILLING_DISABLED, self.portal_url, role=self.role)
 
-    def require_card(self) -> None:
-        """Let only an organisation with a card pass.
+    def require_payment_method(self) -> None:
+        """Let only an organization with a payment method pass.
 
         Raises:
             NotAllowedError: NO_PAYMENT_METHOD.
         """
-        if self.card is None:
-            raise NotAllowedError(RefusalCode.NO_PAYMENT_METHOD, self.portal_url)
+        if self.payment_method is None:
+            raise NotAllowedError(RefusalCode.NO_PAYMENT_METHOD, self.portal_url, role=self.role)
 
 
 class BalanceLevel(StrEnum):
-    """How much there is left to use."""
+    """Whether paid use is possible, and for how long."""
 
     FREE = "free"
     LOW = "low"
     HEALTHY = "healthy"
     DEPLETED = "depleted"
+    MEMBER_CAPPED = "member_capped"
+    """This member has used up their own cap at the organization: adding funds does not help."""
+    UNKNOWN = "unknown"
+    """The portal does not say; nothing is claimed."""
+
+
+class AccessReason(StrEnum):
+    """Why paid use is possible or not (contract, "Account"); a reason added later is None."""
+
+    USABLE = "usable_credits"
+    NOTHING_USABLE = "no_usable_credits"
+    NO_SUBSCRIPTION = "no_active_subscription"
+    ACCOUNT_MISSING = "account_missing"
+    MEMBER_CAP = "member_spend_cap_exceeded"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemberCap:
+    """A member's own spending limit at the organization, US dollars; what is not known is None."""
+
+    exceeded: bool = False
+    limit: Decimal | None = None
+    spent: Decimal | None = None
+    left: Decimal | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanUsage:
-    """The plan's monthly dollars. `left` below zero is an overage; `renews_on` ends the cycle."""
+    """The plan's monthly dollars; what is not known is None.
+
+    `left` below zero is an overage, and may exceed `monthly`, as `rollover` is part of it. `renews_on`
+    ends the cycle.
+    """
 
     name: str | None
-    monthly: Decimal
-    left: Decimal
+    monthly: Decimal | None = None
+    left: Decimal | None = None
     rollover: Decimal | None = None
     renews_on: date | None = None
 
     @property
     def overage(self) -> Decimal:
         """What was used beyond the plan, zero when none (behaviour 9)."""
-        return max(Decimal(0), -self.left)
+        return max(Decimal(0), -(self.left or Decimal(0)))
 
     @property
-    def used_share(self) -> Decimal:
-        """The used part of the plan, 0 to 1."""
-        if self.monthly <= 0:
-            return Decimal(1)
-        return min(Decimal(1), max(Decimal(0), (self.monthly - self.left) / self.monthly))
+    def used_share(self) -> Decimal | None:
+        """The used part of the plan, 0 to 1; None where "left of monthly" has no meaning."""
+        if self.monthly is None or self.left is None or not self.monthly > 0 or self.left > self.monthly:
+            return None
+        return min(Decimal(1), (self.monthly - self.left) / self.monthly)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """Plan and top-up dollars, from the account call. Without a plan `plan` is None."""
+    """What there is to use, in US dollars, from the account call. Without a plan `plan` is None.
 
-    plan: PlanUsage | None
-    topped_up: Decimal | None
-    total: Decimal | None
+    `allowed` says whether paid use is possible, and `reason` why; amounts decide neither. None is unknown.
+    """
+
+    plan: PlanUsage | None = None
+    topped_up: Decimal | None = None
+    total: Decimal | None = None
+    allowed: bool | None = None
+    reason: AccessReason | None = None
+    member_cap: MemberCap | None = None
 
     @property
     def level(self) -> BalanceLevel:
-        """Free without a plan and without top-ups; low under $5; depleted at nothing (behaviour 9)."""
-        left = max(Decimal(0), self.plan.left) if self.plan else Decimal(0)
-        usable = left + (self.topped_up or Decimal(0)) if self.total is None else self.total
-        if usable > 0:
-            return BalanceLevel.LOW if usable < LOW_BALANCE else BalanceLevel.HEALTHY
-        return BalanceLevel.DEPLETED if self.plan else BalanceLevel.FREE
+        """Judge by what the portal allows, and only then by amounts (behaviour 9)."""
+        if self.reason is AccessReason.MEMBER_CAP or (
+            self.member_cap is not None and self.member_cap.exceeded
+        ):
+            return BalanceLevel.MEMBER_CAPPED
+        has_nothing = self.plan is None and self.topped_up is not None and self.topped_up <= 0
+        if has_nothing and not self.allowed:
+            return BalanceLevel.FREE
+        if self.allowed is False:
+            return BalanceLevel.DEPLETED
+        usable = self._usable
+        if usable is None or (self.allowed is None and usable <= 0):
+            return BalanceLevel.UNKNOWN
+        return BalanceLevel.LOW if usable < LOW_BALANCE else BalanceLevel.HEALTHY
+
+    @property
+    def _usable(self) -> Decimal | None:
+        if self.total is not None:
+            return self.total
+        left = Decimal(0) if self.plan is None else self.plan.left
+        if left is None or self.topped_up is None:
+            return None
+        return max(Decimal(0), left) + self.topped_up
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,6 +257,21 @@ class AccountInfo:
 
     account: Account
     usage: Usage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overview:
+    """What the overview shows, as it was at `read_at` (UTC).
+
+    `usage` is None when the account call gave no answer. `applying` names the plan that was paid for a
+    moment ago and that the portal does not show yet.
+    """
+
+    state: BillingState
+    usage: Usage | None
+    connection: Connection
+    read_at: datetime
+    applying: str | None = None
 
 
 class ChargeStatusKind(StrEnum):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from bot.domain.errors import RefusalCode
     from bot.domain.identity import Identity
+    from bot.domain.payment import PaymentMethod
 
 
 class ChargeKind(StrEnum):
@@ -155,8 +156,9 @@ class Charge:
     account_id: str
     organisation_id: str
     organisation_name: str | None
-    card: str | None
+    payment_method: PaymentMethod | None
     created_at: datetime
+    account_email: str | None = None
     kind: ChargeKind = ChargeKind.TOP_UP
     tier_id: str | None = None
     tier_name: str | None = None
@@ -174,6 +176,8 @@ class Charge:
     retry_at: datetime | None = None
     portal_url: str | None = None
     ambiguous_since: datetime | None = None
+    permitted_at: datetime | None = None
+    """Since when a charge that waits for the billing permission could go on with it."""
     posts: int = 0
     first_post_at: datetime | None = None
     last_post_at: datetime | None = None

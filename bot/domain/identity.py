@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +48,29 @@ class Account:
             other.account_id,
             other.organisation_id,
         )
+
+
+BILLING_SCOPE = "billing:manage"
+"""The permission for whatever spends or changes (contract, "Authorization")."""
+
+GRANT_LIFE = timedelta(days=30)
+"""A grant ends so long after its approval, whatever is refreshed (contract, "Authorization")."""
+
+ENDS_SOON = timedelta(days=3)
+"""So long before the end people are reminded of it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connection:
+    """A person's living grant, as screens need it: whose it is, what it may do, and until when (UTC)."""
+
+    account: Account
+    may_bill: bool
+    ends_at: datetime
+
+    def ends_soon(self, now: datetime) -> bool:
+        """Tell whether the person should connect again now."""
+        return now >= self.ends_at - ENDS_SOON
 
 
 def has_scope(granted: str, wanted: str) -> bool:

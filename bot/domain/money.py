@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from enum import StrEnum
 
 CENT = Decimal("0.01")
 DASH = "—"
+MOST = Decimal(10) ** 30
+"""The portal's amounts are read up to here, either way; what is larger is shown as "over" this."""
+
+MOST_CHARGED = Decimal("999999999.99")
+"""The largest amount that can be typed: the button that pays it has room for no more."""
 
 # ASCII digits on purpose: `\d` and Decimal() also take full-width and other scripts' digits.
 _TYPED = re.compile(r"(?:[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.[0-9]{1,2})?|\.[0-9]{1,2}")
 _TOO_PRECISE = re.compile(r"[0-9,]{0,15}\.[0-9]{3,}")
-_WIRE = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,12})?")
+_WIRE = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_HALF_A_CENT = Decimal("0.005")
+_LEAST_EXPONENT = -18
+# Wide enough for MOST with all that is kept behind its point.
+_WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
 class AmountProblem(StrEnum):
@@ -42,6 +51,11 @@ class Bounds:
     minimum: Decimal | None = None
     maximum: Decimal | None = None
 
+    def allow(self, amount: Decimal) -> bool:
+        """Tell whether `amount` lies within the bounds."""
+        above = self.minimum is None or amount >= self.minimum
+        return above and (self.maximum is None or amount <= self.maximum)
+
     def check(self, amount: Decimal) -> Decimal:
         """Return `amount` when it lies within the bounds.
 
@@ -56,27 +70,50 @@ class Bounds:
 
 
 def parse_wire(value: object) -> Decimal | None:
-    """Read dollars as the portal writes them: a decimal string, or a number parsed to Decimal or int.
+    """Read dollars as the portal writes them: a decimal string, or a JSON number parsed to Decimal or int.
 
-    None stands for a missing, malformed, infinite or not-a-number value; floats are refused.
+    Any finite value is money, with any number of decimals and any exponent (contract, "Billing"). What is
+    smaller than half a cent is 0, what is beyond MOST becomes MOST, and 18 decimals are kept. None stands
+    for a missing, malformed, infinite or not-a-number value; floats are refused.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
-    text = str(value) if not isinstance(value, Decimal) else _plain(value)
-    return Decimal(text) if text is not None and _WIRE.fullmatch(text) else None
-
-
-def _plain(value: Decimal) -> str | None:
-    if not value.is_finite() or not -12 <= value.adjusted() <= 15:  # noqa: PLR2004 - wider than any money
+    amount = _from_text(value.strip()) if isinstance(value, str) else Decimal(value)
+    if amount is None or not amount.is_finite():
         return None
-    return format(value, "f")
+    if amount.copy_abs() < _HALF_A_CENT:
+        return Decimal(0)
+    bounded = max(MOST.copy_negate(), min(MOST, amount))
+    exponent = bounded.as_tuple().exponent
+    too_precise = isinstance(exponent, int) and exponent < _LEAST_EXPONENT
+    return bounded.quantize(Decimal((0, (1,), _LEAST_EXPONENT)), context=_WIDE) if too_precise else bounded
+
+
+def _from_text(text: str) -> Decimal | None:
+    if not _WIRE.fullmatch(text):
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent that Decimal does not take
+        digits, _, exponent = text.lower().partition("e")
+        return Decimal(0) if exponent.startswith("-") else Decimal(digits) * MOST
+
+
+def payable(amount: Decimal) -> bool:
+    """Tell whether an amount is one that a person could type: above zero, in whole cents."""
+    return 0 < amount <= MOST_CHARGED and amount == whole_cents(amount)
+
+
+def whole_cents(amount: Decimal) -> Decimal:
+    """Return the amount without what is smaller than a cent: what is left may be charged."""
+    return amount.quantize(CENT, rounding=ROUND_DOWN, context=_WIDE)
 
 
 def parse_typed(text: str) -> Decimal:
     """Read an amount that a person typed: `50`, `$ 25.00`, `1,000`, `.5`.
 
     Raises:
-        AmountError: unreadable, more than two decimals, or not above zero.
+        AmountError: unreadable, more than two decimals, not above zero, or above MOST_CHARGED.
     """
     bare = text.strip().removeprefix("$").strip()
     if bare.startswith("-") and _TYPED.fullmatch(bare[1:].strip().removeprefix("$").strip()):
@@ -88,17 +125,16 @@ def parse_typed(text: str) -> Decimal:
     amount = Decimal(bare.replace(",", ""))
     if amount <= 0:
         raise AmountError(AmountProblem.NOT_POSITIVE)
-    return amount
+    return Bounds(maximum=MOST_CHARGED).check(amount)
 
 
 def show(amount: Decimal | None) -> str:
     """Write dollars the one way: `$100`, `$142.50`, `$1,000`, `-$3.20`, a dash for None."""
     if amount is None or not amount.is_finite():
         return DASH
-    try:
-        cents = amount.quantize(CENT, rounding=ROUND_HALF_EVEN)
-    except InvalidOperation:
-        return DASH
+    if abs(amount) >= MOST:
+        return f"over ${MOST:,.0f}" if amount > 0 else f"under -${MOST:,.0f}"
+    cents = amount.quantize(CENT, rounding=ROUND_HALF_EVEN, context=_WIDE)
     whole = cents == cents.to_integral_value()
     digits = f"{abs(cents):,.0f}" if whole else f"{abs(cents):,.2f}"
     return f"-${digits}" if cents < 0 else f"${digits}"
@@ -106,6 +142,7 @@ def show(amount: Decimal | None) -> str:
 
 def to_wire(amount: Decimal) -> Decimal:
     """Return the amount with two places at most, for an exact JSON number (50 is `50`, 12.5 is `12.5`)."""
-    cents = amount.quantize(CENT)
-    normal = cents.normalize()
-    return normal if normal.as_tuple().exponent in (0, -1, -2) else normal.quantize(Decimal(1))
+    normal = amount.quantize(CENT, context=_WIDE).normalize(_WIDE)
+    return (
+        normal if normal.as_tuple().exponent in (0, -1, -2) else normal.quantize(Decimal(1), context=_WIDE)
+    )

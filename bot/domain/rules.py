@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.identity import Identity
-    from bot.domain.money import Bounds
 
 
 class Rule(StrEnum):
@@ -116,13 +115,6 @@ class Rules:
         if self.max_daily is not None and spent is not None and spent + amount > self.max_daily:
             left = max(self.max_daily - spent, Decimal(0))
             raise RuleError(Rule.MAX_DAILY, limit=self.max_daily, left=left)
-
-    def narrow(self, bounds: Bounds, presets: tuple[Decimal, ...]) -> tuple[Bounds, tuple[Decimal, ...]]:
-        """Return what may be offered of what the portal offers."""
-        if self.max_charge is None:
-            return bounds, presets
-        maximum = self.max_charge if bounds.maximum is None else min(self.max_charge, bounds.maximum)
-        return replace(bounds, maximum=maximum), tuple(each for each in presets if each <= maximum)
 
     def require_at_once(self, amount: Decimal) -> None:
         """Let pass what may be charged at once without a person's yes to it.

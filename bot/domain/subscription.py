@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from bot.domain.billing import PlanUsage, may_change_plan
 
@@ -15,9 +16,15 @@ if TYPE_CHECKING:
     from bot.domain.billing import Role
 
 
+FREE_ORDER = 0
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tier:
-    """A plan on offer. `price` is a month's, as the portal displays it; `monthly` what can be used."""
+    """A plan on offer. `price` is a month's, as the portal displays it; `monthly` what can be used.
+
+    `order` sorts from small to large, FREE_ORDER is the free plan.
+    """
 
     id: str
     name: str
@@ -48,10 +55,8 @@ class CurrentPlan:
         return self.cancels or self.becomes is not None
 
     @property
-    def usage(self) -> PlanUsage | None:
-        """The plan's bar, where the numbers are known."""
-        if self.monthly is None or self.left is None:
-            return None
+    def usage(self) -> PlanUsage:
+        """The plan's line, with the numbers that are known."""
         renews_on = None if self.change_scheduled else self.cycle_ends
         return PlanUsage(name=self.name, monthly=self.monthly, left=self.left, renews_on=renews_on)
 
@@ -68,6 +73,12 @@ class Subscription:
     current: CurrentPlan | None
     tiers: tuple[Tier, ...]
     manage_url: str
+    applying: str | None = None
+    """The plan that was paid for a moment ago, and that the portal does not show yet."""
+
+    def plan_url(self, tier_id: str) -> str:
+        """Return the portal's page with that plan preselected."""
+        return f"{self.manage_url}&plan={quote(tier_id, safe='')}"
 
     @property
     def may_change_plan(self) -> bool:
@@ -75,10 +86,21 @@ class Subscription:
         return may_change_plan(self.role, self.can_change_plan)
 
     @property
-    def choices(self) -> tuple[Tier, ...]:
-        """The plans one can change to, cheapest first; disabled ones are hidden (behaviour 60)."""
-        on_offer = [tier for tier in self.tiers if tier.is_enabled and not tier.is_current]
+    def catalog(self) -> tuple[Tier, ...]:
+        """The plans on offer, smallest first, without the free one and disabled ones (behaviour 60)."""
+        on_offer = [tier for tier in self.tiers if tier.is_enabled and tier.order > FREE_ORDER]
         return tuple(sorted(on_offer, key=lambda tier: tier.order))
+
+    @property
+    def choices(self) -> tuple[Tier, ...]:
+        """The plans that this person can change to here; a team, and the free plan, have none.
+
+        Going to the free plan is the cancellation.
+        """
+        if self.is_team or self.current is None or not self.may_change_plan:
+            return ()
+        now_on = self.current.tier_id
+        return tuple(tier for tier in self.catalog if not tier.is_current and tier.id != now_on)
 
     def tier(self, tier_id: str) -> Tier | None:
         """Return a plan one can change to."""

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import quote
 
-from bot.domain.errors import AmbiguousAnswerError, PortalUnavailableError
+from bot.domain.errors import AmbiguousAnswerError, PortalUnavailableError, UnusableReplyError
 from bot.domain.money import to_wire
 from bot.portal.error_map import error_for
 from bot.portal.schemas import (
@@ -63,7 +63,11 @@ class PortalClient:
         self._tokens = tokens
 
     async def account(self) -> AccountInfo:
-        """`GET /api/oauth/account`."""
+        """`GET /api/oauth/account`.
+
+        Raises:
+            NoOrganizationError: the login belongs to no organization.
+        """
         body = await self._call("GET", "/api/oauth/account")
         return self._usable(lambda: read(AccountWire, body).to_domain())
 
@@ -163,7 +167,7 @@ class PortalClient:
         try:
             return make()
         except UnusableAnswerError as error:
-            raise PortalUnavailableError(str(error)) from None
+            raise UnusableReplyError(str(error)) from None
 
     async def _call(
         self,

@@ -14,6 +14,7 @@ from bot.domain.errors import (
 )
 from bot.domain.money import parse_wire
 from bot.portal.hosts import portal_link
+from bot.portal.text import LINK, SENTENCE, clean, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,8 @@ _BY_NAME = {
     for code in RefusalCode
     if code not in {RefusalCode.OTHER, RefusalCode.UNAUTHORIZED, RefusalCode.SPENDING_STOPPED}
 }
-_MESSAGE_LENGTH = 500
+SWITCH_OFF = "remote_spending_disabled"
+"""Another word for the organization's switch, as `code` or as `error`."""
 
 
 def error_for(answer: Answer, *, base: str, money: bool) -> PortalError:
@@ -47,9 +49,10 @@ def error_for(answer: Answer, *, base: str, money: bool) -> PortalError:
     return PortalRefusalError(
         code,
         message=_text(body, "message"),
-        portal_url=portal_link(base, _text(body, "portalUrl")),
+        portal_url=portal_link(base, _link(body)),
         retry_after=answer.retry_after,
         remaining=parse_wire(body.get("remainingUsd")),
+        is_default_ceiling=body.get("isDefaultCeiling") is True,
         actor=_text(body, "actor"),
     )
 
@@ -75,12 +78,17 @@ def _code(answer: Answer) -> RefusalCode | None:
 def _named(body: Mapping[str, Any] | None) -> RefusalCode | None:
     if not body:
         return None
-    if body.get("code") == "remote_spending_disabled":
-        return RefusalCode.BILLING_DISABLED
     error = body.get("error")
+    if SWITCH_OFF in (body.get("code"), error):
+        return RefusalCode.BILLING_DISABLED
     return _BY_NAME.get(error) if isinstance(error, str) else None
 
 
 def _text(body: Mapping[str, Any], name: str) -> str | None:
     value = body.get(name)
-    return value.strip()[:_MESSAGE_LENGTH] or None if isinstance(value, str) else None
+    return clean(value, SENTENCE) if isinstance(value, str) else None
+
+
+def _link(body: Mapping[str, Any]) -> str | None:
+    value = body.get("portalUrl")
+    return whole(value, LINK) if isinstance(value, str) else None

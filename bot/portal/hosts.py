@@ -59,9 +59,10 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{host}{port}"
 
 
-def top_up_url(base: str) -> str:
-    """Return the portal's standard top-up page."""
-    return f"{base}/billing?topup=open"
+def top_up_url(base: str, slug: str | None = None) -> str:
+    """Return the portal's standard top-up page, the organization's own where its slug is known."""
+    organization = f"/orgs/{quote(slug, safe='')}" if slug else ""
+    return f"{base}{organization}/billing?topup=open"
 
 
 def manage_subscription_url(base: str, organisation_id: str) -> str:
@@ -69,16 +70,17 @@ def manage_subscription_url(base: str, organisation_id: str) -> str:
     return f"{origin_of(base)}/manage-subscription?org_id={quote(organisation_id, safe='')}"
 
 
-def portal_link(base: str, sent: str | None) -> str:
+def portal_link(base: str, sent: str | None, *, slug: str | None = None) -> str:
     """Make a server-sent link absolute against the grant's own deployment (behaviour 53).
 
     A link to another origin, also a `//host` one, falls back to the standard top-up page.
     """
+    standard = top_up_url(base, slug)
     if not sent or "\\" in sent or any(ord(letter) <= ord(" ") for letter in sent):
-        return top_up_url(base)
+        return standard
     try:
         absolute = urljoin(f"{base}/", sent)
         same = urlsplit(absolute).username is None and origin_of(absolute) == origin_of(base)
     except (ValueError, KeyError):
-        return top_up_url(base)
-    return absolute if same else top_up_url(base)
+        return standard
+    return absolute if same else standard

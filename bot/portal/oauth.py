@@ -8,7 +8,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from bot.domain.errors import PortalUnavailableError, RelinkRequiredError
+from bot.domain.errors import GrantRefusedError, PortalUnavailableError, RelinkRequiredError
 from bot.portal.hosts import HostRules, origin_of
 from bot.portal.schemas import DeviceCodeWire, TokenWire, UnusableAnswerError, read
 from bot.portal.transport import Answer, Exchange, Transport
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from bot.domain.clock import Clock
 
-FIRST_SCOPES = ("inference:invoke", "tool:invoke")
-BILLING_SCOPE = "billing:manage"
+FIRST_SCOPES = ("inference:invoke",)
 DEVICE_GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 _DEAD = frozenset({"invalid_grant", "invalid_token", "refresh_token_reused"})
 
@@ -83,10 +82,14 @@ class OAuthClient:
         """Start a grant (RFC 8628, 3.1).
 
         Raises:
+            GrantRefusedError: the portal does not grant this app what it asks for, e.g. `invalid_scope`.
             PortalUnavailableError: no usable answer, or a link that leads to another host.
         """
         answer = await self._post(self.base, "device/code", {"scope": scope})
         if not answer.ok:
+            error = _error(answer)
+            if error is not None and not _is_outage(answer):
+                raise GrantRefusedError(error)
             raise PortalUnavailableError(f"device code: status {answer.status}")
         try:
             wire = read(DeviceCodeWire, answer.body)
@@ -115,10 +118,10 @@ class OAuthClient:
         answer = await self._post(base, "token", form)
         if answer.ok:
             return self._tokens(answer, refresh=None, scope=asked_scope)
-        if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        error = _error(answer)
+        if _is_outage(answer) or (error is None and answer.status == HTTPStatus.REQUEST_TIMEOUT):
             raise DeviceGrantError(GrantProblem.BUSY, answer.retry_after)
-        error = (answer.body or {}).get("error")
-        if not error or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if error is None:
             raise PortalUnavailableError(f"device token: status {answer.status}")
         known = {problem.value for problem in GrantProblem}
         raise DeviceGrantError(GrantProblem(error) if error in known else GrantProblem.OTHER)
@@ -134,11 +137,11 @@ class OAuthClient:
             raise RelinkRequiredError("no refresh token")
         headers = {"x-nous-refresh-token": tokens.refresh}
         answer = await self._post(base, "token", {"grant_type": "refresh_token"}, headers)
-        if answer.ok:
-            return self._tokens(answer, refresh=tokens.refresh, scope=tokens.scope)
         if _is_dead(answer):
             raise RelinkRequiredError("the portal ended this session")
-        raise PortalUnavailableError(f"refresh: status {answer.status}")
+        if answer.ok:
+            return self._tokens(answer, refresh=tokens.refresh, scope=tokens.scope)
+        raise PortalUnavailableError(f"refresh: status {answer.status}", retry_after=answer.retry_after)
 
     def _tokens(self, answer: Answer, *, refresh: str | None, scope: str) -> Tokens:
         try:
@@ -165,9 +168,26 @@ class OAuthClient:
         )
 
 
+def _is_outage(answer: Answer) -> bool:
+    """Tell of an answer that passes by itself: the edge's firewall, too many requests, a server's fault."""
+    too_many = answer.status == HTTPStatus.TOO_MANY_REQUESTS
+    return answer.mitigated or too_many or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def _is_dead(answer: Answer) -> bool:
-    if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    """Tell whether an answer to a refresh means that the session is dead (contract, "Authorization")."""
+    if _is_outage(answer):
         return False
-    body = answer.body or {}
-    described = str(body.get("error_description") or "").lower()
-    return bool(body.get("error")) and (body["error"] in _DEAD or "reuse" in described)
+    if answer.ok:
+        return answer.body is not None and not answer.body.get("access_token")
+    error = _error(answer)
+    if error is None:
+        return answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+    described = str((answer.body or {}).get("error_description") or "").lower()
+    return error in _DEAD or "reuse" in described
+
+
+def _error(answer: Answer) -> str | None:
+    """Return the answer's `error`, None where it names none."""
+    error = (answer.body or {}).get("error")
+    return error if isinstance(error, str) and error else None

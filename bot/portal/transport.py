@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass, field, replace
+from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -34,6 +35,8 @@ CONCURRENT_REQUESTS = 256
 SERVER_FAULT = 500
 
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "billing-bot"}
+_FIREWALL = frozenset({"deny", "challenge"})
+_LONGEST_INTEGER = 1000
 _CHARGE_ID = re.compile(r"/charge/[^/]+$")
 
 
@@ -58,11 +61,15 @@ def parse_retry_after(value: str | None, now: datetime) -> int | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What came back. `body` is the JSON object, empty for an empty body, None when it is not one."""
+    """What came back. `body` is the JSON object, empty for an empty body, None when it is not one.
+
+    `mitigated`: the edge's firewall answered, not the portal (`x-vercel-mitigated: deny` or `challenge`).
+    """
 
     status: int
     body: Mapping[str, Any] | None
     retry_after: int | None = None
+    mitigated: bool = False
 
     @property
     def ok(self) -> bool:
@@ -144,6 +151,7 @@ class Transport:
             status=response.status_code,
             body=_json_object(content),
             retry_after=parse_retry_after(response.headers.get("Retry-After"), self._clock.now()),
+            mitigated=response.headers.get("x-vercel-mitigated", "").strip().lower() in _FIREWALL,
         )
 
     def _observe(self, exchange: Exchange, started: float, status: int | None) -> None:
@@ -184,7 +192,22 @@ def _json_object(content: bytes) -> Mapping[str, Any] | None:
     if not content.strip():
         return {}
     try:
-        body = simplejson.loads(content, use_decimal=True, parse_constant=lambda _: None)
+        body = simplejson.loads(
+            content, parse_float=_number, parse_int=_integer, parse_constant=lambda _: None
+        )
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
+
+
+def _number(text: str) -> Decimal | str:
+    """Read a JSON number exactly; one with an exponent that Decimal does not take stays text."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return text
+
+
+def _integer(text: str) -> int | Decimal:
+    """Read a JSON integer; Python's own does not take one of thousands of digits."""
+    return int(text) if len(text) <= _LONGEST_INTEGER else Decimal(text)

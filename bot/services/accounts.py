@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bot.domain.clock import Clock
-    from bot.domain.identity import Account, Identity
+    from bot.domain.identity import Account, Connection, Identity
     from bot.portal.hosts import HostRules
     from bot.portal.oauth import OAuthClient
     from bot.portal.transport import Transport
@@ -117,6 +117,16 @@ class Accounts:
                 self._remember(link, link.access, forgotten)
         tokens = _GrantTokens(self, identity, account)
         return account, PortalClient(self._transport, base, tokens, before_money)
+
+    async def connected(self, identity: Identity) -> tuple[Connection, PortalClient]:
+        """Return the person's connection as screens show it, and a client that acts with it alone.
+
+        Raises:
+            NotLinkedError, RelinkRequiredError: as `link`.
+        """
+        link = await self.link(identity)
+        tokens = _GrantTokens(self, identity, link.account)
+        return link.connection, PortalClient(self._transport, self._base(link), tokens)
 
     def portal_with(self, base_url: str, access_token: str) -> PortalClient:
         """Return a client for a token that is not stored yet."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.domain.audit import Action
+from bot.domain.billing import Overview
 from bot.domain.errors import (
     BillingError,
+    NoOrganizationError,
     PortalRefusalError,
     PortalUnavailableError,
     RelinkRequiredError,
@@ -21,39 +25,86 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from bot.domain.billing import AccountInfo, AutoReloadChoice, BillingState, Usage
-    from bot.domain.identity import Identity
+    from bot.domain.charge import Charge
+    from bot.domain.clock import Clock
+    from bot.domain.identity import Account, Connection, Identity
     from bot.domain.subscription import Preview, Subscription
     from bot.portal.client import PortalClient
     from bot.services.accounts import Accounts
     from bot.services.permission import Permission
     from bot.storage.audit import AuditStore
+    from bot.storage.charges import ChargeStore
 
 log = structlog.get_logger(__name__)
+
+
+APPLYING = timedelta(minutes=2)
+"""The portal shows a new plan up to 30 s after it was paid for (contract); four times that, to be sure."""
 
 
 class Billing:
     """Reads for the screens. Each may raise NotLinkedError, RelinkRequiredError or a PortalError."""
 
-    def __init__(self, accounts: Accounts, permission: Permission, audit: AuditStore) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        permission: Permission,
+        charges: ChargeStore,
+        audit: AuditStore,
+        clock: Clock,
+    ) -> None:
         self._accounts = accounts
         self._permission = permission
+        self._charges = charges
         self._audit = audit
+        self._clock = clock
 
     async def state(self, identity: Identity) -> BillingState:
         """Return the billing state as it is now."""
         _, portal = await self._accounts.portal(identity)
         return await portal.state()
 
-    async def overview(self, identity: Identity) -> tuple[BillingState, Usage | None]:
+    async def overview(self, identity: Identity) -> Overview:
         """Return the state, and the usage where the account call answers (behaviour 8)."""
-        _, portal = await self._accounts.portal(identity)
-        state, usage = await asyncio.gather(portal.state(), _usage(portal))
-        return state, usage
+        connection, portal = await self._accounts.connected(identity)
+        state, usage, upgrade = await asyncio.gather(
+            portal.state(), _usage(portal), self._recent_upgrade(identity, connection.account)
+        )
+        plan = usage.plan.name if usage is not None and usage.plan is not None else None
+        applying = upgrade.tier_name if upgrade is not None and upgrade.tier_name != plan else None
+        return Overview(
+            state=state,
+            usage=usage,
+            connection=connection,
+            read_at=self._clock.now(),
+            applying=applying,
+        )
 
-    async def subscription(self, identity: Identity) -> tuple[Subscription, BillingState]:
-        """Return the plan, and the state that says which card would be charged."""
+    async def account(self, identity: Identity) -> AccountInfo:
+        """Return whose grant it is and what they can use.
+
+        Raises:
+            NoOrganizationError: the login belongs to no organization.
+        """
         _, portal = await self._accounts.portal(identity)
-        return await asyncio.gather(portal.subscription(), portal.state())
+        return await portal.account()
+
+    async def subscription(self, identity: Identity) -> tuple[Subscription, BillingState, Connection]:
+        """Return the plan, the state that says what would be charged, and whose connection it is."""
+        connection, portal = await self._accounts.connected(identity)
+        subscription, state, upgrade = await asyncio.gather(
+            portal.subscription(), portal.state(), self._recent_upgrade(identity, connection.account)
+        )
+        now_on = subscription.current.tier_id if subscription.current is not None else None
+        if upgrade is not None and upgrade.tier_id != now_on:
+            subscription = replace(subscription, applying=upgrade.tier_name)
+        return subscription, state, connection
+
+    async def _recent_upgrade(self, identity: Identity, account: Account) -> Charge | None:
+        """Return the upgrade of that account that was paid a moment ago."""
+        upgrade = await self._charges.recent_upgrade(identity.key, since=self._clock.now() - APPLYING)
+        theirs = upgrade is not None and upgrade.organisation_id == account.organisation_id
+        return upgrade if theirs else None
 
     async def preview_plan(self, identity: Identity, tier_id: str) -> Preview:
         """Return what changing to a plan would do; nothing is done."""
@@ -111,15 +162,10 @@ class Billing:
             raise
         await note("done")
 
-    async def account(self, identity: Identity) -> AccountInfo:
-        """Return whose grant it is and what they can use."""
-        _, portal = await self._accounts.portal(identity)
-        return await portal.account()
-
 
 async def _usage(portal: PortalClient) -> Usage | None:
     try:
         return (await portal.account()).usage
-    except (PortalUnavailableError, PortalRefusalError, RelinkRequiredError) as error:
+    except (NoOrganizationError, PortalUnavailableError, PortalRefusalError, RelinkRequiredError) as error:
         log.info("billing.no_usage", problem=type(error).__name__)
         return None

@@ -222,7 +222,8 @@ class Charging:
             charge.state,
             ChargeState.NEEDS_SCOPE if needs_scope else ChargeState.REFUSED,
             refusal=error.code,
-            refusal_detail=_detail(error),
+            refusal_detail=error.detail,
+            permitted_at=None,
             retry_at=_retry_at(error, now),
             portal_url=error.portal_url or charge.portal_url,
             ended_at=None if needs_scope else now,
@@ -374,11 +375,3 @@ def _retry_at(error: PortalRefusalError, now: datetime) -> datetime | None:
     if error.code not in WAIT or error.retry_after is None:
         return None
     return now + timedelta(seconds=error.retry_after)
-
-
-def _detail(error: PortalRefusalError) -> str | None:
-    if error.code is RefusalCode.MONTHLY_CAP_EXCEEDED and error.remaining is not None:
-        return format(error.remaining, "f")
-    if error.code is RefusalCode.REMOTE_SPENDING_REVOKED:
-        return error.actor
-    return error.message

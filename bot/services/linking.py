@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from bot.domain.errors import (
+    WAIT,
+    NoOrganizationError,
     PortalRefusalError,
     PortalUnavailableError,
     RelinkRequiredError,
     StoreUnavailableError,
+    UnusableReplyError,
 )
-from bot.domain.grant import DeviceGrant, GrantState
-from bot.domain.identity import has_scope
-from bot.portal.oauth import BILLING_SCOPE, FIRST_SCOPES, DeviceGrantError, GrantProblem
+from bot.domain.grant import (
+    FIRST_PAUSE_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    DeviceGrant,
+    GrantState,
+    PollingPace,
+)
+from bot.domain.identity import BILLING_SCOPE
+from bot.portal.oauth import FIRST_SCOPES, DeviceGrantError, GrantProblem, Tokens
 from bot.storage.links import Link
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bot.domain.clock import Clock
+    from bot.domain.errors import BillingError
     from bot.domain.identity import Account, Identity
     from bot.engine import Lease
-    from bot.portal.oauth import OAuthClient, Tokens
+    from bot.portal.oauth import OAuthClient
     from bot.services.accounts import Accounts
     from bot.services.workspaces import Workspaces
     from bot.storage.charges import ChargeStore
@@ -31,10 +44,15 @@ if TYPE_CHECKING:
     from bot.storage.device_grants import DeviceGrantStore
     from bot.storage.links import LinkStore
 
-SLOW_DOWN_SECONDS = 5
-BUSY_SECONDS = 10
 STORE_AGAIN_SECONDS = 2
+RENEW_BEFORE = timedelta(seconds=30)
+LINK_WITHIN = timedelta(days=1)
+"""How long an approved grant waits for the portal to say whose it is."""
+
 SHOW_WITHIN = timedelta(seconds=5)
+
+LINK_ERRORS = (PortalRefusalError, PortalUnavailableError, NoOrganizationError, RelinkRequiredError)
+"""What may come in place of the account's name."""
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +97,7 @@ class Linking:
         Polling waits until `shown` is called (behaviour 41), or a few seconds should that never come.
 
         Raises:
+            GrantRefusedError: the portal does not grant this app what it asks for.
             PortalUnavailableError: no code to be had; nothing was stored.
         """
         former = await self._links.get(identity)
@@ -108,49 +127,60 @@ class Linking:
         await self._grants.start(grant, due_at=now + SHOW_WITHIN)
         return grant, superseded
 
-    async def shown(self, grant: DeviceGrant) -> None:
-        """Start polling: the person has the link now."""
+    async def shown(self, grant: DeviceGrant, place: Mapping[str, str] | None = None) -> None:
+        """Start polling: the person has the link now; `place` says where, if that was not known before."""
         due_at = self._clock.now() + timedelta(seconds=grant.interval_seconds)
-        await self._grants.schedule(grant.id, due_at)
+        codes = {**grant.codes, **place} if place else None
+        await self._grants.schedule(grant, due_at, codes=codes)
 
     async def cancel(self, identity: Identity) -> bool:
         """Drop the person's grants in progress; tell whether there were any."""
         return await self._grants.cancel_pending(identity)
 
-    async def advance(self, lease: Lease) -> DeviceGrant | None:
-        """Take a grant as far as it goes; return it once decided, None when there is nothing to tell."""
+    async def advance(self, lease: Lease) -> tuple[DeviceGrant | None, datetime | None]:
+        """Take a grant as far as it goes.
+
+        Returns it once decided, and when it is due next: a grant that was approved and whose account the
+        portal does not name yet is returned as GRANTED with that moment. None when there is nothing to say.
+        """
         grant = await self._grants.get(lease.id)
-        interval = grant.interval_seconds if grant else 0
+        pace = PollingPace(grant.interval_seconds if grant else 0)
         while grant is not None and grant.state in {GrantState.PENDING, GrantState.GRANTED}:
             if grant.state is GrantState.GRANTED:
-                await self._link(lease, grant)
+                due_at = await self._link(lease, grant)
+                if due_at is not None:
+                    return grant, due_at
             else:
-                interval = await self._ask(lease, grant, interval)
-            grant = await self._grants.get(lease.id)
-            if grant is not None and grant.state is GrantState.PENDING:
+                wait = await self._ask(lease, grant, pace)
                 left = (grant.expires_at - self._clock.now()).total_seconds()
-                await lease.sleep(max(0.0, min(interval, left)))
-        return None if grant is None or grant.state is GrantState.SUPERSEDED else grant
+                if wait is not None:
+                    await lease.sleep(max(0.0, min(wait, left)))
+            grant = await self._grants.get(lease.id)
+        return (None if grant is None or grant.state is GrantState.SUPERSEDED else grant), None
+
+    async def waiting_shown(self, lease: Lease, grant: DeviceGrant) -> None:
+        """Record that the person knows that the portal keeps them waiting."""
+        await self._grants.store_codes(lease, grant, {**grant.codes, "waiting": True})
 
     async def told(self, lease: Lease) -> None:
         """Record that the person knows the outcome; the codes are of no more use."""
         await self._grants.note(lease, told_at=self._clock.now(), sealed_codes=None)
 
-    async def _ask(self, lease: Lease, grant: DeviceGrant, interval: int) -> int:
-        """Ask once; return how many seconds to wait before the next time."""
+    async def _ask(self, lease: Lease, grant: DeviceGrant, pace: PollingPace) -> int | None:
+        """Ask once; return how many seconds to wait before the next time, None when it is decided."""
         if self._clock.now() >= grant.expires_at:
             await self._grants.move(lease, grant, GrantState.EXPIRED)
-            return interval
+            return None
         try:
             tokens = await self._oauth.exchange_device_code(
                 grant.base_url, grant.codes["device_code"], grant.asked_scope
             )
-        except PortalUnavailableError:
-            return interval
+        except PortalUnavailableError as error:
+            return pace.outage(error.retry_after)
         except DeviceGrantError as error:
-            return await self._not_granted(lease, grant, error, interval)
+            return await self._not_granted(lease, grant, error, pace)
         await self._granted(lease, grant, tokens)
-        return interval
+        return None
 
     async def _granted(self, lease: Lease, grant: DeviceGrant, tokens: Tokens) -> None:
         """Store the tokens; a code is good for one exchange, so a database that is away is waited for."""
@@ -165,75 +195,112 @@ class Linking:
                 return
 
     async def _not_granted(
-        self, lease: Lease, grant: DeviceGrant, error: DeviceGrantError, interval: int
-    ) -> int:
+        self, lease: Lease, grant: DeviceGrant, error: DeviceGrantError, pace: PollingPace
+    ) -> int | None:
         match error.problem:
             case GrantProblem.PENDING:
-                return interval
+                return pace.pending()
             case GrantProblem.SLOW_DOWN:
-                slower = interval + SLOW_DOWN_SECONDS
+                slower = pace.slow_down()
                 await self._grants.note(lease, interval_seconds=slower)
                 return slower
             case GrantProblem.BUSY:
-                return max(interval, error.retry_after or BUSY_SECONDS)
+                return pace.outage(error.retry_after)
             case GrantProblem.EXPIRED:
                 await self._grants.move(lease, grant, GrantState.EXPIRED)
             case GrantProblem.DENIED:
                 await self._grants.move(lease, grant, GrantState.DENIED)
             case GrantProblem.OTHER:
                 await self._grants.move(lease, grant, GrantState.FAILED)
-        return interval
+        return None
 
-    async def _link(self, lease: Lease, grant: DeviceGrant) -> None:
-        """Ask whose tokens these are, then store the link; both survive a restart in between."""
-        tokens = grant.tokens or {}
+    async def _link(self, lease: Lease, grant: DeviceGrant) -> datetime | None:
+        """Ask whose tokens these are, then store the link; both survive a restart in between.
+
+        Returns when to ask again where the portal says wait; None once it is decided.
+        """
         try:
-            info = await self._accounts.portal_with(grant.base_url, tokens["access"]).account()
-        except (PortalRefusalError, RelinkRequiredError) as error:
-            log.warning("linking.tokens_refused", owner=grant.identity.key, problem=str(error))
-            await self._grants.move(lease, grant, GrantState.FAILED, forget_tokens=True)
-            return
+            grant = await self._with_good_tokens(lease, grant)
+            tokens = _tokens(grant)
+            info = await self._accounts.portal_with(grant.base_url, tokens.access).account()
+        except LINK_ERRORS as error:
+            return await self._not_linked(lease, grant, error)
+        account = info.account
         former = await self._links.get(grant.identity)
-        if former and _is_step_up(grant) and not former.account.same_grant_as(info.account):
+        if former and grant.is_step_up and not former.account.same_grant_as(account):
             log.warning("linking.account_mismatch", owner=grant.identity.key)
             await self._grants.move(lease, grant, GrantState.MISMATCH, forget_tokens=True)
-            return
+            return None
         async with self._database.transaction() as connection:
             if not await self._workspaces.still(grant.identity, within=connection):
-                # Uninstalled while the person approved: nobody would ever forget this link.
+                # Uninstalled while the person approved: nothing would ever remove this link.
                 await self._grants.move(
                     lease, grant, GrantState.SUPERSEDED, forget_tokens=True, within=connection
                 )
-                return
+                return None
             await self._grants.move(lease, grant, GrantState.LINKED, forget_tokens=True, within=connection)
-            await self._links.put(self._new_link(grant, info.account), within=connection)
+            link = self._new_link(grant, account)
+            await self._links.put(link, within=connection)
             await self._charges.look_again(grant.identity.key, within=connection)
+            if link.connection.may_bill:
+                await self._charges.permit(account, grant.identity.key, within=connection)
         self._accounts.forget_cached(grant.identity.key)
+        return None
+
+    async def _with_good_tokens(self, lease: Lease, grant: DeviceGrant) -> DeviceGrant:
+        """Renew an access token that ran out while the portal was away; the new pair is stored first."""
+        tokens = _tokens(grant)
+        if self._clock.now() < tokens.expires_at - RENEW_BEFORE:
+            return grant
+        tokens = await self._oauth.refresh(grant.base_url, tokens)
+        await self._granted(lease, grant, tokens)
+        return replace(grant, tokens=_stored(tokens))
+
+    async def _not_linked(self, lease: Lease, grant: DeviceGrant, error: BillingError) -> datetime | None:
+        """Wait for what passes by itself; end the grant, and drop its tokens, for what does not."""
+        now = self._clock.now()
+        code = getattr(error, "code", None)
+        unusable = isinstance(error, UnusableReplyError)
+        passes = code in WAIT or (isinstance(error, PortalUnavailableError) and not unusable)
+        if passes and now < grant.created_at + LINK_WITHIN:
+            pause = (now - grant.created_at).total_seconds() / 4
+            named = getattr(error, "retry_after", None) or 0
+            wait = max(named, min(max(pause, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS))
+            return now + timedelta(seconds=wait)
+        log.warning(
+            "linking.not_linked", owner=grant.identity.key, problem=f"{type(error).__name__} {error}"
+        )
+        state = GrantState.UNUSABLE if unusable else GrantState.FAILED
+        if isinstance(error, NoOrganizationError):
+            state = GrantState.NO_ORGANIZATION
+        await self._grants.move(lease, grant, state, forget_tokens=True)
+        return None
 
     def _new_link(self, grant: DeviceGrant, account: Account) -> Link:
-        tokens = grant.tokens or {}
+        tokens = _tokens(grant)
         return Link(
             identity=grant.identity,
             account=account,
             base_url=grant.base_url,
-            scope=tokens["scope"],
-            expires_at=datetime.fromtimestamp(float(tokens["expires_at"]), tz=UTC),
-            access=tokens["access"],
-            refresh=tokens["refresh"],
+            scope=tokens.scope,
+            expires_at=tokens.expires_at,
+            access=tokens.access,
+            refresh=tokens.refresh,
             linked_at=self._clock.now(),
         )
 
 
-def may_bill(link: Link) -> bool:
-    """Tell whether the grant carries the billing permission (behaviours 38, 39)."""
-    return has_scope(link.scope, BILLING_SCOPE)
+def _tokens(grant: DeviceGrant) -> Tokens:
+    stored = grant.tokens or {}
+    return Tokens(
+        access=stored["access"],
+        refresh=stored["refresh"],
+        expires_at=datetime.fromtimestamp(float(stored["expires_at"]), tz=UTC),
+        scope=stored["scope"],
+    )
 
 
-def _is_step_up(grant: DeviceGrant) -> bool:
-    return (grant.wanted or "").startswith("resume ")
-
-
-def _stored(tokens: Tokens) -> dict[str, object]:
+def _stored(tokens: Tokens) -> dict[str, Any]:
     return {
         "access": tokens.access,
         "refresh": tokens.refresh,

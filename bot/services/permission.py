@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import structlog
@@ -11,7 +12,6 @@ from bot.domain.rules import Lock, Rule, RuleError
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from decimal import Decimal
 
     from bot.domain.billing import AutoReloadChoice
     from bot.domain.clock import Clock
@@ -70,6 +70,13 @@ class Permission:
         since = self.day_begins()
         spent = None if since is None else await self._charges.spent(identity.key, since=since)
         self.rules.require(amount, spent)
+
+    async def left_today(self, identity: Identity) -> Decimal | None:
+        """Return what the person may still charge of their day; None when no day has a limit."""
+        since, most = self.day_begins(), self.rules.max_daily
+        if since is None or most is None:
+            return None
+        return max(most - await self._charges.spent(identity.key, since=since), Decimal(0))
 
     def day_begins(self) -> datetime | None:
         """Return since when a person's charges count for their day; None when no day has a limit."""

@@ -14,9 +14,13 @@ from bot.domain.errors import (
     CannotAskError,
     ChargeNotFoundError,
     NotAllowedError,
+    PermissionMissingError,
+    PortalRefusalError,
     RefusalCode,
+    SeveralChargesError,
     StaleError,
 )
+from bot.domain.grant import RESUME
 from bot.domain.money import CENT
 from bot.domain.subscription import Effect
 
@@ -26,7 +30,9 @@ if TYPE_CHECKING:
 
     from bot.domain.billing import BillingState
     from bot.domain.clock import Clock
+    from bot.domain.grant import DeviceGrant
     from bot.domain.identity import Identity
+    from bot.domain.payment import PaymentMethod
     from bot.domain.subscription import Preview, Subscription
     from bot.services.accounts import Accounts
     from bot.services.permission import Permission
@@ -70,32 +76,36 @@ class Purchases:
         self._accounts = accounts
         self._clock = clock
 
-    async def propose(
-        self, identity: Identity, amount: Decimal, state: BillingState, card: str | None
-    ) -> Proposal:
+    async def propose(self, identity: Identity, amount: Decimal, state: BillingState) -> Proposal:
         """Store an intended top-up and its idempotency key, before anything is shown for confirmation.
 
         Raises:
-            NotAllowedError: role, the organisation's switch, or no card.
+            NotAllowedError: role, the organization's switch, or no payment method.
             AmountError: outside the portal's bounds.
             RuleError: the operator's rules say no.
             NotLinkedError, RelinkRequiredError: no grant to charge with.
         """
         state.require_charging()
         state.bounds.check(amount)
-        state.require_card()
+        state.require_payment_method()
         return await self._propose(
             identity,
             amount,
             organisation=(state.organisation_id, state.organisation_name),
-            card=card,
+            payment_method=state.payment_method,
             portal_url=state.portal_url,
         )
 
     async def propose_upgrade(
-        self, identity: Identity, preview: Preview, subscription: Subscription, card: str | None
+        self,
+        identity: Identity,
+        preview: Preview,
+        subscription: Subscription,
+        payment_method: PaymentMethod | None,
     ) -> Proposal:
         """Store an intended upgrade that charges at once, as `propose` does for a top-up.
+
+        `payment_method` is None where it is not known which one the portal charges.
 
         Raises:
             NotAllowedError: the role does not allow it.
@@ -104,14 +114,16 @@ class Purchases:
             ValueError: the preview is not one of a charge.
         """
         if not subscription.may_change_plan:
-            raise NotAllowedError(RefusalCode.ROLE_REQUIRED, subscription.manage_url)
+            raise NotAllowedError(
+                RefusalCode.ROLE_REQUIRED, subscription.manage_url, role=subscription.role
+            )
         if preview.effect is not Effect.CHARGE_NOW or preview.due_now is None:
             raise ValueError("only a preview that charges now can be proposed")
         return await self._propose(
             identity,
             preview.due_now,
             organisation=(subscription.organisation_id, subscription.organisation_name),
-            card=card,
+            payment_method=payment_method,
             portal_url=subscription.manage_url,
             tier=(preview.target_id, preview.target_name),
         )
@@ -122,7 +134,7 @@ class Purchases:
         amount: Decimal,
         *,
         organisation: tuple[str, str | None],
-        card: str | None,
+        payment_method: PaymentMethod | None,
         portal_url: str,
         tier: tuple[str, str] | None = None,
     ) -> Proposal:
@@ -141,7 +153,8 @@ class Purchases:
             account_id=link.account.account_id,
             organisation_id=organisation[0],
             organisation_name=organisation[1],
-            card=card,
+            account_email=link.account.email,
+            payment_method=payment_method,
             created_at=now,
             portal_url=portal_url,
         )
@@ -235,17 +248,25 @@ class Purchases:
     ) -> tuple[Charge, bool]:
         """Go on with a charge that waited for the billing permission: same row, same key, once.
 
-        Returns the charge and whether it did wait for that; `view_id` is a modal to bring up to date.
+        Returns the charge and whether it did wait for that; `view_id` is a modal to bring up to date. What
+        keeps it from going through is looked at first, so that the purchase is not lost to it.
 
         Raises:
             ChargeNotFoundError: no such charge of theirs.
+            PermissionMissingError: the permission is not there yet.
             RuleError: the operator's rules say no by now.
+            NotAllowedError: role, the organization's switch, or no payment method.
+            PortalRefusalError: ORG_ACCESS_DENIED, it was confirmed for another account.
+            NotLinkedError, RelinkRequiredError, PortalUnavailableError.
         """
         current = await self._mine(identity, charge_id)
-        now = self._clock.now()
         if current.state is not ChargeState.NEEDS_SCOPE:
             return current, False
+        if current.permitted_at is None:
+            raise PermissionMissingError(current.id)
         await self._permission.require_spending(identity)
+        await self._require_possible(identity, current)
+        now = self._clock.now()
         resumed = await self._charges.resume(
             charge_id,
             identity.key,
@@ -256,23 +277,35 @@ class Purchases:
         )
         return resumed or current, resumed is not None
 
-    async def waiting_for(self, identity: Identity, wanted: str | None) -> Charge | None:
-        """Return the person's charge that a grant was begun for (`resume ID`), None otherwise."""
-        verb, _, charge_id = (wanted or "").partition(" ")
-        return await self._charges.get(charge_id, owner=identity.key) if verb == "resume" else None
+    async def _require_possible(self, identity: Identity, charge: Charge) -> None:
+        account, portal = await self._accounts.portal(identity)
+        if (account.account_id, account.organisation_id) != (charge.account_id, charge.organisation_id):
+            raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
+        state = await portal.state()
+        state.require_charging()
+        if charge.kind is ChargeKind.TOP_UP:
+            state.require_payment_method()
+
+    async def waiting_for(self, grant: DeviceGrant) -> Charge | None:
+        """Return the person's charge that a grant was begun for, None otherwise."""
+        purpose, charge_id = grant.purpose
+        return await self._charges.get(charge_id, owner=grant.identity.key) if purpose == RESUME else None
 
     async def history(self, identity: Identity, *, limit: int = 20, offset: int = 0) -> Sequence[Charge]:
         """Return the person's confirmed charges, newest first."""
         return await self._charges.of_owner(identity.key, limit=limit, offset=offset)
 
-    async def trace(self, identity: Identity, charge_id: str | None) -> Charge:
-        """Return one of the person's charges, their newest confirmed one without an id.
+    async def trace(self, identity: Identity, named: str | None) -> Charge:
+        """Return one of the person's charges, their newest confirmed one without a name.
+
+        `named` is our id or the portal's, or the beginning of either.
 
         Raises:
             ChargeNotFoundError: no such charge of theirs.
+            SeveralChargesError: more than one begins so.
         """
-        if charge_id is not None:
-            return await self._mine(identity, charge_id)
+        if named is not None:
+            return the_one(await self._charges.find(identity.key, named))
         newest = await self.history(identity, limit=1)
         if not newest:
             raise ChargeNotFoundError
@@ -283,3 +316,17 @@ class Purchases:
         if charge is None:
             raise ChargeNotFoundError
         return charge
+
+
+def the_one(found: Sequence[Charge]) -> Charge:
+    """Return the only charge that was found.
+
+    Raises:
+        ChargeNotFoundError: none was.
+        SeveralChargesError: more than one was.
+    """
+    if not found:
+        raise ChargeNotFoundError
+    if len(found) > 1:
+        raise SeveralChargesError
+    return found[0]

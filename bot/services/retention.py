@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bot.storage.charges import ChargeStore
     from bot.storage.device_grants import DeviceGrantStore
     from bot.storage.intents import IntentStore
+    from bot.storage.overviews import OverviewStore
 
 GRANTS_FOR = timedelta(days=7)
 
@@ -28,12 +29,14 @@ class Retention:
         charges: ChargeStore,
         grants: DeviceGrantStore,
         intents: IntentStore,
+        overviews: OverviewStore,
         clock: Clock,
         purge_after_days: int | None,
     ) -> None:
         self._charges = charges
         self._grants = grants
         self._intents = intents
+        self._overviews = overviews
         self._clock = clock
         self._purge_after = None if purge_after_days is None else timedelta(days=purge_after_days)
 
@@ -42,6 +45,7 @@ class Retention:
         now = self._clock.now()
         await self._grants.delete_decided(before=now - GRANTS_FOR)
         await self._intents.delete_old(before=now - INTENT_LIFE)
+        await self._overviews.delete_old()
         if self._purge_after is None:
             return 0
         total = 0

@@ -39,6 +39,7 @@ from bot.domain.charge import (
 )
 from bot.domain.errors import RefusalCode
 from bot.domain.identity import Identity
+from bot.domain.payment import PaymentMethod
 from bot.engine import LeaseLostError
 from bot.storage.audit import record
 from bot.storage.database import announce
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Executable, Row, Select
 
+    from bot.domain.identity import Account
     from bot.engine import Lease
     from bot.metrics import Metrics
     from bot.storage.connection import Connection
@@ -71,12 +73,14 @@ _NOBODYS = {
     "account_id": "",
     "organisation_id": "",
     "organisation_name": None,
+    "account_email": None,
+    "payment_method": None,
     "card": None,
     "refusal_detail": None,
     "portal_url": None,
 }
 
-_FIELDS = tuple(field.name for field in fields(Charge) if field.name != "identity")
+_FIELDS = tuple(field.name for field in fields(Charge) if field.name not in {"identity", "payment_method"})
 
 
 def _equal_untold(owner: Any, kind: Any, amount: Any) -> tuple[Select[str, datetime], ...]:  # noqa: ANN401 - values or columns
@@ -259,8 +263,11 @@ class ChargeStore:
             "user": charge.identity.user,
             "owner": charge.identity.key,
         }
+        method = charge.payment_method and charge.payment_method.to_text()
         async with self._database.single() as connection:
-            await connection.execute(insert(charges), {**values, **who, "due_at": due_at})
+            await connection.execute(
+                insert(charges), {**values, **who, "payment_method": method, "due_at": due_at}
+            )
         self._entered(charge)
 
     async def get(self, charge_id: str, *, owner: str | None = None) -> Charge | None:
@@ -418,6 +425,60 @@ class ChargeStore:
         )
         for charge_id in (await within.execute(waiting)).scalars().all():
             await wake(within, charges, charge_id, self._database.clock.now())
+
+    async def permit(self, account: Account, owner: str, *, within: Connection) -> None:
+        """Record that the permission is there for which the owner's charges of that account wait."""
+        row, now = charges.c, self._database.clock.now()
+        permitted = (
+            update(charges)
+            .where(
+                row.owner == owner,
+                row.state == ChargeState.NEEDS_SCOPE.value,
+                row.account_id == account.account_id,
+                row.organisation_id == account.organisation_id,
+            )
+            .values(permitted_at=now)
+            .returning(row.id)
+        )
+        for charge_id in (await within.execute(permitted)).scalars().all():
+            await wake(within, messages, charge_id, now)
+
+    async def find(self, owner: str | None, beginning: str) -> Sequence[Charge]:
+        """Return at most two charges whose id, or the portal's, begins so; a whole id counts before.
+
+        With `owner` only theirs.
+        """
+        row = charges.c
+        ids = (row.id, row.portal_charge_id)
+        theirs = [] if owner is None else [row.owner == owner]
+        exact = select(charges).where(or_(*(each == beginning for each in ids)), *theirs).limit(2)
+        begins = (
+            select(charges)
+            .where(or_(*(each.startswith(beginning, autoescape=True) for each in ids)), *theirs)
+            .limit(2)
+        )
+        async with self._database.reading() as connection:
+            found = (await connection.execute(exact)).all() or (await connection.execute(begins)).all()
+        return [charge_of(each) for each in found]
+
+    async def recent_upgrade(self, owner: str, *, since: datetime) -> Charge | None:
+        """Return the owner's last upgrade that was paid since then."""
+        row = charges.c
+        query = (
+            select(charges)
+            .where(
+                row.owner == owner,
+                row.created_at > since - LATELY,
+                row.kind == ChargeKind.UPGRADE.value,
+                row.state == ChargeState.SETTLED.value,
+                row.ended_at > since,
+            )
+            .order_by(row.ended_at.desc())
+            .limit(1)
+        )
+        async with self._database.reading() as connection:
+            found = (await connection.execute(query)).one_or_none()
+        return None if found is None else charge_of(found)
 
     async def resume(
         self,
@@ -588,4 +649,12 @@ def charge_of(row: Row[Any]) -> Charge:
     values["state"] = ChargeState(row.state)
     values["failure"] = FailureReason(row.failure) if row.failure else None
     values["refusal"] = RefusalCode(row.refusal) if row.refusal else None
+    values["payment_method"] = _payment_method(row)
     return Charge(identity=Identity(enterprise=row.enterprise, team=row.team, user=row.user), **values)
+
+
+def _payment_method(row: Row[Any]) -> PaymentMethod | None:
+    """Read what a charge was confirmed for; a charge of an earlier release has the name of a card alone."""
+    if row.payment_method is not None:
+        return PaymentMethod.from_text(row.payment_method)
+    return PaymentMethod(brand=row.card) if row.card else None

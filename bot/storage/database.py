@@ -106,6 +106,11 @@ class Database:
         """Tell whether there is a file to look into; always so on PostgreSQL, which has none of ours."""
         return not self.is_sqlite or Path(str(self.url.database)).exists()
 
+    @property
+    def folder(self) -> Path:
+        """The folder of SQLite's file."""
+        return Path(str(self.url.database)).absolute().parent
+
     def claim_alone(self) -> None:
         """On SQLite, make sure that no second process works on the same file; free on PostgreSQL.
 

@@ -86,13 +86,27 @@ class DeviceGrantStore:
         async with self._database.transaction() as connection:
             return [self._grant(found) for found in await connection.execute(query)]
 
-    async def schedule(self, grant_id: str, due_at: datetime) -> None:
-        """Have a grant looked at then."""
+    async def schedule(
+        self, grant: DeviceGrant, due_at: datetime, *, codes: dict[str, Any] | None = None
+    ) -> None:
+        """Have a grant looked at then, if it is not decided; `codes` take the place of its own."""
+        row = device_grants.c
+        values: dict[str, Any] = {"due_at": due_at}
+        if codes is not None:
+            values["sealed_codes"] = self._cipher.seal(grant.identity.key, codes)
         async with self._database.transaction() as connection:
             await connection.execute(
-                update(device_grants).where(device_grants.c.id == grant_id).values(due_at=due_at)
+                update(device_grants).where(row.id == grant.id, row.state.in_(_GOING_ON)).values(**values)
             )
             announce(connection, device_grants)
+
+    async def store_codes(self, lease: Lease, grant: DeviceGrant, codes: dict[str, Any]) -> None:
+        """Store codes in place of the grant's own, under a lease.
+
+        Raises:
+            LeaseLostError: the row is no longer ours.
+        """
+        await self.note(lease, sealed_codes=self._cipher.seal(grant.identity.key, codes))
 
     async def cancel_pending(self, identity: Identity) -> bool:
         """Drop the person's grants that are still going on, codes and tokens included; tell if any."""

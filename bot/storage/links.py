@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import bindparam, delete, select, update
 
 from bot.domain.audit import Action
-from bot.domain.identity import Account, Identity
+from bot.domain.identity import BILLING_SCOPE, GRANT_LIFE, Account, Connection, Identity, has_scope
 from bot.storage.audit import record
 from bot.storage.cipher import SealBrokenError
 from bot.storage.gathering import Gathered
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Row, Update
 
     from bot.storage.cipher import Cipher
-    from bot.storage.connection import Connection
+    from bot.storage.connection import Connection as DatabaseConnection
     from bot.storage.database import Database
 
 log = structlog.get_logger(__name__)
@@ -51,6 +51,15 @@ class Link:
         """Tell whether only a new connection helps."""
         return self.access is None
 
+    @property
+    def connection(self) -> Connection:
+        """What screens show of it; it ends a while after the approval, whatever is refreshed."""
+        return Connection(
+            account=self.account,
+            may_bill=has_scope(self.scope, BILLING_SCOPE),
+            ends_at=self.linked_at + GRANT_LIFE,
+        )
+
 
 _OF_OWNERS = select(links).where(links.c.owner.in_(bindparam("owners", expanding=True)))
 
@@ -67,7 +76,7 @@ class LinkStore:
         """Return the person's link."""
         return await self._gathered.get(identity.key)
 
-    async def put(self, link: Link, *, within: Connection | None = None) -> None:
+    async def put(self, link: Link, *, within: DatabaseConnection | None = None) -> None:
         """Store a link, in place of the person's former one."""
         if within is None:
             async with self._database.transaction() as connection:
@@ -94,7 +103,7 @@ class LinkStore:
             return await self._forget(connection, [of, links.c.team.not_in(but)], why)
 
     async def _forget(
-        self, connection: Connection, conditions: list[ColumnElement[bool]], why: str
+        self, connection: DatabaseConnection, conditions: list[ColumnElement[bool]], why: str
     ) -> Sequence[str]:
         forgotten = await connection.execute(delete(links).where(*conditions).returning(links.c.owner))
         now, owners = self._database.clock.now(), forgotten.scalars().all()
@@ -103,7 +112,9 @@ class LinkStore:
         return owners
 
     @asynccontextmanager
-    async def locked(self, identity: Identity) -> AsyncIterator[tuple[Link | None, Connection | None]]:
+    async def locked(
+        self, identity: Identity
+    ) -> AsyncIterator[tuple[Link | None, DatabaseConnection | None]]:
         """Hold the person's link against refreshers in other processes; yields it as it is now.
 
         On PostgreSQL the row is locked until the block ends, which commits what was written `within` the
@@ -117,7 +128,7 @@ class LinkStore:
             await connection.execute(query)
             yield await self._read(connection, identity), connection
 
-    async def replace_tokens(self, link: Link, *, within: Connection | None = None) -> bool:
+    async def replace_tokens(self, link: Link, *, within: DatabaseConnection | None = None) -> bool:
         """Store the link's rotated tokens (None: the grant is dead); tell whether they were stored.
 
         They are not when others came since the link was read: its `generation` has passed.
@@ -138,7 +149,7 @@ class LinkStore:
         async with self._database.transaction() as connection:
             return await self._replaced(connection, statement, link)
 
-    async def _replaced(self, connection: Connection, statement: Update, link: Link) -> bool:
+    async def _replaced(self, connection: DatabaseConnection, statement: Update, link: Link) -> bool:
         stored = bool((await connection.execute(statement)).rowcount)
         if stored and link.dead:
             owner, now = link.identity.key, self._database.clock.now()
@@ -155,11 +166,11 @@ class LinkStore:
             rows = await connection.execute(_OF_OWNERS, {"owners": owners})
             return {row.owner: self._link(row) for row in rows}
 
-    async def _read(self, connection: Connection, identity: Identity) -> Link | None:
+    async def _read(self, connection: DatabaseConnection, identity: Identity) -> Link | None:
         row = (await connection.execute(_OF_OWNERS, {"owners": [identity.key]})).one_or_none()
         return None if row is None else self._link(row)
 
-    async def _write(self, connection: Connection, link: Link) -> None:
+    async def _write(self, connection: DatabaseConnection, link: Link) -> None:
         values = self._values(link)
         statement = self._database.insert(links).values(**values, generation=1)
         changed = {**values, "generation": links.c.generation + 1}

@@ -61,7 +61,7 @@ class Moment(TypeDecorator[datetime]):
 class Dollars(TypeDecorator[Decimal]):
     """US dollars as exact decimal text: SQLite has no exact number, and nothing here adds up in SQL."""
 
-    impl = String(24)
+    impl = String(64)
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:  # noqa: ARG002
@@ -126,6 +126,8 @@ charges = Table(
     Column("account_id", String(255), nullable=False),
     Column("organisation_id", String(255), nullable=False),
     Column("organisation_name", String(255)),
+    Column("account_email", String(320)),
+    Column("payment_method", Text),
     Column("card", String(120)),
     Column("created_at", Moment, nullable=False),
     Column("confirmed_at", Moment),
@@ -134,7 +136,8 @@ charges = Table(
     Column("check_asked_at", Moment),
     Column("checked_at", Moment),
     Column("deadline", Moment),
-    Column("portal_charge_id", String(255)),
+    # SQLite keeps text of any length, and cannot change a column's declared one.
+    Column("portal_charge_id", String(2000).with_variant(String(255), "sqlite")),
     Column("settled_amount", Dollars),
     Column("failure", String(40)),
     Column("refusal", String(40)),
@@ -142,6 +145,7 @@ charges = Table(
     Column("retry_at", Moment),
     Column("portal_url", Text),
     Column("ambiguous_since", Moment),
+    Column("permitted_at", Moment),
     Column("posts", Integer, nullable=False, server_default="0"),
     Column("first_post_at", Moment),
     Column("last_post_at", Moment),
@@ -226,6 +230,15 @@ oauth_states = Table(
 )
 
 homes = Table("homes", metadata, Column("owner", String(80), primary_key=True))
+
+overviews = Table(
+    "overviews",
+    metadata,
+    Column("owner", String(80), primary_key=True),
+    Column("sealed_url", LargeBinary, nullable=False),
+    Column("issued_at", Moment, nullable=False),
+    Column("drawn_at", Moment, nullable=False),
+)
 
 intents = Table(
     "intents",

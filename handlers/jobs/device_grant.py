@@ -8,13 +8,11 @@ import structlog
 from slack_sdk.errors import SlackApiError
 
 from blocks import connect
-from blocks.errors import refusal_copy
+from blocks.errors import NO_ORGANIZATION, not_allowed_words
 from blocks.overview import overview_message
 from bot.domain.charge import ChargeState
 from bot.domain.errors import BillingError, NotAllowedError, NotInstalledError
-from bot.domain.grant import GrantState
-from bot.domain.money import show
-from bot.services.linking import may_bill
+from bot.domain.grant import ENABLE, GO_ON, RESUME, GrantState
 from handlers.home import refresh_home
 from handlers.jobs.message import UNREACHABLE
 from handlers.link_place import replace_link
@@ -35,14 +33,19 @@ _ENDS = {
     GrantState.EXPIRED: connect.EXPIRED,
     GrantState.FAILED: connect.FAILED,
     GrantState.MISMATCH: connect.MISMATCH,
+    GrantState.NO_ORGANIZATION: NO_ORGANIZATION,
+    GrantState.UNUSABLE: connect.UNUSABLE,
 }
 
 
 async def advance_device_grant(runtime: Runtime, lease: Lease) -> datetime | None:
     """Ask until the person has decided, then tell them what came of it."""
-    grant = await runtime.linking.advance(lease)
+    grant, due_at = await runtime.linking.advance(lease)
     if grant is None or grant.told_at is not None:
         return None
+    if due_at is not None:
+        await _say_approved(runtime, lease, grant)
+        return due_at
     await _tell(runtime, grant, await _outcome(runtime, grant))
     await runtime.linking.told(lease)
     if grant.state is GrantState.LINKED:
@@ -50,37 +53,46 @@ async def advance_device_grant(runtime: Runtime, lease: Lease) -> datetime | Non
     return None
 
 
+async def _say_approved(runtime: Runtime, lease: Lease, grant: DeviceGrant) -> None:
+    """Say once that the portal keeps an approved person waiting."""
+    if not grant.codes.get("waiting"):
+        await replace_link(runtime, grant, connect.approved_message())
+        await runtime.linking.waiting_shown(lease, grant)
+
+
 async def _outcome(runtime: Runtime, grant: DeviceGrant) -> Message:
     link = await runtime.accounts.former_link(grant.identity)
     if grant.state is not GrantState.LINKED or link is None:
         return connect.not_connected_message(why=_ENDS.get(grant.state, connect.FAILED))
-    for_purchase = (grant.wanted or "").startswith("resume ")
-    note = connect.connected_note(link.account, may_bill=may_bill(link), for_purchase=for_purchase)
-    charge = await runtime.purchases.waiting_for(grant.identity, grant.wanted)
-    if charge is not None and charge.state is ChargeState.NEEDS_SCOPE and may_bill(link):
-        return await _resumption(runtime, charge, note)
-    verb, _, typed = (grant.wanted or "").partition(" ")
-    if verb == "go" and typed:
-        return connect.connected_message(note, go_on=typed)
+    purpose, wanted = grant.purpose
+    may_bill = link.connection.may_bill
+    note = connect.connected_note(link.account, may_bill=may_bill, for_purchase=purpose == RESUME)
+    charge = await runtime.purchases.waiting_for(grant)
+    if charge is not None and charge.state is ChargeState.NEEDS_SCOPE and charge.permitted_at is not None:
+        return await _permitted(runtime, grant, charge, note)
+    if purpose == ENABLE and not may_bill:
+        return connect.connected_message(note, enable=wanted)
+    if purpose in {GO_ON, ENABLE} and wanted:
+        return connect.connected_message(note, go_on=wanted)
     try:
-        state, usage = await runtime.billing.overview(grant.identity)
+        overview = await runtime.billing.overview(grant.identity)
         stopped = await runtime.permission.stopped(grant.identity)
     except BillingError:
         return connect.connected_message(note)
-    return overview_message(state, usage, note=note, stopped=stopped)
+    return overview_message(overview, note=note, stopped=stopped)
 
 
-async def _resumption(runtime: Runtime, charge: Charge, note: str) -> Message:
-    """Look at the organisation again before offering to go on (behaviour 40)."""
+async def _permitted(runtime: Runtime, grant: DeviceGrant, charge: Charge, note: str) -> Message:
+    """Look at the organization again before saying that the purchase can go on (behaviour 40)."""
     try:
         state = await runtime.billing.state(charge.identity)
         state.require_charging()
-        state.require_card()
+        state.require_payment_method()
     except NotAllowedError as error:
-        note = f"{note}\n{refusal_copy(error.code).words}"
+        note = f"{note}\n{not_allowed_words(error)}"
     except BillingError:
         log.info("device_grant.state_unknown", charge=charge.id)
-    return connect.connected_message(note, resume=(charge.id, show(charge.amount)))
+    return connect.permitted_message(note, charge, in_modal=bool(grant.codes.get("view_id")))
 
 
 async def _tell(runtime: Runtime, grant: DeviceGrant, message: Message) -> None:

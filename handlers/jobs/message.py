@@ -11,10 +11,11 @@ import structlog
 from slack_sdk.errors import SlackApiError
 
 from blocks.charge import charge_message, charge_modal, charge_reply
+from bot.domain.charge import ChargeState
 from bot.domain.errors import NotInstalledError
 from bot.slack import AWAY, NOT_NOW, SLACK_TIMEOUT_SECONDS
 from handlers.call import AFTER_ACK_SECONDS
-from handlers.home import publish_home
+from handlers.home import publish_home, refresh_overview
 from handlers.jobs.posting import charge_metadata, post_message, post_reply
 
 if TYPE_CHECKING:
@@ -69,10 +70,14 @@ async def _advance(runtime: Runtime, lease: Lease, telling: Telling) -> datetime
     due_at: datetime | None = None
     try:
         slack = await runtime.workspaces.slack_of(telling.charge.identity)
-        await _tell(runtime, slack, lease, telling)
+        try:
+            await _tell(runtime, slack, lease, telling)
+        except SlackApiError:
+            # Slack takes no message to this person now; the open modal shows the outcome nonetheless.
+            await _finish_modal(runtime, slack, lease, telling)
+            raise
         await _finish_modal(runtime, slack, lease, telling)
-        if telling.has_outcome and telling.at_home:
-            await publish_home(runtime, telling.charge.identity)
+        await _refresh_balances(runtime, telling)
     except NotInstalledError:
         log.warning("message.not_installed", charge=lease.id)
     except SlackApiError as error:
@@ -80,6 +85,15 @@ async def _advance(runtime: Runtime, lease: Lease, telling: Telling) -> datetime
         log.warning("message.later", charge=lease.id, error=error.response.get("error"))
     await runtime.outbox.finish(lease, telling, due_at)
     return due_at
+
+
+async def _refresh_balances(runtime: Runtime, telling: Telling) -> None:
+    """Bring App Home, and the overview from which the person bought, to the balance after the purchase."""
+    charge = telling.charge
+    if telling.has_outcome and telling.at_home:
+        await publish_home(runtime, charge.identity)
+    if charge.state is ChargeState.SETTLED and charge.ended_at is not None:
+        await refresh_overview(runtime, charge.identity, since=charge.ended_at)
 
 
 async def _tell(runtime: Runtime, slack: SlackClient, lease: Lease, telling: Telling) -> None:

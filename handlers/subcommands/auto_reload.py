@@ -16,8 +16,8 @@ from blocks.auto_reload import (
 from blocks.errors import rule_words
 from blocks.loading import loading_modal
 from blocks.purchase import amount_problem
-from bot.domain.billing import AutoReloadChoice, AutoReloadOrderError
-from bot.domain.errors import NotAllowedError, RefusalCode, StaleError
+from bot.domain.billing import AutoReload, AutoReloadChoice, AutoReloadOrderError
+from bot.domain.errors import StaleError
 from bot.domain.money import AmountError, Bounds, parse_typed
 from bot.domain.rules import RuleError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from blocks.kit import Json
-    from bot.domain.billing import AutoReload, BillingState
+    from bot.domain.billing import BillingState
     from handlers.call import Call
 
 ORDER = "Choose more than the amount it falls below"
@@ -78,6 +78,7 @@ async def handle_off(call: Call) -> None:
 async def handle_confirmed(call: Call) -> None:
     """Save what was shown, once, and not a quarter of an hour later."""
     call.view_id, call.view_title = call.body["view"]["id"], TITLE
+    call.wanted = "auto-reload"
     await call.become(loading_modal(TITLE, doing="Saving…"), _save(call))
 
 
@@ -110,6 +111,8 @@ async def _confirm_modal(call: Call, state: BillingState, choose: Callable[[], A
     """Ask for the consent to a choice, or show the form with what is wrong with it."""
     try:
         choice = choose()
+        if choice.enabled and state.payment_method is None:
+            return auto_reload_modal(state)
         await call.runtime.permission.require_auto_reload(call.identity, choice)
     except AmountError as error:
         return auto_reload_modal(state, note=f"*{amount_problem(error)}.*")
@@ -119,8 +122,9 @@ async def _confirm_modal(call: Call, state: BillingState, choose: Callable[[], A
         if error.limit is None:
             raise
         return auto_reload_modal(state, note=f"*{rule_words(error)}*")
+    link = await call.runtime.accounts.link(call.identity)
     intent = await call.runtime.intents.put(call.identity, INTENT, _written(choice))
-    return auto_reload_confirm_modal(choice, state, intent=intent)
+    return auto_reload_confirm_modal(choice, state, link.account, intent=intent)
 
 
 def _written(choice: AutoReloadChoice) -> str:
@@ -142,7 +146,7 @@ def _typed_choice(words: list[str], state: BillingState) -> AutoReloadChoice:
 
 def _setting(state: BillingState) -> AutoReload:
     if state.auto_reload is None:
-        raise NotAllowedError(RefusalCode.ROLE_REQUIRED, state.portal_url)
+        return AutoReload(enabled=False, threshold=None, reload_to=None)
     return state.auto_reload
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
-from blocks.charge import already_message, charge_message, charge_modal, resumed_message
+from blocks.charge import (
+    already_message,
+    charge_message,
+    charge_modal,
+    permission_missing_message,
+    resumed_message,
+)
 from blocks.errors import rule_words
 from blocks.help import amount_help_message
 from blocks.loading import loading_modal
@@ -14,11 +20,12 @@ from blocks.purchase import (
     add_card_modal,
     amount_modal,
     amount_problem,
+    closed_modal,
     confirm_modal,
     processing_modal,
 )
-from blocks.words import card_name, why_this_card
 from bot.domain.charge import ON_ITS_WAY, OPEN
+from bot.domain.errors import PermissionMissingError
 from bot.domain.money import AmountError, parse_typed, show
 from bot.domain.rules import RuleError
 from bot.services.purchases import BuyAgainError
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from blocks.kit import Json
+    from bot.domain.billing import BillingState
     from handlers.call import Call
 
 
@@ -47,7 +55,17 @@ async def handle_add_funds(call: Call) -> None:
     """Ask for an amount."""
     call.wanted = "buy"
     await call.open_loading("Add funds")
+    if call.in_ephemeral and call.response_url is not None:
+        await call.runtime.overviews.remember(call.identity, call.response_url)
     await call.show(await _next_step(call, None))
+
+
+async def handle_refresh_amount(call: Call) -> None:
+    """Ask for the amount again with the balance as it is now; what was chosen and typed stays."""
+    view = call.body["view"]
+    call.view_id, call.view_hash, call.view_title = view["id"], view.get("hash"), "Add funds"
+    chosen, typed = call.typed(ids.AMOUNT_PRESET), call.typed(ids.AMOUNT_CUSTOM)
+    await call.show(await _ask_amount(call, chosen=chosen, typed=typed))
 
 
 async def handle_amount_choice(call: Call) -> None:
@@ -64,10 +82,11 @@ async def handle_amount_choice(call: Call) -> None:
 async def handle_amount(call: Call) -> None:
     """Read the chosen amount; go on to the confirmation, or say what is wrong beside the field."""
     call.view_id, call.view_title = call.body["view"]["id"], "Add funds"
+    form = AmountForm.recall(call.metadata)
     try:
-        amount = AmountForm.recall(call.metadata).bounds.check(_chosen_amount(call))
+        amount = form.bounds.check(_chosen_amount(call))
     except AmountError as error:
-        await _refuse_amount(call, amount_problem(error))
+        await _refuse_amount(call, form.problem(error))
         return
     except _TwoAmountsError:
         await _refuse_amount(call, "You chose an amount above too. Clear this, or choose “Another amount”")
@@ -91,12 +110,11 @@ async def handle_back(call: Call) -> None:
     if charge_id:
         charge = await call.runtime.purchases.cancel(call.identity, charge_id)
         typed = show(charge.amount)
-    state = await call.runtime.billing.state(call.identity)
-    await call.show(amount_modal(AmountForm.of(state, call.runtime.permission.rules), typed=typed or None))
+    await call.show(await _ask_amount(call, typed=typed or None))
 
 
 async def handle_check_card(call: Call) -> None:
-    """Look again whether there is a card, and go on with the purchase if so."""
+    """Look again whether there is a payment method, and go on with the purchase if so."""
     await call.open_loading("Add a card first")
     amount = parse_typed(call.metadata) if call.metadata else None
     await call.show(await _next_step(call, amount, checked=True))
@@ -117,7 +135,7 @@ async def _confirm(call: Call) -> Json:
             call.identity, charge_id, view_id=call.view_id, warned_of=warned_of or None
         )
     except BuyAgainError as error:
-        return confirm_modal(error.charge, why=None, open_equal=error.other)
+        return confirm_modal(error.charge, open_equal=error.other)
     return processing_modal(charge) if charge.state in ON_ITS_WAY else charge_modal(charge)
 
 
@@ -139,9 +157,15 @@ async def handle_check_again(call: Call) -> None:
 
 async def handle_resume(call: Call) -> None:
     """Go on with a purchase that waited for the billing permission: the same charge, the same key."""
-    charge, resumed = await call.runtime.purchases.resume(
-        call.identity, call.action.get("value") or "", view_id=call.clicked_modal
-    )
+    charge_id = call.action.get("value") or ""
+    try:
+        charge, resumed = await call.runtime.purchases.resume(
+            call.identity, charge_id, view_id=call.clicked_modal
+        )
+    except PermissionMissingError:
+        charge = await call.runtime.purchases.trace(call.identity, charge_id)
+        await call.reply(permission_missing_message(charge))
+        return
     if not resumed:
         await call.reply(already_message(charge))
     elif call.clicked_modal is not None:
@@ -152,26 +176,46 @@ async def handle_resume(call: Call) -> None:
 
 
 async def _next_step(call: Call, amount: Decimal | None, *, checked: bool = False) -> Json:
-    """Return the next view towards a charge: a card, an amount, or the confirmation."""
+    """Return the next view towards a charge: a payment method, an amount, or the confirmation."""
     await call.runtime.permission.require_spending(call.identity)
     state = await call.runtime.billing.state(call.identity)
     state.require_charging()
-    if state.card is None:
+    if state.payment_method is None:
         typed = show(amount) if amount is not None else None
         return add_card_modal(state, typed=typed, still=checked)
-    form = AmountForm.of(state, call.runtime.permission.rules)
+    form = await _form(call, state)
+    if form.is_closed:
+        return closed_modal(form, state)
     if amount is None:
         return amount_modal(form)
     try:
-        proposal = await call.runtime.purchases.propose(call.identity, amount, state, card_name(state.card))
+        form.bounds.check(amount)
+        proposal = await call.runtime.purchases.propose(call.identity, amount, state)
     except AmountError as error:
-        return amount_modal(form, typed=show(amount), problem=amount_problem(error))
+        return amount_modal(form, typed=show(amount), problem=form.problem(error))
     except RuleError as error:
         if error.limit is None:
             raise
         return amount_modal(form, typed=show(amount), problem=rule_words(error).removesuffix("."))
-    why = why_this_card(state.card)
-    return confirm_modal(proposal.charge, why=why, open_equal=proposal.open_equal)
+    return confirm_modal(proposal.charge, open_equal=proposal.open_equal)
+
+
+async def _ask_amount(call: Call, *, chosen: str | None = None, typed: str | None = None) -> Json:
+    """Return the view that asks for an amount, or says why none can be charged."""
+    state = await call.runtime.billing.state(call.identity)
+    form = await _form(call, state)
+    return closed_modal(form, state) if form.is_closed else amount_modal(form, chosen=chosen, typed=typed)
+
+
+async def _form(call: Call, state: BillingState) -> AmountForm:
+    """Make the form with all that bounds an amount for this person now."""
+    permission = call.runtime.permission
+    return AmountForm.of(
+        state,
+        permission.rules,
+        left_today=await permission.left_today(call.identity),
+        read_at=call.runtime.clock.now(),
+    )
 
 
 class _TwoAmountsError(Exception):
@@ -191,6 +235,7 @@ def _chosen_amount(call: Call) -> Decimal:
 
 ACTIONS = {
     ids.ADD_FUNDS: handle_add_funds,
+    ids.REFRESH_AMOUNT: handle_refresh_amount,
     ids.AMOUNT_PRESET: handle_amount_choice,
     ids.BACK_TO_AMOUNT: handle_back,
     ids.CHECK_CARD: handle_check_card,

@@ -12,9 +12,11 @@ from blocks.connect import (
     link_message,
     superseded_message,
 )
+from bot.domain.grant import ENABLE, GO_ON, RESUME
 from handlers.link_place import replace_link
 
 if TYPE_CHECKING:
+    from blocks.kit import Message
     from handlers.call import Call
 
 
@@ -22,7 +24,7 @@ async def handle_connect(call: Call) -> None:
     """Begin, unless the person is connected already: then offer what they may have meant."""
     link = await call.runtime.accounts.former_link(call.identity)
     if link is not None and not link.dead:
-        await call.reply(already_connected_message(link.account))
+        await call.reply(already_connected_message(link.connection, call.runtime.clock.now()))
         return
     await _begin(call, wanted=None)
 
@@ -30,12 +32,17 @@ async def handle_connect(call: Call) -> None:
 async def handle_connect_button(call: Call) -> None:
     """Begin, whatever was before; afterwards what was wanted goes on."""
     wanted = call.action.get("value")
-    await _begin(call, wanted=f"go {wanted}" if wanted else None)
+    await _begin(call, wanted=f"{GO_ON} {wanted}" if wanted else None)
 
 
 async def handle_enable_billing(call: Call) -> None:
     """Begin a grant with the billing permission for a purchase that waits for it."""
-    await _begin(call, wanted=f"resume {call.action.get('value') or ''}")
+    await _begin(call, wanted=f"{RESUME} {call.action.get('value') or ''}")
+
+
+async def handle_enable_for_command(call: Call) -> None:
+    """Begin a grant with the billing permission for a command that needs it."""
+    await _begin(call, wanted=f"{ENABLE} {call.action.get('value') or ''}".strip())
 
 
 async def handle_cancel(call: Call) -> None:
@@ -43,7 +50,7 @@ async def handle_cancel(call: Call) -> None:
     cancelled = await call.runtime.linking.cancel(call.identity)
     link = await call.runtime.accounts.former_link(call.identity)
     if not cancelled and link is not None and not link.dead:
-        await call.reply(already_connected_message(link.account))
+        await call.reply(already_connected_message(link.connection, call.runtime.clock.now()))
     else:
         await call.reply(cancelled_message())
 
@@ -65,12 +72,29 @@ async def _begin(call: Call, *, wanted: str | None) -> None:
         if other.codes.get("view_id") != call.view_id or call.view_id is None:
             with contextlib.suppress(Exception):  # the new link matters more
                 await replace_link(call.runtime, other, superseded_message())
-    await call.reply(link_message(grant.codes["url"], grant.codes["user_code"], grant.expires_at))
-    await linking.shown(grant)
+    link = link_message(grant.codes["url"], grant.codes["user_code"], grant.expires_at)
+    await linking.shown(grant, await _show(call, link))
+
+
+async def _show(call: Call, link: Message) -> dict[str, str] | None:
+    """Show the link; returns where it stands, where that was not known before.
+
+    Beside a message that stays, a purchase's own, it is a message in its thread: an answer that only the
+    person sees could not lose its buttons once the link is used.
+    """
+    thread = call.clicked_message
+    if thread is None:
+        await call.reply(link)
+        return None
+    answer = await call.slack.chat_postMessage(
+        channel=thread.channel, thread_ts=thread.ts, unfurl_links=False, unfurl_media=False, **link.json
+    )
+    return {"channel": str(answer["channel"]), "ts": str(answer["ts"])}
 
 
 ACTIONS = {
     ids.CONNECT: handle_connect_button,
     ids.ENABLE_BILLING: handle_enable_billing,
+    ids.ENABLE_FOR_COMMAND: handle_enable_for_command,
     ids.CANCEL_CONNECT: handle_cancel,
 }

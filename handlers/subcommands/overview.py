@@ -8,6 +8,7 @@ from blocks import ids
 from blocks.connect import welcome_message
 from blocks.overview import overview_message
 from bot.domain.errors import NotLinkedError
+from handlers.home import publish_home
 
 if TYPE_CHECKING:
     from handlers.call import Call
@@ -17,13 +18,21 @@ async def handle_overview(call: Call) -> None:
     """Show what there is to use, or how to begin."""
     async with call.patience():
         try:
-            state, usage = await call.runtime.billing.overview(call.identity)
+            overview = await call.runtime.billing.overview(call.identity)
             stopped = await call.runtime.permission.stopped(call.identity)
         except NotLinkedError:
             answer = welcome_message()
         else:
-            answer = overview_message(state, usage, stopped=stopped)
+            answer = overview_message(overview, stopped=stopped)
     await call.reply(answer)
+
+
+async def handle_refresh(call: Call) -> None:
+    """Show the overview as it is now, where it stands."""
+    if call.in_home:
+        await publish_home(call.runtime, call.identity)
+    else:
+        await handle_overview(call)
 
 
 async def handle_link_button(_call: Call) -> None:
@@ -32,6 +41,6 @@ async def handle_link_button(_call: Call) -> None:
 
 ACTIONS = {
     ids.SHOW_OVERVIEW: handle_overview,
-    ids.MANAGE_ON_PORTAL: handle_link_button,
-    ids.OPEN_LINK: handle_link_button,
+    ids.REFRESH: handle_refresh,
+    **dict.fromkeys(ids.LINKS, handle_link_button),
 }

@@ -11,15 +11,14 @@ from blocks.kit import escape
 from blocks.loading import loading_modal
 from blocks.purchase import processing_modal
 from blocks.subscription import (
-    NAMED_FOR,
     TITLE,
     blocked_modal,
     cancel_modal,
+    charged_method,
     schedule_modal,
     subscription_modal,
     upgrade_modal,
 )
-from blocks.words import card_name
 from bot.domain.charge import ON_ITS_WAY
 from bot.domain.errors import NotAllowedError, RefusalCode, StaleError
 from bot.domain.subscription import Effect, PlanChange
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
 
 INTENT = "plan"
+COMMAND = "subscription"
 
 
 async def handle_subscription(call: Call) -> None:
@@ -41,54 +41,54 @@ async def handle_subscription(call: Call) -> None:
 
 async def handle_tier(call: Call) -> None:
     """Preview the chosen plan: nothing is done before it is shown what would be done."""
-    call.view_id, call.view_title = call.body["view"]["id"], TITLE
+    call.view_id, call.view_title, call.wanted = call.body["view"]["id"], TITLE, COMMAND
     tier_id = call.typed(ids.PLAN_TIER) or ""
     await call.become(loading_modal(TITLE, doing="Asking what would change…"), _preview(call, tier_id))
 
 
 async def _preview(call: Call, tier_id: str) -> Json:
     call.runtime.permission.require_changes()
-    subscription, state = await call.runtime.billing.subscription(call.identity)
+    subscription, state, connection = await call.runtime.billing.subscription(call.identity)
     _require_role(subscription)
     if subscription.tier(tier_id) is None:
         raise StaleError
     preview = await call.runtime.billing.preview_plan(call.identity, tier_id)
     match preview.effect:
         case Effect.SCHEDULED:
-            return schedule_modal(
-                preview, intent=await _intent(call, PlanChange.SCHEDULE, preview.target_id)
-            )
+            intent = await _intent(call, PlanChange.SCHEDULE, preview.target_id)
+            return schedule_modal(preview, connection.account, intent=intent)
         case Effect.CHARGE_NOW:
-            named = state.card if state.card and state.card.resolved_via in NAMED_FOR else None
             proposal = await call.runtime.purchases.propose_upgrade(
-                call.identity, preview, subscription, card_name(named) if named else None
+                call.identity, preview, subscription, charged_method(state)
             )
-            return upgrade_modal(proposal.charge, preview, state.card)
+            return upgrade_modal(proposal.charge, preview)
         case Effect.NO_OP | Effect.BLOCKED:
             return blocked_modal(preview, subscription)
 
 
 async def handle_cancel_plan(call: Call) -> None:
     """Ask before the plan is cancelled."""
+    call.wanted = COMMAND
     await call.open_loading(TITLE)
-    subscription, _ = await call.runtime.billing.subscription(call.identity)
+    subscription, _, connection = await call.runtime.billing.subscription(call.identity)
     _require_role(subscription)
-    if subscription.current is None:
+    if subscription.current is None or subscription.is_team:
         await call.show(subscription_modal(subscription))
     else:
         intent = await _intent(call, PlanChange.CANCEL, None)
-        await call.show(cancel_modal(subscription.current, intent=intent))
+        await call.show(cancel_modal(subscription.current, connection.account, intent=intent))
 
 
 async def handle_keep(call: Call) -> None:
     """Undo what is scheduled: it only puts things back, so it asks nothing."""
+    call.wanted = COMMAND
     await call.open_loading(TITLE)
     await call.show(await _change(call, PlanChange.KEEP, None))
 
 
 async def handle_change(call: Call) -> None:
     """Make the change that was shown, once, and not a quarter of an hour later."""
-    call.view_id, call.view_title = call.body["view"]["id"], TITLE
+    call.view_id, call.view_title, call.wanted = call.body["view"]["id"], TITLE, COMMAND
     await call.become(loading_modal(TITLE, doing="Saving…"), _agreed(call))
 
 
@@ -134,13 +134,13 @@ async def _change(call: Call, change: PlanChange, tier_id: str | None) -> Json:
 
 
 async def _plan(call: Call, *, note: str | None = None) -> Json:
-    subscription, _ = await call.runtime.billing.subscription(call.identity)
+    subscription, _, _ = await call.runtime.billing.subscription(call.identity)
     return subscription_modal(subscription, note=escape(note) if note else None)
 
 
 def _require_role(subscription: Subscription) -> None:
     if not subscription.may_change_plan:
-        raise NotAllowedError(RefusalCode.ROLE_REQUIRED, subscription.manage_url)
+        raise NotAllowedError(RefusalCode.ROLE_REQUIRED, subscription.manage_url, role=subscription.role)
 
 
 ACTIONS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from blocks import ids
 from blocks.usage import usage_message
 
 if TYPE_CHECKING:
@@ -14,4 +15,7 @@ async def handle_usage(call: Call) -> None:
     """Show the bars."""
     async with call.patience():
         info = await call.runtime.billing.account(call.identity)
-    await call.reply(usage_message(info.usage, info.account.organisation_name))
+    await call.reply(usage_message(info, call.runtime.clock.now()))
+
+
+ACTIONS = {ids.REFRESH_USAGE: handle_usage}

@@ -86,7 +86,7 @@ def thing(now: datetime) -> Charge:
         account_id="a",
         organisation_id="o",
         organisation_name=None,
-        card=None,
+        payment_method=None,
         created_at=now,
     )
 

@@ -23,6 +23,7 @@ from sqlalchemy import insert
 from bot.app import Listener, _listen, _serve_http, open_app, settle_memory
 from bot.domain.charge import Charge, ChargeState
 from bot.domain.identity import Account, Identity
+from bot.domain.payment import PaymentMethod
 from bot.log import configure_logging
 from bot.settings import load_settings
 from bot.storage.cipher import Cipher
@@ -53,7 +54,7 @@ def charge(runtime: Runtime, number: int, state: ChargeState) -> Charge:
         account_id="did:bench",
         organisation_id="org_acme",
         organisation_name="Acme Research",
-        card="Visa ····4242",
+        payment_method=PaymentMethod(brand="visa", last4="4242"),
         created_at=now,
         confirmed_at=now if going else None,
         submitted_at=now if going else None,

@@ -12,21 +12,24 @@ from hypothesis import strategies as st
 from blocks.charge import charge_message, charge_modal, charge_reply
 from blocks.connect import connected_note
 from blocks.errors import error_copy, refusal_copy
+from blocks.kit import moment
 from blocks.overview import overview_message
 from blocks.purchase import AmountForm, add_card_modal, amount_modal, amount_problem, confirm_modal
 from blocks.usage import usage_message
-from blocks.words import auto_reload_line, bar, card_name, why_this_card
+from blocks.words import auto_reload_line, bar, method_name, why_this_method
 from bot.domain.billing import (
+    AccountInfo,
     AutoReload,
     AutoReloadCardKind,
-    Card,
+    Overview,
     PlanUsage,
     Usage,
 )
 from bot.domain.charge import Charge, ChargeState, FailureReason
 from bot.domain.errors import NotLinkedError, PortalRefusalError, PortalUnavailableError, RefusalCode
-from bot.domain.identity import Account, Identity
+from bot.domain.identity import Account, Connection, Identity
 from bot.domain.money import AmountError, AmountProblem, Bounds
+from bot.domain.payment import PaymentMethod
 from bot.sandbox.slack.block_kit import judge_blocks, judge_view
 from tests.bot.domain.test_billing import STATE
 
@@ -34,6 +37,13 @@ if TYPE_CHECKING:
     from blocks.kit import Message
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+ACCOUNT = Account(
+    account_id="did:ada",
+    email="ada@acme.example",
+    organisation_id="org_acme",
+    organisation_name="Acme Research",
+)
+CONNECTION = Connection(account=ACCOUNT, may_bill=True, ends_at=NOW + timedelta(days=20))
 NASTY = "<!channel> *Evil* & Co\n" + "x" * 200
 CHARGE = Charge(
     id="c1",
@@ -44,7 +54,7 @@ CHARGE = Charge(
     account_id="a",
     organisation_id="o",
     organisation_name="Acme Research",
-    card="Visa ····4242",
+    payment_method=PaymentMethod(brand="visa", last4="4242"),
     created_at=NOW,
     confirmed_at=NOW,
     portal_url="https://portal.nousresearch.com/billing?topup=open",
@@ -152,13 +162,13 @@ def test_an_unknown_error_shows_the_incident_and_nothing_of_itself() -> None:
 @pytest.mark.parametrize(
     ("card", "name"),
     [
-        (Card(brand="visa", last4="4242"), "Visa ····4242"),
-        (Card(brand="Link"), "Link"),
-        (Card(brand="AMEX", last4="0005"), "AMEX ····0005"),
+        (PaymentMethod(brand="visa", last4="4242"), "Visa ····4242"),
+        (PaymentMethod(brand="Link"), "Link"),
+        (PaymentMethod(brand="AMEX", last4="0005"), "AMEX ····0005"),
     ],
 )
-def test_a_card_is_named(card: Card, name: str) -> None:
-    assert card_name(card) == name
+def test_a_card_is_named(card: PaymentMethod, name: str) -> None:
+    assert method_name(card) == name
 
 
 @pytest.mark.behaviour(17)
@@ -173,7 +183,7 @@ def test_a_card_is_named(card: Card, name: str) -> None:
     ],
 )
 def test_why_this_card(via: str | None, words: str | None) -> None:
-    assert why_this_card(Card(brand="visa", resolved_via=via)) == words
+    assert why_this_method(PaymentMethod(brand="visa", resolved_via=via)) == words
 
 
 @pytest.mark.behaviour(18)
@@ -182,16 +192,18 @@ def test_why_this_card(via: str | None, words: str | None) -> None:
     [
         (AutoReloadCardKind.CANONICAL, None, "on: below $5, reload to $25"),
         (AutoReloadCardKind.NONE, None, "on: below $5, reload to $25"),
-        (None, Card(brand="visa", last4="1"), "on: below $5, reload to $25"),
+        (None, PaymentMethod(brand="visa", last4="1"), "on: below $5, reload to $25"),
         (AutoReloadCardKind.DISTINCT, None, "on: below $5, reload to $25, with a different card"),
         (
             AutoReloadCardKind.DISTINCT,
-            Card(brand="visa", last4="1111"),
+            PaymentMethod(brand="visa", last4="1111"),
             "on: below $5, reload to $25, with Visa ····1111",
         ),
     ],
 )
-def test_auto_reload_in_one_line(kind: AutoReloadCardKind | None, card: Card | None, words: str) -> None:
+def test_auto_reload_in_one_line(
+    kind: AutoReloadCardKind | None, card: PaymentMethod | None, words: str
+) -> None:
     setting = AutoReload(
         enabled=True, threshold=Decimal(5), reload_to=Decimal(25), card_kind=kind, card=card
     )
@@ -207,14 +219,15 @@ def test_the_overview_reads_from_the_balance_to_the_buttons() -> None:
     )
     state = replace(
         STATE,
-        card=Card(brand="visa", last4="4242", resolved_via="subPin"),
+        payment_method=PaymentMethod(brand="visa", last4="4242", resolved_via="subPin"),
         auto_reload=AutoReload(enabled=False, threshold=None, reload_to=None),
     )
-    made = overview_message(state, usage)
+    made = overview_message(Overview(state=state, usage=usage, connection=CONNECTION, read_at=NOW))
     acceptable(made)
     assert made.text.splitlines() == [
         "*Balance $142.50*",
-        "Acme Research · Owner",
+        "Acme Research · Owner · ada@acme.example",
+        moment("As of", NOW),
         "*Plus plan* · $13.20 of $22 left this month, renews Dec 1, 2026",
         "*Top-ups* · $142.50 left, never expires",
         "*Auto-reload:* off",
@@ -222,13 +235,13 @@ def test_the_overview_reads_from_the_balance_to_the_buttons() -> None:
         "Manage on portal: https://portal.nousresearch.com/billing",
     ]
     buttons = [element["text"]["text"] for element in made.blocks[-1]["elements"]]
-    assert buttons == ["Add funds", "Auto-reload", "Monthly limit", "Manage on portal"]
+    assert buttons == ["Add funds", "Auto-reload", "Monthly limit", "Refresh", "Manage on portal"]
 
 
 @pytest.mark.behaviour(9)
 def test_an_overdrawn_plan_shows_nothing_left_and_the_overage() -> None:
     plan = PlanUsage(name=None, monthly=Decimal(20), left=Decimal("-3.5"))
-    made = usage_message(Usage(plan=plan, topped_up=None, total=None), "Acme")
+    made = usage_message(AccountInfo(account=ACCOUNT, usage=Usage(plan=plan)), NOW)
     assert "$0 of $20 left this month, $3.50 over" in made.text
 
 
@@ -250,9 +263,10 @@ def test_any_presets_and_anything_typed_make_an_acceptable_modal(
 
 
 def test_the_confirmation_and_the_card_modal_are_acceptable() -> None:
-    state = replace(STATE, card=Card(brand="visa", last4="4242"), organisation_name=NASTY)
-    charge = replace(CHARGE, organisation_name=NASTY, card=NASTY)
-    assert judge_view(confirm_modal(charge, why="your default card", open_equal=charge)) is None
+    state = replace(STATE, organisation_name=NASTY)
+    method = PaymentMethod(brand=NASTY, last4=NASTY)
+    charge = replace(CHARGE, organisation_name=NASTY, payment_method=method, account_email=NASTY)
+    assert judge_view(confirm_modal(charge, open_equal=charge)) is None
     assert judge_view(add_card_modal(state, typed="$50", still=True)) is None
 
 

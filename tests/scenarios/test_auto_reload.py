@@ -39,8 +39,8 @@ async def test_it_is_switched_on_after_a_consent_that_names_the_card(house: Hous
     await house.slack.type(ADA, "reload_to", "$25")
     await house.slack.submit(ADA)
     shown = await confirmation(house)
-    assert "falls below *$5*" in shown
-    assert "until it is *$25*" in shown
+    assert "charges up to *$25* when the balance of *Acme Research* falls below *$5*" in shown
+    assert "ada@acme.example" in shown
     assert "charge your Visa ····4242 each time" in shown
     assert not setting(house).enabled
     await house.slack.submit(ADA)

@@ -25,7 +25,7 @@ async def test_a_member_sees_the_balance_and_the_portal_and_no_money_buttons(hou
     await house.slack.command(LINUS, "/billing")
     await house.until(lambda: "Balance $142.50" in house.last_ephemeral(LINUS)["text"])
     shown = house.last_ephemeral(LINUS)
-    assert "Owners and admins can add funds" in shown["text"]
+    assert "An owner, admin or finance admin can add funds" in shown["text"]
     assert "Manage on portal" in str(shown["blocks"])
     assert "Add funds" not in str(shown["blocks"])
 
@@ -34,7 +34,7 @@ async def test_a_member_sees_the_balance_and_the_portal_and_no_money_buttons(hou
 async def test_a_member_who_types_buy_is_told_whom_to_ask(house: House) -> None:
     await house.link(LINUS, "linus")
     await house.slack.command(LINUS, "/billing buy 50")
-    await house.until(lambda: "Only owners and admins" in str(house.slack.view(LINUS)))
+    await house.until(lambda: "Only an owner, admin or finance admin" in str(house.slack.view(LINUS)))
     assert house.portal.charge_posts == []
 
 
@@ -78,11 +78,11 @@ async def test_without_a_card_the_purchase_waits_and_goes_on_once_there_is_one(h
 @pytest.mark.parametrize(
     ("scenario", "words", "next_step"),
     [
-        ("role-required", "Only owners and admins", "Manage on portal"),
+        ("role-required", "your role does not allow this", "Manage on portal"),
         ("cap-exceeded", "$12.50 is left this month", "Manage on portal"),
         ("consent-required", "one-time confirmation", "Manage on portal"),
-        ("org-access-denied", "does not cover this organisation", "Connect"),
-        ("remote-spending-revoked", "An admin switched off spending", "Connect"),
+        ("org-access-denied", "does not cover this organization", "Connect"),
+        ("remote-spending-revoked", "An admin switched off Remote Spending", "Connect"),
         ("session-revoked", "logged out", "Connect"),
         ("switch-off", "switched off", "Manage on portal"),
         ("no-card", "no card on file", "Manage on portal"),
@@ -147,7 +147,7 @@ async def test_the_monthly_limit(house: House) -> None:
 async def test_no_monthly_cap(house: House) -> None:
     await house.link(ADA, "mara")
     await house.slack.command(ADA, "/billing limit")
-    await house.until(lambda: "No monthly cap visible" in str(house.slack.view(ADA)))
+    await house.until(lambda: "No monthly limit is set" in str(house.slack.view(ADA)))
 
 
 @pytest.mark.behaviour(21)

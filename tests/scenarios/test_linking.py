@@ -199,11 +199,12 @@ async def test_missing_permission_is_a_one_time_setup_and_the_same_charge_resume
         else (await house.charges())[0].idempotency_key
     )
 
-    await house.slack.close(ADA, everything=True)
-    await house.slack.click_text(ADA, "Enable billing")
-    await house.until(lambda: "Open Nous Portal" in str(house.last_ephemeral()["blocks"]))
-    house.portal.approve(house.user_code())
-    await house.told("*Connected*")
+    assert "Resume" not in str(house.dm()[-1]["blocks"])
+    house.portal.approve(await house.enable_billing())
+    used = await house.replied("Billing is enabled: $50 can go on")
+    assert [block["type"] for block in used["blocks"]] == ["section"], "the used link keeps no button"
+    await house.told("Billing is enabled: $50 can go on")
+    assert len(house.dm()) == 1, "one message, brought up to date"
     await house.slack.click_text(ADA, "Resume $50")
     await house.until(lambda: house.portal.charges)
     await house.until(lambda: "$50 added to your balance" in house.dm()[0]["text"])
@@ -211,7 +212,18 @@ async def test_missing_permission_is_a_one_time_setup_and_the_same_charge_resume
     asked = next(each for each in reversed(house.portal.requests) if each.path == "/api/oauth/device/code")
     assert "billing%3Amanage" in str(asked.body) or "billing:manage" in str(asked.body)
 
+
+@pytest.mark.behaviour(61)
+async def test_an_old_resume_says_what_has_become_of_the_purchase(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.told("One-time setup")
+    await house.link()
+    resumable = await house.told("$50 can go on")
+    await house.slack.close(ADA, everything=True)
     await house.slack.click_text(ADA, "Resume $50")
+    await house.told("$50 added to your balance")
+    await house.click_in(resumable, "Resume $50")
     await house.until(lambda: "$50 added to your balance" in house.last_ephemeral()["text"])
     assert len(house.portal.charges) == 1
 
@@ -234,25 +246,48 @@ async def test_a_silent_downscope_is_said_and_nothing_is_charged(house: House) -
     await house.link(billing=False)
     await house.buy("50")
     await house.told("One-time setup")
-    await house.slack.close(ADA, everything=True)
-    await house.slack.click_text(ADA, "Enable billing")
-    await house.until(lambda: "Open Nous Portal" in str(house.last_ephemeral()["blocks"]))
-    house.portal.approve(house.user_code(), billing=False)
-    message = await house.told("an org admin or owner has to approve it; your card was not charged")
+    house.portal.approve(await house.enable_billing(), billing=False)
+    message = await house.replied("an org admin or owner has to approve it; your card was not charged")
+    assert "Resume" not in str(house.dm()[-1]["blocks"])
     assert "Resume" not in str(message["blocks"])
     assert house.portal.charges == []
 
 
 @pytest.mark.behaviour(40)
-async def test_resuming_without_the_permission_asks_again_and_does_not_loop(house: House) -> None:
+async def test_a_permission_that_the_portal_does_not_honor_asks_again_and_does_not_loop(
+    house: House,
+) -> None:
     await house.link(billing=False)
     await house.buy("50")
     await house.told("One-time setup")
+    await house.link()
+    await house.told("$50 can go on")
+    house.portal.set_scenario("acme", "insufficient-scope")
     posts = len(house.portal.charge_posts)
+    await house.slack.close(ADA, everything=True)
     await house.slack.click_text(ADA, "Resume $50")
     await house.until(lambda: len(house.portal.charge_posts) > posts)
-    await house.told("One-time setup")
+    message = await house.told("One-time setup")
     await house.state(ChargeState.NEEDS_SCOPE)
+    assert "Resume" not in str(message["blocks"])
+    assert len(house.portal.charge_posts) == posts + 1
+
+
+@pytest.mark.behaviour(40)
+async def test_a_resume_that_stands_where_the_permission_is_missing_says_so(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.told("One-time setup")
+    await house.link()
+    resumable = await house.told("$50 can go on")
+    house.portal.set_scenario("acme", "insufficient-scope")
+    await house.slack.close(ADA, everything=True)
+    await house.slack.click_text(ADA, "Resume $50")
+    await house.told("One-time setup")
+    await house.click_in(resumable, "Resume $50")
+    await house.until(lambda: "The permission to spend is not there yet" in house.last_ephemeral()["text"])
+    assert "Enable billing" in str(house.last_ephemeral()["blocks"])
+    assert house.portal.charges == []
 
 
 @pytest.mark.behaviour(42)
@@ -260,11 +295,8 @@ async def test_a_step_up_with_another_account_changes_nothing(house: House) -> N
     await house.link(billing=False)
     await house.buy("50")
     await house.told("One-time setup")
-    await house.slack.close(ADA, everything=True)
-    await house.slack.click_text(ADA, "Enable billing")
-    await house.until(lambda: "Open Nous Portal" in str(house.last_ephemeral()["blocks"]))
-    house.portal.approve(house.user_code(), person="grace")
-    await house.told("another account or organisation")
+    house.portal.approve(await house.enable_billing(), person="grace")
+    await house.replied("another account or organization")
     link = await house.app.runtime.accounts.link(house.identity())
     assert link.account.email == "ada@acme.example"
     assert house.portal.charges == []
@@ -429,22 +461,29 @@ async def test_what_was_enabled_is_looked_at_again_before_resuming(house: House)
     await house.link(billing=False)
     await house.buy("50")
     await house.told("One-time setup")
-    await house.slack.close(ADA, everything=True)
-    await house.slack.click_text(ADA, "Enable billing")
-    await house.until(lambda: "Open Nous Portal" in str(house.last_ephemeral()["blocks"]))
+    code = await house.enable_billing()
     house.portal.set_scenario("acme", "no-card")
-    house.portal.approve(house.user_code())
-    message = await house.told("*Connected*")
+    house.portal.approve(code)
+    message = await house.replied("*Connected*")
     assert "There is no card on file" in message["text"]
+    await house.told("$50 can go on")
+    await house.slack.click_text(ADA, "Resume $50")
+    await house.until(lambda: "There is no card on file" in house.last_ephemeral()["text"])
+    await house.state(ChargeState.NEEDS_SCOPE)
+    house.portal.set_scenario("acme", "by-amount")
+    await house.slack.click_text(ADA, "Resume $50")
+    await house.told("$50 added to your balance")
 
 
 async def test_resume_in_the_open_modal_is_answered_there(house: House) -> None:
     await house.link(billing=False)
     await house.buy("50")
     await house.until(lambda: house.view_title() == "One-time setup")
-    await house.link()
-    house.app.runtime.accounts.forget_cached(house.identity().key)
-    await house.slack.click_text(ADA, "Resume $50")
+    await house.slack.click_text(ADA, "Enable billing", in_="view")
+    await house.until(lambda: "user_code=" in str(house.slack.view(ADA)))
+    house.portal.approve(str(house.slack.view(ADA)).partition("user_code=")[2].partition("'")[0])
+    await house.until(lambda: "Resume $50" in str(house.slack.view(ADA)))
+    await house.slack.click_text(ADA, "Resume $50", in_="view")
     await house.until(lambda: "$50 added to your balance" in str(house.slack.view(ADA)))
 
 
@@ -454,12 +493,10 @@ async def test_the_one_time_setup_survives_a_restart_at_every_step(house: House)
     await house.buy("50")
     await house.told("One-time setup")
     await house.restart()
-    await house.slack.close(ADA, everything=True)
-    await house.slack.click_text(ADA, "Enable billing")
-    await house.until(lambda: "Open Nous Portal" in str(house.last_ephemeral()["blocks"]))
+    code = await house.enable_billing()
     await house.restart()
-    house.portal.approve(house.user_code())
-    await house.told("*Connected*")
+    house.portal.approve(code)
+    await house.told("$50 can go on")
     await house.restart()
     await house.slack.click_text(ADA, "Resume $50")
     await house.until(lambda: house.portal.charges)

@@ -48,6 +48,9 @@ async def test_a_purchase_from_the_first_command_to_the_settled_message(house: H
 @pytest.mark.behaviour(13)
 async def test_the_confirmation_names_total_card_reason_organisation_and_consent(house: House) -> None:
     await house.link()
+    cap = house.portal.organisations["acme"].cap
+    assert cap is not None
+    cap.limit = Decimal(2000)
     await house.slack.command(ADA, "/billing buy $1,000.00")
     view = await house.confirm_shown()
     shown = str(view)
@@ -105,7 +108,7 @@ async def test_an_amount_that_is_none_is_one_clear_sentence(house: House, typed:
         ("custom", "lots", "Enter a dollar amount, e.g. 100"),
         ("custom", "1e3", "Enter a dollar amount, e.g. 100"),
         ("custom", "4.99", "The smallest amount is $5"),
-        ("custom", "1000.01", "The largest amount is $1,000"),
+        ("custom", "820.01", "The largest amount is $820: the monthly limit leaves no more"),
         ("custom", "7.123", "Use at most two decimals, e.g. 12.50"),
     ],
 )

@@ -34,6 +34,8 @@ class Row:
     def code(self) -> RefusalCode:
         if self.error == "expired":
             return RefusalCode.UNAUTHORIZED
+        if self.error == "remote_spending_disabled":
+            return RefusalCode.BILLING_DISABLED
         known = {code.value for code in RefusalCode}
         return RefusalCode(self.error) if self.error in known else RefusalCode.OTHER
 
@@ -43,30 +45,54 @@ CONNECT = "Connect"
 ROWS = (
     Row(status=401, error="expired", words="Your connection to Nous Portal has ended", button=CONNECT),
     Row(status=401, error="session_revoked", words="You were logged out", button=CONNECT),
-    Row(status=403, error="insufficient_scope", words="may look at billing but not", button=None),
+    Row(
+        status=403, error="insufficient_scope", words="can look at billing but not", button="Enable billing"
+    ),
     Row(
         status=403,
         error="remote_spending_revoked",
-        words="Spending from this app was switched off",
+        words="Remote Spending was switched off",
         button=CONNECT,
     ),
     Row(
         status=403,
         error="remote_spending_revoked",
         extra={"actor": "admin"},
-        words="An admin switched off spending",
+        words="An admin switched off Remote Spending",
         button=CONNECT,
     ),
-    Row(status=403, error="cli_billing_disabled", words="Buying from Slack is switched off", button=PORTAL),
-    Row(status=403, error="role_required", words="Only owners and admins", button=PORTAL),
+    Row(status=403, error="cli_billing_disabled", words="the portal's Hermes Agent page", button=PORTAL),
+    Row(
+        status=403,
+        error="remote_spending_disabled",
+        words="Remote Spending is switched off",
+        button=PORTAL,
+    ),
+    Row(status=403, error="role_required", words="your role does not allow this", button=PORTAL),
+    Row(
+        status=403,
+        error="card_paused",
+        extra={"message": "Paused until Friday."},
+        words="Paused until Friday.",
+        button=PORTAL,
+    ),
+    Row(status=403, error="card_expired", words="Your card has expired", button=PORTAL),
+    Row(status=403, error="card_mismatch", words="not the one that the portal expects", button=PORTAL),
     Row(status=403, error="no_payment_method", words="There is no card on file", button=PORTAL),
     Row(status=403, error="consent_required", words="one-time confirmation", button=PORTAL),
-    Row(status=403, error="org_access_denied", words="does not cover this organisation", button=CONNECT),
+    Row(status=403, error="org_access_denied", words="does not cover this organization", button=CONNECT),
     Row(
         status=403,
         error="monthly_cap_exceeded",
         extra={"remainingUsd": "12.5"},
         words="$12.50 is left this month",
+        button=PORTAL,
+    ),
+    Row(
+        status=403,
+        error="monthly_cap_exceeded",
+        extra={"remainingUsd": "12.5000417", "isDefaultCeiling": True},
+        words="an admin can set another limit",
         button=PORTAL,
     ),
     Row(
@@ -99,7 +125,7 @@ ROWS = (
         button=PORTAL,
     ),
 )
-each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.error}{row.extra.get('actor', '')}")
+each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.error}{''.join(row.extra)}")
 
 
 def test_no_row_is_left_out() -> None:

@@ -30,7 +30,7 @@ async def answered(house: House, words: str, user: str = ADA) -> None:
 async def proposed(house: House, amount: str) -> Proposal:
     """A confirmation that is open somewhere."""
     state = await house.app.runtime.billing.state(identity(ADA))
-    return await house.app.runtime.purchases.propose(identity(ADA), Decimal(amount), state, None)
+    return await house.app.runtime.purchases.propose(identity(ADA), Decimal(amount), state)
 
 
 async def audited(house: House, action: str) -> list[tuple[str, str]]:
@@ -50,9 +50,7 @@ async def test_more_than_one_charge_may_be_is_said_where_the_amount_is_chosen(ho
     await house.restart(max_charge=Decimal(100))
     await house.link()
     await house.slack.command(ADA, "/billing buy 100.01")
-    await shown_in_modal(
-        house, "One charge through this app may be $100 at most; its operator has set that."
-    )
+    await shown_in_modal(house, "The largest amount is $100: this app's operator allows no more at once")
     assert house.view_title() == "Add funds"
     assert await house.charges() == []
     await house.slack.close(ADA, everything=True)
@@ -83,7 +81,7 @@ async def test_the_days_limit_tells_what_is_left_and_ends_with_the_day(house: Ho
         await house.slack.close(ADA, everything=True)
         await house.slack.command(ADA, "/billing buy 50")
         await shown_in_modal(
-            house, "One person may charge $100 in 24 hours through this app; $40 is left for you now."
+            house, "The largest amount is $40: this app's operator allows you no more in 24 hours"
         )
         await house.slack.close(ADA, everything=True)
         frozen.tick(24 * 3600 + 1)
@@ -284,7 +282,7 @@ async def test_what_is_resumed_counts_for_the_day_in_which_it_is_sent(house: Hou
         await house.submitted()
         frozen.tick(3600 + 60)
         await house.slack.command(ADA, "/billing buy 50")
-        await shown_in_modal(house, "$40 is left for you now")
+        await shown_in_modal(house, "The largest amount is $40")
 
 
 async def test_a_double_click_on_pay_is_no_refusal_by_the_days_limit(house: House) -> None:

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from blocks import connect
 from blocks.auto_reload import auto_reload_confirm_modal, auto_reload_done_modal, auto_reload_modal
-from blocks.charge import charge_message, charge_modal, charge_reply, resumed_message
+from blocks.charge import (
+    charge_message,
+    charge_modal,
+    charge_reply,
+    permission_missing_message,
+    resumed_message,
+)
 from blocks.errors import (
+    NO_ORGANIZATION,
     error_copy,
     error_message,
     error_modal,
@@ -22,10 +29,17 @@ from blocks.help import amount_help_message, help_message
 from blocks.history import history_message, no_trace_message, trace_message
 from blocks.kit import Message
 from blocks.limit import limit_modal
-from blocks.loading import loading_message, loading_modal
+from blocks.loading import loading_message, loading_modal, message_modal
 from blocks.lock import locked_message, unlocked_message
 from blocks.overview import overview_home, overview_message
-from blocks.purchase import AmountForm, add_card_modal, amount_modal, confirm_modal, processing_modal
+from blocks.purchase import (
+    AmountForm,
+    add_card_modal,
+    amount_modal,
+    closed_modal,
+    confirm_modal,
+    processing_modal,
+)
 from blocks.subscription import (
     blocked_modal,
     cancel_modal,
@@ -35,11 +49,14 @@ from blocks.subscription import (
 )
 from blocks.usage import usage_message
 from bot.domain.billing import (
+    AccessReason,
+    AccountInfo,
     AutoReload,
     AutoReloadChoice,
     BillingState,
-    Card,
+    MemberCap,
     MonthlyCap,
+    Overview,
     PlanUsage,
     Role,
     Usage,
@@ -48,39 +65,46 @@ from bot.domain.charge import Charge, ChargeKind, ChargeState, FailureReason
 from bot.domain.errors import (
     CannotAskError,
     ChargeNotFoundError,
+    GrantRefusedError,
+    NoOrganizationError,
+    NotAllowedError,
     NotInstalledError,
     NotLinkedError,
     NotReadyError,
     PortalUnavailableError,
     RefusalCode,
+    SeveralChargesError,
     StaleError,
     StoreUnavailableError,
     TooFastError,
 )
-from bot.domain.identity import Account, Identity
+from bot.domain.identity import Account, Connection, Identity
 from bot.domain.message import OutgoingMessage
 from bot.domain.money import Bounds
-from bot.domain.rules import Lock, Rule, RuleError
+from bot.domain.payment import PaymentMethod
+from bot.domain.rules import Lock, Rule, RuleError, Rules
 from bot.domain.subscription import CurrentPlan, Effect, Preview, Subscription, Tier
+from bot.portal.schemas import AccountWire, read
 from handlers.registry import usage_rows
+from tests.support.live import PLUS_WITH_ROLLOVER, PLUS_WITH_THE_PLAN_SPENT
 
 if TYPE_CHECKING:
     from blocks.kit import Json
 
 NOW = datetime(2026, 11, 22, 14, 3, tzinfo=UTC)
 PORTAL = "https://portal.nousresearch.com"
-VISA = Card(brand="visa", last4="4242", resolved_via="subPin")
+VISA = PaymentMethod(brand="visa", last4="4242", resolved_via="subPin")
 STATE = BillingState(
     organisation_id="org_acme",
     organisation_name="Acme Research",
     role=Role.OWNER,
-    balance=Decimal("142.5"),
+    balance=Decimal("142.50183461729"),
     billing_enabled=True,
     can_change_plan=None,
     presets=(Decimal(25), Decimal(50), Decimal(100)),
     bounds=Bounds(minimum=Decimal(5), maximum=Decimal(1000)),
-    card=VISA,
-    monthly_cap=MonthlyCap(limit=Decimal(1000), spent=Decimal(180), is_default_ceiling=True),
+    payment_method=VISA,
+    monthly_cap=MonthlyCap(limit=Decimal(1000), spent=Decimal("179.9999583417"), is_default_ceiling=True),
     auto_reload=AutoReload(enabled=True, threshold=Decimal(20), reload_to=Decimal(100)),
     portal_url=f"{PORTAL}/billing?topup=open",
 )
@@ -88,15 +112,22 @@ LOCK = Lock(
     locked_by=Identity(enterprise="", team="T0ACME", user="U0GRACE"), locked_at=NOW, reason="Audit week"
 )
 LOCKED = RuleError(Rule.LOCKED, lock=LOCK)
-MEMBER = replace(STATE, role=Role.MEMBER, card=None, monthly_cap=None, auto_reload=None)
-PLAN = PlanUsage(name="Plus", monthly=Decimal(22), left=Decimal("13.2"), renews_on=date(2026, 12, 1))
-USAGE = Usage(plan=PLAN, topped_up=Decimal("142.5"), total=None)
+MEMBER = replace(STATE, role=Role.MEMBER, payment_method=None, monthly_cap=None, auto_reload=None)
+PLAN = PlanUsage(
+    name="Plus", monthly=Decimal(22), left=Decimal("13.2041766003"), renews_on=date(2026, 12, 1)
+)
+USAGE = Usage(plan=PLAN, topped_up=Decimal("142.50183461729"), allowed=True, reason=AccessReason.USABLE)
+PLUS_SPENT = read(AccountWire, PLUS_WITH_THE_PLAN_SPENT).to_domain()
+PLUS_ROLLOVER = read(AccountWire, PLUS_WITH_ROLLOVER).to_domain()
 ACCOUNT = Account(
     account_id="did:ada",
     email="ada@acme.example",
     organisation_id="org_acme",
     organisation_name="Acme Research",
 )
+CONNECTION = Connection(account=ACCOUNT, may_bill=True, ends_at=NOW + timedelta(days=20))
+LINK = PaymentMethod(kind="link", email="ada@acme.example", resolved_via="customerDefault")
+WALLET = PaymentMethod(brand="visa", last4="4242", wallet="apple_pay")
 CHARGE = Charge(
     id="3f9a5c0e71d2b846",
     identity=Identity(enterprise="", team="T0ACME", user="U0ADA"),
@@ -106,7 +137,8 @@ CHARGE = Charge(
     account_id="did:ada",
     organisation_id="org_acme",
     organisation_name="Acme Research",
-    card="Visa ····4242",
+    account_email="ada@acme.example",
+    payment_method=VISA,
     created_at=NOW - timedelta(seconds=20),
     confirmed_at=NOW,
     portal_url=f"{PORTAL}/billing?topup=open",
@@ -145,7 +177,9 @@ PREVIEW = Preview(
     due_now=Decimal(30),
     effective_on=None,
 )
-FORM = AmountForm.of(STATE)
+FORM = AmountForm.of(STATE, read_at=NOW)
+SPENT_UP = replace(STATE, monthly_cap=MonthlyCap(limit=Decimal(1000), spent=Decimal("996.8")))
+TIGHT = replace(STATE, monthly_cap=MonthlyCap(limit=Decimal(1000), spent=Decimal("987.4999")))
 ON = AutoReloadChoice(enabled=True, threshold=Decimal(20), reload_to=Decimal(100))
 NOTE = connect.connected_note(ACCOUNT, may_bill=True)
 
@@ -174,9 +208,108 @@ def _screen(name: str, when: str, shown: Message | Json) -> Screen:
     return Screen(name=name, when=when, shown=shown)
 
 
+def _overview(state: BillingState = STATE, usage: Usage | None = USAGE, **facts: Any) -> Overview:
+    return Overview(**{"state": state, "usage": usage, "connection": CONNECTION, "read_at": NOW, **facts})
+
+
+def _usage(usage: Usage) -> Message:
+    return usage_message(AccountInfo(account=ACCOUNT, usage=usage), NOW)
+
+
+def _of_account(info: AccountInfo) -> Overview:
+    """The overview of somebody with a live account: their balance is their top-ups."""
+    state = replace(STATE, balance=info.usage.topped_up, organisation_name=info.account.organisation_name)
+    return _overview(state, info.usage, connection=replace(CONNECTION, account=info.account))
+
+
+def _portals() -> list[Screen]:
+    """What the live portal sends and a kind sandbox did not."""
+    capped = Usage(
+        allowed=False,
+        reason=AccessReason.MEMBER_CAP,
+        topped_up=Decimal("142.50183461729"),
+        member_cap=MemberCap(
+            exceeded=True, limit=Decimal(25), spent=Decimal("25.3061984"), left=Decimal("-0.3061984")
+        ),
+    )
+    unknown = Usage(plan=PlanUsage(name="Plus"), allowed=True, reason=AccessReason.USABLE)
+    ending = replace(CONNECTION, ends_at=NOW + timedelta(days=2))
+    not_enabled = replace(CONNECTION, may_bill=False)
+    return [
+        _screen(
+            "overview-plus-spent",
+            "Plus with the plan spent (live)",
+            overview_message(_of_account(PLUS_SPENT)),
+        ),
+        _screen("usage-plus-spent", "the same in `/billing usage`", usage_message(PLUS_SPENT, NOW)),
+        _screen("home-plus-spent", "the same in App Home", overview_home(_of_account(PLUS_SPENT), [])),
+        _screen(
+            "overview-plus-rollover",
+            "Plus with rollover (live)",
+            overview_message(_of_account(PLUS_ROLLOVER)),
+        ),
+        _screen("usage-plus-rollover", "the same in `/billing usage`", usage_message(PLUS_ROLLOVER, NOW)),
+        _screen(
+            "home-plus-rollover", "the same in App Home", overview_home(_of_account(PLUS_ROLLOVER), [])
+        ),
+        _screen(
+            "overview-member-capped",
+            "a member over their own spending limit",
+            overview_message(_overview(MEMBER, capped)),
+        ),
+        _screen(
+            "overview-unknown-numbers",
+            "a plan without its numbers",
+            overview_message(_overview(MEMBER, unknown)),
+        ),
+        _screen("overview-link", "Link", overview_message(_overview(replace(STATE, payment_method=LINK)))),
+        _screen(
+            "overview-wallet",
+            "a wallet",
+            overview_message(_overview(replace(STATE, payment_method=WALLET))),
+        ),
+        _screen(
+            "overview-new-kind",
+            "a payment method that is not known here",
+            overview_message(_overview(replace(STATE, payment_method=PaymentMethod(kind="sepa_debit")))),
+        ),
+        _screen(
+            "overview-not-enabled",
+            "a connection without the billing permission",
+            overview_message(_overview(connection=not_enabled)),
+        ),
+        _screen(
+            "overview-ends-soon",
+            "the connection ends in two days",
+            overview_message(_overview(connection=ending)),
+        ),
+        _screen(
+            "overview-applying",
+            "an upgrade was paid a moment ago",
+            overview_message(_overview(applying="Max")),
+        ),
+        _screen(
+            "overview-extreme",
+            "amounts beyond reason",
+            overview_message(_overview(replace(STATE, balance=Decimal("1e25")))),
+        ),
+    ]
+
+
 def _errors() -> list[Screen]:
     known = {
         "not-linked": NotLinkedError(),
+        "no-organization": NoOrganizationError(),
+        "grant-refused": GrantRefusedError("invalid_scope"),
+        "several": SeveralChargesError(),
+        "member-may-not": NotAllowedError(RefusalCode.ROLE_REQUIRED, STATE.portal_url, role=Role.MEMBER),
+        "admin-may-not": NotAllowedError(RefusalCode.ROLE_REQUIRED, STATE.portal_url, role=Role.ADMIN),
+        "switch-off-admin": NotAllowedError(
+            RefusalCode.BILLING_DISABLED, STATE.portal_url, role=Role.ADMIN
+        ),
+        "switch-off-finance-admin": NotAllowedError(
+            RefusalCode.BILLING_DISABLED, STATE.portal_url, role=Role.FINANCE_ADMIN
+        ),
         "portal-away": PortalUnavailableError("x"),
         "used-up": StaleError(),
         "starting": NotReadyError(),
@@ -224,7 +357,11 @@ def _governing() -> list[Screen]:
         _screen(
             "amount-over-limit",
             "more than one charge may be",
-            amount_modal(FORM, typed="$150", problem=rule_words(too_much).removesuffix(".")),
+            amount_modal(
+                AmountForm.of(STATE, Rules(max_charge=Decimal(100))),
+                typed="$150",
+                problem=rule_words(too_much).removesuffix("."),
+            ),
         ),
         _screen(
             "amount-over-day",
@@ -236,12 +373,12 @@ def _governing() -> list[Screen]:
         _screen("unlock", "`/billing unlock`", unlocked_message(LOCK)),
         _screen("unlock-nothing", "it was not locked", unlocked_message(None)),
         _screen(
-            "overview-locked", "`/billing` while locked", overview_message(STATE, USAGE, stopped=LOCKED)
+            "overview-locked", "`/billing` while locked", overview_message(_overview(), stopped=LOCKED)
         ),
         _screen(
             "home-read-only",
             "App Home in read-only mode",
-            overview_home(STATE, USAGE, [], stopped=RuleError(Rule.READ_ONLY)),
+            overview_home(_overview(), [], stopped=RuleError(Rule.READ_ONLY)),
         ),
         _screen(
             "charge-stopped",
@@ -259,6 +396,15 @@ def _charges() -> list[Screen]:
         **failures,
         "refused": _charge(ChargeState.REFUSED, refusal=RefusalCode.RATE_LIMITED, retry_at=NOW),
         "needs-scope": _charge(ChargeState.NEEDS_SCOPE),
+        "permitted": _charge(ChargeState.NEEDS_SCOPE, permitted_at=NOW),
+        "declined-link": _charge(
+            ChargeState.FAILED, failure=FailureReason.CARD_DECLINED, payment_method=LINK
+        ),
+        "refused-default-ceiling": _charge(
+            ChargeState.REFUSED,
+            refusal=RefusalCode.MONTHLY_CAP_EXCEEDED,
+            refusal_detail="12.5 default",
+        ),
         "overdue": _charge(ChargeState.OVERDUE),
         "overdue-checking": _charge(ChargeState.OVERDUE, check_asked_at=NOW),
         "overdue-checked": _charge(ChargeState.OVERDUE, check_asked_at=NOW, checked_at=NOW),
@@ -275,6 +421,11 @@ def _charges() -> list[Screen]:
             for name, c in states.items()
         ),
         _screen("charge-reply", "its thread, when it took long", charge_reply(states["overdue"])),
+        _screen(
+            "charge-permission-missing",
+            "Resume while the permission is missing",
+            permission_missing_message(states["needs-scope"]),
+        ),
         _screen("charge-resumed", "after Resume", resumed_message(CHARGE)),
         _screen("modal-settled", "the open modal, in the end", charge_modal(states["settled"])),
         _screen("modal-needs-scope", "the open modal, in the end", charge_modal(states["needs-scope"])),
@@ -292,6 +443,16 @@ def _buying() -> list[Screen]:
             amount_modal(FORM, typed="$4", problem="The smallest amount is $5"),
         ),
         _screen(
+            "amount-tight",
+            "the monthly limit leaves less than a preset",
+            amount_modal(AmountForm.of(TIGHT, read_at=NOW), chosen="custom"),
+        ),
+        _screen(
+            "amount-closed",
+            "the monthly limit leaves less than the smallest purchase",
+            closed_modal(AmountForm.of(SPENT_UP, read_at=NOW), SPENT_UP),
+        ),
+        _screen(
             "amount-unreadable",
             "`/billing buy ten`",
             amount_help_message("ten", "Enter a dollar amount, e.g. 100"),
@@ -299,17 +460,34 @@ def _buying() -> list[Screen]:
         _screen(
             "confirm",
             "an amount was chosen",
-            confirm_modal(CHARGE, why="the card on your subscription", open_equal=None),
+            confirm_modal(CHARGE, open_equal=None),
+        ),
+        _screen(
+            "confirm-link",
+            "the same with Link",
+            confirm_modal(replace(CHARGE, payment_method=LINK), open_equal=None),
+        ),
+        _screen(
+            "confirm-wallet",
+            "the same with a wallet",
+            confirm_modal(replace(CHARGE, payment_method=WALLET), open_equal=None),
+        ),
+        _screen(
+            "confirm-new-kind",
+            "the same with a method that is not known here",
+            confirm_modal(
+                replace(CHARGE, payment_method=PaymentMethod(kind="sepa_debit")), open_equal=None
+            ),
         ),
         _screen(
             "confirm-buy-again",
             "an equal purchase has an open end",
-            confirm_modal(CHARGE, why=None, open_equal=_charge(ChargeState.OVERDUE)),
+            confirm_modal(CHARGE, open_equal=_charge(ChargeState.OVERDUE)),
         ),
         _screen(
             "confirm-buy-again-settled",
             "an equal purchase has settled, and the message is still to come",
-            confirm_modal(CHARGE, why=None, open_equal=_charge(ChargeState.SETTLED)),
+            confirm_modal(CHARGE, open_equal=_charge(ChargeState.SETTLED)),
         ),
         _screen("processing", "after the yes", processing_modal(CHARGE)),
         _screen("add-card", "there is no card", add_card_modal(STATE, typed="$50")),
@@ -320,29 +498,41 @@ def _buying() -> list[Screen]:
 
 
 def _looking() -> list[Screen]:
-    depleted = Usage(plan=replace(PLAN, left=Decimal("-3.5")), topped_up=Decimal(0), total=Decimal(0))
-    low = Usage(plan=None, topped_up=Decimal("3.2"), total=None)
-    free = Usage(plan=None, topped_up=None, total=None)
+    depleted = Usage(
+        plan=replace(PLAN, left=Decimal("-3.5")),
+        topped_up=Decimal(0),
+        total=Decimal(0),
+        allowed=False,
+        reason=AccessReason.NOTHING_USABLE,
+    )
+    low = Usage(topped_up=Decimal("3.2"), allowed=True)
+    free = Usage(topped_up=Decimal(0), allowed=False, reason=AccessReason.NO_SUBSCRIPTION)
     recent = [_charge(ChargeState.SETTLED), _charge(ChargeState.FAILED, amount=Decimal("10.01"))]
     return [
         _screen("welcome", "`/billing`, not connected", connect.welcome_message()),
-        _screen("overview", "`/billing`", overview_message(STATE, USAGE)),
-        _screen("overview-no-usage", "the account call failed", overview_message(STATE, None)),
-        _screen("overview-member", "a member", overview_message(MEMBER, USAGE)),
+        _screen("overview", "`/billing`", overview_message(_overview())),
+        _screen("overview-no-usage", "the account call failed", overview_message(_overview(usage=None))),
+        _screen("overview-member", "a member", overview_message(_overview(MEMBER))),
         _screen(
             "overview-switch-off",
             "the organisation's switch is off",
-            overview_message(replace(STATE, billing_enabled=False), USAGE),
+            overview_message(_overview(replace(STATE, billing_enabled=False))),
         ),
-        _screen("overview-no-card", "no card", overview_message(replace(STATE, card=None), USAGE)),
-        _screen("home", "App Home", overview_home(STATE, USAGE, recent)),
+        _screen(
+            "overview-no-card",
+            "no payment method",
+            overview_message(_overview(replace(STATE, payment_method=None))),
+        ),
+        *_portals(),
+        _screen("home", "App Home", overview_home(_overview(), recent)),
         _screen("home-welcome", "App Home, not connected", connect.welcome_home()),
-        _screen("usage", "`/billing usage`", usage_message(USAGE, "Acme Research")),
-        _screen("usage-overdrawn", "overdrawn and depleted", usage_message(depleted, "Acme Research")),
-        _screen("usage-low", "running low", usage_message(low, "Acme Research")),
-        _screen("usage-free", "nothing yet", usage_message(free, "Acme Research")),
+        _screen("usage", "`/billing usage`", _usage(USAGE)),
+        _screen("usage-overdrawn", "overdrawn and depleted", _usage(depleted)),
+        _screen("usage-low", "running low", _usage(low)),
+        _screen("usage-free", "nothing yet", _usage(free)),
         _screen("limit", "`/billing limit`", limit_modal(STATE)),
-        _screen("limit-none", "no cap visible", limit_modal(MEMBER)),
+        _screen("limit-none", "no limit", limit_modal(replace(STATE, monthly_cap=None))),
+        _screen("limit-member", "a member", limit_modal(MEMBER)),
         _screen("history", "`/billing history`", history_message(recent, page=0, more=True)),
         _screen("history-empty", "nothing bought yet", history_message([], page=0, more=False)),
         _screen(
@@ -397,12 +587,27 @@ def _changing() -> list[Screen]:
         _screen(
             "auto-reload-confirm",
             "before it is switched on",
-            auto_reload_confirm_modal(ON, STATE, intent="i1"),
+            auto_reload_confirm_modal(ON, STATE, ACCOUNT, intent="i1"),
         ),
         _screen(
             "auto-reload-off",
             "before it is switched off",
-            auto_reload_confirm_modal(replace(ON, enabled=False), STATE, intent="i1"),
+            auto_reload_confirm_modal(replace(ON, enabled=False), STATE, ACCOUNT, intent="i1"),
+        ),
+        _screen(
+            "auto-reload-never-set-up",
+            "an owner who never set it up",
+            auto_reload_modal(replace(STATE, auto_reload=None)),
+        ),
+        _screen(
+            "auto-reload-no-method",
+            "no payment method",
+            auto_reload_modal(replace(STATE, auto_reload=None, payment_method=None)),
+        ),
+        _screen(
+            "auto-reload-confirm-link",
+            "before it is switched on, with Link",
+            auto_reload_confirm_modal(ON, replace(STATE, payment_method=LINK), ACCOUNT, intent="i1"),
         ),
         _screen("auto-reload-done", "saved", auto_reload_done_modal(ON)),
         _screen("plan", "`/billing subscription`", subscription_modal(SUBSCRIPTION)),
@@ -416,12 +621,26 @@ def _changing() -> list[Screen]:
         ),
         _screen("plan-free", "no plan", subscription_modal(replace(SUBSCRIPTION, current=None))),
         _screen(
-            "plan-team", "a team", subscription_modal(replace(SUBSCRIPTION, is_team=True, current=None))
+            "plan-team",
+            "a team, for which the portal names a plan and offers others",
+            subscription_modal(replace(SUBSCRIPTION, is_team=True)),
+        ),
+        _screen(
+            "plan-applying",
+            "an upgrade was paid a moment ago",
+            subscription_modal(replace(SUBSCRIPTION, applying="Max")),
+        ),
+        _screen(
+            "plan-unknown-numbers",
+            "a plan without its numbers",
+            subscription_modal(
+                replace(SUBSCRIPTION, current=replace(CURRENT, monthly=None, left=None, cycle_ends=None))
+            ),
         ),
         _screen("plan-member", "a member", subscription_modal(replace(SUBSCRIPTION, role=Role.MEMBER))),
-        _screen("plan-upgrade", "an upgrade charges now", upgrade_modal(UPGRADE, PREVIEW, VISA)),
-        _screen("plan-schedule", "a change without a charge", schedule_modal(later, intent="i1")),
-        _screen("plan-cancel", "before it is cancelled", cancel_modal(CURRENT, intent="i1")),
+        _screen("plan-upgrade", "an upgrade charges now", upgrade_modal(UPGRADE, PREVIEW)),
+        _screen("plan-schedule", "a change without a charge", schedule_modal(later, ACCOUNT, intent="i1")),
+        _screen("plan-cancel", "before it is cancelled", cancel_modal(CURRENT, ACCOUNT, intent="i1")),
         _screen("plan-blocked", "not possible", blocked_modal(blocked, SUBSCRIPTION)),
         _screen("upgrade-processing", "after the yes", processing_modal(UPGRADE)),
     ]
@@ -433,12 +652,38 @@ def _connecting() -> list[Screen]:
     not_enabled = connect.connected_note(ACCOUNT, may_bill=False, for_purchase=True)
     return [
         _screen("connect", "`/billing connect`", connect.link_message(url, "WXYZ-1234", NOW)),
-        _screen("connect-already", "connected already", connect.already_connected_message(ACCOUNT)),
+        _screen("connect-already", "connected already", connect.already_connected_message(CONNECTION, NOW)),
         _screen("connected", "approved", connect.connected_message(NOTE)),
         _screen(
-            "connected-resume",
-            "billing was enabled for a purchase",
-            connect.connected_message(NOTE, resume=("c1", "$50")),
+            "connected-permitted",
+            "billing was enabled for a purchase, in place of the link",
+            connect.permitted_message(NOTE, CHARGE, in_modal=False),
+        ),
+        _screen(
+            "connected-permitted-modal",
+            "the same where the link stood in a modal",
+            message_modal("Connect", connect.permitted_message(NOTE, CHARGE, in_modal=True)),
+        ),
+        _screen(
+            "connected-still-missing",
+            "a command needs billing, and it was not allowed",
+            connect.connected_message(downscoped, enable="auto-reload"),
+        ),
+        _screen("connect-approved", "approved, and the portal is away", connect.approved_message()),
+        _screen(
+            "connect-no-organization",
+            "the login belongs to no organization",
+            connect.not_connected_message(why=NO_ORGANIZATION),
+        ),
+        _screen(
+            "connect-unusable",
+            "the account cannot be kept",
+            connect.not_connected_message(why=connect.UNUSABLE),
+        ),
+        _screen(
+            "connect-already-ends-soon",
+            "connected already, and the connection ends soon",
+            connect.already_connected_message(replace(CONNECTION, ends_at=NOW + timedelta(days=2)), NOW),
         ),
         _screen(
             "connected-go-on",

@@ -133,10 +133,18 @@ class House:
         self.portal.approve(code, person=person, billing=billing)
         await self.until(lambda: "*Connected*" in self.last_ephemeral(user)["text"])
 
-    def user_code(self, user: str = ADA) -> str:
+    async def enable_billing(self, user: str = ADA) -> str:
+        """Click Enable billing in the purchase's message; returns the code of the link in its thread."""
+        seen = len(self.replies(user))
+        await self.slack.close(user, everything=True)
+        await self.slack.click_text(user, "Enable billing", in_="message")
+        await self.until(lambda: len(self.replies(user)) > seen)
+        return self.user_code(user, self.replies(user)[-1])
+
+    def user_code(self, user: str = ADA, shown: dict[str, Any] | None = None) -> str:
         url = next(
             element["url"]
-            for block in self.last_ephemeral(user)["blocks"]
+            for block in (shown or self.last_ephemeral(user))["blocks"]
             for element in block.get("elements", [])
             if "url" in element and "user_code=" in element["url"]
         )
@@ -208,6 +216,17 @@ class House:
         }
         await self.send_signed("payload=" + quote(json.dumps(payload)))
 
+    async def click_in(self, message: dict[str, Any], words: str, user: str = ADA) -> None:
+        """Click a button as it stood in a message that has changed since."""
+        button = next(
+            element
+            for block in message["blocks"]
+            for element in block.get("elements", [])
+            if element.get("type") == "button" and element["text"]["text"] == words
+        )
+        action = {name: button[name] for name in ("type", "action_id", "value") if name in button}
+        await self.click_again(action, message, user)
+
     async def send_signed(self, body: str, *, age: int = 0, content_type: str = FORM) -> Delivery:
         """Send a body with a good signature that is `age` seconds old."""
         timestamp = str(int(time.time()) - age)
@@ -240,6 +259,11 @@ class House:
             while not (found := await self.charges(user)) or found[0].ambiguous_since is None:
                 await asyncio.sleep(0.01)
 
+    async def replied(self, words: str, user: str = ADA) -> dict[str, Any]:
+        """Wait until the last message in a thread says these words."""
+        await self.until(lambda: self.replies(user) and words in self.replies(user)[-1]["text"])
+        return self.replies(user)[-1]
+
     async def told(self, words: str, user: str = ADA, seconds: float = 8) -> dict[str, Any]:
         """Wait until the person's newest message says these words."""
         await self.until(lambda: self.dm(user) and words in self.dm(user)[-1]["text"], seconds)
@@ -270,7 +294,11 @@ async def store_link(
         refresh=refresh,
         linked_at=now,
     )
-    await LinkStore(runtime.database, Cipher(runtime.settings.keys())).put(link)
+    async with runtime.database.transaction() as connection:
+        await LinkStore(runtime.database, Cipher(runtime.settings.keys())).put(link, within=connection)
+        await runtime.charges.look_again(link.identity.key, within=connection)
+        if billing:
+            await runtime.charges.permit(link.account, link.identity.key, within=connection)
 
 
 def identity(user: str) -> Identity:

@@ -73,7 +73,8 @@ class Person:
     def _next(self) -> str | None:
         view = self.slack.view(self.user) or {}
         direct = self.slack.messages(self.slack.dm(self.user))
-        seen = str([view.get("blocks"), self.slack.ephemerals(self.user)[-1:], direct[-1:]])
+        latest = (self.slack.ephemerals(self.user)[-1:], direct[-1:], self.messages()[-1:])
+        seen = str([view.get("blocks"), *latest])
         for code in _CODE.findall(seen):
             with contextlib.suppress(DeviceCodeError):
                 self.portal.sign_in.waiting(code)

@@ -21,7 +21,8 @@ def page(sections: dict[str, list[Screen]]) -> str:
     for title, screens in sections.items():
         parts.append(f"## {title}\n")
         for screen in screens:
-            lines = "\n".join(f"> {line}".rstrip() for line in _read(screen.json))
+            read = "\n".join(_read(screen.json))
+            lines = "\n".join(f"> {line}".rstrip() for line in read.splitlines())
             parts.append(f"**{screen.name}**: {screen.when}\n\n{lines}\n")
     return "\n".join(parts)
 

@@ -7,8 +7,11 @@ from decimal import Decimal
 import pytest
 
 from bot.domain.billing import (
+    AccessReason,
+    AutoReloadChoice,
     BalanceLevel,
     BillingState,
+    MemberCap,
     MonthlyCap,
     PlanUsage,
     Role,
@@ -16,7 +19,7 @@ from bot.domain.billing import (
 )
 from bot.domain.errors import NotAllowedError, RefusalCode
 from bot.domain.identity import Account, Identity, has_scope
-from bot.domain.money import Bounds
+from bot.domain.money import AmountError, Bounds
 
 STATE = BillingState(
     organisation_id="org_1",
@@ -27,7 +30,7 @@ STATE = BillingState(
     can_change_plan=None,
     presets=(Decimal(25), Decimal(50)),
     bounds=Bounds(minimum=Decimal(5), maximum=Decimal(1000)),
-    card=None,
+    payment_method=None,
     monthly_cap=None,
     auto_reload=None,
     portal_url="https://portal.nousresearch.com/billing",
@@ -74,28 +77,47 @@ def test_the_role_is_judged_before_the_switch() -> None:
     STATE.require_charging()
 
 
+PLAN = PlanUsage(name="Plus", monthly=Decimal(20), left=Decimal(0), renews_on=date(2026, 12, 1))
+NOTHING = Usage(plan=PLAN, topped_up=Decimal(0), total=Decimal(0))
+
+
 @pytest.mark.behaviour(9)
 @pytest.mark.parametrize(
-    ("plan_left", "topped_up", "level"),
+    ("usage", "level"),
     [
-        (None, None, BalanceLevel.FREE),
-        (None, "0", BalanceLevel.FREE),
-        ("4.99", None, BalanceLevel.LOW),
-        ("0", "4.99", BalanceLevel.LOW),
-        ("5", "0", BalanceLevel.HEALTHY),
-        ("0", "0", BalanceLevel.DEPLETED),
-        ("-3", None, BalanceLevel.DEPLETED),
-        ("-3", "20", BalanceLevel.HEALTHY),
+        (replace(NOTHING, allowed=False), BalanceLevel.DEPLETED),
+        (replace(NOTHING, allowed=False, topped_up=Decimal(20), total=Decimal(20)), BalanceLevel.DEPLETED),
+        (replace(NOTHING, allowed=False, topped_up=None, total=None), BalanceLevel.DEPLETED),
+        (replace(NOTHING, allowed=True), BalanceLevel.LOW),
+        (replace(NOTHING, allowed=True, total=Decimal("4.99")), BalanceLevel.LOW),
+        (replace(NOTHING, allowed=True, total=Decimal(5)), BalanceLevel.HEALTHY),
+        (replace(NOTHING, allowed=True, total=None, topped_up=Decimal(20)), BalanceLevel.HEALTHY),
+        (replace(NOTHING, allowed=True, total=None, topped_up=None), BalanceLevel.UNKNOWN),
+        (NOTHING, BalanceLevel.UNKNOWN),
+        (Usage(), BalanceLevel.UNKNOWN),
+        (Usage(topped_up=Decimal(0), allowed=False), BalanceLevel.FREE),
+        (Usage(topped_up=Decimal(0)), BalanceLevel.FREE),
+        (Usage(allowed=False, reason=AccessReason.MEMBER_CAP), BalanceLevel.MEMBER_CAPPED),
+        (replace(NOTHING, allowed=True, member_cap=MemberCap(exceeded=True)), BalanceLevel.MEMBER_CAPPED),
     ],
 )
-def test_levels(plan_left: str | None, topped_up: str | None, level: BalanceLevel) -> None:
-    plan = None
-    if plan_left is not None:
-        plan = PlanUsage(
-            name="Plus", monthly=Decimal(20), left=Decimal(plan_left), renews_on=date(2026, 12, 1)
-        )
-    usage = Usage(plan=plan, topped_up=None if topped_up is None else Decimal(topped_up), total=None)
+def test_what_the_portal_allows_decides_and_amounts_say_how_long(usage: Usage, level: BalanceLevel) -> None:
     assert usage.level is level
+
+
+@pytest.mark.parametrize(
+    ("monthly", "left"),
+    [(None, "5"), ("22", None), ("22", "22.472091793333334"), ("0", "0")],
+)
+def test_a_bar_is_drawn_only_where_left_of_monthly_has_a_meaning(
+    monthly: str | None, left: str | None
+) -> None:
+    plan = PlanUsage(
+        name="Plus",
+        monthly=None if monthly is None else Decimal(monthly),
+        left=None if left is None else Decimal(left),
+    )
+    assert plan.used_share is None
 
 
 @pytest.mark.behaviour(9)
@@ -107,6 +129,17 @@ def test_an_overdrawn_plan_has_an_overage_and_a_full_bar() -> None:
 
 def test_nothing_is_left_of_an_overspent_cap() -> None:
     assert MonthlyCap(limit=Decimal(100), spent=Decimal(130)).left == 0
+
+
+def test_what_a_cap_leaves_is_rounded_down_so_that_it_can_be_charged() -> None:
+    assert MonthlyCap(limit=Decimal(1000), spent=Decimal("180.0000417")).left == Decimal("819.99")
+
+
+def test_auto_reload_takes_amounts_within_the_bounds_alone() -> None:
+    bounds = Bounds(minimum=Decimal(5), maximum=Decimal(100))
+    for threshold, reload_to in ((4, 50), (20, 101)):
+        with pytest.raises(AmountError):
+            AutoReloadChoice.on(Decimal(threshold), Decimal(reload_to), bounds)
 
 
 @pytest.mark.behaviour(38)

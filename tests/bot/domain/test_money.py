@@ -1,19 +1,23 @@
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.money import (
+    MOST,
+    MOST_CHARGED,
     AmountError,
     AmountProblem,
     Bounds,
     parse_typed,
     parse_wire,
+    payable,
     show,
     to_wire,
+    whole_cents,
 )
 
 cents = st.decimals(min_value="0.01", max_value="999999999.99", places=2)
@@ -119,6 +123,89 @@ def test_any_text_is_an_amount_above_zero_or_one_clear_problem(text: str) -> Non
         return
     assert amount > 0
     assert amount == amount.quantize(Decimal("0.01"))
+
+
+finite = st.decimals(allow_nan=False, allow_infinity=False) | st.builds(
+    lambda digits, exponent: Decimal((0, digits, exponent)),
+    st.lists(st.integers(0, 9), min_size=1, max_size=60).map(tuple),
+    st.integers(-400, 400),
+)
+HALF_A_CENT = Decimal("0.005")
+
+
+@given(finite)
+def test_any_finite_value_of_the_wire_is_money_as_a_number_and_as_text(value: Decimal) -> None:
+    amount = parse_wire(value)
+    assert amount is not None
+    assert parse_wire(str(value)) == parse_wire(f"{value:e}") == amount
+    if value.copy_abs() < HALF_A_CENT:
+        assert (amount, show(amount)) == (Decimal(0), "$0")
+    elif value.copy_abs() >= MOST:
+        assert amount.copy_abs() == MOST
+    else:
+        with localcontext(prec=900):
+            assert abs(amount - value) <= Decimal("1e-18")
+
+
+@pytest.mark.parametrize(
+    ("wire", "shown"),
+    [
+        ("32.0836345329777", "$32.08"),
+        (Decimal("22.472091793333334"), "$22.47"),
+        (Decimal("-1e-22"), "$0"),
+        ("1e+25", "$10,000,000,000,000,000,000,000,000"),
+        ("26.359848035936", "$26.36"),
+        ("1e400", "over $1,000,000,000,000,000,000,000,000,000,000"),
+        ("-1e400", "under -$1,000,000,000,000,000,000,000,000,000,000"),
+        ("1e99999999999999999999", "over $1,000,000,000,000,000,000,000,000,000,000"),
+        ("1e-99999999999999999999", "$0"),
+        (10**5000, "over $1,000,000,000,000,000,000,000,000,000,000"),
+        ("1.", "$1"),
+        (" 5 ", "$5"),
+    ],
+    ids=lambda value: str(value)[:40] if not isinstance(value, int) else "an integer of 5,001 digits",
+)
+def test_what_the_live_portal_sends_is_shown(wire: object, shown: str) -> None:
+    assert show(parse_wire(wire)) == shown
+
+
+@pytest.mark.parametrize(
+    "wire", ["nan", "inf", "-Infinity", "1_000", "１００", "٣", "0x10", "", "1,000", "e5", 1.5, True]
+)
+def test_what_is_no_number_is_missing(wire: object) -> None:
+    assert parse_wire(wire) is None
+
+
+@given(finite)
+def test_whatever_is_money_can_be_shown_summed_compared_and_sent(value: Decimal) -> None:
+    amount = parse_wire(value)
+    assert amount is not None
+    assert show(amount)
+    assert show(whole_cents(amount - Decimal("0.1")))
+    assert payable(amount) in {True, False}
+    assert "E" not in str(to_wire(amount))
+
+
+@pytest.mark.parametrize(
+    ("amount", "is_payable"),
+    [
+        ("0.01", True),
+        ("999999999.99", True),
+        ("1000000000", False),
+        ("0", False),
+        ("-1", False),
+        ("1.001", False),
+    ],
+)
+def test_what_can_be_offered_is_what_a_person_could_type(amount: str, is_payable: bool) -> None:
+    assert payable(Decimal(amount)) is is_payable
+
+
+def test_an_amount_too_large_for_the_button_that_pays_it_is_said_to_be_too_large() -> None:
+    with pytest.raises(AmountError) as caught:
+        parse_typed("1000000000")
+    assert caught.value.problem is AmountProblem.TOO_LARGE
+    assert len(f"Pay {show(MOST_CHARGED)} now") <= 24
 
 
 @given(st.one_of(st.text(), st.floats(), st.booleans(), st.none(), st.integers(), st.lists(st.text())))

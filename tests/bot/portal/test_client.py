@@ -57,8 +57,12 @@ async def test_the_state_is_read_whole(portal: PortalSandbox, transport: Transpo
     assert state.balance == Decimal("142.5")
     assert state.presets == (Decimal(25), Decimal(50), Decimal(100))
     assert (state.bounds.minimum, state.bounds.maximum) == (Decimal(5), Decimal(1000))
-    assert state.card is not None
-    assert (state.card.brand.lower(), state.card.last4, state.card.resolved_via) == (
+    assert state.payment_method is not None
+    assert (
+        state.payment_method.brand.lower(),
+        state.payment_method.last4,
+        state.payment_method.resolved_via,
+    ) == (
         "visa",
         "4242",
         "subPin",
@@ -74,7 +78,7 @@ async def test_a_member_gets_a_balance_and_no_card_cap_or_auto_reload(
 ) -> None:
     state = await client_for(portal, transport, "linus").state()
     assert state.balance == Decimal("142.5")
-    assert (state.card, state.monthly_cap, state.auto_reload) == (None, None, None)
+    assert (state.payment_method, state.monthly_cap, state.auto_reload) == (None, None, None)
     assert not state.may_charge
 
 

@@ -9,18 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.billing import AutoReloadCardKind, Role
-from bot.domain.subscription import Effect
+from bot.domain.billing import AutoReloadCardKind, BalanceLevel, MemberCap, PlanUsage, Role, Usage
+from bot.domain.errors import NoOrganizationError
+from bot.domain.payment import PaymentMethod
+from bot.domain.subscription import Effect, UpgradeStatus
 from bot.portal.schemas import (
     AccountWire,
     BillingStateWire,
+    ChargeAcceptedWire,
     ChargeStatusWire,
     PreviewWire,
     SubscriptionStateWire,
     UnusableAnswerError,
+    UpgradeWire,
     parse_moment,
     read,
 )
+from tests.support.live import PLUS_WITH_ROLLOVER, PLUS_WITH_THE_PLAN_SPENT
 
 BASE = "https://portal.nousresearch.com"
 
@@ -64,8 +69,13 @@ def test_an_unusable_state_is_said_to_be_so_and_nothing_else(body: Any) -> None:
 
 @pytest.mark.behaviour(12)
 def test_presets_that_do_not_parse_are_dropped() -> None:
-    wire = state(chargePresets=["25", "x", None, "-5", "0", "50.00", 100, {}, "1e3"])
-    assert read(BillingStateWire, wire).to_domain(BASE).presets == (Decimal(25), Decimal(50), Decimal(100))
+    wire = state(chargePresets=["25", "x", None, "-5", "0", "50.00", 100, {}, "1e3", "10.001"])
+    assert read(BillingStateWire, wire).to_domain(BASE).presets == (
+        Decimal(25),
+        Decimal(50),
+        Decimal(100),
+        Decimal(1000),
+    )
 
 
 def test_an_unknown_role_is_unknown() -> None:
@@ -75,9 +85,154 @@ def test_an_unknown_role_is_unknown() -> None:
 
 @pytest.mark.behaviour(16)
 def test_a_card_may_lack_its_last_digits() -> None:
-    card = read(BillingStateWire, state(card={"brand": "Link", "last4": ""})).to_domain(BASE).card
+    card = read(BillingStateWire, state(card={"brand": "Link", "last4": ""})).to_domain(BASE).payment_method
     assert card is not None
     assert (card.brand, card.last4) == ("Link", "")
+
+
+VISA = {"brand": "visa", "last4": "4242"}
+LINK = {"kind": "link", "email": "a@x.example", "resolvedVia": "customerDefault"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "method"),
+    [
+        ({"paymentMethod": {"kind": "card", **VISA}}, PaymentMethod(brand="visa", last4="4242")),
+        (
+            {"paymentMethod": {"kind": "card", **VISA, "wallet": "apple_pay"}},
+            PaymentMethod(brand="visa", last4="4242", wallet="apple_pay"),
+        ),
+        (
+            {"paymentMethod": LINK, "card": None},
+            PaymentMethod(kind="link", email="a@x.example", resolved_via="customerDefault"),
+        ),
+        ({"paymentMethod": {"kind": "sepa_debit"}}, PaymentMethod(kind="sepa_debit")),
+        ({"paymentMethod": {"kind": "card"}}, PaymentMethod()),
+        ({"paymentMethod": {}}, PaymentMethod(kind="")),
+        ({"paymentMethod": None, "card": VISA}, None),
+        ({"card": VISA}, PaymentMethod(brand="visa", last4="4242")),
+        ({"card": {}}, PaymentMethod()),
+        ({"card": None}, None),
+        ({}, None),
+        ({"paymentMethod": "visa", "card": VISA}, PaymentMethod(brand="visa", last4="4242")),
+    ],
+)
+def test_the_payment_method_decides_and_the_card_only_where_it_is_absent(
+    fields: dict[str, Any], method: PaymentMethod | None
+) -> None:
+    assert read(BillingStateWire, state(**fields)).to_domain(BASE).payment_method == method
+
+
+@given(
+    st.builds(
+        PaymentMethod,
+        kind=st.text(max_size=10),
+        brand=st.text(max_size=10),
+        last4=st.text(max_size=4),
+        wallet=st.none() | st.text(min_size=1, max_size=10),
+        email=st.none() | st.text(min_size=1, max_size=10),
+        resolved_via=st.none() | st.text(min_size=1, max_size=10),
+    )
+)
+def test_a_payment_method_is_read_back_from_what_is_stored_of_it(method: PaymentMethod) -> None:
+    assert PaymentMethod.from_text(method.to_text()) == method
+
+
+def test_facts_of_a_payment_method_that_a_later_release_stores_are_left_out() -> None:
+    assert PaymentMethod.from_text('{"kind": "card", "network": "x"}') == PaymentMethod()
+
+
+@pytest.mark.parametrize(
+    ("answer", "left", "rollover", "topped_up"),
+    [
+        (PLUS_WITH_THE_PLAN_SPENT, "0", "0", "32.0836345329777"),
+        (PLUS_WITH_ROLLOVER, "22.472091793333334", "6.591792646666667", "0"),
+    ],
+)
+def test_the_two_live_accounts_are_read_whole(
+    answer: dict[str, Any], left: str, rollover: str, topped_up: str
+) -> None:
+    usage = read(AccountWire, answer).to_domain().usage
+    assert usage.plan is not None
+    assert (usage.plan.name, usage.plan.monthly) == ("Plus", Decimal(22))
+    assert (usage.plan.left, usage.plan.rollover) == (Decimal(left), Decimal(rollover))
+    assert usage.topped_up == Decimal(topped_up)
+    assert usage.level is BalanceLevel.HEALTHY
+
+
+def account(subscription: object = None, **access: Any) -> Usage:
+    body = {
+        "user": {"email": "a@x"},
+        "organisation": {"id": "o"},
+        "subscription": subscription,
+        "paid_service_access": access,
+    }
+    return read(AccountWire, body).to_domain().usage
+
+
+@pytest.mark.parametrize(
+    ("subscription", "plan"),
+    [
+        ({"plan": "Plus"}, PlanUsage(name="Plus")),
+        ({"plan": "Plus", "monthly_credits": None, "credits_remaining": "x"}, PlanUsage(name="Plus")),
+        ({"monthly_credits": 22}, PlanUsage(name=None, monthly=Decimal(22))),
+        ({"monthly_credits": 0}, None),
+        ({}, None),
+        ("Plus", None),
+    ],
+)
+def test_a_plan_is_there_by_its_name_or_its_dollars(subscription: object, plan: PlanUsage | None) -> None:
+    assert account(subscription).plan == plan
+
+
+def test_the_plans_remainder_is_the_accesss_where_it_is_there() -> None:
+    both = account({"plan": "Plus", "credits_remaining": 5}, subscription_credits_remaining="7.25")
+    assert both.plan == PlanUsage(name="Plus", left=Decimal("7.25"))
+    one = account({"plan": "Plus", "credits_remaining": 5}, subscription_credits_remaining=None)
+    assert one.plan == PlanUsage(name="Plus", left=Decimal(5))
+
+
+@pytest.mark.parametrize(
+    ("access", "allowed"),
+    [
+        ({"allowed": True, "paid_access": False}, True),
+        ({"allowed": False, "paid_access": True}, False),
+        ({"paid_access": False}, False),
+        ({"allowed": "yes"}, None),
+        ({}, None),
+    ],
+)
+def test_allowed_says_whether_paid_use_is_possible(access: dict[str, Any], allowed: bool | None) -> None:
+    assert account(**access).allowed is allowed
+
+
+def test_a_members_own_cap_is_read_and_is_none_for_people_without_one() -> None:
+    over = account(
+        member_spend_cap_exceeded=True,
+        member_spend_cap_usd="25",
+        member_spend_usd=Decimal("25.3061984"),
+        member_spend_cap_remaining_usd="-0.3",
+        reason="member_spend_cap_exceeded",
+    )
+    assert over.member_cap == MemberCap(
+        exceeded=True, limit=Decimal(25), spent=Decimal("25.3061984"), left=Decimal("-0.3")
+    )
+    assert over.level is BalanceLevel.MEMBER_CAPPED
+    nothing = account(member_spend_cap_exceeded=False, member_spend_cap_usd=None, member_spend_usd="3.2")
+    assert nothing.member_cap is None
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        {"organisation": None},
+        {},
+        {"organisation": {"id": "o"}, "paid_service_access": {"reason": "account_missing"}},
+    ],
+)
+def test_a_login_without_an_organization_is_said_to_be_one(left_out: dict[str, Any]) -> None:
+    with pytest.raises(NoOrganizationError):
+        read(AccountWire, {"user": {"email": "a@x"}, **left_out}).to_domain()
 
 
 @pytest.mark.behaviour(18)
@@ -147,6 +302,10 @@ def test_no_date_raises(value: object) -> None:
         ({"effect": "charge_now"}, Effect.BLOCKED),
         ({"effect": "charge_now", "amountDueNowCents": -1}, Effect.BLOCKED),
         ({"effect": "charge_now", "amountDueNowCents": "3000"}, Effect.BLOCKED),
+        ({"effect": "charge_now", "amountDueNowCents": Decimal("3000.0")}, Effect.CHARGE_NOW),
+        ({"effect": "charge_now", "amountDueNowCents": Decimal("3000.5")}, Effect.BLOCKED),
+        ({"effect": "charge_now", "amountDueNowCents": 0}, Effect.BLOCKED),
+        ({"effect": "charge_now", "amountDueNowCents": 10**20}, Effect.BLOCKED),
     ],
 )
 def test_a_preview_that_is_not_understood_is_blocked(wire: dict[str, Any], effect: Effect) -> None:
@@ -185,8 +344,144 @@ def test_a_subscription_is_read_with_what_is_scheduled() -> None:
     found = read(SubscriptionStateWire, wire).to_domain(BASE)
     assert found.may_change_plan
     assert [tier.name for tier in found.choices] == ["Max"]
-    assert found.choices[0].price == "50"
+    assert found.choices[0].price == "$50"
     assert found.current is not None
     assert found.current.change_scheduled
     assert found.current.usage is not None
     assert found.manage_url == f"{BASE}/manage-subscription?org_id=o%201"
+
+
+@pytest.mark.behaviour(59)
+@pytest.mark.parametrize(
+    ("wire", "status", "reason"),
+    [
+        ({"status": "upgraded"}, UpgradeStatus.UPGRADED, None),
+        ({"status": "payment_failed"}, UpgradeStatus.PAYMENT_FAILED, "card_declined"),
+        (
+            {"status": "payment_failed", "reason": "card_declined"},
+            UpgradeStatus.PAYMENT_FAILED,
+            "card_declined",
+        ),
+        (
+            {"status": "payment_failed", "reason": "authentication_required"},
+            UpgradeStatus.REQUIRES_ACTION,
+            "authentication_required",
+        ),
+        (
+            {"status": "payment_failed", "reason": "subscription_payment_intent_requires_action"},
+            UpgradeStatus.REQUIRES_ACTION,
+            "subscription_payment_intent_requires_action",
+        ),
+        ({"reason": "authentication_required"}, UpgradeStatus.REQUIRES_ACTION, "authentication_required"),
+    ],
+)
+def test_an_upgrades_reason_is_judged_before_its_status(
+    wire: dict[str, Any], status: UpgradeStatus, reason: str | None
+) -> None:
+    result = read(UpgradeWire, wire).to_domain(BASE)
+    assert (result.status, result.reason) == (status, reason)
+
+
+@pytest.mark.behaviour(59)
+@pytest.mark.parametrize(
+    "wire",
+    [
+        {},
+        {"status": "something_new"},
+        {"status": 5},
+        {"status": "upgraded", "reason": "authentication_required"},
+    ],
+)
+def test_an_upgrade_that_is_not_understood_is_unusable_and_so_never_called_a_failure(
+    wire: dict[str, Any],
+) -> None:
+    with pytest.raises(UnusableAnswerError):
+        read(UpgradeWire, wire).to_domain(BASE)
+
+
+CURRENT = {"tierId": "plus", "tierName": "Plus", "monthlyCredits": "22", "creditsRemaining": "13.2"}
+TIER = {"tierId": "max", "name": "Max", "tierOrder": 2, "dollarsPerMonthDisplay": "50", "isEnabled": True}
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [
+        {"isEnabled": None},
+        {"isCurrent": None},
+        {"name": None},
+        {"dollarsPerMonthDisplay": None},
+        {"monthlyCredits": {}},
+        {"tierOrder": "2"},
+    ],
+)
+def test_a_tier_with_one_torn_field_stays_on_offer(torn: dict[str, Any]) -> None:
+    body = {"org": {"id": "o", "role": "OWNER"}, "current": CURRENT, "tiers": [{**TIER, **torn}]}
+    assert [tier.id for tier in read(SubscriptionStateWire, body).to_domain(BASE).choices] == ["max"]
+
+
+@pytest.mark.parametrize(
+    ("tiers", "offered"),
+    [
+        (None, []),
+        ("none", []),
+        ([None, 5, TIER], ["max"]),
+        ([{**TIER, "tierId": None}, TIER], ["max"]),
+        ([{**TIER, "tierOrder": None}], []),
+        ([{**TIER, "isEnabled": False}], []),
+        ([{**TIER, "tierId": "free", "tierOrder": 0}], []),
+        ([TIER, {**TIER, "name": "Again"}], ["max"]),
+    ],
+)
+def test_tiers_are_read_one_by_one(tiers: object, offered: list[str]) -> None:
+    body = {"org": {"id": "o", "role": "OWNER"}, "current": CURRENT, "tiers": tiers}
+    assert [tier.id for tier in read(SubscriptionStateWire, body).to_domain(BASE).choices] == offered
+
+
+@pytest.mark.parametrize("current", [None, {}, {**CURRENT, "tierId": None}, "plus"])
+def test_without_a_plans_id_there_is_no_plan(current: object) -> None:
+    body = {"org": {"id": "o", "role": "OWNER"}, "current": current, "tiers": [TIER]}
+    found = read(SubscriptionStateWire, body).to_domain(BASE)
+    assert found.current is None
+    assert found.choices == ()
+    assert [tier.name for tier in found.catalog] == ["Max"]
+    assert found.plan_url("max") == f"{BASE}/manage-subscription?org_id=o&plan=max"
+
+
+@pytest.mark.behaviour(15)
+def test_a_team_is_offered_no_plan_whatever_else_the_answer_says() -> None:
+    body = {
+        "org": {"id": "o", "role": "OWNER"},
+        "context": "team",
+        "canChangePlan": True,
+        "current": CURRENT,
+        "tiers": [TIER],
+    }
+    assert read(SubscriptionStateWire, body).to_domain(BASE).choices == ()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["context", "canChangePlan", "current", "tiers", "portalUrl"]), json_values
+    )
+)
+def test_malformed_optional_fields_never_break_the_plan(fields: dict[str, Any]) -> None:
+    read(SubscriptionStateWire, {"org": {"id": "o", "role": "OWNER"}, **fields}).to_domain(BASE)
+
+
+@pytest.mark.parametrize(
+    ("charge_id", "kept"),
+    [
+        ("ch_1", "ch_1"),
+        ("c" * 303, "c" * 303),
+        (12, "12"),
+        ("", None),
+        ("c" * 2001, None),
+        ("a\x00b", None),
+        ("\ud800", None),
+        (None, None),
+        ({}, None),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_a_charges_id_is_kept_whole_or_counts_as_none(charge_id: object, kept: str | None) -> None:
+    assert read(ChargeAcceptedWire, {"chargeId": charge_id}).charge_id == kept

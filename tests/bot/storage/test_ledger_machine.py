@@ -83,7 +83,7 @@ class Ledger(RuleBasedStateMachine):
             account_id="did:ada",
             organisation_id="org_acme",
             organisation_name=None,
-            card=None,
+            payment_method=None,
             created_at=self.clock.now(),
         )
         self.do(self.store.add(charge, due_at=self.clock.now()))

@@ -15,6 +15,7 @@ from bot.storage.charges import ChargeStore
 from bot.storage.cipher import Cipher, generate_key
 from bot.storage.device_grants import DeviceGrantStore
 from bot.storage.intents import IntentStore
+from bot.storage.overviews import OverviewStore
 from bot.storage.tables import charges, device_grants, messages
 from tests.bot.storage.test_store import ADA, LONG_AGO, charge
 
@@ -28,8 +29,9 @@ PERSONAL = ("U0ADA", "T0ACME", "4242", "did:ada", "org_acme", "Acme Research", "
 
 def retention(database: Database, clock: HandClock, days: int | None) -> Retention:
     ledger = ChargeStore(database, Metrics())
-    grants = DeviceGrantStore(database, Cipher((generate_key(),)))
-    return Retention(ledger, grants, IntentStore(database), clock, days)
+    cipher = Cipher((generate_key(),))
+    grants = DeviceGrantStore(database, cipher)
+    return Retention(ledger, grants, IntentStore(database), OverviewStore(database, cipher), clock, days)
 
 
 async def ended(database: Database, clock: HandClock, charge_id: str, *, going_on: bool = False) -> None:
@@ -67,7 +69,14 @@ async def test_an_old_charge_keeps_its_money_and_loses_its_person(
     after = await ChargeStore(database, Metrics()).get("c1")
     assert before is not None
     assert after is not None
-    forgotten = {"identity", "account_id", "organisation_id", "organisation_name", "card"}
+    forgotten = {
+        "identity",
+        "account_id",
+        "account_email",
+        "organisation_id",
+        "organisation_name",
+        "payment_method",
+    }
     forgotten |= {"refusal_detail", "portal_url"}
     for field in {field.name for field in fields(before)} - forgotten:
         assert getattr(after, field) == getattr(before, field), field

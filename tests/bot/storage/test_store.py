@@ -14,6 +14,7 @@ from sqlalchemy import text, update
 from bot.domain.charge import Charge, ChargeState, IllegalTransitionError
 from bot.domain.errors import RefusalCode
 from bot.domain.identity import Account, Identity
+from bot.domain.payment import PaymentMethod
 from bot.domain.rules import Lock, Rule, RuleError
 from bot.engine import Engine, Kind, Lease, LeaseLostError
 from bot.metrics import Metrics
@@ -49,7 +50,7 @@ def charge(
         account_id="did:ada",
         organisation_id="org_acme",
         organisation_name="Acme Research",
-        card="Visa ····4242",
+        payment_method=PaymentMethod(brand="visa", last4="4242"),
         created_at=clock.now(),
         portal_url="https://portal.nousresearch.com/billing",
     )

@@ -1,0 +1,24 @@
+"""How long the connection lasts: said a few days before it ends, with the way to go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blocks import ids
+from blocks.kit import Block, actions, button, context, moment
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.domain.identity import Connection
+
+
+def ends_soon_blocks(connection: Connection, now: datetime) -> list[Block | None]:
+    """Make the reminder that the connection ends, with the button to the next one; empty before."""
+    if not connection.ends_soon(now):
+        return []
+    ends = moment("Your connection to Nous Portal ends", connection.ends_at)
+    return [
+        context(f"{ends}. Connect again to go on without a break."),
+        actions(button("Connect again", ids.CONNECT)),
+    ]

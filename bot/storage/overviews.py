@@ -1,0 +1,80 @@
+"""The overview from which a person began to buy: it follows the purchase."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select, update
+
+from bot.storage.cipher import SealBrokenError
+from bot.storage.tables import overviews
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.domain.identity import Identity
+    from bot.storage.cipher import Cipher
+    from bot.storage.database import Database
+
+RESPONSE_URL_LIFE = timedelta(minutes=29)
+"""Slack takes a response_url for 30 minutes; one minute is left for the answer."""
+
+
+class OverviewStore:
+    """One overview a person, known by the response_url that replaces it, which is sealed."""
+
+    def __init__(self, database: Database, cipher: Cipher) -> None:
+        self._database = database
+        self._cipher = cipher
+
+    async def remember(self, identity: Identity, response_url: str) -> None:
+        """Remember the overview that a person has just clicked in, in place of their former one."""
+        now = self._database.clock.now()
+        values = {
+            "sealed_url": self._cipher.seal(identity.key, {"url": response_url}),
+            "issued_at": now,
+            "drawn_at": now,
+        }
+        statement = self._database.insert(overviews).values(owner=identity.key, **values)
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                statement.on_conflict_do_update(index_elements=[overviews.c.owner], set_=values)
+            )
+
+    async def forget(self, identity: Identity) -> None:
+        """Forget a person's overview: something else stands in its place."""
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(overviews).where(overviews.c.owner == identity.key))
+
+    async def take_stale(self, identity: Identity, *, since: datetime) -> str | None:
+        """Return the response_url of a person's overview that was drawn before `since`, once.
+
+        None when there is none, or when Slack no longer takes its response_url.
+        """
+        now = self._database.clock.now()
+        row = overviews.c
+        statement = (
+            update(overviews)
+            .where(row.owner == identity.key, row.drawn_at < since, row.issued_at > now - RESPONSE_URL_LIFE)
+            .values(drawn_at=now)
+            .returning(row.sealed_url)
+        )
+        async with self._database.reading() as connection:
+            found = (await connection.execute(select(row.owner).where(row.owner == identity.key))).first()
+        if found is None:
+            return None
+        async with self._database.transaction() as connection:
+            sealed = (await connection.execute(statement)).scalar_one_or_none()
+        if sealed is None:
+            return None
+        try:
+            return str(self._cipher.open(identity.key, sealed)["url"])
+        except SealBrokenError:
+            return None
+
+    async def delete_old(self) -> None:
+        """Delete the overviews that can no longer be replaced."""
+        expired = overviews.c.issued_at < self._database.clock.now() - RESPONSE_URL_LIFE
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(overviews).where(expired))

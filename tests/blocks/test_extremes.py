@@ -1,0 +1,203 @@
+"""Whatever one field of an answer holds, every screen made of it is one that Slack takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from blocks import connect
+from blocks.auto_reload import auto_reload_confirm_modal, auto_reload_modal
+from blocks.charge import charge_message, charge_modal, charge_reply
+from blocks.errors import error_copy, error_home, error_message, error_modal
+from blocks.history import history_message, trace_message
+from blocks.kit import Message
+from blocks.limit import limit_modal
+from blocks.overview import overview_home, overview_message
+from blocks.purchase import AmountForm, add_card_modal, amount_modal, closed_modal, confirm_modal
+from blocks.subscription import (
+    blocked_modal,
+    cancel_modal,
+    charged_method,
+    schedule_modal,
+    subscription_modal,
+    upgrade_modal,
+)
+from blocks.usage import usage_message
+from bot.domain.billing import AutoReload, AutoReloadChoice, Overview
+from bot.domain.charge import ChargeState, FailureReason
+from bot.domain.errors import NoOrganizationError, PortalRefusalError
+from bot.domain.identity import Connection
+from bot.domain.subscription import Effect
+from bot.portal.error_map import error_for
+from bot.portal.schemas import (
+    AccountWire,
+    BillingStateWire,
+    PreviewWire,
+    SubscriptionStateWire,
+    UnusableAnswerError,
+    UpgradeWire,
+    read,
+)
+from bot.portal.transport import Answer
+from bot.sandbox.slack.block_kit import judge_blocks, judge_view
+from tests.support import extremes
+from tests.support.catalogue import ACCOUNT, CHARGE, CONNECTION, NOW, PORTAL, STATE, USAGE
+from tests.support.catalogue import SUBSCRIPTION as KNOWN
+from tests.support.catalogue import UPGRADE as KNOWN_UPGRADE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from blocks.kit import Json
+
+
+def of_state(body: dict[str, Any]) -> Iterator[Message | Json]:
+    state = read(BillingStateWire, body).to_domain(PORTAL)
+    overview = Overview(state=state, usage=USAGE, connection=CONNECTION, read_at=NOW)
+    yield overview_message(overview)
+    yield overview_home(overview, [])
+    form = AmountForm.of(state, read_at=NOW)
+    yield closed_modal(form, state) if form.is_closed else amount_modal(form)
+    yield amount_modal(AmountForm.recall(form.remember()), chosen="custom")
+    yield add_card_modal(state, typed="$50", still=True)
+    yield limit_modal(state)
+    yield auto_reload_modal(state)
+    choice = AutoReloadChoice.off(
+        state.auto_reload or AutoReload(enabled=False, threshold=None, reload_to=None)
+    )
+    for enabled in (True, False):
+        yield auto_reload_confirm_modal(replace(choice, enabled=enabled), state, ACCOUNT, intent="i1")
+    charge = replace(
+        CHARGE,
+        organisation_name=state.organisation_name,
+        payment_method=state.payment_method,
+        portal_url=state.portal_url,
+    )
+    yield confirm_modal(charge, open_equal=charge)
+    yield history_message([charge] * 5, page=0, more=True)
+    yield trace_message(replace(charge, portal_charge_id="c" * 2000), None, key_fingerprint="0")
+    for each in ChargeState:
+        told = replace(charge, state=each, portal_charge_id="c" * 2000, failure=FailureReason.CARD_DECLINED)
+        yield charge_message(told)
+        yield charge_reply(told)
+        yield charge_modal(told)
+
+
+def of_account(body: dict[str, Any]) -> Iterator[Message | Json]:
+    info = read(AccountWire, body).to_domain()
+    connection = Connection(account=info.account, may_bill=True, ends_at=NOW + timedelta(days=1))
+    overview = Overview(state=STATE, usage=info.usage, connection=connection, read_at=NOW)
+    yield usage_message(info, NOW)
+    yield overview_message(overview, note=connect.connected_note(info.account, may_bill=False))
+    yield overview_home(overview, [])
+    yield connect.already_connected_message(connection, NOW)
+    yield connect.disconnected_message(info.account)
+
+
+def of_subscription(body: dict[str, Any]) -> Iterator[Message | Json]:
+    subscription = read(SubscriptionStateWire, body).to_domain(PORTAL)
+    yield subscription_modal(subscription, note="Done.")
+    yield subscription_modal(replace(subscription, current=None))
+    yield subscription_modal(replace(subscription, applying="Super"))
+    if subscription.current is not None:
+        yield subscription_modal(replace(subscription, current=replace(subscription.current, cancels=True)))
+        yield cancel_modal(subscription.current, ACCOUNT, intent="i1")
+
+
+def of_preview(body: dict[str, Any]) -> Iterator[Message | Json]:
+    preview = read(PreviewWire, body).to_domain("super")
+    yield blocked_modal(replace(preview, effect=Effect.BLOCKED), KNOWN)
+    yield schedule_modal(preview, ACCOUNT, intent="i1")
+    if preview.due_now is not None and preview.effect is Effect.CHARGE_NOW:
+        charge = replace(KNOWN_UPGRADE, amount=preview.due_now, tier_name=preview.target_name)
+        yield upgrade_modal(replace(charge, payment_method=charged_method(STATE)), preview)
+
+
+def of_upgrade(body: dict[str, Any]) -> Iterator[Message | Json]:
+    result = read(UpgradeWire, body).to_domain(PORTAL)
+    failure = FailureReason.from_wire(result.reason)
+    charge = replace(
+        KNOWN_UPGRADE, state=ChargeState.FAILED, failure=failure, portal_url=result.recovery_url
+    )
+    yield charge_message(charge)
+    yield charge_modal(charge)
+
+
+def of_refusal(body: dict[str, Any]) -> Iterator[Message | Json]:
+    error = error_for(Answer(status=403, body=body), base=PORTAL, money=False)
+    copy, url = error_copy(error, now=NOW, incident="0")
+    yield error_message(copy, url)
+    yield error_modal("Billing", copy, url)
+    yield error_home(copy, url)
+    if isinstance(error, PortalRefusalError):
+        refused = replace(
+            CHARGE,
+            state=ChargeState.REFUSED,
+            refusal=error.code,
+            refusal_detail=error.detail,
+            portal_url=error.portal_url,
+        )
+        yield charge_message(refused)
+        yield charge_modal(refused)
+
+
+ANSWERS: dict[str, tuple[dict[str, Any], Callable[[dict[str, Any]], Iterator[Message | Json]]]] = {
+    "state": (extremes.STATE, of_state),
+    "account": (extremes.ACCOUNT, of_account),
+    "subscription": (extremes.SUBSCRIPTION, of_subscription),
+    "preview": (extremes.PREVIEW, of_preview),
+    "upgrade": (extremes.UPGRADE, of_upgrade),
+    "refusal": (extremes.REFUSAL, of_refusal),
+}
+
+
+def judged(shown: Message | Json) -> object:
+    """What Slack would say against a screen."""
+    if isinstance(shown, Message):
+        assert shown.text.encode()
+        return judge_blocks(list(shown.blocks))
+    if shown["type"] == "home":
+        return judge_blocks(shown["blocks"])
+    return judge_view(shown)
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_one_field_at_its_extreme_leaves_every_screen_one_that_slack_takes(answer: str) -> None:
+    body, screens = ANSWERS[answer]
+    wrong = []
+    for changed, mutated in extremes.mutations(body):
+        try:
+            problems = [problem for shown in screens(mutated) if (problem := judged(shown)) is not None]
+        except (UnusableAnswerError, NoOrganizationError):
+            continue  # said to be so, in words of its own
+        except Exception as error:  # noqa: BLE001 - all of them are listed
+            problems = [error]
+        wrong += [f"{changed}: {problem!r}" for problem in problems]
+    assert wrong == []
+
+
+def test_only_what_a_screen_cannot_do_without_makes_an_answer_unusable() -> None:
+    unusable: dict[str, set[str]] = {}
+    for answer, (body, screens) in ANSWERS.items():
+        for changed, mutated in extremes.mutations(body):
+            try:
+                list(screens(mutated))
+            except (UnusableAnswerError, NoOrganizationError):
+                unusable.setdefault(answer, set()).add(changed.partition(" = ")[0])
+    assert unusable == {
+        "state": {"org", "org.id"},
+        "account": {"user", "organisation", "organisation.id"},
+        "subscription": {"org", "org.id"},
+        "upgrade": {"status"},
+    }
+
+
+def test_presets_are_offered_within_all_that_bounds_an_amount() -> None:
+    tight = replace(STATE, presets=(Decimal(5), Decimal(50), Decimal(500)))
+    form = AmountForm.of(tight, left_today=Decimal("49.99"))
+    assert form.presets == (Decimal(5),)
+    assert form.bounds.maximum == Decimal("49.99")

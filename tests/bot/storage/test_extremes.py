@@ -1,0 +1,163 @@
+"""What the portal sends at its most extreme is stored whole, on both databases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import update
+
+from bot.domain.charge import ChargeState
+from bot.domain.errors import NoOrganizationError, RefusalCode
+from bot.domain.money import MOST
+from bot.domain.payment import PaymentMethod
+from bot.metrics import Metrics
+from bot.portal.schemas import AccountWire, BillingStateWire, UnusableAnswerError, read
+from bot.storage.charges import ChargeStore
+from bot.storage.cipher import Cipher, generate_key
+from bot.storage.links import Link, LinkStore
+from bot.storage.tables import charges
+from tests.bot.storage.test_store import ADA, LONG_AGO, charge, held
+from tests.support import extremes
+from tests.support.catalogue import ACCOUNT
+
+if TYPE_CHECKING:
+    from bot.storage.database import Database
+    from tests.bot.conftest import HandClock
+
+BASE = "https://portal.nousresearch.com"
+
+
+async def test_any_account_that_is_read_can_be_linked(database: Database, clock: HandClock) -> None:
+    store = LinkStore(database, Cipher((generate_key(),)))
+    for _, body in extremes.mutations(extremes.ACCOUNT):
+        try:
+            account = read(AccountWire, body).to_domain().account
+        except (UnusableAnswerError, NoOrganizationError):
+            continue
+        link = Link(
+            identity=ADA,
+            account=account,
+            base_url=BASE,
+            scope="inference:invoke",
+            expires_at=clock.now(),
+            access="a",
+            refresh="r",
+            linked_at=clock.now(),
+        )
+        await store.put(link)
+        stored = await store.get(ADA)
+        assert stored is not None
+        assert stored.account == account
+
+
+async def test_any_state_that_is_read_can_be_bought_in(database: Database, clock: HandClock) -> None:
+    ledger = ChargeStore(database, Metrics())
+    for number, (_, body) in enumerate(extremes.mutations(extremes.STATE)):
+        try:
+            state = read(BillingStateWire, body).to_domain(BASE)
+        except UnusableAnswerError:
+            continue
+        proposed = replace(
+            charge(clock, charge_id=f"c{number}"),
+            organisation_id=state.organisation_id,
+            organisation_name=state.organisation_name,
+            payment_method=state.payment_method,
+            portal_url=state.portal_url,
+        )
+        await ledger.add(proposed, due_at=clock.now() + timedelta(minutes=15))
+        assert await ledger.get(proposed.id) == proposed
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"portal_charge_id": "c" * 303},
+        {"portal_charge_id": "c" * 2000},
+    ],
+    ids=lambda facts: f"{len(facts['portal_charge_id'])} characters",
+)
+async def test_a_charges_id_is_stored_whole(
+    database: Database, clock: HandClock, facts: dict[str, Any]
+) -> None:
+    ledger = ChargeStore(database, Metrics())
+    await ledger.add(charge(clock), due_at=clock.now() + timedelta(minutes=15))
+    await ledger.confirm("c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
+    lease = await held(ledger.leases, clock)
+    submitted = await ledger.move(lease, ChargeState.CONFIRMED, ChargeState.SUBMITTED, **facts)
+    assert submitted.portal_charge_id == facts["portal_charge_id"]
+
+
+@pytest.mark.parametrize(
+    "amount", [MOST, -MOST, Decimal("0.123456789012345678"), MOST - Decimal("0.01")], ids=str
+)
+async def test_a_settled_amount_is_stored_as_it_was_read(
+    database: Database, clock: HandClock, amount: Decimal
+) -> None:
+    ledger = ChargeStore(database, Metrics())
+    await ledger.add(charge(clock), due_at=clock.now() + timedelta(minutes=15))
+    await ledger.confirm("c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
+    lease = await held(ledger.leases, clock)
+    settled = await ledger.move(lease, ChargeState.CONFIRMED, ChargeState.SETTLED, settled_amount=amount)
+    assert settled.settled_amount == amount
+
+
+async def test_a_charge_of_an_earlier_release_names_its_card(database: Database, clock: HandClock) -> None:
+    ledger = ChargeStore(database, Metrics())
+    await ledger.add(charge(clock), due_at=clock.now() + timedelta(minutes=15))
+    async with database.transaction() as connection:
+        await connection.execute(update(charges).values(payment_method=None, card="Visa ····4242"))
+    found = await ledger.get("c1")
+    assert found is not None
+    assert found.payment_method == PaymentMethod(brand="Visa ····4242")
+
+
+async def test_charges_are_found_by_the_beginning_of_our_id_or_the_portals(
+    database: Database, clock: HandClock
+) -> None:
+    ledger = ChargeStore(database, Metrics())
+    for number, portal_id in (("aa11", "ch_x1"), ("aa22", "ch_y%"), ("aa1", None)):
+        await ledger.add(charge(clock, charge_id=number), due_at=clock.now() + timedelta(minutes=15))
+        async with database.transaction() as connection:
+            await connection.execute(
+                update(charges).where(charges.c.id == number).values(portal_charge_id=portal_id)
+            )
+
+    async def ids(beginning: str, owner: str | None = ADA.key) -> set[str]:
+        return {each.id for each in await ledger.find(owner, beginning)}
+
+    assert await ids("ch_x") == {"aa11"}
+    assert await ids("ch_y%") == {"aa22"}
+    assert await ids("aa2") == {"aa22"}
+    assert await ids("aa1") == {"aa1"}
+    assert len(await ids("aa")) == 2
+    assert await ids("%") == set()
+    assert await ids("aa2", owner="T0ACME:U0GRACE") == set()
+    assert await ids("aa2", owner=None) == {"aa22"}
+
+
+async def test_the_permission_comes_to_the_charges_of_its_own_account_alone(
+    database: Database, clock: HandClock
+) -> None:
+    ledger = ChargeStore(database, Metrics())
+    waiting = {}
+    for number, account_id in (("c1", "did:ada"), ("c2", "did:grace")):
+        proposed = replace(
+            charge(clock, charge_id=number, amount=f"{number[1]}0.00"), account_id=account_id
+        )
+        await ledger.add(proposed, due_at=clock.now() + timedelta(minutes=15))
+        await ledger.confirm(number, ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
+        lease = await held(ledger.leases, clock)
+        refusal = RefusalCode.INSUFFICIENT_SCOPE
+        waiting[number] = await ledger.move(
+            lease, ChargeState.CONFIRMED, ChargeState.NEEDS_SCOPE, refusal=refusal, due_at=None
+        )
+    async with database.transaction() as connection:
+        await ledger.permit(ACCOUNT, ADA.key, within=connection)
+    one, other = await ledger.get("c1"), await ledger.get("c2")
+    assert one is not None
+    assert other is not None
+    assert (one.permitted_at, other.permitted_at) == (clock.now(), None)
