@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.sandbox.portal.display import shortened
 from bot.sandbox.portal.markup import Html, lines, page, render
 from bot.sandbox.portal.sign_in import BILLING_SCOPE, DeviceCodeError
 from bot.sandbox.portal.wire import form_of
@@ -156,9 +157,12 @@ def _consent(estate: Estate, grant: DeviceGrant) -> Html:
 
 def _people(estate: Estate) -> Html:
     parts: list[Html] = []
-    for slug, organisation in estate.organisations.items():
+    teams: dict[str | None, str] = {
+        slug: shortened(each.name) for slug, each in estate.organisations.items()
+    }
+    for slug, name in {**teams, None: "No organization"}.items():
         members = [each for each in estate.people.values() if each.organisation == slug]
-        parts.append(render(_TEAM, name=organisation.name))
+        parts.append(render(_TEAM, name=name))
         parts.extend(_choice(each, chosen=each.key == "ada") for each in members)
     return lines(parts)
 
