@@ -18,7 +18,9 @@ def dollars(amount: Decimal) -> str:
     """US dollars, half-even: `$100`, `$142.50`, `$1,000`, `-$3.20`, `$0` below half a cent."""
     cents = amount.quantize(_CENT, rounding=ROUND_HALF_EVEN, context=EXACT)
     whole = cents == cents.to_integral_value()
-    shown = f"{abs(cents):,.0f}" if whole else f"{abs(cents):,.2f}"
+    # abs() would round to the usual context's 28 digits.
+    size = cents.copy_abs()
+    shown = f"{size:,.0f}" if whole else f"{size:,.2f}"
     return f"-${shown}" if cents < 0 else f"${shown}"
 
 

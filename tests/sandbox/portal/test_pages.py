@@ -192,6 +192,7 @@ async def test_a_charge_of_an_extreme_organization_shows_in_its_book(desk: Desk)
     await desk.charge("99999999999999999999")
     page = await desk.http.get("/billing?org=extreme")
     assert "$99,999,999,999,999,999,999" in page.text
+    assert "Below $999,999,999,999,999,999,999,999,999,999, up to" in page.text
 
 
 async def test_a_login_without_an_organization_can_be_approved(desk: Desk) -> None:
