@@ -80,9 +80,16 @@ FIREWALL_DENIES = Fault(
 """The firewall before the portal turns a request away: an outage, not the portal's refusal."""
 
 
-def refusing(status: int, error: str, message: str, retry_after: str | None = None) -> Fault:
+def refusing(
+    status: int,
+    error: str,
+    message: str,
+    retry_after: str | None = None,
+    portal_url: str | None = "/billing",
+) -> Fault:
     """A fault that answers with the contract's error body."""
-    body = dump_json({"error": error, "message": message})
+    link = {} if portal_url is None else {"portalUrl": portal_url}
+    body = dump_json({"error": error, "message": message, **link})
     return Fault(status=status, body=body, retry_after=retry_after)
 
 

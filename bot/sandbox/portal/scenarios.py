@@ -119,7 +119,7 @@ def _use_up_cap(organisation: Organisation) -> Callable[[], None]:
 
 _HTML = "<!doctype html><title>Nous Portal</title><p>We'll be right back."
 _SETTLES = Outcome()
-_BROKEN = refusing(500, "internal_error", "Something went wrong on our side.")
+_BROKEN = refusing(500, "internal_error", "Something went wrong on our side.", portal_url=None)
 _BROKEN_ONCE = Fault(status=500, body=_BROKEN.body, first_try_only=True)
 
 _CHARGES = (
