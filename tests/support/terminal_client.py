@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
-INSTALL_SECONDS = 240
+INSTALL_SECONDS = 120
 
 
 class NotInstalledError(Exception):

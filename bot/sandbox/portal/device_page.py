@@ -52,10 +52,10 @@ _CONSENT = """<section class="sheet">
 _ABILITY = "<li><strong>{what}</strong> <span class='note'>{detail}</span></li>"
 _LOOK = (
     "See who you are and what is left",
-    "Your name, your organisation, its balance and plan.",
+    "Your name, your organization, its balance and plan.",
 )
 _SPEND = (
-    "Spend and change billing for your organisation",
+    "Allow Remote Spending for your organization",
     "Add funds with the card on file, set auto-reload, change the plan. It asks you first.",
 )
 _WITHOUT = """<button name="decision" value="approve-without-billing">
@@ -137,7 +137,7 @@ def _approved(person: Person, grant: DeviceGrant, *, billing: bool) -> Response:
     else:
         sentence = (
             f"Signed in as {person.name}, without the billing permission: "
-            "an owner or admin of your organisation has to give it."
+            "an owner, admin or finance admin of your organization has to give it."
         )
     return _result("You're connected", sentence)
 

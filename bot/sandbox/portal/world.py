@@ -142,7 +142,7 @@ class Organisation:
         is_older_server: The overview comes from an older server, which knows neither
             `paymentMethod` nor `canChangePlan`.
         writes_numbers: Money of the billing calls comes as JSON numbers, cents as `8000.0`.
-        hides_numbers: The account call does not tell its numbers: they are null.
+        hides_numbers: The numbers of the account call are null.
         has_torn_tiers: The plans on offer come with fields missing or null.
         charge_id_length: How many characters follow `ch_` in a charge's id.
     """

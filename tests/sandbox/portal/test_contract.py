@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.sandbox.portal import PortalSandbox
+from bot.sandbox.portal import SCENARIOS, PortalSandbox
 from tests.sandbox.portal.desk import error_of, exact
 from tests.sandbox.portal.shape import (
     flag,
@@ -234,6 +234,41 @@ DEVICE_CODE: dict[str, object] = {
     "expires_in": whole,
     "interval": whole,
 }
+REFUSAL: dict[str, object] = {
+    "error": text,
+    "message?": text,
+    "portalUrl?": text,
+    "code?": text,
+    "actor?": one_of("self", "admin"),
+    "recovery?": one_of("reconnect", "login", "enable_account_toggle"),
+    "remainingUsd?": money,
+    "isDefaultCeiling?": flag,
+}
+REFUSING: tuple[tuple[str, str], ...] = (
+    *((row.name, row.gate.error) for row in SCENARIOS.values() if row.gate),
+    ("no-card", "no_payment_method"),
+    ("switch-off", "cli_billing_disabled"),
+    ("cap-exceeded", "monthly_cap_exceeded"),
+    ("rate-limited", "rate_limited"),
+    ("temporarily-unavailable", "temporarily_unavailable"),
+    ("stripe-unavailable", "stripe_unavailable"),
+)
+"""The scenarios that refuse something, and with which error."""
+
+REFUSED_CALLS: dict[str, tuple[str, str, object]] = {
+    "upgrade_cap_exceeded": (
+        "POST",
+        "/api/billing/subscription/upgrade",
+        {"subscriptionTypeId": "super"},
+    ),
+    "auto_top_up_disabled_failures": (
+        "PATCH",
+        "/api/billing/auto-top-up",
+        {"enabled": True, "threshold": 20, "topUpAmount": 100},
+    ),
+}
+"""The call that is refused with an error, where it is not a charge."""
+
 TOKENS: dict[str, object] = {
     "access_token": text,
     "refresh_token": text,
@@ -325,6 +360,17 @@ async def test_a_charges_status_has_the_contracts_fields(desk: Desk, amount: str
     assert misfits(await desk.poll(charged), CHARGE_STATUS) == []
 
 
+@pytest.mark.parametrize(("scenario", "error"), REFUSING)
+async def test_a_refusal_has_the_contracts_fields(desk: Desk, scenario: str, error: str) -> None:
+    desk.portal.set_scenario("acme", scenario)
+    charge = ("POST", "/api/billing/charge", {"amountUsd": 25})
+    method, path, body = REFUSED_CALLS.get(error, charge)
+    refusal = exact(await desk.send(method, path, body, "key"))
+    assert refusal["error"] == error
+    assert misfits(refusal, REFUSAL) == []
+    assert refusal["portalUrl"].startswith("/billing")
+
+
 async def test_device_codes_and_tokens_have_the_contracts_fields(desk: Desk) -> None:
     started = await desk.ask_for_code()
     desk.portal.approve(started["user_code"])
@@ -413,7 +459,7 @@ async def test_a_plan_with_nothing_left_anywhere_has_no_usable_credits(desk: Des
     assert (access["allowed"], access["reason"]) == (False, "no_usable_credits")
 
 
-async def test_a_member_over_the_cap_is_told_all_three_amounts(desk: Desk) -> None:
+async def test_a_member_over_the_cap_gets_all_three_amounts(desk: Desk) -> None:
     desk.sign_in("omar")
     access = exact(await desk.get("/api/oauth/account"))["paid_service_access"]
     assert member_cap(access) == (True, "25", "25.318402771953", "0")
@@ -434,7 +480,7 @@ def member_cap(access: dict[str, Any]) -> tuple[object, ...]:
     )
 
 
-async def test_numbers_that_are_not_told_are_null_beside_the_plans_name(desk: Desk) -> None:
+async def test_hidden_numbers_are_null_beside_the_plans_name(desk: Desk) -> None:
     desk.sign_in("uma")
     account = exact(await desk.get("/api/oauth/account"))
     plan = account["subscription"]

@@ -22,6 +22,12 @@ async def test_the_scenarios_and_organisations_can_be_listed(desk: Desk) -> None
     assert "try" in listed["scenarios"][0]
 
 
+async def test_names_in_the_list_are_cut_to_what_a_page_has_room_for(desk: Desk) -> None:
+    listed = exact(await desk.http.get("/sandbox/scenarios"))["organisations"]
+    assert max(len(each["name"]) for each in listed) == 60
+    assert [each["slug"] for each in listed if each["name"].endswith("…")] == ["extreme"]
+
+
 async def test_a_scenario_is_switched_by_its_name(desk: Desk) -> None:
     body = {"organisation": "acme", "scenario": "no-card"}
     switched = exact(await desk.http.post("/sandbox/scenario", json=body))

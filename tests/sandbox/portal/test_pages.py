@@ -29,6 +29,7 @@ async def test_the_approval_page_names_the_app_its_abilities_and_the_people(desk
         started["user_code"],
         "Ada Lovelace",
         "owner",
+        "Allow Remote Spending",
         "Approve without billing permission",
         "Deny",
         "Sandbox",
@@ -57,7 +58,7 @@ async def test_approving_without_billing_permission_leaves_the_scope_out(desk: D
 async def test_a_member_is_told_who_has_to_give_the_permission(desk: Desk) -> None:
     started = await desk.ask_for_code()
     _, text = await answer(desk, started["user_code"], "approve", "linus")
-    assert "an owner or admin of your organisation has to give it" in text
+    assert "an owner, admin or finance admin of your organization has to give it" in text
 
 
 async def test_denying_on_the_page_turns_the_app_away(desk: Desk) -> None:
