@@ -41,7 +41,7 @@ class DeviceGrant:
     """One run of the device authorization grant. Moments are Unix seconds.
 
     Attributes:
-        interval: Seconds between two polls, as the client was told at the start.
+        interval: Seconds between two polls, as the device-code answer says.
         approved_at: When a person let the device in.
     """
 
