@@ -37,7 +37,16 @@ def terminal_client_python() -> Path:
     """
     if named := os.environ.get("HERMES_AGENT_PYTHON"):
         return Path(named)
-    folder = _cache() / f"{requirement().replace('==', '-')}-py{sys.version_info[0]}.{sys.version_info[1]}"
+    version = f"py{sys.version_info[0]}.{sys.version_info[1]}"
+    folder = _cache() / f"{requirement().replace('==', '-')}-{version}"
+    try:
+        return _installed(folder)
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", None) or b""
+        raise NotInstalledError(said.decode(errors="replace").strip()[-300:] or str(error)) from error
+
+
+def _installed(folder: Path) -> Path:
     python, ready = folder / "bin" / "python", folder / ".ready"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
@@ -53,9 +62,5 @@ def _cache() -> Path:
 
 def _install(folder: Path, python: Path) -> None:
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-    try:
-        for command in ([sys.executable, "-m", "venv", "--clear", str(folder)], [*pip, requirement()]):
-            subprocess.run(command, check=True, capture_output=True, timeout=INSTALL_SECONDS)  # noqa: S603 our own
-    except (OSError, subprocess.SubprocessError) as error:
-        said = getattr(error, "stderr", None) or b""
-        raise NotInstalledError(said.decode(errors="replace").strip()[-300:] or str(error)) from error
+    for command in ([sys.executable, "-m", "venv", "--clear", str(folder)], [*pip, requirement()]):
+        subprocess.run(command, check=True, capture_output=True, timeout=INSTALL_SECONDS)  # noqa: S603 our own
