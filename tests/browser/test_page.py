@@ -149,9 +149,10 @@ async def test_the_keyboard_alone_is_enough_for_a_purchase(house: House) -> None
         await expect(modal.get_by_text("$50 added to your balance")).to_be_visible(timeout=10_000)
 
 
-async def test_on_a_narrow_screen_nothing_runs_out_of_the_window(house: House) -> None:
+@pytest.mark.parametrize("width", [320, 380])
+async def test_on_a_narrow_screen_nothing_runs_out_of_the_window(house: House, width: int) -> None:
     await house.link()
-    async with browsing(house, width=380) as page:
+    async with browsing(house, width=width) as page:
         await say(page, "/billing")
         await expect(balance(page)).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

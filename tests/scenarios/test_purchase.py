@@ -312,7 +312,7 @@ async def test_an_overdue_charge_is_followed_up_across_restarts_and_its_message_
         frozen.tick(timedelta(hours=3))
         await house.until(lambda: house.polls() > polls)
         await house.restart()
-        house.portal_clock.speed = 10_000
+        house.portal_clock.speed = 100
         frozen.tick(timedelta(hours=2))
         await house.told("$50 added to your balance")
         await house.until(lambda: len(house.replies()) == 2)

@@ -135,10 +135,9 @@ class House:
 
     async def enable_billing(self, user: str = ADA) -> str:
         """Click Enable billing in the purchase's message; returns the code of the link in its thread."""
-        seen = len(self.replies(user))
         await self.slack.close(user, everything=True)
         await self.slack.click_text(user, "Enable billing", in_="message")
-        await self.until(lambda: len(self.replies(user)) > seen)
+        await self.until(lambda: "user_code=" in str(self.replies(user)[-1:]))
         return self.user_code(user, self.replies(user)[-1])
 
     def user_code(self, user: str = ADA, shown: dict[str, Any] | None = None) -> str:

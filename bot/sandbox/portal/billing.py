@@ -1,22 +1,25 @@
-"""The billing routes around the balance: overview, charges, auto-reload, account."""
+"""The billing routes around the balance: overview, charges, auto-reload."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from bot.sandbox.portal.gates import identified, logged_in
+from bot.sandbox.portal.display import dollars
+from bot.sandbox.portal.gates import logged_in
 from bot.sandbox.portal.pipeline import meet
 from bot.sandbox.portal.refusals import RefusalError, invalid
 from bot.sandbox.portal.scenarios import SCENARIOS, scenario_of_charge
 from bot.sandbox.portal.wire import (
+    EXACT,
     ExactJSONResponse,
     decimal_string,
     iso_instant,
     load_json,
+    money,
     whole_or_decimal,
 )
-from bot.sandbox.portal.world import AutoReload, tier_of
+from bot.sandbox.portal.world import AutoReload
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from bot.sandbox.portal.faults import Fault
     from bot.sandbox.portal.gates import Caller
     from bot.sandbox.portal.scenarios import Outcome, Scenario
-    from bot.sandbox.portal.world import Card, MonthlyCap, Organisation
+    from bot.sandbox.portal.world import Organisation
 
 _CENT = Decimal("0.01")
 _KEY_LIMIT = 255
@@ -34,7 +37,10 @@ _AUTO_RELOAD_KEYS = {"enabled", "threshold", "topUpAmount"}
 
 
 async def read_state(estate: Estate, request: Request) -> Response:
-    """`GET /api/billing/state`: the overview, thinner for who may not change plans."""
+    """`GET /api/billing/state`: the overview, thinner for people who may not change plans.
+
+    `card` is the older, lossy view of `paymentMethod`: null for everything that is not a card.
+    """
     caller = logged_in(estate, request)
     organisation = caller.organisation
     trusted = caller.person.may_change_plan
@@ -45,40 +51,23 @@ async def read_state(estate: Estate, request: Request) -> Response:
             "name": organisation.name,
             "role": caller.person.role,
         },
-        "balanceUsd": decimal_string(organisation.balance),
+        "balanceUsd": in_style_of(organisation, organisation.balance),
         "cliBillingEnabled": organisation.cli_billing_enabled,
-        **capability(caller),
-        "chargePresets": list(organisation.presets),
+        "chargePresets": [in_style_of(organisation, Decimal(each)) for each in organisation.presets],
         "bounds": {
-            "minUsd": decimal_string(organisation.minimum),
-            "maxUsd": decimal_string(organisation.maximum),
+            "minUsd": in_style_of(organisation, organisation.minimum),
+            "maxUsd": in_style_of(organisation, organisation.maximum),
         },
-        "card": _card(organisation.card) if trusted else None,
-        "monthlyCap": _cap(organisation.cap) if trusted else None,
-        "autoReload": _auto_reload(organisation.auto_reload) if trusted else None,
+        "card": _card(organisation) if trusted else None,
+        "monthlyCap": _cap(organisation) if trusted else None,
+        "autoReload": auto_reload_of(organisation) if trusted else None,
     }
+    if not organisation.is_older_server:
+        state["canChangePlan"] = trusted
+        state["paymentMethod"] = _payment_method(organisation) if trusted else None
     if organisation.portal_url is not None:
         state["portalUrl"] = organisation.portal_url
     return ExactJSONResponse(state)
-
-
-async def read_account(estate: Estate, request: Request) -> Response:
-    """`GET /api/oauth/account`: who is signed in, the plan, what is left; JSON numbers."""
-    caller = identified(estate, request)
-    caller.require_session()
-    organisation = caller.organisation
-    return ExactJSONResponse(
-        {
-            "user": {"email": caller.person.email, "privy_did": caller.person.account},
-            "organisation": {
-                "id": organisation.id,
-                "slug": organisation.slug,
-                "name": organisation.name,
-            },
-            "subscription": _plan(organisation, estate.now()),
-            "paid_service_access": _access(organisation, estate.now()),
-        }
-    )
 
 
 async def post_charge(estate: Estate, request: Request) -> Response:
@@ -116,7 +105,7 @@ async def read_charge(estate: Estate, request: Request) -> Response:
         return ExactJSONResponse({"status": "pending"})
     answer: dict[str, object] = {
         "status": charge.status,
-        "amountUsd": decimal_string(charge.amount),
+        "amountUsd": in_style_of(caller.organisation, charge.amount),
     }
     if charge.status == "settled" and charge.settle_at is not None:
         answer["settledAt"] = iso_instant(charge.settle_at)
@@ -138,7 +127,7 @@ async def change_auto_reload(estate: Estate, request: Request) -> Response:
     if caller.organisation.auto_reload is not None:
         wanted.card = caller.organisation.auto_reload.card
     caller.organisation.auto_reload = wanted
-    return ExactJSONResponse({"autoReload": _auto_reload(wanted)})
+    return ExactJSONResponse({"autoReload": auto_reload_of(caller.organisation)})
 
 
 def idempotency_key(request: Request) -> str:
@@ -178,17 +167,9 @@ def money_fault(estate: Estate, caller: Caller, key: str, scenario: Scenario) ->
     return fault if estate.first_time(caller.organisation.slug, key) else None
 
 
-def capability(caller: Caller) -> dict[str, object]:
-    """`canChangePlan`, where the portal knows better than the role."""
-    known = caller.person.can_change_plan
-    return {} if known is None else {"canChangePlan": known}
-
-
-def cycle_end(now: float) -> str:
-    """The first moment of next month, ISO 8601: when plans renew and pending changes happen."""
-    year, month = int(iso_instant(now)[:4]), int(iso_instant(now)[5:7])
-    following = (year + 1, 1) if month == 12 else (year, month + 1)  # noqa: PLR2004 December
-    return "{:04d}-{:02d}-01T00:00:00.000Z".format(*following)
+def in_style_of(organisation: Organisation, amount: Decimal) -> Decimal | str:
+    """The amount as the organization's billing calls send it: a decimal string or a JSON number."""
+    return money(amount, as_number=organisation.writes_numbers)
 
 
 def _charge(estate: Estate, caller: Caller, key: str, amount: Decimal, fate: Outcome | None) -> Response:
@@ -208,7 +189,7 @@ def _amount(body: dict[str, Any], organisation: Organisation) -> Decimal:
     if not organisation.minimum <= amount <= organisation.maximum:
         least, most = decimal_string(organisation.minimum), decimal_string(organisation.maximum)
         raise RefusalError(400, "amount_out_of_bounds", f"Enter an amount between ${least} and ${most}.")
-    if amount != amount.quantize(_CENT):
+    if amount != amount.quantize(_CENT, context=EXACT):
         raise invalid("An amount has at most two decimals.")
     return amount
 
@@ -216,11 +197,12 @@ def _amount(body: dict[str, Any], organisation: Organisation) -> Decimal:
 def _check_cap(estate: Estate, organisation: Organisation, amount: Decimal) -> None:
     left = estate.ledger.left_of_cap(organisation)
     if left is not None and amount > left:
-        shown = decimal_string(left)
+        cap = organisation.cap
         raise RefusalError.of(
             "monthly_cap_exceeded",
-            message=f"This would go over the monthly limit: ${shown} is left.",
-            remainingUsd=shown,
+            message=f"This would go over the monthly limit: {dollars(left)} is left.",
+            remainingUsd=in_style_of(organisation, left),
+            isDefaultCeiling=cap is not None and cap.is_default_ceiling,
         )
 
 
@@ -237,79 +219,60 @@ def _wanted_auto_reload(body: dict[str, Any], organisation: Organisation) -> Aut
 
 
 def _check_auto_reload(threshold: Decimal, reload_to: Decimal, organisation: Organisation) -> None:
-    """Judge amounts that are to be used; a stored oddity must not stop anybody from disabling."""
+    """Judge amounts that are to be used; a stored oddity must not prevent disabling."""
     least, most = organisation.minimum, organisation.maximum
     if not least <= threshold <= most or not least <= reload_to <= most:
         between = f"${decimal_string(least)} and ${decimal_string(most)}"
         raise RefusalError(400, "amount_out_of_bounds", f"Enter amounts between {between}.")
-    if any(amount != amount.quantize(_CENT) for amount in (threshold, reload_to)):
+    if any(amount != amount.quantize(_CENT, context=EXACT) for amount in (threshold, reload_to)):
         raise invalid("An amount has at most two decimals.")
     if reload_to <= threshold:
         raise invalid("The amount to reload to must be above the threshold.")
 
 
-def _card(card: Card | None) -> dict[str, object] | None:
-    if card is None:
-        return None
-    shown: dict[str, object] = {"brand": card.brand, "last4": card.last4}
-    return shown if card.resolved_via is None else {**shown, "resolvedVia": card.resolved_via}
-
-
-def _cap(cap: MonthlyCap | None) -> dict[str, object] | None:
-    if cap is None:
-        return None
-    return {
-        "limitUsd": decimal_string(cap.limit),
-        "spentThisMonthUsd": decimal_string(cap.spent),
-        "isDefaultCeiling": cap.is_default_ceiling,
-    }
-
-
-def _auto_reload(auto_reload: AutoReload | None) -> dict[str, object] | None:
+def auto_reload_of(organisation: Organisation) -> dict[str, object] | None:
+    """`autoReload`, None where it was never set up."""
+    auto_reload = organisation.auto_reload
     if auto_reload is None:
         return None
     card = auto_reload.card
     facts = {"paymentMethodId": card.payment_method_id, "brand": card.brand, "last4": card.last4}
     return {
         "enabled": auto_reload.enabled,
-        "thresholdUsd": decimal_string(auto_reload.threshold),
-        "reloadToUsd": decimal_string(auto_reload.reload_to),
-        "card": {"kind": card.kind, **{k: v for k, v in facts.items() if v is not None}},
+        "thresholdUsd": in_style_of(organisation, auto_reload.threshold),
+        "reloadToUsd": in_style_of(organisation, auto_reload.reload_to),
+        "card": {"kind": card.kind, **_known(facts)},
     }
 
 
-def _plan(organisation: Organisation, now: float) -> dict[str, object] | None:
-    subscription = organisation.subscription
-    tier = None if subscription is None else tier_of(subscription.tier)
-    if subscription is None or tier is None:
+def _card(organisation: Organisation) -> dict[str, object] | None:
+    card = organisation.card
+    if card is None:
+        return None
+    return {"brand": card.brand, "last4": card.last4, **_known({"resolvedVia": card.resolved_via})}
+
+
+def _payment_method(organisation: Organisation) -> dict[str, object] | None:
+    card, other = organisation.card, organisation.other_method
+    if card is not None:
+        facts = {"wallet": card.wallet, "resolvedVia": card.resolved_via}
+        return {"kind": "card", "brand": card.brand, "last4": card.last4, **_known(facts)}
+    if other is not None:
+        facts = {"email": other.email, "resolvedVia": other.resolved_via}
+        return {"kind": other.kind, **_known(facts)}
+    return None
+
+
+def _cap(organisation: Organisation) -> dict[str, object] | None:
+    cap = organisation.cap
+    if cap is None:
         return None
     return {
-        "plan": tier.name,
-        "tier": tier.order,
-        "monthly_charge": tier.price,
-        "monthly_credits": tier.monthly_credits,
-        "current_period_end": cycle_end(now),
-        "credits_remaining": subscription.credits_remaining,
-        "rollover_credits": subscription.rollover,
+        "limitUsd": in_style_of(organisation, cap.limit),
+        "spentThisMonthUsd": in_style_of(organisation, cap.spent),
+        "isDefaultCeiling": cap.is_default_ceiling,
     }
 
 
-def _access(organisation: Organisation, now: float) -> dict[str, object]:
-    subscription = organisation.subscription
-    tier = None if subscription is None else tier_of(subscription.tier)
-    included = Decimal(0) if subscription is None else subscription.credits_remaining
-    total = max(Decimal(0), included) + organisation.balance
-    return {
-        "allowed": total > 0,
-        "paid_access": total > 0,
-        "reason": None if total > 0 else "no_usable_credits",
-        "organisation_id": organisation.id,
-        "effective_at_ms": int(now * 1000),
-        "has_active_subscription": tier is not None,
-        "active_subscription_is_paid": tier is not None and tier.price > 0,
-        "subscription_tier": None if tier is None else tier.order,
-        "subscription_monthly_charge": None if tier is None else tier.price,
-        "subscription_credits_remaining": included,
-        "purchased_credits_remaining": organisation.balance,
-        "total_usable_credits": total,
-    }
+def _known(facts: dict[str, str | None]) -> dict[str, object]:
+    return {name: value for name, value in facts.items() if value is not None}

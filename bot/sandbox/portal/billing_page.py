@@ -8,14 +8,13 @@ from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse
 
+from bot.sandbox.portal.display import dollars, payment_method_name, shortened
 from bot.sandbox.portal.markup import Html, lines, page, render
 from bot.sandbox.portal.scenarios import SCENARIOS, amount_of
 from bot.sandbox.portal.wire import form_of
 from bot.sandbox.portal.world import TIERS, Card, Subscription, tier_of
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -73,13 +72,14 @@ _LATEST = 5
 
 
 async def read_billing(estate: Estate, request: Request) -> Response:
-    """`GET /billing`: the organisation's balance, card, switch and latest charges."""
-    organisation = _chosen(estate, request.query_params.get("org", ""))
+    """`GET /billing` and `GET /orgs/{slug}/billing`: the organization's balance and settings."""
+    slug = request.path_params.get("slug") or request.query_params.get("org", "")
+    organisation = _chosen(estate, slug)
     scenario = SCENARIOS[organisation.scenario]
     content = render(
         _BILLING,
         tabs=_tabs(estate, organisation, "/billing", "org"),
-        name=organisation.name,
+        name=shortened(organisation.name),
         slug=organisation.slug,
         balance=dollars(organisation.balance),
         rows=lines([_card_row(organisation), _switch_row(organisation), *_facts(organisation)]),
@@ -98,7 +98,7 @@ async def touch_billing(estate: Estate, request: Request) -> Response:
     if action == "add-card":
         organisation.card = Card()
     elif action == "remove-card":
-        organisation.card = None
+        organisation.card = organisation.other_method = None
     elif action in ("switch-on", "switch-off"):
         organisation.cli_billing_enabled = action == "switch-on"
     elif action == "scenario" and form.get("scenario") in SCENARIOS:
@@ -118,7 +118,7 @@ async def read_plan(estate: Estate, request: Request) -> Response:
         sentence=_plan_sentence(organisation),
         rows=lines(_plan_rows(organisation)),
         slug=organisation.slug,
-        name=organisation.name,
+        name=shortened(organisation.name),
     )
     return page("Plan", content)
 
@@ -134,13 +134,6 @@ async def touch_plan(estate: Estate, request: Request) -> Response:
             None if free else Subscription(tier=tier.id, credits_remaining=tier.monthly_credits)
         )
     return RedirectResponse(f"/manage-subscription?{urlencode({'org_id': organisation.id})}", 303)
-
-
-def dollars(amount: Decimal) -> str:
-    """US dollars for people: `$100`, `$142.50`, `$1,000`."""
-    whole = amount == amount.to_integral_value()
-    shown = f"{abs(amount):,.0f}" if whole else f"{abs(amount):,.2f}"
-    return f"-${shown}" if amount < 0 else f"${shown}"
 
 
 def _chosen(estate: Estate, slug: str) -> Organisation:
@@ -159,7 +152,7 @@ def _tabs(estate: Estate, shown: Organisation, path: str, name: str) -> Html:
             _TAB,
             href=f"{path}?{urlencode({name: each.slug if name == 'org' else each.id})}",
             current=Html(' aria-current="page"' if each is shown else ""),
-            name=each.name,
+            name=shortened(each.name),
         )
         for each in estate.organisations.values()
     ]
@@ -171,20 +164,19 @@ def _button(organisation: Organisation, verb: str, label: str, action: str = "/b
 
 
 def _card_row(organisation: Organisation) -> Html:
-    card = organisation.card
-    if card is None:
+    shown = payment_method_name(organisation)
+    if shown is None:
         button = _button(organisation, "add-card", "Add a card")
-        return render(_ROW, what="Card", value="None on file", button=button)
-    shown = f"{card.brand} ending in {card.last4}" if card.last4 else card.brand
-    button = _button(organisation, "remove-card", "Remove card")
-    return render(_ROW, what="Card", value=shown, button=button)
+        return render(_ROW, what="Payment method", value="None on file", button=button)
+    button = _button(organisation, "remove-card", "Remove")
+    return render(_ROW, what="Payment method", value=shown, button=button)
 
 
 def _switch_row(organisation: Organisation) -> Html:
     on = organisation.cli_billing_enabled
     value = "On: apps may charge the card" if on else "Off: no app may charge the card"
     verb, label = ("switch-off", "Turn off") if on else ("switch-on", "Turn on")
-    return render(_ROW, what="Remote billing", value=value, button=_button(organisation, verb, label))
+    return render(_ROW, what="Remote Spending", value=value, button=_button(organisation, verb, label))
 
 
 def _facts(organisation: Organisation) -> list[Html]:
@@ -248,15 +240,14 @@ def _options(organisation: Organisation) -> Html:
 def _plan_name(organisation: Organisation) -> str:
     subscription = organisation.subscription
     tier = tier_of(subscription.tier) if subscription is not None else None
-    if organisation.context == "team":
-        return "Team, no plan of its own"
-    return (tier or TIERS[0]).name
+    name = (tier or TIERS[0]).name
+    return f"{name}, for a team" if organisation.context == "team" else name
 
 
 def _plan_sentence(organisation: Organisation) -> str:
     subscription = organisation.subscription
     if organisation.context == "team":
-        return "A team has no plan of its own. Top up the balance instead."
+        return "A team's plan is not changed here. Top up the balance instead."
     if subscription is None:
         return "No paid plan yet."
     left = f"{dollars(subscription.credits_remaining)} of it is left this month."
@@ -270,7 +261,7 @@ def _plan_sentence(organisation: Organisation) -> str:
 
 def _plan_rows(organisation: Organisation) -> list[Html]:
     if organisation.context == "team":
-        return [render(_ROW, what="Plans", value="None for teams", button=Html(""))]
+        return [render(_ROW, what="Plans", value="Not offered to teams here", button=Html(""))]
     current = organisation.subscription.tier if organisation.subscription else TIERS[0].id
     rows = []
     for tier in TIERS:

@@ -9,10 +9,17 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount
 
 from bot.sandbox.portal.billing import json_object
+from bot.sandbox.portal.display import shortened
 from bot.sandbox.portal.pipeline import api_route
 from bot.sandbox.portal.refusals import RefusalError, invalid
 from bot.sandbox.portal.scenarios import SCENARIOS, amount_of
-from bot.sandbox.portal.wire import ExactJSONResponse, decimal_string, iso_instant
+from bot.sandbox.portal.wire import (
+    ExactJSONResponse,
+    decimal_string,
+    iso_instant,
+    sum_of,
+    whole_or_decimal,
+)
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
     from bot.sandbox.portal.scenarios import Scenario
     from bot.sandbox.portal.world import Organisation
 
+_FURTHEST_SECONDS = 366 * 86_400
 _LOOPBACK = r"https?://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?"
 
 
@@ -39,6 +47,7 @@ def control_routes(estate: Estate) -> list[BaseRoute]:
         api_route(estate, "/scenarios", "GET", list_scenarios),
         api_route(estate, "/scenario", "POST", switch_scenario),
         api_route(estate, "/charges", "GET", list_charges),
+        api_route(estate, "/clock", "POST", advance_clock),
         api_route(estate, "/reset", "POST", reset),
     ]
     return [Mount("/sandbox", routes=routes, middleware=[cors])]
@@ -70,26 +79,41 @@ async def list_charges(estate: Estate, request: Request) -> Response:  # noqa: A
     return ExactJSONResponse({"charges": charges, "posts": posts})
 
 
+async def advance_clock(estate: Estate, request: Request) -> Response:
+    """`POST /sandbox/clock` with `advanceSeconds`; answers the portal's new time."""
+    seconds = whole_or_decimal((await json_object(request)).get("advanceSeconds"))
+    if seconds is None or not 0 <= seconds <= _FURTHEST_SECONDS:
+        raise invalid("advanceSeconds must be a number from 0 to a year's seconds.")
+    return ExactJSONResponse({"now": iso_instant(estate.advance(float(seconds)))})
+
+
 async def reset(estate: Estate, request: Request) -> Response:  # noqa: ARG001
-    """`POST /sandbox/reset`: everything as at the start, except that people stay signed in."""
+    """`POST /sandbox/reset`: everything as at the start, the clock too; people stay signed in."""
     estate.reset()
     return ExactJSONResponse({"ok": True})
 
 
 def _organisation(estate: Estate, organisation: Organisation) -> dict[str, object]:
-    card, cap = organisation.card, organisation.cap
+    cap = organisation.cap
     people = (each for each in estate.people.values() if each.organisation == organisation.slug)
     return {
         "slug": organisation.slug,
         "id": organisation.id,
-        "name": organisation.name,
+        "name": shortened(organisation.name),
         "scenario": organisation.scenario,
         "balanceUsd": decimal_string(organisation.balance),
-        "card": None if card is None else f"{card.brand} {card.last4}".strip(),
+        "card": _payment_method(organisation),
         "cliBillingEnabled": organisation.cli_billing_enabled,
-        "capLeftUsd": None if cap is None else decimal_string(cap.limit - cap.spent),
+        "capLeftUsd": None if cap is None else decimal_string(sum_of(cap.limit, -cap.spent)),
         "people": [{"key": each.key, "name": each.name, "role": each.role} for each in people],
     }
+
+
+def _payment_method(organisation: Organisation) -> str | None:
+    card, other = organisation.card, organisation.other_method
+    if card is not None:
+        return f"{card.brand} {card.last4}".strip()
+    return None if other is None else other.kind
 
 
 def _scenario(row: Scenario) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.sandbox.portal.display import shortened
 from bot.sandbox.portal.markup import Html, lines, page, render
 from bot.sandbox.portal.sign_in import BILLING_SCOPE, DeviceCodeError
 from bot.sandbox.portal.wire import form_of
@@ -51,10 +52,10 @@ _CONSENT = """<section class="sheet">
 _ABILITY = "<li><strong>{what}</strong> <span class='note'>{detail}</span></li>"
 _LOOK = (
     "See who you are and what is left",
-    "Your name, your organisation, its balance and plan.",
+    "Your name, your organization, its balance and plan.",
 )
 _SPEND = (
-    "Spend and change billing for your organisation",
+    "Allow Remote Spending for your organization",
     "Add funds with the card on file, set auto-reload, change the plan. It asks you first.",
 )
 _WITHOUT = """<button name="decision" value="approve-without-billing">
@@ -136,7 +137,7 @@ def _approved(person: Person, grant: DeviceGrant, *, billing: bool) -> Response:
     else:
         sentence = (
             f"Signed in as {person.name}, without the billing permission: "
-            "an owner or admin of your organisation has to give it."
+            "an owner, admin or finance admin of your organization has to give it."
         )
     return _result("You're connected", sentence)
 
@@ -156,9 +157,12 @@ def _consent(estate: Estate, grant: DeviceGrant) -> Html:
 
 def _people(estate: Estate) -> Html:
     parts: list[Html] = []
-    for slug, organisation in estate.organisations.items():
+    teams: dict[str | None, str] = {
+        slug: shortened(each.name) for slug, each in estate.organisations.items()
+    }
+    for slug, name in {**teams, None: "No organization"}.items():
         members = [each for each in estate.people.values() if each.organisation == slug]
-        parts.append(render(_TEAM, name=organisation.name))
+        parts.append(render(_TEAM, name=name))
         parts.extend(_choice(each, chosen=each.key == "ada") for each in members)
     return lines(parts)
 

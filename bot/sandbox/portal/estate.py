@@ -7,19 +7,21 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.sandbox.portal.entitlement import token_claims
 from bot.sandbox.portal.ids import Identifiers
 from bot.sandbox.portal.ledger import Charge, ChargePost, Ledger, Upgrade
 from bot.sandbox.portal.scenarios import SCENARIOS
+from bot.sandbox.portal.seed import seeded_organisations, seeded_people
 from bot.sandbox.portal.sign_in import KNOWN_SCOPES, SignIn
-from bot.sandbox.portal.world import Organisation, Person, seeded_organisations, seeded_people
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
 
     from bot.sandbox.portal.faults import Fault
     from bot.sandbox.portal.traffic import SeenRequest
+    from bot.sandbox.portal.world import Organisation, Person
 
 HANG_SECONDS = 20.0
 CHARGES_PER_HOUR = 30
@@ -42,7 +44,6 @@ class Estate:
         charge_rate_limit: Charges per organisation and hour and per token and hour; the true
             portal has 5. None lifts the limit.
         hang_seconds: How long, in real time, "hangs" is.
-        now: The clock, Unix seconds.
     """
 
     def __init__(
@@ -54,24 +55,44 @@ class Estate:
     ) -> None:
         self.public_url = public_url
         # Looked up at each call, so that a test may replace time.time.
-        self.now: Callable[[], float] = now or (lambda: time.time())  # noqa: PLW0108
+        self._clock: Callable[[], float] = now or (lambda: time.time())  # noqa: PLW0108
+        self._advanced = 0.0
         self.charge_rate_limit: int | None = CHARGES_PER_HOUR
         self.hang_seconds = HANG_SECONDS
         self.requests: list[SeenRequest] = []
         ids = Identifiers(seed)
         self._organisations = seeded_organisations()
         self.people: dict[str, Person] = seeded_people()
-        self.sign_in = SignIn(now=self.now, ids=ids, people=self.people)
+        self.sign_in = SignIn(now=self.now, ids=ids, people=self.people, claims_of=self._claims_of)
         self.ledger = Ledger(now=self.now, ids=ids, organisations=self._organisations)
         self._undo: dict[str, Callable[[], None]] = {}
         self._injected: list[_Injected] = []
         self._once: set[tuple[str, str]] = set()
+
+    def now(self) -> float:
+        """The portal's clock, Unix seconds: the one it was given, and what `advance` added."""
+        return self._clock() + self._advanced
+
+    def advance(self, seconds: float) -> float:
+        """Move the portal's clock forward; the new time. `reset` moves it back.
+
+        Raises:
+            ValueError: The seconds are negative.
+        """
+        if seconds < 0:
+            raise ValueError("the clock moves forward only")
+        self._advanced += seconds
+        return self.now()
 
     @property
     def organisations(self) -> dict[str, Organisation]:
         """The organisations by slug, with every charge booked that has settled by now."""
         self.ledger.settle()
         return self._organisations
+
+    def organisation_of(self, person: Person) -> Organisation | None:
+        """The person's organization, None for a login without one."""
+        return None if person.organisation is None else self.organisations[person.organisation]
 
     @property
     def charges(self) -> list[Charge]:
@@ -178,7 +199,8 @@ class Estate:
         self.sign_in.expire_access_tokens()
 
     def reset(self) -> None:
-        """Organisations, scenarios, books and traffic as at the start; sign-ins stay."""
+        """Organizations, scenarios, books, traffic and clock as at the start; sign-ins stay."""
+        self._advanced = 0.0
         self._undo.clear()
         self._injected.clear()
         self._once.clear()
@@ -186,3 +208,6 @@ class Estate:
         self.ledger.clear()
         self._organisations.clear()
         self._organisations.update(seeded_organisations())
+
+    def _claims_of(self, person: Person) -> Mapping[str, object]:
+        return token_claims(person, self.organisation_of(person))

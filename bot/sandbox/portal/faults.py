@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -13,6 +13,8 @@ from bot.sandbox.portal.wire import dump_json
 from bot.sandbox.serving import disconnected, drop_connection
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import Receive, Scope, Send
 
 
@@ -29,6 +31,7 @@ class Fault:
         status: Answer this; None leaves the answer alone.
         body: The answer's text.
         retry_after: The `Retry-After` header as it stands, good or bad.
+        headers: More headers of the answer.
         first_try_only: Later tries with the same idempotency key are spared.
     """
 
@@ -40,6 +43,7 @@ class Fault:
     body: str = ""
     content_type: str = "application/json"
     retry_after: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     first_try_only: bool = False
 
     @property
@@ -51,13 +55,41 @@ class Fault:
         """What the client gets in place of the true answer."""
         if self.drop:
             return DroppedConnection()
-        headers = {} if self.retry_after is None else {"Retry-After": self.retry_after}
+        headers = dict(self.headers)
+        if self.retry_after is not None:
+            headers["Retry-After"] = self.retry_after
         return Response(self.body, self.status or 500, headers=headers, media_type=self.content_type)
 
 
-def refusing(status: int, error: str, message: str, retry_after: str | None = None) -> Fault:
+_CHALLENGE_PAGE = "<!doctype html><title>Vercel Security Checkpoint</title><p>We're verifying your browser."
+FIREWALL = Fault(
+    status=429,
+    body=_CHALLENGE_PAGE,
+    content_type="text/html",
+    headers={"x-vercel-mitigated": "challenge"},
+)
+"""The firewall before the portal answers a poll with a challenge: back off, it is no answer."""
+
+FIREWALL_DENIES = Fault(
+    status=403,
+    body="<!doctype html><title>403: Forbidden</title><p>Forbidden",
+    content_type="text/html",
+    headers={"x-vercel-mitigated": "deny"},
+    retry_after="7",
+)
+"""The firewall before the portal turns a request away: an outage, not the portal's refusal."""
+
+
+def refusing(
+    status: int,
+    error: str,
+    message: str,
+    retry_after: str | None = None,
+    portal_url: str | None = "/billing",
+) -> Fault:
     """A fault that answers with the contract's error body."""
-    body = dump_json({"error": error, "message": message})
+    link = {} if portal_url is None else {"portalUrl": portal_url}
+    body = dump_json({"error": error, "message": message, **link})
     return Fault(status=status, body=body, retry_after=retry_after)
 
 

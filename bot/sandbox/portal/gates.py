@@ -9,24 +9,42 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.sandbox.portal.refusals import RefusalError
-from bot.sandbox.portal.scenarios import SCENARIOS
+from bot.sandbox.portal.scenarios import scenario_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from bot.sandbox.portal.estate import Estate
-    from bot.sandbox.portal.scenarios import Gate
+    from bot.sandbox.portal.scenarios import Gate, Scenario
     from bot.sandbox.portal.sign_in import AccessToken
     from bot.sandbox.portal.world import Organisation, Person
+
+_CARD_GATES = ("consent_required", "card_paused", "card_expired", "card_mismatch")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """Who a bearer token speaks for."""
+    """Who a bearer token speaks for; `membership` is None for a login without an organization."""
 
     token: AccessToken
     person: Person
-    organisation: Organisation
+    membership: Organisation | None
+
+    @property
+    def organisation(self) -> Organisation:
+        """The organization.
+
+        Raises:
+            RefusalError: `org_access_denied`, without an organization.
+        """
+        if self.membership is None:
+            raise RefusalError.of("org_access_denied")
+        return self.membership
+
+    @property
+    def scenario(self) -> Scenario:
+        """The row of `SCENARIOS` that the caller's organization is switched to."""
+        return scenario_of(self.membership)
 
     def require_session(self) -> None:
         """Only while the session lives.
@@ -43,7 +61,7 @@ class Caller:
         Raises:
             RefusalError: `org_access_denied`.
         """
-        if self._gate("org_access_denied"):
+        if self.membership is None or self._gate("org_access_denied"):
             raise RefusalError.of("org_access_denied")
 
     def require_role(self) -> None:
@@ -59,8 +77,10 @@ class Caller:
         """Only while the organisation allows charges from outside the portal.
 
         Raises:
-            RefusalError: `cli_billing_disabled`.
+            RefusalError: `cli_billing_disabled`, or its other name `remote_spending_disabled`.
         """
+        if self._gate("remote_spending_disabled"):
+            raise RefusalError.of("remote_spending_disabled")
         if not self.organisation.cli_billing_enabled:
             raise RefusalError.of("cli_billing_disabled")
 
@@ -79,15 +99,25 @@ class Caller:
             raise RefusalError.of("insufficient_scope")
 
     def require_card(self) -> None:
-        """Only with a card on file that may be charged from here.
+        """Only with a payment method on file that may be charged from here.
 
         Raises:
-            RefusalError: `no_payment_method` or `consent_required`.
+            RefusalError: `no_payment_method`, `consent_required`, or a trouble with the card.
         """
-        if self.organisation.card is None:
+        if not self.organisation.has_payment_method:
             raise RefusalError.of("no_payment_method")
-        if self._gate("consent_required"):
-            raise RefusalError.of("consent_required")
+        for error in _CARD_GATES:
+            if self._gate(error):
+                raise RefusalError.of(error)
+
+    def require_upgrade_today(self) -> None:
+        """Only below the day's number of upgrades, which a scenario may have used up.
+
+        Raises:
+            RefusalError: `upgrade_cap_exceeded`.
+        """
+        if self._gate("upgrade_cap_exceeded"):
+            raise RefusalError.of("upgrade_cap_exceeded")
 
     def require_unbroken_auto_reload(self) -> None:
         """Only when auto-reload was not switched off after failures.
@@ -99,7 +129,7 @@ class Caller:
             raise RefusalError.of("auto_top_up_disabled_failures")
 
     def _gate(self, error: str) -> Gate | None:
-        gate = SCENARIOS[self.organisation.scenario].gate
+        gate = self.scenario.gate
         return gate if gate is not None and gate.error == error else None
 
 
@@ -114,8 +144,7 @@ def identified(estate: Estate, request: Request) -> Caller:
         raise RefusalError.of("unauthorized")
     token = estate.sign_in.bearer(text.strip())
     person = estate.people[token.session.person]
-    organisation = estate.organisations[person.organisation]
-    return Caller(token=token, person=person, organisation=organisation)
+    return Caller(token=token, person=person, membership=estate.organisation_of(person))
 
 
 def logged_in(estate: Estate, request: Request) -> Caller:

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bot.sandbox.portal.refusals import RefusalError
-from bot.sandbox.portal.wire import whole_seconds
+from bot.sandbox.portal.wire import sum_of, whole_seconds
+from bot.sandbox.portal.world import tier_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,15 +71,22 @@ class ChargePost:
     answer: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Upgrade:
-    """A plan upgrade that was paid for, `at` in Unix seconds."""
+    """A plan upgrade that was paid for. Moments are Unix seconds.
+
+    Attributes:
+        applies_at: When the organization's plan becomes the new one.
+        applied: Whether it has.
+    """
 
     organisation: str
     person: str
     tier: str
     idempotency_key: str
     at: float
+    applies_at: float
+    applied: bool = False
 
 
 @dataclass(kw_only=True, slots=True)
@@ -120,7 +128,7 @@ class Ledger:
         """Take the money: from here on the key stands for this charge."""
         now = self.now()
         charge = Charge(
-            id=self.ids.opaque("ch_"),
+            id=self.ids.opaque("ch_", self.organisations[organisation].charge_id_length),
             organisation=organisation,
             person=person,
             amount=amount,
@@ -144,12 +152,32 @@ class Ledger:
             charge.status = charge.fate
             if charge.status == "settled":
                 self._book(charge)
+        for upgrade in self.upgrades:
+            if not upgrade.applied and now >= upgrade.applies_at:
+                self._apply(upgrade)
+
+    def tier_paid_for(self, organisation: str) -> str | None:
+        """The plan of an upgrade that was paid for and does not show yet."""
+        waiting = (each for each in reversed(self.upgrades) if each.organisation == organisation)
+        return next((each.tier for each in waiting if not each.applied), None)
 
     def _book(self, charge: Charge) -> None:
         organisation = self.organisations[charge.organisation]
-        organisation.balance += charge.amount
+        organisation.balance = sum_of(organisation.balance, charge.amount)
         if organisation.cap is not None:
-            organisation.cap.spent += charge.amount
+            organisation.cap.spent = sum_of(organisation.cap.spent, charge.amount)
+
+    def _apply(self, upgrade: Upgrade) -> None:
+        upgrade.applied = True
+        subscription = self.organisations[upgrade.organisation].subscription
+        before = None if subscription is None else tier_of(subscription.tier)
+        after = tier_of(upgrade.tier)
+        if subscription is None or before is None or after is None:
+            return
+        subscription.credits_remaining = sum_of(
+            subscription.credits_remaining, after.monthly_credits, -before.monthly_credits
+        )
+        subscription.tier, subscription.pending_tier, subscription.cancels = after.id, None, False
 
     def left_of_cap(self, organisation: Organisation) -> Decimal | None:
         """US dollars that may still be charged this month; None without a cap.
@@ -158,17 +186,17 @@ class Ledger:
         """
         if organisation.cap is None:
             return None
-        under_way = sum(
-            (
+        under_way = sum_of(
+            *(
                 charge.amount
                 for charge in self.charges()
                 if charge.organisation == organisation.slug
                 and charge.status == "pending"
                 and charge.fate == "settled"
-            ),
-            Decimal(0),
+            )
         )
-        return max(Decimal(0), organisation.cap.limit - organisation.cap.spent - under_way)
+        cap = organisation.cap
+        return max(Decimal(0), sum_of(cap.limit, -cap.spent, -under_way))
 
     def check_hourly_limit(self, organisation: str, token: str, limit: int | None) -> None:
         """Let so many charges by per organisation and hour, and per token and hour.

@@ -1,7 +1,8 @@
-"""HTML in which every value is escaped unless it is HTML already."""
+"""HTML in which every value is escaped unless it is HTML already, and carries no control characters."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -12,6 +13,8 @@ from starlette.responses import HTMLResponse
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# Control characters and halves of surrogate pairs: HTML forbids the ones, UTF-8 the others.
+_UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _SAFETY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
     "Referrer-Policy": "no-referrer",
@@ -61,7 +64,7 @@ def page(title: str, content: Html, status: int = 200) -> HTMLResponse:
 
 
 def _safe(value: object) -> str:
-    return value if isinstance(value, Html) else escape(str(value))
+    return value if isinstance(value, Html) else _UNSHOWABLE.sub("\ufffd", escape(str(value)))
 
 
 @cache

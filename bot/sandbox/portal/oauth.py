@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from bot.sandbox.portal.pipeline import meet
 from bot.sandbox.portal.refusals import TokenRefusalError
-from bot.sandbox.portal.scenarios import SCENARIOS
-from bot.sandbox.portal.sign_in import LOGIN_SCOPES
-from bot.sandbox.portal.wire import ExactJSONResponse, form_of
+from bot.sandbox.portal.scenarios import scenario_of
+from bot.sandbox.portal.wire import ExactJSONResponse, RepeatedFieldError, strict_form_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -24,9 +23,9 @@ _NOT_STORED = {"Cache-Control": "no-store"}
 
 async def start_device_grant(estate: Estate, request: Request) -> Response:
     """`POST /api/oauth/device/code`."""
-    form = await form_of(request)
+    form = await _form(request)
     client_id = _client_id(form)
-    grant = estate.sign_in.start(client_id, form.get("scope", " ".join(LOGIN_SCOPES)))
+    grant = estate.sign_in.start(client_id, form.get("scope", ""))
     page = f"{estate.public_url}/device"
     return ExactJSONResponse(
         {
@@ -43,7 +42,7 @@ async def start_device_grant(estate: Estate, request: Request) -> Response:
 
 async def give_token(estate: Estate, request: Request) -> Response:
     """`POST /api/oauth/token`: a poll of the device grant, or a refresh."""
-    form = await form_of(request)
+    form = await _form(request)
     grant_type = form.get("grant_type")
     if grant_type == DEVICE_GRANT:
         session, access = estate.sign_in.redeem(_client_id(form), form.get("device_code", ""))
@@ -67,8 +66,15 @@ async def _refresh(estate: Estate, request: Request, form: dict[str, str]) -> Re
     person = estate.sign_in.person_of_refresh(shown)
     fault = None
     if person is not None:
-        fault = SCENARIOS[estate.organisations[person.organisation].scenario].refresh
+        fault = scenario_of(estate.organisation_of(person)).refresh
     return await meet(estate, fault, request, work)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    try:
+        return await strict_form_of(request)
+    except RepeatedFieldError as error:
+        raise TokenRefusalError("invalid_request", f"Send {error.name} once.") from None
 
 
 def _client_id(form: dict[str, str]) -> str:

@@ -33,6 +33,7 @@ def page_routes(estate: Estate) -> list[BaseRoute]:
         ("/device", "POST", answer_device),
         ("/billing", "GET", read_billing),
         ("/billing", "POST", touch_billing),
+        ("/orgs/{slug}/billing", "GET", read_billing),
         ("/manage-subscription", "GET", read_plan),
         ("/manage-subscription", "POST", touch_plan),
     )

@@ -12,7 +12,6 @@ from bot.sandbox.portal.faults import DroppedConnection, LateResponse, still_the
 from bot.sandbox.portal.gates import caller_if_known
 from bot.sandbox.portal.ledger import ChargePost
 from bot.sandbox.portal.refusals import RefusalError
-from bot.sandbox.portal.scenarios import SCENARIOS
 from bot.sandbox.portal.wire import load_json, whole_or_decimal
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def struck_by_scenario(handler: Handler, *fault_of: FaultOf) -> Handler:
         caller = caller_if_known(estate, request)
         fault = None
         if caller is not None:
-            row = SCENARIOS[caller.organisation.scenario]
+            row = caller.scenario
             fault = next((found for each in fault_of if (found := each(row))), None)
         return await meet(estate, fault, request, lambda: handler(estate, request))
 
@@ -96,7 +95,7 @@ async def _arrived(estate: Estate, request: Request) -> ChargePost:
     post = ChargePost(
         key=request.headers.get("idempotency-key"),
         amount=amount,
-        organisation=None if caller is None else caller.organisation.slug,
+        organisation=caller.membership.slug if caller and caller.membership else None,
         person=None if caller is None else caller.person.key,
         at=estate.now(),
     )

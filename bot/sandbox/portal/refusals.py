@@ -6,45 +6,84 @@ RefusalError             any non-2xx answer with the contract's body
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from bot.sandbox.portal.wire import ExactJSONResponse
 
+_BILLING = "/billing"
 _TOP_UP = "/billing?topup=open"
-_TABLE: dict[str, tuple[int, str, str | None]] = {
-    "unauthorized": (401, "Your access token is missing, invalid or has expired.", None),
-    "session_revoked": (401, "This session was logged out. Please log in again.", None),
-    "insufficient_scope": (403, "This needs the permission to manage billing.", None),
-    "remote_spending_revoked": (403, "Remote spending was turned off for this client.", None),
-    "cli_billing_disabled": (
-        403,
-        "Remote billing is switched off for this organisation. An admin can turn it on.",
-        "/billing",
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Row:
+    """One row of the table.
+
+    Attributes:
+        message: For people; None where the portal sends none.
+        portal_url: Where people can do something about it; None where the portal sends none.
+        recovery: What a client should do; None where the portal sends none.
+        code: A second, newer name of the same error.
+    """
+
+    status: int
+    message: str | None
+    portal_url: str | None = _BILLING
+    recovery: str | None = None
+    code: str | None = None
+
+
+_SWITCH_MESSAGE = "Remote Spending is switched off for this organization. An admin can turn it on."
+_TABLE: dict[str, _Row] = {
+    "unauthorized": _Row(
+        status=401,
+        message="Your access token is missing, invalid or has expired.",
+        recovery="login",
     ),
-    "role_required": (403, "Only owners, admins and billing managers can do this.", None),
-    "no_payment_method": (403, "Add a card to this organisation first.", _TOP_UP),
-    "consent_required": (403, "Please confirm this card once in the portal.", _TOP_UP),
-    "org_access_denied": (
-        403,
-        "This login is not connected to an organisation you manage.",
-        None,
+    "session_revoked": _Row(
+        status=401, message="This session was logged out. Please log in again.", recovery="login"
     ),
-    "monthly_cap_exceeded": (403, "This would go over the monthly limit.", "/billing"),
-    "auto_top_up_disabled_failures": (
-        403,
-        "Auto-reload was switched off after several failed payments.",
-        "/billing",
+    "insufficient_scope": _Row(status=403, message="This needs the permission to manage billing."),
+    "remote_spending_revoked": _Row(
+        status=403, message="Remote Spending was turned off for this client.", recovery="reconnect"
     ),
-    "idempotency_conflict": (
-        409,
-        "This idempotency key was already used for something else.",
-        None,
+    "cli_billing_disabled": _Row(
+        status=403,
+        message=_SWITCH_MESSAGE,
+        recovery="enable_account_toggle",
+        code="remote_spending_disabled",
     ),
-    "rate_limited": (429, "Too many charges within an hour. Please wait a little.", None),
-    "upgrade_cap_exceeded": (429, "You can change your plan five times a day.", None),
-    "not_found": (404, "There is nothing here.", None),
-}
-_EXTRAS = {
-    "cli_billing_disabled": {"code": "remote_spending_disabled"},
-    "remote_spending_revoked": {"recovery": "reconnect"},
+    "remote_spending_disabled": _Row(status=403, message=_SWITCH_MESSAGE, recovery="enable_account_toggle"),
+    "role_required": _Row(status=403, message="Only owners, admins and finance admins can do this."),
+    "no_payment_method": _Row(
+        status=403, message="Add a card to this organization first.", portal_url=_TOP_UP
+    ),
+    "consent_required": _Row(
+        status=403, message="Please confirm this card once in the portal.", portal_url=_TOP_UP
+    ),
+    "card_paused": _Row(
+        status=403,
+        message="Charges to this card are paused after several declines. Check it in the portal.",
+        portal_url=_TOP_UP,
+    ),
+    "card_expired": _Row(
+        status=403, message="The card on file has expired. Replace it in the portal.", portal_url=_TOP_UP
+    ),
+    "card_mismatch": _Row(status=403, message=None, portal_url=_TOP_UP),
+    "org_access_denied": _Row(
+        status=403,
+        message="This login is not connected to an organization you manage.",
+        recovery="login",
+    ),
+    "monthly_cap_exceeded": _Row(status=403, message="This would go over the monthly limit."),
+    "auto_top_up_disabled_failures": _Row(
+        status=403, message="Auto-reload was switched off after several failed payments."
+    ),
+    "idempotency_conflict": _Row(
+        status=409, message="This idempotency key was already used for something else."
+    ),
+    "rate_limited": _Row(status=429, message="Too many charges within an hour. Please wait a little."),
+    "upgrade_cap_exceeded": _Row(status=429, message="You can change your plan five times a day."),
+    "not_found": _Row(status=404, message="There is nothing here.", portal_url=None),
 }
 
 
@@ -55,10 +94,10 @@ class RefusalError(Exception):
         self,
         status: int,
         error: str,
-        message: str,
+        message: str | None,
         *,
         retry_after: str | None = None,
-        **facts: str,
+        **facts: object,
     ) -> None:
         super().__init__(error)
         self.status = status
@@ -69,18 +108,20 @@ class RefusalError(Exception):
 
     @classmethod
     def of(
-        cls, error: str, *, retry_after: str | None = None, message: str | None = None, **facts: str
+        cls, error: str, *, retry_after: str | None = None, message: str | None = None, **facts: object
     ) -> RefusalError:
         """The row of the contract's error table with that code, with more facts for its body."""
-        status, usual, portal_url = _TABLE[error]
-        body = dict(_EXTRAS.get(error, {}))
-        if portal_url is not None:
-            body["portalUrl"] = portal_url
-        return cls(status, error, message or usual, retry_after=retry_after, **{**body, **facts})
+        row = _TABLE[error]
+        usual = {"portalUrl": row.portal_url, "recovery": row.recovery, "code": row.code}
+        refusal = cls(row.status, error, message or row.message, retry_after=retry_after)
+        refusal.facts.update({name: value for name, value in usual.items() if value is not None})
+        refusal.facts.update(facts)
+        return refusal
 
-    def body(self) -> dict[str, str]:
+    def body(self) -> dict[str, object]:
         """The JSON body."""
-        return {"error": self.error, "message": self.message, **self.facts}
+        said = {} if self.message is None else {"message": self.message}
+        return {"error": self.error, **said, **self.facts}
 
     def response(self) -> ExactJSONResponse:
         """The answer as it goes over the wire."""
@@ -96,7 +137,7 @@ class TokenRefusalError(RefusalError):
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(status, error, description)
 
-    def body(self) -> dict[str, str]:
+    def body(self) -> dict[str, object]:
         """The JSON body."""
         return {"error": self.error, "error_description": self.message}
 

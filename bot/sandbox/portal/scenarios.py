@@ -7,7 +7,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from bot.sandbox.portal.faults import Fault, refusing
+from bot.sandbox.portal.faults import FIREWALL, FIREWALL_DENIES, Fault, refusing
+from bot.sandbox.portal.wire import sum_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from bot.sandbox.portal.world import Organisation
 
 BY_AMOUNT = "by-amount"
-CAP_LEFT = Decimal("12.5")
+CAP_LEFT = Decimal("12.500382917406")
 SOON_SECONDS = 3
 SLOW_SECONDS = 40
+LATE_UPGRADE_SECONDS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,8 @@ class Scenario:
         account: What goes wrong with the account call.
         billing: What goes wrong with every billing call.
         refresh: What goes wrong when a token is refreshed.
+        upgrade_status: How an upgrade that fails is answered; None leaves it to the reason.
+        upgrade_after: How many seconds after the answer an upgrade shows.
         gate: A gate that refuses whatever the organisation looks like.
         prepare: Changes the organisation when switched on; what it returns changes it back.
     """
@@ -69,6 +73,8 @@ class Scenario:
     account: Fault | None = None
     billing: Fault | None = None
     refresh: Fault | None = None
+    upgrade_status: str | None = None
+    upgrade_after: float = 0
     gate: Gate | None = None
     prepare: Callable[[Organisation], Callable[[], None]] | None = None
 
@@ -79,10 +85,12 @@ class Scenario:
 
 
 def _take_card(organisation: Organisation) -> Callable[[], None]:
-    card, organisation.card = organisation.card, None
+    card, other = organisation.card, organisation.other_method
+    organisation.card = organisation.other_method = None
 
     def give_back() -> None:
-        organisation.card = organisation.card or card
+        if not organisation.has_payment_method:
+            organisation.card, organisation.other_method = card, other
 
     return give_back
 
@@ -100,18 +108,18 @@ def _use_up_cap(organisation: Organisation) -> Callable[[], None]:
     cap = organisation.cap
     if cap is None:
         return lambda: None
-    spent_elsewhere = max(Decimal(0), cap.limit - CAP_LEFT - cap.spent)
-    cap.spent += spent_elsewhere
+    spent_elsewhere = max(Decimal(0), sum_of(cap.limit, -CAP_LEFT, -cap.spent))
+    cap.spent = sum_of(cap.spent, spent_elsewhere)
 
     def free() -> None:
-        cap.spent -= spent_elsewhere
+        cap.spent = sum_of(cap.spent, -spent_elsewhere)
 
     return free
 
 
 _HTML = "<!doctype html><title>Nous Portal</title><p>We'll be right back."
 _SETTLES = Outcome()
-_BROKEN = refusing(500, "internal_error", "Something went wrong on our side.")
+_BROKEN = refusing(500, "internal_error", "Something went wrong on our side.", portal_url=None)
 _BROKEN_ONCE = Fault(status=500, body=_BROKEN.body, first_try_only=True)
 
 _CHARGES = (
@@ -150,6 +158,13 @@ _CHARGES = (
         title="3D Secure needed",
         hint="The bank wants the cardholder to confirm in the portal.",
         outcome=Outcome(status="failed", reason="authentication_required"),
+    ),
+    Scenario(
+        name="3ds-behind-payment-failed",
+        title="3D Secure, called a failed payment",
+        hint="Upgrade: the answer says payment_failed, and only its reason says what to do.",
+        outcome=Outcome(status="failed", reason="authentication_required"),
+        upgrade_status="payment_failed",
     ),
     Scenario(
         name="processing-error",
@@ -259,9 +274,15 @@ _SWITCHES = (
     ),
     Scenario(
         name="switch-off",
-        title="Remote billing switched off",
-        hint="The organisation's switch is off; turn it on on the billing page.",
+        title="Remote Spending switched off",
+        hint="The organization's switch is off; turn it on on the billing page.",
         prepare=_switch_off,
+    ),
+    Scenario(
+        name="spending-disabled-error",
+        title="Remote Spending off, by its newer name",
+        hint="The charge is refused with the error remote_spending_disabled.",
+        gate=Gate(error="remote_spending_disabled"),
     ),
     Scenario(
         name="cap-exceeded",
@@ -280,6 +301,36 @@ _SWITCHES = (
         title="Card needs a confirmation",
         hint="The card has to be confirmed once in the portal before it can be charged from here.",
         gate=Gate(error="consent_required"),
+    ),
+    Scenario(
+        name="card-paused",
+        title="Card paused",
+        hint="Charges are refused because the portal paused the card, and its message says so.",
+        gate=Gate(error="card_paused"),
+    ),
+    Scenario(
+        name="card-expired",
+        title="Card refused as expired",
+        hint="The charge itself is refused because the card has expired; nothing is charged.",
+        gate=Gate(error="card_expired"),
+    ),
+    Scenario(
+        name="card-mismatch",
+        title="Card mismatch, without a message",
+        hint="The charge is refused with an error code and no message for people.",
+        gate=Gate(error="card_mismatch"),
+    ),
+    Scenario(
+        name="upgrade-cap",
+        title="Five upgrades today already",
+        hint="Upgrades are refused until tomorrow; charges go through.",
+        gate=Gate(error="upgrade_cap_exceeded"),
+    ),
+    Scenario(
+        name="upgrade-applies-late",
+        title="Upgrade shows after 30 s",
+        hint="The upgrade is answered at once, and the old plan is shown for 30 seconds more.",
+        upgrade_after=LATE_UPGRADE_SECONDS,
     ),
     Scenario(
         name="insufficient-scope",
@@ -302,7 +353,7 @@ _SWITCHES = (
     Scenario(
         name="org-access-denied",
         title="Organisation not accessible",
-        hint="The token is not bound to an organisation that the person manages.",
+        hint="The token is not bound to an organization that the person manages.",
         gate=Gate(error="org_access_denied"),
     ),
     Scenario(
@@ -330,6 +381,12 @@ _OUTAGES = (
         title="Polls are cut off",
         hint="Every question about a charge loses its connection; following it must go on.",
         poll=Fault(drop=True),
+    ),
+    Scenario(
+        name="firewall-polls",
+        title="Firewall before the polls",
+        hint="Asking for a charge meets the firewall's challenge; following it must go on.",
+        poll=FIREWALL,
     ),
     Scenario(
         name="portal-hangs",
@@ -360,6 +417,18 @@ _OUTAGES = (
         title="Token refresh unavailable",
         hint="Refreshing a token answers 503: an outage, so nobody is logged out.",
         refresh=refusing(503, "temporarily_unavailable", "Try again in a few seconds.", "5"),
+    ),
+    Scenario(
+        name="firewall-refresh",
+        title="Firewall before the token refresh",
+        hint="Refreshing a token meets the firewall's 403: an outage, so the login stays.",
+        refresh=FIREWALL_DENIES,
+    ),
+    Scenario(
+        name="refresh-forbidden",
+        title="Token refresh refused without an error code",
+        hint="Refreshing a token answers 401 and no error code: the login is dead.",
+        refresh=Fault(status=401, body='{"message":"Unauthorized"}'),
     ),
 )
 
@@ -409,6 +478,11 @@ def scenario_of_charge(organisation: Organisation, amount: Decimal) -> Scenario:
     if not switched.leaves_charges_to_amount:
         return switched
     return SCENARIOS[AMOUNT_SCENARIOS.get(amount, "settles")]
+
+
+def scenario_of(organisation: Organisation | None) -> Scenario:
+    """The row that the organization is switched to; without an organization, the usual one."""
+    return SCENARIOS[BY_AMOUNT if organisation is None else organisation.scenario]
 
 
 def amount_of(name: str) -> Decimal | None:

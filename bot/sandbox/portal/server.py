@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from bot.sandbox.portal import billing, oauth, subscription
+from bot.sandbox.portal import account, billing, oauth, subscription
 from bot.sandbox.portal.control import control_routes
 from bot.sandbox.portal.estate import Estate
 from bot.sandbox.portal.pages import page_routes
@@ -59,11 +59,11 @@ class PortalSandbox(Estate):
 
 
 def _oauth_routes(estate: Estate) -> list[BaseRoute]:
-    account = struck_by_scenario(billing.read_account, _ACCOUNT)
+    read_account = struck_by_scenario(account.read_account, _ACCOUNT)
     return [
         api_route(estate, "/api/oauth/device/code", "POST", oauth.start_device_grant),
         api_route(estate, "/api/oauth/token", "POST", oauth.give_token),
-        api_route(estate, "/api/oauth/account", "GET", account),
+        api_route(estate, "/api/oauth/account", "GET", read_account),
     ]
 
 
@@ -71,7 +71,7 @@ def _billing_routes(estate: Estate) -> list[BaseRoute]:
     base = "/api/billing"
     rows: tuple[tuple[str, str, Handler], ...] = (
         ("GET", "/state", struck_by_scenario(billing.read_state, _BILLING, _STATE)),
-        ("GET", "/charge/{charge_id}", struck_by_scenario(billing.read_charge, _BILLING, _POLL)),
+        ("GET", "/charge/{charge_id:path}", struck_by_scenario(billing.read_charge, _BILLING, _POLL)),
         ("PATCH", "/auto-top-up", struck_by_scenario(billing.change_auto_reload, _BILLING)),
         ("GET", "/subscription", struck_by_scenario(subscription.read_subscription, _BILLING)),
         ("POST", "/subscription/preview", struck_by_scenario(subscription.preview_change, _BILLING)),

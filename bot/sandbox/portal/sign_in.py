@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from bot.sandbox.portal.world import Person
 
 BILLING_SCOPE = "billing:manage"
-LOGIN_SCOPES = ("inference:invoke", "tool:invoke")
-KNOWN_SCOPES = (*LOGIN_SCOPES, BILLING_SCOPE)
+LOGIN_SCOPES = ("inference:invoke",)
+KNOWN_SCOPES = ("inference:invoke", "tool:invoke", BILLING_SCOPE)
+"""`tool:invoke` is no longer asked for at a first login, and grants from before still hold it."""
+
 ACCESS_SECONDS = 900
+SESSION_SECONDS = 30 * 86_400
 DEVICE_CODE_SECONDS = 900
 DEVICE_INTERVAL_SECONDS = 2
-_SLOW_DOWN_SECONDS = 5
 _JITTER_SECONDS = 0.2
 
 
@@ -36,7 +38,12 @@ class DeviceCodeError(ValueError):
 
 @dataclass(kw_only=True, slots=True)
 class DeviceGrant:
-    """One run of the device authorization grant; `interval` grows with every `slow_down`."""
+    """One run of the device authorization grant. Moments are Unix seconds.
+
+    Attributes:
+        interval: Seconds between two polls, as the device-code answer says.
+        approved_at: When a person let the device in.
+    """
 
     device_code: str
     user_code: str
@@ -48,6 +55,7 @@ class DeviceGrant:
     answer: str = "pending"
     person: str | None = None
     billing: bool = False
+    approved_at: float = 0
 
 
 @dataclass(kw_only=True, slots=True)
@@ -55,6 +63,7 @@ class Session:
     """One login of one person: a chain of refresh tokens of which only the newest is good.
 
     Attributes:
+        ends_at: When it is over, whatever is refreshed (Unix seconds).
         spending_revoked_by: `self`, `admin`, or None as long as spending is not revoked.
     """
 
@@ -63,6 +72,7 @@ class Session:
     client_id: str
     scope: tuple[str, ...]
     refresh_token: str
+    ends_at: float
     ended: bool = False
     spending_revoked: bool = False
     spending_revoked_by: str | None = None
@@ -89,22 +99,30 @@ class SignIn:
     now: Callable[[], float]
     ids: Identifiers
     people: Mapping[str, Person]
+    claims_of: Callable[[Person], Mapping[str, object]]
     interval: int = DEVICE_INTERVAL_SECONDS
     code_seconds: int = DEVICE_CODE_SECONDS
     access_seconds: int = ACCESS_SECONDS
+    session_seconds: int = SESSION_SECONDS
     sessions: list[Session] = field(default_factory=list)
     _grants: dict[str, DeviceGrant] = field(default_factory=dict)
     _access: dict[str, AccessToken] = field(default_factory=dict)
     _refresh: dict[str, Session] = field(default_factory=dict)
 
     def start(self, client_id: str, scope: str) -> DeviceGrant:
-        """A new device code; scopes that nobody knows are dropped without a word."""
-        asked = [known for known in KNOWN_SCOPES if known in scope.split()]
+        """A new device code; an empty scope is that of a first login.
+
+        Raises:
+            TokenRefusalError: `invalid_scope`, when any token of the scope is not known.
+        """
+        asked = scope.split()
+        if not set(asked) <= set(KNOWN_SCOPES):
+            raise TokenRefusalError("invalid_scope", "This client cannot have a scope it asks for.")
         grant = DeviceGrant(
             device_code=self.ids.opaque("dc_", 40),
             user_code=self.ids.user_code(),
             client_id=client_id,
-            scope=tuple(asked) or LOGIN_SCOPES,
+            scope=tuple(dict.fromkeys(asked)) or LOGIN_SCOPES,
             expires_at=self.now() + self.code_seconds,
             interval=self.interval,
         )
@@ -138,6 +156,7 @@ class SignIn:
         grant = self.waiting(user_code)
         grant.person = self.people[person].key
         grant.billing = billing
+        grant.approved_at = self.now()
         grant.answer = "approved"
         return grant
 
@@ -160,23 +179,28 @@ class SignIn:
         grant = self._grants.get(device_code)
         if grant is None or grant.client_id != client_id or grant.answer == "redeemed":
             raise TokenRefusalError("invalid_grant", "This device code is not valid.")
-        self._keep_pace(grant)
+        if self.now() >= grant.expires_at:
+            raise TokenRefusalError("expired_token", "This device code has expired.")
         if grant.answer == "denied":
             raise TokenRefusalError("access_denied", "The request was denied.")
         if grant.answer == "pending":
-            raise TokenRefusalError("authorization_pending", "Nobody has approved this yet.")
+            raise self._not_yet(grant)
         grant.answer = "redeemed"
         person = self.people[grant.person or ""]
-        return self.open(person, _granted(grant.scope, person, billing=grant.billing), client_id)
+        scope = _granted(grant.scope, person, billing=grant.billing)
+        return self.open(person, scope, client_id, approved_at=grant.approved_at)
 
-    def _keep_pace(self, grant: DeviceGrant) -> None:
-        """Refuse a poll that comes after the end, or too soon after the one before."""
+    def _not_yet(self, grant: DeviceGrant) -> TokenRefusalError:
+        """`authorization_pending`, or `slow_down` for a poll too soon after the one before.
+
+        RFC 8628, section 3.5, makes `slow_down` a kind of pending, and has the client add five
+        seconds. The interval enforced here stays the one that was handed out, so that a client
+        which adds less gets through as soon as it keeps that one.
+        """
         now, polled_at, grant.polled_at = self.now(), grant.polled_at, self.now()
-        if now >= grant.expires_at:
-            raise TokenRefusalError("expired_token", "This device code has expired.")
         if polled_at is not None and now - polled_at < grant.interval - _JITTER_SECONDS:
-            grant.interval += _SLOW_DOWN_SECONDS
-            raise TokenRefusalError("slow_down", f"Poll every {grant.interval} seconds at most.")
+            return TokenRefusalError("slow_down", f"Poll every {grant.interval} seconds at most.")
+        return TokenRefusalError("authorization_pending", "The request is not approved yet.")
 
     def open(
         self,
@@ -184,14 +208,20 @@ class SignIn:
         scope: Iterable[str],
         client_id: str,
         seconds: float | None = None,
+        approved_at: float | None = None,
     ) -> tuple[Session, AccessToken]:
-        """A new session and its first tokens; the access token lives for `seconds`."""
+        """A new session and its first tokens; the access token lives for `seconds`.
+
+        The session ends 30 days after `approved_at` (Unix seconds; None is now).
+        """
+        began = self.now() if approved_at is None else approved_at
         session = Session(
             id=self.ids.opaque("ses_"),
             person=person.key,
             client_id=client_id,
             scope=tuple(scope),
             refresh_token=self.ids.opaque("rt_", 40),
+            ends_at=began + self.session_seconds,
         )
         self.sessions.append(session)
         self._refresh[session.refresh_token] = session
@@ -201,8 +231,8 @@ class SignIn:
         """The next pair of tokens; the refresh token that was shown is used up.
 
         Raises:
-            TokenRefusalError: It is unknown, of another client, of a dead session, or was used
-                before: then the session dies with everything that belongs to it.
+            TokenRefusalError: It is unknown, of another client, of a session that is dead or over,
+                or was used before: then the session dies with everything that belongs to it.
         """
         session = self._refresh.get(refresh_token)
         if session is None or session.client_id != client_id:
@@ -215,6 +245,8 @@ class SignIn:
             )
         if session.ended:
             raise TokenRefusalError("invalid_grant", "This session was logged out.")
+        if self.now() >= session.ends_at:
+            raise TokenRefusalError("invalid_grant", "This session is over. Please log in again.")
         session.refresh_token = self.ids.opaque("rt_", 40)
         self._refresh[session.refresh_token] = session
         person = self.people[session.person]
@@ -232,7 +264,7 @@ class SignIn:
             raise RefusalError.of("unauthorized")
         if token.session.ended:
             raise RefusalError.of("session_revoked")
-        if self.now() >= token.expires_at:
+        if self.now() >= min(token.expires_at, token.session.ends_at):
             raise RefusalError.of("unauthorized", message="Your access token has expired.")
         return token
 
@@ -253,10 +285,12 @@ class SignIn:
     def _access_token(self, session: Session, seconds: float | None = None) -> AccessToken:
         person = self.people[session.person]
         now = self.now()
-        expires_at = now + (self.access_seconds if seconds is None else seconds)
+        lifetime = self.access_seconds if seconds is None else seconds
+        expires_at = min(now + lifetime, session.ends_at)
         claims = {
+            **self.claims_of(person),
             "sub": person.account,
-            "org_id": person.organisation,
+            "client_id": session.client_id,
             "scope": " ".join(session.scope),
             "sid": session.id,
             "jti": self.ids.opaque("", 16),

@@ -1,11 +1,15 @@
-"""How values travel: JSON without a float in between, decimal strings, ISO dates, form bodies."""
+"""How values travel: JSON without a float in between, decimal text, ISO dates, form bodies.
+
+RepeatedFieldError       a form in which a field comes twice
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -14,6 +18,21 @@ from starlette.responses import Response
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+
+EXACT = Context(prec=120)
+"""For sums of money: no digit is rounded away, whatever the sizes."""
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_LARGEST_PLAIN = 20
+_SMALLEST_PLAIN = -6
+
+
+class RepeatedFieldError(ValueError):
+    """A form has a field twice, which RFC 6749, section 3.2, forbids; `name` says which."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is there twice")
+        self.name = name
 
 
 class ExactJSONResponse(Response):
@@ -27,9 +46,12 @@ class ExactJSONResponse(Response):
 
 
 def dump_json(content: object) -> str:
-    """JSON text of dicts, lists, strings, whole numbers and `Decimal`."""
-    _refuse_floats(content)
-    return simplejson.dumps(content, use_decimal=True, ensure_ascii=False, separators=(",", ":"))
+    """JSON text of dicts, lists, strings, whole numbers and `Decimal`.
+
+    Half of a surrogate pair, which UTF-8 cannot carry, is written as a JSON escape.
+    """
+    text = simplejson.dumps(_numbers_as_text(content), ensure_ascii=False, separators=(",", ":"))
+    return _LONE_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def load_json(text: bytes) -> Any:  # noqa: ANN401 any JSON value
@@ -47,9 +69,18 @@ def load_json(text: bytes) -> Any:  # noqa: ANN401 any JSON value
 
 
 def decimal_string(amount: Decimal) -> str:
-    """The contract's money: as many places as needed and no more, e.g. `142.5`."""
+    """The contract's money: as many places as needed and no more, e.g. `142.5`, `-1e-22`, `1e+25`."""
+    if amount == 0:
+        return "0"
+    if _needs_exponent(amount):
+        return str(amount.normalize(EXACT)).lower()
     plain = format(amount, "f")
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
+
+
+def money(amount: Decimal, *, as_number: bool = False) -> Decimal | str:
+    """An amount as the billing calls send it: a decimal string, or a JSON number."""
+    return amount if as_number else decimal_string(amount)
 
 
 def whole_or_decimal(number: object) -> Decimal | None:
@@ -57,6 +88,14 @@ def whole_or_decimal(number: object) -> Decimal | None:
     if isinstance(number, bool) or not isinstance(number, int | Decimal):
         return None
     return Decimal(number)
+
+
+def sum_of(*amounts: Decimal) -> Decimal:
+    """The sum, to the last digit."""
+    total = Decimal(0)
+    for amount in amounts:
+        total = EXACT.add(total, amount)
+    return total
 
 
 def iso_instant(moment: float) -> str:
@@ -77,11 +116,36 @@ def base64url(raw: bytes) -> str:
 
 async def form_of(request: Request) -> dict[str, str]:
     """The fields of a URL-encoded form; the last of equal names counts, bad bytes give none."""
+    return dict(await _fields(request))
+
+
+async def strict_form_of(request: Request) -> dict[str, str]:
+    """The fields of a URL-encoded form.
+
+    Raises:
+        RepeatedFieldError: A field is there twice.
+    """
+    form: dict[str, str] = {}
+    for name, value in await _fields(request):
+        if name in form:
+            raise RepeatedFieldError(name)
+        form[name] = value
+    return form
+
+
+async def _fields(request: Request) -> list[tuple[str, str]]:
     try:
         text = (await request.body()).decode()
     except UnicodeDecodeError:
-        return {}
-    return dict(parse_qsl(text, keep_blank_values=True))
+        return []
+    return parse_qsl(text, keep_blank_values=True)
+
+
+def _needs_exponent(amount: Decimal) -> bool:
+    """Whether JavaScript, which the live portal runs on, would write an exponent too."""
+    exponent = amount.as_tuple().exponent
+    rounded = isinstance(exponent, int) and exponent > 0
+    return (rounded and amount.adjusted() > _LARGEST_PLAIN) or amount.adjusted() < _SMALLEST_PLAIN
 
 
 def _exact(number: str) -> Decimal:
@@ -95,12 +159,14 @@ def _refuse_constant(name: str) -> Decimal:
     raise ValueError(f"{name} is not JSON")
 
 
-def _refuse_floats(value: object) -> None:
+def _numbers_as_text(value: object) -> object:
+    """The same value with every `Decimal` as the text of a JSON number; a float is refused."""
     if isinstance(value, float):
         raise TypeError("a float would not be exact")
+    if isinstance(value, Decimal):
+        return simplejson.RawJSON(str(value).lower())
     if isinstance(value, dict):
-        for item in value.values():
-            _refuse_floats(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _refuse_floats(item)
+        return {name: _numbers_as_text(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_numbers_as_text(item) for item in value]
+    return value

@@ -1,7 +1,7 @@
-"""Who and what the portal knows: people, organisations, cards, plans.
+"""What the portal knows people, organizations, payment methods and plans by.
 
 Amounts are US dollars as `Decimal`. Tests and pages change these objects in place; the rules that
-read them live elsewhere.
+read them live elsewhere, and `seed` has the ones that are there at the start.
 """
 
 from __future__ import annotations
@@ -9,41 +9,69 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-CHANGES_PLANS = frozenset({"OWNER", "ADMIN"})
+CHANGES_PLANS = frozenset({"OWNER", "ADMIN", "FINANCE_ADMIN"})
+"""The roles that may spend and change plans, as the server knows them."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Person:
-    """An account and its place in one organisation.
+    """An account and its place in one organization.
 
     Attributes:
-        can_change_plan: The capability that overrides the role both ways; None leaves it to the
-            role and off the wire.
+        organisation: The slug; None for a login without an organization.
+        can_change_plan: A capability that overrides the role both ways; None leaves it to the role.
+        spent: What this member spent at the organization.
+        spend_cap: What this member may spend there; None for a member without a cap.
     """
 
     key: str
     name: str
     email: str
     account: str
-    organisation: str
+    organisation: str | None
     role: str
     can_change_plan: bool | None = None
+    spent: Decimal = Decimal("17.250318446207")
+    spend_cap: Decimal | None = None
 
     @property
     def may_change_plan(self) -> bool:
-        """Whether this person may spend and change plans, as the contract's "Billing" says."""
+        """Whether this person may spend and change plans: the capability, else the role."""
+        if self.organisation is None:
+            return False
         if self.can_change_plan is not None:
             return self.can_change_plan
         return self.role in CHANGES_PLANS
 
+    @property
+    def is_over_spend_cap(self) -> bool:
+        """Whether this member has spent the cap or more."""
+        return self.spend_cap is not None and self.spent >= self.spend_cap
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
-    """A card on file; `last4` may be empty (Link), `resolved_via` None stays off the wire."""
+    """A card on file.
+
+    Attributes:
+        last4: May be empty.
+        resolved_via: How the portal found the card; None stays off the wire.
+        wallet: `apple_pay` or `google_pay` for a card inside a wallet; None stays off the wire.
+    """
 
     brand: str = "Visa"
     last4: str = "4242"
     resolved_via: str | None = "subPin"
+    wallet: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OtherMethod:
+    """A payment method that is not a card: Stripe Link, or a kind newer than its clients."""
+
+    kind: str
+    email: str | None = None
+    resolved_via: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +99,7 @@ class MonthlyCap:
     """What may be charged in a calendar month; `spent` grows with every settlement."""
 
     limit: Decimal = Decimal(1000)
-    spent: Decimal = Decimal(180)
+    spent: Decimal = Decimal("179.999582671439")
     is_default_ceiling: bool = True
 
 
@@ -89,7 +117,7 @@ class Tier:
 
 @dataclass(kw_only=True, slots=True)
 class Subscription:
-    """The plan an organisation is on, and the change that waits for the end of the cycle."""
+    """The plan an organization is on, and the change that waits for the end of the cycle."""
 
     tier: str
     credits_remaining: Decimal
@@ -100,16 +128,23 @@ class Subscription:
 
 @dataclass(kw_only=True, slots=True)
 class Organisation:
-    """An organisation's billing, as the portal holds it.
+    """An organization's billing, as the portal holds it.
 
     Attributes:
+        card: The card on file. `other_method` is for a payment method that is not a card.
         cli_billing_enabled: The kill-switch for charges from outside the portal.
         cap: None when no cap is visible.
         auto_reload: None when it was never set up.
         subscription: None on the free plan.
-        context: `personal` or `team`; a team has no plan of its own.
+        context: `personal` or `team`.
         scenario: The name of the row of `SCENARIOS` that is switched on.
         portal_url: Sent as it stands; None leaves it off the wire.
+        is_older_server: The overview comes from an older server, which knows neither
+            `paymentMethod` nor `canChangePlan`.
+        writes_numbers: Money of the billing calls comes as JSON numbers, cents as `8000.0`.
+        hides_numbers: The numbers of the account call are null.
+        has_torn_tiers: The plans on offer come with fields missing or null.
+        charge_id_length: How many characters follow `ch_` in a charge's id.
     """
 
     slug: str
@@ -117,6 +152,7 @@ class Organisation:
     name: str
     balance: Decimal
     card: Card | None = field(default_factory=Card)
+    other_method: OtherMethod | None = None
     cli_billing_enabled: bool = True
     presets: list[str] = field(default_factory=lambda: ["25", "50", "100"])
     minimum: Decimal = Decimal(5)
@@ -127,6 +163,16 @@ class Organisation:
     context: str = "personal"
     scenario: str = "by-amount"
     portal_url: str | None = "/billing?topup=open"
+    is_older_server: bool = False
+    writes_numbers: bool = False
+    hides_numbers: bool = False
+    has_torn_tiers: bool = False
+    charge_id_length: int = 20
+
+    @property
+    def has_payment_method(self) -> bool:
+        """Whether there is anything to charge."""
+        return self.card is not None or self.other_method is not None
 
 
 TIERS = (
@@ -148,69 +194,3 @@ TIERS = (
 def tier_of(tier_id: object) -> Tier | None:
     """The plan with that id, or None."""
     return next((tier for tier in TIERS if tier.id == tier_id), None)
-
-
-def seeded_people() -> dict[str, Person]:
-    """The accounts by their key: one of every role, and two that the capability overrides."""
-    return {person.key: person for person in _people()}
-
-
-def seeded_organisations() -> dict[str, Organisation]:
-    """The organisations by their slug, as they are before anybody touched them."""
-    return {organisation.slug: organisation for organisation in _organisations()}
-
-
-def _people() -> list[Person]:
-    rows: tuple[tuple[str, str, str, str, bool | None], ...] = (
-        ("ada", "Ada Lovelace", "acme", "OWNER", None),
-        ("grace", "Grace Hopper", "acme", "ADMIN", None),
-        ("linus", "Linus Park", "acme", "MEMBER", None),
-        ("frida", "Frida Castillo", "acme", "FINANCE_ADMIN", True),
-        ("sasha", "Sasha Okoye", "acme", "SECURITY_ADMIN", None),
-        ("hedy", "Hedy Marsh", "acme", "ADMIN", False),
-        ("vera", "Vera Quist", "acme", "AUDITOR", None),
-        ("theo", "Theo Brandt", "globex", "OWNER", None),
-        ("mara", "Mara Lindqvist", "solo", "OWNER", None),
-    )
-    return [
-        Person(
-            key=key,
-            name=name,
-            email=f"{key}@{organisation}.example",
-            account=f"did:privy:{key}",
-            organisation=organisation,
-            role=role,
-            can_change_plan=capability,
-        )
-        for key, name, organisation, role, capability in rows
-    ]
-
-
-def _organisations() -> list[Organisation]:
-    return [
-        Organisation(
-            slug="acme",
-            id="org_acme",
-            name="Acme Research",
-            balance=Decimal("142.5"),
-            subscription=Subscription(tier="plus", credits_remaining=Decimal("13.2")),
-        ),
-        Organisation(
-            slug="globex",
-            id="org_globex",
-            name="Globex Labs",
-            balance=Decimal("3.4"),
-            card=Card(brand="Link", last4="", resolved_via="customerDefault"),
-            auto_reload=None,
-            context="team",
-        ),
-        Organisation(
-            slug="solo",
-            id="org_solo",
-            name="Mara Lindqvist",
-            balance=Decimal(0),
-            card=None,
-            cap=None,
-            auto_reload=None,
-        ),
-    ]

@@ -54,7 +54,7 @@ async def test_the_state_is_read_whole(portal: PortalSandbox, transport: Transpo
     state = await client_for(portal, transport).state()
     assert state.organisation_name == "Acme Research"
     assert state.role is Role.OWNER
-    assert state.balance == Decimal("142.5")
+    assert state.balance == Decimal("142.500213968254")
     assert state.presets == (Decimal(25), Decimal(50), Decimal(100))
     assert (state.bounds.minimum, state.bounds.maximum) == (Decimal(5), Decimal(1000))
     assert state.payment_method is not None
@@ -77,7 +77,7 @@ async def test_a_member_gets_a_balance_and_no_card_cap_or_auto_reload(
     portal: PortalSandbox, transport: Transport
 ) -> None:
     state = await client_for(portal, transport, "linus").state()
-    assert state.balance == Decimal("142.5")
+    assert state.balance == Decimal("142.500213968254")
     assert (state.payment_method, state.monthly_cap, state.auto_reload) == (None, None, None)
     assert not state.may_charge
 
@@ -87,7 +87,7 @@ async def test_the_account_is_read_without_a_float_in_between(
 ) -> None:
     info = await client_for(portal, transport).account()
     assert info.account.email == "ada@acme.example"
-    assert info.usage.topped_up == Decimal("142.5")
+    assert info.usage.topped_up == Decimal("142.500213968254")
     assert info.usage.plan is not None
     assert isinstance(info.usage.plan.left, Decimal)
 

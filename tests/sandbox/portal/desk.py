@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from bot.sandbox.portal import PortalSandbox
 
+BALANCE = "142.500213968254"
+"""Acme's balance at the start."""
+
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 EVERYTHING = "inference:invoke tool:invoke billing:manage"
 

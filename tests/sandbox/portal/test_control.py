@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.sandbox.portal import AMOUNT_SCENARIOS, SCENARIOS
-from tests.sandbox.portal.desk import error_of, exact
+from tests.sandbox.portal.desk import BALANCE, error_of, exact
 
 if TYPE_CHECKING:
     from tests.sandbox.portal.desk import Desk
@@ -15,11 +15,17 @@ async def test_the_scenarios_and_organisations_can_be_listed(desk: Desk) -> None
     listed = exact(await desk.http.get("/sandbox/scenarios"))
     acme = listed["organisations"][0]
     assert (acme["slug"], acme["name"], acme["scenario"]) == ("acme", "Acme Research", "by-amount")
-    assert (acme["balanceUsd"], acme["card"]) == ("142.5", "Visa 4242")
+    assert (acme["balanceUsd"], acme["card"]) == (BALANCE, "Visa 4242")
     assert [row["name"] for row in listed["scenarios"]] == list(SCENARIOS)
     amounts = {row["amount"] for row in listed["scenarios"] if "amount" in row}
     assert amounts == {str(amount) for amount in AMOUNT_SCENARIOS}
     assert "try" in listed["scenarios"][0]
+
+
+async def test_names_in_the_list_are_cut_to_what_a_page_has_room_for(desk: Desk) -> None:
+    listed = exact(await desk.http.get("/sandbox/scenarios"))["organisations"]
+    assert max(len(each["name"]) for each in listed) == 60
+    assert [each["slug"] for each in listed if each["name"].endswith("…")] == ["extreme"]
 
 
 async def test_a_scenario_is_switched_by_its_name(desk: Desk) -> None:
@@ -61,9 +67,31 @@ async def test_a_reset_forgets_the_books_but_nobody_has_to_sign_in_again(desk: D
     desk.clock.tick(3)
     assert exact(await desk.http.post("/sandbox/reset")) == {"ok": True}
     assert desk.portal.charges == []
-    assert (await desk.state())["balanceUsd"] == "142.5"
+    assert (await desk.state())["balanceUsd"] == BALANCE
     assert desk.portal.organisations["acme"].scenario == "by-amount"
     assert (await desk.charge(60, "k")).status_code == 202
+
+
+async def test_the_clock_is_moved_forward_and_put_back_by_a_reset(desk: Desk) -> None:
+    moved = await desk.http.post("/sandbox/clock", json={"advanceSeconds": 90})
+    assert exact(moved) == {"now": "2026-09-17T12:01:30.000Z"}
+    assert desk.portal.now() == desk.clock() + 90
+    assert desk.portal.advance(0.5) == desk.clock() + 90.5
+    await desk.http.post("/sandbox/reset")
+    assert desk.portal.now() == desk.clock()
+
+
+@pytest.mark.parametrize("seconds", [-1, "90", None, True, 1e12])
+async def test_the_clock_moves_forward_and_not_out_of_sight(desk: Desk, seconds: object) -> None:
+    answer = await desk.http.post("/sandbox/clock", json={"advanceSeconds": seconds})
+    assert error_of(answer) == (400, "validation_failed")
+    assert desk.portal.now() == desk.clock()
+
+
+async def test_a_clock_that_was_moved_settles_charges(desk: Desk) -> None:
+    charged = await desk.charge()
+    desk.portal.advance(3)
+    assert (await desk.poll(charged))["status"] == "settled"
 
 
 @pytest.mark.parametrize(

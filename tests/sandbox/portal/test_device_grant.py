@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.sandbox.portal import DeviceCodeError
+from bot.sandbox.portal import FIREWALL, DeviceCodeError
 from tests.sandbox.portal.desk import EVERYTHING, error_of, exact
 
 if TYPE_CHECKING:
@@ -43,15 +43,54 @@ async def test_an_approved_code_gives_tokens_once(desk: Desk) -> None:
     assert (await desk.state())["org"]["slug"] == "acme"
 
 
-async def test_polling_too_fast_answers_slow_down_and_adds_five_seconds(desk: Desk) -> None:
+async def test_a_poll_sooner_than_the_interval_answers_slow_down(desk: Desk) -> None:
     desk.portal.sign_in.interval = 5
     started = await desk.ask_for_code()
     await desk.redeem(started["device_code"])
     desk.clock.tick(4)
     assert error_of(await desk.redeem(started["device_code"])) == (400, "slow_down")
-    desk.clock.tick(5)
+    desk.clock.tick(4)
     assert error_of(await desk.redeem(started["device_code"])) == (400, "slow_down")
-    desk.clock.tick(15)
+    desk.clock.tick(5)
+    assert error_of(await desk.redeem(started["device_code"])) == (400, "authorization_pending")
+
+
+async def test_an_approved_code_is_redeemed_however_fast_the_poll_comes(desk: Desk) -> None:
+    started = await desk.ask_for_code()
+    await desk.redeem(started["device_code"])
+    desk.portal.approve(started["user_code"])
+    assert (await desk.redeem(started["device_code"])).status_code == 200
+
+
+async def test_a_client_that_adds_one_second_for_each_slow_down_gets_through(desk: Desk) -> None:
+    started = await desk.ask_for_code()
+    interval, answers = 1, []
+    for _ in range(6):
+        _, error = error_of(await desk.redeem(started["device_code"]))
+        answers.append(error)
+        interval += error == "slow_down"
+        desk.clock.tick(interval)
+    assert answers == [
+        "authorization_pending",
+        "slow_down",
+        *["authorization_pending"] * 4,
+    ]
+
+
+async def test_a_denied_code_is_denied_however_fast_the_poll_comes(desk: Desk) -> None:
+    started = await desk.ask_for_code()
+    await desk.redeem(started["device_code"])
+    desk.portal.deny(started["user_code"])
+    assert error_of(await desk.redeem(started["device_code"])) == (400, "access_denied")
+
+
+async def test_the_firewall_can_stand_before_the_polls(desk: Desk) -> None:
+    started = await desk.ask_for_code()
+    desk.portal.fail("/api/oauth/token", FIREWALL, times=1)
+    challenged = await desk.redeem(started["device_code"])
+    assert challenged.status_code == 429
+    assert challenged.headers["x-vercel-mitigated"] == "challenge"
+    assert challenged.headers["content-type"].startswith("text/html")
     assert error_of(await desk.redeem(started["device_code"])) == (400, "authorization_pending")
 
 
@@ -91,10 +130,40 @@ async def test_the_scope_is_silently_cut_to_what_was_approved(
     assert exact(await desk.redeem(started["device_code"]))["scope"] == granted
 
 
-async def test_a_scope_counts_as_a_whole_word_only(desk: Desk) -> None:
-    started = await desk.ask_for_code("inference:invoke billing:manage-lite")
+@pytest.mark.parametrize("scope", ["inference:invoke billing:manage-lite", "everything", "billing"])
+async def test_an_unknown_scope_is_refused_as_a_whole(desk: Desk, scope: str) -> None:
+    form = {"client_id": "hermes-cli", "scope": scope}
+    refusal = await desk.http.post("/api/oauth/device/code", data=form)
+    assert error_of(refusal) == (400, "invalid_scope")
+    assert exact(refusal)["error_description"]
+
+
+@pytest.mark.parametrize("form", [{}, {"scope": ""}])
+async def test_a_login_that_asks_for_no_scope_gets_that_of_a_first_login(
+    desk: Desk, form: dict[str, str]
+) -> None:
+    started = exact(
+        await desk.http.post("/api/oauth/device/code", data={"client_id": "hermes-cli", **form})
+    )
     desk.portal.approve(started["user_code"])
     assert exact(await desk.redeem(started["device_code"]))["scope"] == "inference:invoke"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("device/code", "client_id=hermes-cli&scope=inference%3Ainvoke&client_id=other"),
+        ("token", "grant_type=refresh_token&client_id=hermes-cli&client_id=hermes-cli"),
+    ],
+)
+async def test_a_repeated_parameter_is_refused(desk: Desk, path: str, body: str) -> None:
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "x-nous-refresh-token": desk.refresh,
+    }
+    refusal = await desk.http.post(f"/api/oauth/{path}", content=body, headers=headers)
+    assert error_of(refusal) == (400, "invalid_request")
+    assert (await desk.renew(desk.refresh)).status_code == 200
 
 
 async def test_a_code_belongs_to_the_client_that_asked_for_it(desk: Desk) -> None:

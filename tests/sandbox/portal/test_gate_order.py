@@ -100,6 +100,7 @@ async def test_the_cap_tells_what_is_left_and_counts_money_under_way(desk: Desk)
     refusal = await desk.charge("10.50")
     assert error_of(refusal) == (403, "monthly_cap_exceeded")
     assert exact(refusal)["remainingUsd"] == "10"
+    assert exact(refusal)["isDefaultCeiling"] is True
     assert (await desk.charge(10)).status_code == 202
 
 

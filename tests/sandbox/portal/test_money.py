@@ -8,7 +8,7 @@ from freezegun import freeze_time
 
 from bot.sandbox.portal import Card, PortalSandbox
 from bot.sandbox.portal.wire import decimal_string, dump_json, load_json
-from tests.sandbox.portal.desk import error_of, exact
+from tests.sandbox.portal.desk import BALANCE, error_of, exact
 
 if TYPE_CHECKING:
     from tests.sandbox.portal.desk import Desk
@@ -17,12 +17,23 @@ if TYPE_CHECKING:
 async def test_the_overview_is_the_contracts(desk: Desk) -> None:
     assert await desk.state() == {
         "org": {"id": "org_acme", "slug": "acme", "name": "Acme Research", "role": "OWNER"},
-        "balanceUsd": "142.5",
+        "balanceUsd": BALANCE,
         "cliBillingEnabled": True,
+        "canChangePlan": True,
         "chargePresets": ["25", "50", "100"],
         "bounds": {"minUsd": "5", "maxUsd": "1000"},
         "card": {"brand": "Visa", "last4": "4242", "resolvedVia": "subPin"},
-        "monthlyCap": {"limitUsd": "1000", "spentThisMonthUsd": "180", "isDefaultCeiling": True},
+        "paymentMethod": {
+            "kind": "card",
+            "brand": "Visa",
+            "last4": "4242",
+            "resolvedVia": "subPin",
+        },
+        "monthlyCap": {
+            "limitUsd": "1000",
+            "spentThisMonthUsd": "179.999582671439",
+            "isDefaultCeiling": True,
+        },
         "autoReload": {
             "enabled": False,
             "thresholdUsd": "20",
@@ -36,17 +47,64 @@ async def test_the_overview_is_the_contracts(desk: Desk) -> None:
 async def test_a_member_sees_the_balance_but_not_how_it_is_paid(desk: Desk) -> None:
     desk.sign_in("linus")
     state = await desk.state()
-    assert (state["balanceUsd"], state["portalUrl"]) == ("142.5", "/billing?topup=open")
-    assert (state["card"], state["monthlyCap"], state["autoReload"]) == (None, None, None)
+    assert (state["balanceUsd"], state["portalUrl"]) == (BALANCE, "/billing?topup=open")
+    for hidden in ("card", "paymentMethod", "monthlyCap", "autoReload"):
+        assert state[hidden] is None
 
 
-@pytest.mark.parametrize(("person", "capability"), [("frida", True), ("hedy", False)])
-async def test_the_capability_is_sent_only_where_it_is_known(
-    desk: Desk, person: str, capability: bool
+@pytest.mark.parametrize(
+    ("person", "capability"),
+    [
+        ("ada", True),
+        ("grace", True),
+        ("frida", True),
+        ("linus", False),
+        ("sasha", False),
+        ("hedy", False),
+        ("vera", False),
+        ("theo", None),
+    ],
+)
+async def test_the_capability_is_sent_by_all_but_an_older_server(
+    desk: Desk, person: str, capability: bool | None
 ) -> None:
-    assert "canChangePlan" not in await desk.state()
     desk.sign_in(person)
-    assert (await desk.state())["canChangePlan"] is capability
+    assert (await desk.state()).get("canChangePlan") is capability
+
+
+@pytest.mark.parametrize(
+    ("person", "method", "card"),
+    [
+        (
+            "lena",
+            {"kind": "link", "email": "lena@linkpay.example", "resolvedVia": "customerDefault"},
+            None,
+        ),
+        (
+            "wanda",
+            {"kind": "card", "brand": "visa", "last4": "4242", "wallet": "apple_pay"},
+            {"brand": "visa", "last4": "4242"},
+        ),
+        ("nils", {"kind": "sepa_debit"}, None),
+        ("mara", None, None),
+        ("theo", "absent", {"brand": "Link", "last4": "", "resolvedVia": "customerDefault"}),
+    ],
+)
+async def test_the_card_is_a_lossy_view_of_the_payment_method(
+    desk: Desk, person: str, method: object, card: object
+) -> None:
+    desk.sign_in(person)
+    state = await desk.state()
+    assert state.get("paymentMethod", "absent") == method
+    assert state["card"] == card
+
+
+@pytest.mark.parametrize(
+    ("person", "status"), [("lena", 202), ("wanda", 202), ("nils", 202), ("theo", 202), ("mara", 403)]
+)
+async def test_every_payment_method_can_be_charged(desk: Desk, person: str, status: int) -> None:
+    desk.sign_in(person)
+    assert (await desk.charge()).status_code == status
 
 
 async def test_a_link_card_has_an_empty_last4_and_may_lack_its_label(desk: Desk) -> None:
@@ -61,15 +119,15 @@ async def test_a_settlement_is_booked_exactly_once(desk: Desk) -> None:
         await desk.poll(charged)
         await desk.state()
     state = await desk.state()
-    assert state["balanceUsd"] == "152.5"
-    assert state["monthlyCap"]["spentThisMonthUsd"] == "190"
+    assert state["balanceUsd"] == "152.500213968254"
+    assert state["monthlyCap"]["spentThisMonthUsd"] == "190.000417328561"
     assert desk.portal.charges[0].status == "settled"
 
 
 async def test_a_settlement_is_booked_without_anybody_polling(desk: Desk) -> None:
     await desk.charge("33.33")
     desk.clock.tick(3)
-    assert desk.portal.organisations["acme"].balance == Decimal("175.83")
+    assert desk.portal.organisations["acme"].balance == Decimal("175.830213968254")
 
 
 async def test_cents_stay_exact_through_many_charges(desk: Desk) -> None:
@@ -78,7 +136,7 @@ async def test_cents_stay_exact_through_many_charges(desk: Desk) -> None:
         await desk.charge("5.10")
         await desk.charge("5.20")
     desk.clock.tick(3)
-    assert (await desk.state())["balanceUsd"] == "245.5"
+    assert (await desk.state())["balanceUsd"] == "245.500213968254"
 
 
 @pytest.mark.parametrize("amount", ["5", "5.00", "1000", "999.99"])
@@ -132,11 +190,11 @@ async def test_the_account_call_sends_json_numbers_without_a_float(desk: Desk) -
         "monthly_charge": 20,
         "monthly_credits": 22,
         "current_period_end": "2026-10-01T00:00:00.000Z",
-        "credits_remaining": Decimal("13.2"),
+        "credits_remaining": Decimal("13.199784210017"),
         "rollover_credits": 0,
     }
     assert access["purchased_credits_remaining"] == Decimal("0.10000000000000000000000001")
-    assert access["total_usable_credits"] == Decimal("13.30000000000000000000000001")
+    assert access["total_usable_credits"] == Decimal("13.29978421001700000000000001")
     assert access["effective_at_ms"] == 1_789_646_400_000
 
 
@@ -150,14 +208,25 @@ async def test_an_account_without_a_plan_has_none(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("amount", "written"),
-    [("142.50", "142.5"), ("1E+2", "100"), ("100", "100"), ("0.00", "0"), ("-3.20", "-3.2")],
+    [
+        ("142.50", "142.5"),
+        ("1E+2", "100"),
+        ("100", "100"),
+        ("0.00", "0"),
+        ("-3.20", "-3.2"),
+        ("1e+25", "1e+25"),
+        ("-1e-22", "-1e-22"),
+        ("9" * 30, "9" * 30),
+        ("0.000001", "0.000001"),
+        ("0.00000015", "1.5e-7"),
+    ],
 )
 def test_decimal_strings_have_the_places_they_need(amount: str, written: str) -> None:
     assert decimal_string(Decimal(amount)) == written
 
 
 def test_json_keeps_every_digit_and_refuses_floats() -> None:
-    text = '{"a":0.1,"b":[142.50,3]}'
+    text = '{"a":0.1,"b":[142.50,3,-1e-22,1e+25]}'
     assert dump_json(load_json(text.encode())) == text
     with pytest.raises(TypeError):
         dump_json({"b": [{"a": 0.5}]})

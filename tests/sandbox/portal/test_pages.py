@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +29,7 @@ async def test_the_approval_page_names_the_app_its_abilities_and_the_people(desk
         started["user_code"],
         "Ada Lovelace",
         "owner",
+        "Allow Remote Spending",
         "Approve without billing permission",
         "Deny",
         "Sandbox",
@@ -56,7 +58,7 @@ async def test_approving_without_billing_permission_leaves_the_scope_out(desk: D
 async def test_a_member_is_told_who_has_to_give_the_permission(desk: Desk) -> None:
     started = await desk.ask_for_code()
     _, text = await answer(desk, started["user_code"], "approve", "linus")
-    assert "an owner or admin of your organisation has to give it" in text
+    assert "an owner, admin or finance admin of your organization has to give it" in text
 
 
 async def test_denying_on_the_page_turns_the_app_away(desk: Desk) -> None:
@@ -120,7 +122,10 @@ async def test_everything_that_comes_from_outside_is_escaped(desk: Desk) -> None
     assert "&lt;script&gt;" in pages[2].text
 
 
-@pytest.mark.parametrize("path", ["/device", "/billing?topup=open", "/manage-subscription"])
+@pytest.mark.parametrize(
+    "path",
+    ["/device", "/billing?topup=open", "/orgs/globex/billing?topup=open", "/manage-subscription"],
+)
 async def test_pages_need_nothing_from_elsewhere(desk: Desk, path: str) -> None:
     page = await desk.http.get(path)
     assert page.status_code == 200
@@ -152,8 +157,52 @@ async def test_the_billing_page_shows_the_book_and_turns_the_switches(desk: Desk
 
 async def test_the_plan_page_of_a_team_sells_nothing(desk: Desk) -> None:
     page = await desk.http.get("/manage-subscription", params={"org_id": "org_globex"})
-    assert "A team has no plan of its own" in page.text
+    assert "plan is not changed here" in page.text
     assert "Choose Plus" not in page.text
+
+
+async def test_the_billing_page_has_an_address_of_each_organization(desk: Desk) -> None:
+    page = await desk.http.get("/orgs/globex/billing?topup=open")
+    assert page.text == (await desk.http.get("/billing?org=globex")).text
+
+
+@pytest.mark.parametrize("slug", ["acme", "globex", "plus-spent", "linkpay", "newkind", "extreme"])
+async def test_amounts_are_shown_rounded_to_cents(desk: Desk, slug: str) -> None:
+    billing = await desk.http.get(f"/orgs/{slug}/billing")
+    plan = await desk.http.get(f"/manage-subscription?org_id=org_{slug}")
+    shown = re.findall(r"-?\$[\d.,]+\d", billing.text + plan.text)
+    assert shown
+    assert [amount for amount in shown if not re.fullmatch(r"\$[\d,]+(\.\d\d)?", amount)] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/billing?org=extreme", "/manage-subscription?org_id=org_extreme", "/device?user_code={code}"],
+)
+async def test_an_extreme_name_is_cut_and_made_showable(desk: Desk, path: str) -> None:
+    code = (await desk.ask_for_code())["user_code"]
+    page = await desk.http.get(path.format(code=code))
+    assert page.status_code == 200
+    assert "Extreme 🧪" in page.text
+    assert "the end." not in page.text
+    assert not set(page.text) & set("\x00\x07\x1b\ud800")
+
+
+async def test_a_charge_of_an_extreme_organization_shows_in_its_book(desk: Desk) -> None:
+    desk.sign_in("xena")
+    await desk.charge("99999999999999999999")
+    page = await desk.http.get("/billing?org=extreme")
+    assert "$99,999,999,999,999,999,999" in page.text
+    assert "Below $999,999,999,999,999,999,999,999,999,999, up to" in page.text
+
+
+async def test_a_login_without_an_organization_can_be_approved(desk: Desk) -> None:
+    started = await desk.ask_for_code()
+    page = await desk.http.get(started["verification_uri_complete"])
+    assert "No organization" in page.text
+    assert (await answer(desk, started["user_code"], "approve", "noah"))[0] == 200
+    granted = exact(await desk.redeem(started["device_code"]))
+    assert granted["scope"] == "inference:invoke tool:invoke"
 
 
 def test_only_html_passes_a_template_unescaped() -> None:

@@ -11,6 +11,8 @@ from tests.sandbox.portal.desk import error_of, exact
 if TYPE_CHECKING:
     from tests.sandbox.portal.desk import Desk
 
+MONTH = 30 * 86_400
+
 
 async def test_an_access_token_lives_fifteen_minutes(desk: Desk) -> None:
     desk.clock.tick(899)
@@ -62,6 +64,45 @@ async def test_an_outage_of_the_token_endpoint_uses_nothing_up(desk: Desk) -> No
     assert error_of(outage) == (503, "temporarily_unavailable")
     assert outage.headers["retry-after"] == "5"
     assert (await desk.renew(desk.refresh)).status_code == 200
+
+
+async def test_the_firewall_before_a_refresh_is_a_web_page_that_says_when_to_come_back(
+    desk: Desk,
+) -> None:
+    desk.portal.set_scenario("acme", "firewall-refresh")
+    answer = await desk.renew(desk.refresh)
+    desk.portal.set_scenario("acme", "by-amount")
+
+    assert (answer.status_code, answer.headers["x-vercel-mitigated"]) == (403, "deny")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["retry-after"] == "7"
+    assert (await desk.renew(desk.refresh)).status_code == 200
+
+
+async def test_a_refresh_can_be_refused_without_an_error_code(desk: Desk) -> None:
+    desk.portal.set_scenario("acme", "refresh-forbidden")
+    answer = await desk.renew(desk.refresh)
+    assert (answer.status_code, exact(answer)) == (401, {"message": "Unauthorized"})
+    assert "x-vercel-mitigated" not in answer.headers
+
+
+async def test_a_session_ends_thirty_days_after_the_approval_whatever_is_refreshed(
+    desk: Desk,
+) -> None:
+    started = await desk.ask_for_code()
+    desk.portal.approve(started["user_code"])
+    desk.clock.tick(600)
+    tokens = exact(await desk.redeem(started["device_code"]))
+    desk.clock.tick(MONTH - 600 - 100)
+    tokens = exact(await desk.renew(tokens["refresh_token"]))
+    assert tokens["expires_in"] == 100
+    desk.access = tokens["access_token"]
+    assert (await desk.get("/api/billing/state")).status_code == 200
+
+    desk.clock.tick(100)
+
+    assert error_of(await desk.renew(tokens["refresh_token"])) == (400, "invalid_grant")
+    assert error_of(await desk.get("/api/billing/state")) == (401, "unauthorized")
 
 
 async def test_the_refresh_token_travels_in_its_header_only(desk: Desk) -> None:

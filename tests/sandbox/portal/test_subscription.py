@@ -34,7 +34,7 @@ async def test_the_plan_is_the_contracts(desk: Desk) -> None:
         "tierId": "plus",
         "tierName": "Plus",
         "monthlyCredits": "22",
-        "creditsRemaining": "13.2",
+        "creditsRemaining": "13.199784210017",
         "cycleEndsAt": NEXT_MONTH,
         "cancelAtPeriodEnd": False,
     }
@@ -50,12 +50,25 @@ async def test_the_plan_is_the_contracts(desk: Desk) -> None:
     assert [tier["tierId"] for tier in shown["tiers"] if not tier["isEnabled"]] == ["founders"]
 
 
-async def test_a_team_has_no_plan_and_a_free_person_has_none_yet(desk: Desk) -> None:
+async def test_a_team_may_come_with_a_plan_plans_and_the_capability(desk: Desk) -> None:
     desk.sign_in("theo")
     team = await plan(desk)
+    assert (team["context"], team["current"]["tierName"]) == ("team", "Super")
+    assert (len(team["tiers"]), team["canChangePlan"]) == (5, True)
+
+
+async def test_a_team_can_change_no_plan_here(desk: Desk) -> None:
+    desk.sign_in("theo")
+    preview = await desk.send("POST", f"{BASE}/preview", {"subscriptionTypeId": "ultra"})
+    assert exact(preview)["effect"] == "blocked"
+    refused = (400, "subscription_mutation_rejected")
+    assert error_of(await schedule(desk, {"type": "cancellation"})) == refused
+    assert error_of(await upgrade(desk, "ultra")) == refused
+
+
+async def test_a_person_on_the_free_plan_has_no_current_plan(desk: Desk) -> None:
     desk.sign_in("mara")
     free = await plan(desk)
-    assert (team["context"], team["current"], team["tiers"]) == ("team", None, [])
     assert (free["context"], free["current"]) == ("personal", None)
     assert [tier["name"] for tier in free["tiers"] if tier["isCurrent"]] == ["Free"]
 
@@ -96,21 +109,37 @@ async def test_a_preview_of_an_unknown_plan_is_rejected(desk: Desk) -> None:
 async def test_a_downgrade_waits_for_the_end_of_the_cycle_and_can_be_undone(desk: Desk) -> None:
     desk.portal.organisations["acme"].subscription.tier = "super"  # type: ignore[union-attr]
     body = {"type": "tier_change", "subscriptionTypeId": "plus"}
-    assert "Plus" in exact(await schedule(desk, body))["message"]
+    assert exact(await schedule(desk, body)) == {
+        "rail": "stripe",
+        "changeType": "downgrade",
+        "targetTierName": "Plus",
+        "cancelAtPeriodEnd": False,
+        "effectiveAt": NEXT_MONTH,
+        "message": "Your plan changes to Plus with the next billing period.",
+    }
     current = (await plan(desk))["current"]
     assert current["pendingDowngradeTierName"] == "Plus"
     assert current["pendingDowngradeAt"] == NEXT_MONTH
 
     undone = await desk.send("DELETE", f"{BASE}/pending-change")
 
-    assert undone.status_code == 200
+    assert exact(undone) == {
+        "rail": "stripe",
+        "cancelAtPeriodEnd": False,
+        "message": "You keep Super.",
+    }
     assert "pendingDowngradeTierName" not in (await plan(desk))["current"]
     nothing = await desk.send("DELETE", f"{BASE}/pending-change")
     assert error_of(nothing) == (400, "subscription_mutation_rejected")
 
 
 async def test_a_cancellation_is_scheduled_and_charges_nothing(desk: Desk) -> None:
-    assert (await schedule(desk, {"type": "cancellation"})).status_code == 200
+    assert exact(await schedule(desk, {"type": "cancellation"})) == {
+        "rail": "stripe",
+        "cancelAtPeriodEnd": True,
+        "effectiveAt": NEXT_MONTH,
+        "message": "Your plan ends with the current billing period.",
+    }
     current = (await plan(desk))["current"]
     assert current["cancelAtPeriodEnd"] is True
     assert current["cancellationEffectiveAt"] == NEXT_MONTH
@@ -135,7 +164,7 @@ async def test_an_upgrade_happens_once_per_key(desk: Desk) -> None:
     first, second = await upgrade(desk, "super"), await upgrade(desk, "super")
     assert exact(first) == exact(second) == {"status": "upgraded", "targetTierName": "Super"}
     current = (await plan(desk))["current"]
-    assert (current["tierName"], current["creditsRemaining"]) == ("Super", "101.2")
+    assert (current["tierName"], current["creditsRemaining"]) == ("Super", "101.199784210017")
     assert len(desk.portal.upgrades) == 1
     assert error_of(await upgrade(desk, "ultra")) == (409, "idempotency_conflict")
 
@@ -148,6 +177,7 @@ async def test_an_upgrade_to_the_plan_one_is_on_changes_nothing(desk: Desk) -> N
     ("scenario", "status", "reason"),
     [
         ("authentication-required", "requires_action", "authentication_required"),
+        ("3ds-behind-payment-failed", "payment_failed", "authentication_required"),
         ("declined", "payment_failed", "card_declined"),
     ],
 )
@@ -172,11 +202,61 @@ async def test_a_lost_upgrade_was_made_and_is_told_when_asked_again(desk: Desk) 
 async def test_a_sixth_upgrade_a_day_is_refused(desk: Desk) -> None:
     for number in range(5):
         assert (await upgrade(desk, "super", f"k{number}")).status_code == 200
-        desk.portal.organisations["acme"].subscription.tier = "plus"  # type: ignore[union-attr]
+        await desk.http.post("/manage-subscription", data={"org": "acme", "action": "plus"})
     assert error_of(await upgrade(desk, "super", "k5")) == (429, "upgrade_cap_exceeded")
     desk.clock.tick(86_400)
     desk.sign_in()
     assert (await upgrade(desk, "super", "k5")).status_code == 200
+
+
+async def test_the_days_number_of_upgrades_can_be_used_up_by_a_scenario(desk: Desk) -> None:
+    desk.portal.set_scenario("acme", "upgrade-cap")
+    assert error_of(await upgrade(desk, "super")) == (429, "upgrade_cap_exceeded")
+    assert (await desk.charge()).status_code == 202
+
+
+async def test_an_upgrade_can_show_thirty_seconds_later(desk: Desk) -> None:
+    desk.portal.set_scenario("acme", "upgrade-applies-late")
+    assert exact(await upgrade(desk, "super"))["status"] == "upgraded"
+    desk.clock.tick(29.9)
+    early = exact(await desk.get("/api/oauth/account"))["subscription"]["plan"]
+    assert ((await plan(desk))["current"]["tierName"], early) == ("Plus", "Plus")
+    desk.clock.tick(0.1)
+    late = exact(await desk.get("/api/oauth/account"))["subscription"]["plan"]
+    assert ((await plan(desk))["current"]["tierName"], late) == ("Super", "Super")
+
+
+async def test_an_upgrade_that_does_not_show_yet_is_not_bought_again(desk: Desk) -> None:
+    desk.portal.set_scenario("acme", "upgrade-applies-late")
+    await upgrade(desk, "super", "k1")
+    assert exact(await upgrade(desk, "super", "k2"))["status"] == "already_on_tier"
+    assert len(desk.portal.upgrades) == 1
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+async def test_a_pending_change_keeps_to_the_switch(desk: Desk, method: str) -> None:
+    await schedule(desk, {"type": "cancellation"})
+    desk.portal.set_scenario("acme", "switch-off")
+    body = {"type": "cancellation"} if method == "PUT" else None
+    refusal = await desk.send(method, f"{BASE}/pending-change", body)
+    assert error_of(refusal) == (403, "cli_billing_disabled")
+    assert (await plan(desk))["current"]["cancelAtPeriodEnd"] is True
+
+
+async def test_what_is_due_now_can_come_with_a_decimal_point(desk: Desk) -> None:
+    desk.sign_in("wanda")
+    answer = await desk.send("POST", f"{BASE}/preview", {"subscriptionTypeId": "super"})
+    assert '"amountDueNowCents":8000.0' in answer.text
+
+
+async def test_a_list_of_plans_can_be_torn(desk: Desk) -> None:
+    desk.sign_in("tove")
+    tiers = (await plan(desk))["tiers"]
+    assert [tier.get("tierId") for tier in tiers] == [None, "plus", "super", "ultra", "founders"]
+    assert [tier["name"] for tier in tiers] == ["Free", "Plus", None, "Ultra", "Founders"]
+    assert [tier["tierOrder"] for tier in tiers] == [0, 1, 2, None, 4]
+    assert ["isEnabled" in tier for tier in tiers] == [True, True, True, True, False]
+    assert ["isCurrent" in tier for tier in tiers] == [True, True, False, True, False]
 
 
 async def test_upgrades_have_their_gates_in_order(desk: Desk) -> None:

@@ -37,7 +37,9 @@ async def test_cap_exceeded_leaves_twelve_dollars_fifty(desk: Desk) -> None:
     desk.portal.set_scenario("acme", "cap-exceeded")
     refusal = await desk.charge(25)
     assert error_of(refusal) == (403, "monthly_cap_exceeded")
-    assert exact(refusal)["remainingUsd"] == "12.5"
+    body = exact(refusal)
+    assert (body["remainingUsd"], body["isDefaultCeiling"]) == ("12.500382917406", True)
+    assert body["message"] == "This would go over the monthly limit: $12.50 is left."
     assert (await desk.charge(10)).status_code == 202
 
 
@@ -55,6 +57,10 @@ async def test_what_a_switch_changed_is_changed_back_by_the_next(desk: Desk, nam
     [
         ("role-required", 403, "role_required"),
         ("consent-required", 403, "consent_required"),
+        ("card-paused", 403, "card_paused"),
+        ("card-expired", 403, "card_expired"),
+        ("card-mismatch", 403, "card_mismatch"),
+        ("spending-disabled-error", 403, "remote_spending_disabled"),
         ("insufficient-scope", 403, "insufficient_scope"),
         ("remote-spending-revoked", 403, "remote_spending_revoked"),
         ("session-revoked", 401, "session_revoked"),
@@ -67,6 +73,38 @@ async def test_a_gate_that_is_switched_on_refuses_the_charge(
     desk.portal.set_scenario("acme", name)
     assert error_of(await desk.charge()) == (status, error)
     assert desk.portal.charges == []
+
+
+@pytest.mark.parametrize(
+    ("name", "recovery"),
+    [
+        ("switch-off", "enable_account_toggle"),
+        ("spending-disabled-error", "enable_account_toggle"),
+        ("remote-spending-revoked", "reconnect"),
+        ("session-revoked", "login"),
+        ("org-access-denied", "login"),
+        ("role-required", None),
+        ("no-card", None),
+        ("cap-exceeded", None),
+    ],
+)
+async def test_a_refusal_names_the_recovery_and_where_to_go(
+    desk: Desk, name: str, recovery: str | None
+) -> None:
+    desk.portal.set_scenario("acme", name)
+    refusal = exact(await desk.charge())
+    assert refusal.get("recovery") == recovery
+    assert refusal["portalUrl"].startswith("/billing")
+
+
+@pytest.mark.parametrize(
+    ("name", "has_message"), [("card-paused", True), ("card-expired", True), ("card-mismatch", False)]
+)
+async def test_a_card_that_is_refused_may_come_without_a_message(
+    desk: Desk, name: str, has_message: bool
+) -> None:
+    desk.portal.set_scenario("acme", name)
+    assert ("message" in exact(await desk.charge())) is has_message
 
 
 @pytest.mark.parametrize(
@@ -96,6 +134,23 @@ async def test_failing_polls_ask_for_patience_while_the_charge_goes_on(
     desk.clock.tick(3)
     desk.portal.set_scenario("acme", "by-amount")
     assert (await desk.poll(charged))["status"] == "settled"
+
+
+async def test_the_firewall_answers_polls_with_a_challenge_that_is_not_json(desk: Desk) -> None:
+    desk.portal.set_scenario("acme", "firewall-polls")
+    charged = await desk.charge()
+    answer = await desk.get(f"/api/billing/charge/{exact(charged)['chargeId']}")
+    assert (answer.status_code, answer.headers["x-vercel-mitigated"]) == (429, "challenge")
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+async def test_no_card_takes_every_payment_method_away_and_gives_it_back(desk: Desk) -> None:
+    desk.sign_in("lena")
+    before = await desk.state()
+    desk.portal.set_scenario("linkpay", "no-card")
+    assert (await desk.state())["paymentMethod"] is None
+    desk.portal.set_scenario("linkpay", "by-amount")
+    assert await desk.state() == before
 
 
 async def test_dropped_polls_lose_their_connection(desk: Desk) -> None:

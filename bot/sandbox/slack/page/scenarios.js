@@ -111,11 +111,18 @@ function organisationPicker(organisations, current, choose) {
   );
 }
 
-/** @param {string | null | undefined} amount */
+/**
+ * Rounded to cents: balances have long decimal tails.
+ * @param {string | null | undefined} amount
+ */
 function dollars(amount) {
   if (amount === null || amount === undefined) return "—";
-  const [whole, cents = ""] = String(amount).split(".");
-  return `$${Number(whole).toLocaleString("en-US")}${Number(cents) ? `.${cents.padEnd(2, "0")}` : ""}`;
+  const shown = Math.abs(Number(amount)).toLocaleString("en-US", {
+    minimumFractionDigits: 2,
+    maximumFractionDigits: 2,
+  });
+  const sign = Number(amount) < 0 && shown !== "0.00" ? "-" : "";
+  return `${sign}$${shown.replace(/\.00$/, "")}`;
 }
 
 /**
