@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from bot.storage.links import LinkStore
 
 STORE_AGAIN_SECONDS = 2
-RENEW_BEFORE = timedelta(seconds=30)
 LINK_WITHIN = timedelta(days=1)
 """How long an approved grant waits for the portal to say whose it is."""
 
@@ -220,12 +219,9 @@ class Linking:
         Returns when to ask again where the portal says wait; None once it is decided.
         """
         try:
-            grant = await self._with_good_tokens(lease, grant)
-            tokens = _tokens(grant)
-            info = await self._accounts.portal_with(grant.base_url, tokens.access).account()
+            grant, account = await self._account(lease, grant)
         except LINK_ERRORS as error:
             return await self._not_linked(lease, grant, error)
-        account = info.account
         former = await self._links.get(grant.identity)
         if former and grant.is_step_up and not former.account.same_grant_as(account):
             log.warning("linking.account_mismatch", owner=grant.identity.key)
@@ -247,14 +243,19 @@ class Linking:
         self._accounts.forget_cached(grant.identity.key)
         return None
 
-    async def _with_good_tokens(self, lease: Lease, grant: DeviceGrant) -> DeviceGrant:
-        """Renew an access token that ran out while the portal was away; the new pair is stored first."""
+    async def _account(self, lease: Lease, grant: DeviceGrant) -> tuple[DeviceGrant, Account]:
+        """Ask whose the grant's tokens are; returns the grant with the tokens that answered.
+
+        An access token that ran out while the portal was away is renewed once; the new pair is stored first.
+        """
         tokens = _tokens(grant)
-        if self._clock.now() < tokens.expires_at - RENEW_BEFORE:
-            return grant
-        tokens = await self._oauth.refresh(grant.base_url, tokens)
-        await self._granted(lease, grant, tokens)
-        return replace(grant, tokens=_stored(tokens))
+        try:
+            info = await self._accounts.portal_with(grant.base_url, tokens.access).account()
+        except RelinkRequiredError:
+            tokens = await self._oauth.refresh(grant.base_url, tokens)
+            await self._granted(lease, grant, tokens)
+            info = await self._accounts.portal_with(grant.base_url, tokens.access).account()
+        return replace(grant, tokens=_stored(tokens)), info.account
 
     async def _not_linked(self, lease: Lease, grant: DeviceGrant, error: BillingError) -> datetime | None:
         """Wait for what passes by itself; end the grant, and drop its tokens, for what does not."""

@@ -120,6 +120,7 @@ def _row(made: Charge, charge_id: str) -> dict[str, object]:
         **{field.name: getattr(made, field.name) for field in fields(made) if field.name != "identity"},
         "id": charge_id,
         "idempotency_key": charge_id,
+        "payment_method": made.payment_method and made.payment_method.to_text(),
         "kind": made.kind.value,
         "enterprise": "",
         "team": made.identity.team,
