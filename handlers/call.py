@@ -13,6 +13,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from blocks.loading import loading_message, loading_modal, message_modal
+from bot.domain.errors import StaleError
 from bot.domain.identity import Identity
 from bot.domain.installation import Place
 from bot.slack import SLACK_TIMEOUT_SECONDS
@@ -77,6 +78,18 @@ class Call:
         return f"slack {kind} {_id(channel)}".strip()[:120]
 
     @property
+    def view(self) -> dict[str, Any]:
+        """The submitted or clicked view.
+
+        Raises:
+            StaleError: there is none, as in a click in a message that only a view's button sends.
+        """
+        view: Any = self.body.get("view")
+        if not isinstance(view, dict):
+            raise StaleError
+        return view
+
+    @property
     def metadata(self) -> str:
         """The submitted or clicked view's private metadata."""
         view: dict[str, Any] = self.body.get("view") or {}
@@ -124,7 +137,8 @@ class Call:
 
     def typed(self, block_id: str) -> str | None:
         """Return what was typed or chosen in an input of the submitted view."""
-        values: dict[str, Any] = self.body["view"]["state"]["values"].get(block_id) or {}
+        state: dict[str, Any] = self.view.get("state") or {}
+        values: dict[str, Any] = (state.get("values") or {}).get(block_id) or {}
         element: dict[str, Any] = next(iter(values.values()), {})
         option: dict[str, Any] = element.get("selected_option") or {}
         value = element.get("value") or option.get("value")

@@ -246,7 +246,7 @@ class Linking:
     async def _account(self, lease: Lease, grant: DeviceGrant) -> tuple[DeviceGrant, Account]:
         """Ask whose the grant's tokens are; returns the grant with the tokens that answered.
 
-        An access token that ran out while the portal was away is renewed once; the new pair is stored first.
+        An access token that ran out meanwhile is renewed once; the new pair is stored first.
         """
         tokens = _tokens(grant)
         try:

@@ -48,7 +48,7 @@ async def handle_auto_reload(call: Call) -> None:
 
 async def handle_form(call: Call) -> None:
     """Check what was typed at once; the confirmation follows with the state as it is then."""
-    call.view_id, call.view_title = call.body["view"]["id"], TITLE
+    call.view_id, call.view_title = call.view["id"], TITLE
     try:
         below = _amount(call.typed(ids.RELOAD_BELOW))
     except AmountError as error:
@@ -77,7 +77,7 @@ async def handle_off(call: Call) -> None:
 
 async def handle_confirmed(call: Call) -> None:
     """Save what was shown, once, and not a quarter of an hour later."""
-    call.view_id, call.view_title = call.body["view"]["id"], TITLE
+    call.view_id, call.view_title = call.view["id"], TITLE
     call.wanted = "auto-reload"
     await call.become(loading_modal(TITLE, doing="Saving…"), _save(call))
 

@@ -62,7 +62,7 @@ async def handle_add_funds(call: Call) -> None:
 
 async def handle_refresh_amount(call: Call) -> None:
     """Ask for the amount again with the balance as it is now; what was chosen and typed stays."""
-    view = call.body["view"]
+    view = call.view
     call.view_id, call.view_hash, call.view_title = view["id"], view.get("hash"), "Add funds"
     chosen, typed = call.typed(ids.AMOUNT_PRESET), call.typed(ids.AMOUNT_CUSTOM)
     await call.show(await _ask_amount(call, chosen=chosen, typed=typed))
@@ -70,7 +70,7 @@ async def handle_refresh_amount(call: Call) -> None:
 
 async def handle_amount_choice(call: Call) -> None:
     """Show the line to type in for another amount, and take it away for a preset."""
-    view = call.body["view"]
+    view = call.view
     chosen = (call.action.get("selected_option") or {}).get("value")
     has_line = any(block.get("block_id") == ids.AMOUNT_CUSTOM for block in view["blocks"])
     if has_line == (chosen == ids.CUSTOM):
@@ -81,7 +81,7 @@ async def handle_amount_choice(call: Call) -> None:
 
 async def handle_amount(call: Call) -> None:
     """Read the chosen amount; go on to the confirmation, or say what is wrong beside the field."""
-    call.view_id, call.view_title = call.body["view"]["id"], "Add funds"
+    call.view_id, call.view_title = call.view["id"], "Add funds"
     form = AmountForm.recall(call.metadata)
     try:
         amount = form.bounds.check(_chosen_amount(call))
@@ -97,7 +97,7 @@ async def handle_amount(call: Call) -> None:
 
 async def _refuse_amount(call: Call, words: str) -> None:
     """Put the words beside the line to type in, or beside the choice where the line is not there yet."""
-    there = call.body["view"]["state"]["values"]
+    there = call.view["state"]["values"]
     field = ids.AMOUNT_CUSTOM if ids.AMOUNT_CUSTOM in there else ids.AMOUNT_PRESET
     await call.ack(response_action="errors", errors={field: words})
 
@@ -106,7 +106,7 @@ async def handle_back(call: Call) -> None:
     """Return to the amount; a proposal that was shown is turned down."""
     await call.open_loading("Add funds")
     charge_id = call.action.get("value")
-    typed = call.metadata if call.body["view"].get("callback_id") == ids.CARD_VIEW else ""
+    typed = call.metadata if call.view.get("callback_id") == ids.CARD_VIEW else ""
     if charge_id:
         charge = await call.runtime.purchases.cancel(call.identity, charge_id)
         typed = show(charge.amount)
@@ -122,7 +122,7 @@ async def handle_check_card(call: Call) -> None:
 
 async def handle_pay(call: Call) -> None:
     """Store the person's yes before anything else; the acknowledgement says that it is under way."""
-    call.view_id, call.view_title = call.body["view"]["id"], "Confirm purchase"
+    call.view_id, call.view_title = call.view["id"], "Confirm purchase"
     # A database that is slow must not cost the acknowledgement.
     await call.become(loading_modal("Confirm purchase", doing="Storing your yes…"), _confirm(call))
 

@@ -41,7 +41,7 @@ async def handle_subscription(call: Call) -> None:
 
 async def handle_tier(call: Call) -> None:
     """Preview the chosen plan: nothing is done before it is shown what would be done."""
-    call.view_id, call.view_title, call.wanted = call.body["view"]["id"], TITLE, COMMAND
+    call.view_id, call.view_title, call.wanted = call.view["id"], TITLE, COMMAND
     tier_id = call.typed(ids.PLAN_TIER) or ""
     await call.become(loading_modal(TITLE, doing="Asking what would change…"), _preview(call, tier_id))
 
@@ -88,7 +88,7 @@ async def handle_keep(call: Call) -> None:
 
 async def handle_change(call: Call) -> None:
     """Make the change that was shown, once, and not a quarter of an hour later."""
-    call.view_id, call.view_title, call.wanted = call.body["view"]["id"], TITLE, COMMAND
+    call.view_id, call.view_title, call.wanted = call.view["id"], TITLE, COMMAND
     await call.become(loading_modal(TITLE, doing="Saving…"), _agreed(call))
 
 
@@ -106,7 +106,7 @@ async def _intent(call: Call, change: PlanChange, tier_id: str | None) -> str:
 
 async def handle_upgrade(call: Call) -> None:
     """Store the person's yes; the engine charges, once."""
-    view = call.body["view"]
+    view = call.view
     call.view_id, call.view_hash, call.view_title = view["id"], view.get("hash"), TITLE
     charge = await call.runtime.purchases.confirm(
         call.identity, call.action.get("value") or "", view_id=view["id"]
