@@ -154,7 +154,7 @@ def _needs_scope(charge: Charge) -> list[Block | None]:
     words = (
         f":lock: *One-time setup: {show(charge.amount)} was not charged yet*\n"
         "Your connection can look at billing but not spend. Enable billing once; then this purchase can be "
-        "resumed. An owner or admin may have to approve it."
+        "resumed."
     )
     enable = button("Enable billing", ids.ENABLE_BILLING, value=charge.id, style="primary")
     return [section(words), actions(enable)]

@@ -74,10 +74,7 @@ _REFUSALS = {
         words="You were logged out of Nous Portal. Connect again to go on.", connect=True
     ),
     RefusalCode.INSUFFICIENT_SCOPE: Copy(
-        words=(
-            "Your connection can look at billing but not change it. Enable billing once; "
-            "an owner or admin may have to approve it."
-        ),
+        words="Your connection can look at billing but not change it. Enable billing once to go on.",
         enable=True,
     ),
     RefusalCode.REMOTE_SPENDING_REVOKED: Copy(

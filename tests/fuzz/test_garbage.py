@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 import pytest_asyncio
 import structlog
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -124,6 +124,7 @@ async def test_whatever_is_typed_is_answered_and_spends_nothing(house: House, te
 
 @slow
 @given(action=st.sampled_from(ACTIONS), path=paths, value=json_values)
+@example(action="amount_preset", path=[5], value=None)
 async def test_a_click_with_a_strange_payload_is_harmless(
     house: House, action: str, path: list[int], value: Any
 ) -> None:
