@@ -101,7 +101,7 @@ make_points(
 make_points(MessageStore, "note", note_name)
 make_points(MessageStore, "finish", finish_name)
 make_points(DeviceGrantStore, "start", lambda *_arguments, **_named: "the grant is stored")
-make_points(DeviceGrantStore, "schedule", lambda *_arguments: "the grant is due")
+make_points(DeviceGrantStore, "schedule", lambda *_arguments, **_named: "the grant is due")
 make_points(
     DeviceGrantStore, "move", lambda _self, _lease, _grant, after, **_named: f"the grant is {after.value}"
 )
