@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 TITLE = "Auto-reload"
 
 
-def auto_reload_modal(state: BillingState, *, note: str | None = None) -> Json:
-    """Make the modal: the form for a person who may change it, what is set for everybody else."""
+def auto_reload_modal(state: BillingState, *, note: str | None = None, most: Decimal | None = None) -> Json:
+    """Make the modal: the form for a person who may change it, what is set for everybody else.
+
+    `most` is what the operator of this app allows to be charged at once.
+    """
     if not state.may_charge or state.payment_method is None:
         return modal(TITLE, *_now(state), *_elsewhere(state), callback_id=ids.INFO_VIEW)
     setting = state.auto_reload
@@ -30,9 +33,17 @@ def auto_reload_modal(state: BillingState, *, note: str | None = None) -> Json:
         section(note) if note else None,
         *_now(state),
         _line(
-            "When the balance falls below", ids.RELOAD_BELOW, setting.threshold if setting else None, state
+            "When the balance falls below",
+            ids.RELOAD_BELOW,
+            setting.threshold if setting else None,
+            state.bounds,
         ),
-        _line("Reload it to", ids.RELOAD_TO, setting.reload_to if setting else None, state),
+        _line(
+            "Reload it to",
+            ids.RELOAD_TO,
+            setting.reload_to if setting else None,
+            state.bounds.below(most),
+        ),
         actions(
             button("Turn off", ids.AUTO_RELOAD_OFF) if _is_on(state) else None,
             button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url),
@@ -123,10 +134,10 @@ def _elsewhere(state: BillingState) -> list[Block | None]:
     ]
 
 
-def _line(label: str, block_id: str, current: Decimal | None, state: BillingState) -> Block:
+def _line(label: str, block_id: str, current: Decimal | None, bounds: Bounds) -> Block:
     # A value below today's minimum is shown as it is: what is stored always opens (behaviour 21).
     set_now = current is not None and current > 0
-    hints = [f"Now {show(current)}; leave empty to keep it" if set_now else None, _bounds(state.bounds)]
+    hints = [f"Now {show(current)}; leave empty to keep it" if set_now else None, _bounds(bounds)]
     return text_input(
         label,
         block_id=block_id,

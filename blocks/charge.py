@@ -19,7 +19,7 @@ from blocks.kit import (
     moment,
     section,
 )
-from blocks.words import SUPPORT, method_name, organization
+from blocks.words import SUPPORT, method_name, method_word, organization
 from bot.domain.charge import Charge, ChargeKind, ChargeState, FailureReason
 from bot.domain.errors import RefusalCode
 from bot.domain.money import show
@@ -113,11 +113,10 @@ def _settled(charge: Charge) -> list[Block | None]:
 
 def _failed(charge: Charge) -> list[Block | None]:
     title, words = _FAILURES[charge.failure or FailureReason.PROCESSING_ERROR]
-    method = charge.payment_method
     facts = {
         "amount": show(charge.amount),
         "unchanged": _UNCHANGED[charge.kind],
-        "method": "card" if method is None or method.is_card else "payment method",
+        "method": method_word(charge.payment_method),
     }
     return [
         section(f":x: *{title.format(**facts)}*\n{words.format(**facts)}"),
@@ -133,7 +132,8 @@ def _refused(charge: Charge) -> list[Block | None]:
     return [
         section(words),
         actions(
-            button("Connect", ids.CONNECT, style="primary") if copy.connect else _again(charge),
+            button("Connect", ids.CONNECT, style="primary") if copy.connect else None,
+            _again(charge) if copy.again and not copy.connect else None,
             _portal(charge) if copy.portal else None,
         ),
     ]
@@ -190,12 +190,15 @@ def _check(charge: Charge) -> list[Block | None]:
         note = context("Checking now…")
     elif charge.checked_at is not None:
         note = context(f"{moment('Checked', charge.checked_at)}: nothing new yet.")
-    reconnect = charge.refusal is not None and refusal_copy(charge.refusal).connect
+    copy = None if charge.refusal is None else refusal_copy(charge.refusal)
     return [
         note,
         actions(
             button("Check again", ids.CHECK_AGAIN, value=charge.id),
-            button("Connect", ids.CONNECT) if reconnect else None,
+            button("Connect", ids.CONNECT) if copy is not None and copy.connect else None,
+            button("Enable billing", ids.ENABLE_BILLING, value=charge.id)
+            if copy is not None and copy.enable
+            else None,
             _portal(charge),
         ),
         context(_ask_support(charge)),
@@ -224,6 +227,8 @@ def _portal(charge: Charge) -> Json | None:
 
 def _details(charge: Charge) -> str:
     parts = [organization(charge.organisation_name)]
+    if charge.account_email:
+        parts.append(escape(charge.account_email))
     if charge.kind is ChargeKind.UPGRADE:
         parts.append(show(charge.amount))
     if charge.payment_method is not None:

@@ -42,7 +42,7 @@ from bot.domain.errors import (
     StoreUnavailableError,
     TooFastError,
 )
-from bot.domain.money import parse_wire, show, whole_cents
+from bot.domain.money import CENT, parse_wire, show, whole_cents
 from bot.domain.rules import Rule, RuleError
 
 
@@ -55,6 +55,8 @@ class Copy:
     enable: bool = False
     portal: bool = False
     overview: bool = False
+    again: bool = True
+    """Whether the same can be tried again with another amount, or later."""
 
 
 NO_ORGANIZATION = (
@@ -83,14 +85,11 @@ _REFUSALS = {
     ),
     RefusalCode.BILLING_DISABLED: Copy(words=switch_off(None), portal=True),
     RefusalCode.ROLE_REQUIRED: Copy(
-        words=(
-            "The portal says that your role does not allow this. Look at your role there, or ask "
-            f"{MANAGERS} of your organization."
-        ),
+        words=("The portal says that your role does not allow this. Look at your role on the portal."),
         portal=True,
     ),
     RefusalCode.NO_PAYMENT_METHOD: Copy(
-        words="There is no card on file. Add one on the portal, then try again.", portal=True
+        words="There is no payment method on file. Add a card on the portal, then try again.", portal=True
     ),
     RefusalCode.CARD_PAUSED: Copy(
         words="The portal has paused your card. Look at it there, or use another one.", portal=True
@@ -102,7 +101,7 @@ _REFUSALS = {
         words="The card on file is not the one that the portal expects. Look at it there.", portal=True
     ),
     RefusalCode.CONSENT_REQUIRED: Copy(
-        words="Your card needs a one-time confirmation on the portal before it can be used here.",
+        words="Your payment method needs a one-time confirmation on the portal before it can be used here.",
         portal=True,
     ),
     RefusalCode.ORG_ACCESS_DENIED: Copy(
@@ -124,7 +123,7 @@ _REFUSALS = {
         words="The plan was changed five times today. Try again tomorrow."
     ),
     RefusalCode.AUTO_TOP_UP_DISABLED_FAILURES: Copy(
-        words="Auto-reload was switched off after failed payments. Mend the card on the portal first.",
+        words="Auto-reload was switched off after failed payments. Mend that on the portal first.",
         portal=True,
     ),
     RefusalCode.SUBSCRIPTION_MUTATION_REJECTED: Copy(
@@ -220,7 +219,7 @@ def refusal_copy(code: RefusalCode, *, detail: str | None = None, retry_at: date
     if code in _SERVER_SPEAKS and detail:
         return Copy(words=escape(detail), portal=copy.portal)
     if code is RefusalCode.MONTHLY_CAP_EXCEEDED and detail:
-        return replace(copy, words=f"{copy.words}{_cap_words(detail)}")
+        return _cap_copy(copy, detail)
     if code is RefusalCode.REMOTE_SPENDING_REVOKED and detail == "admin":
         words = f"An admin switched off {SWITCH} for your account. Ask them, then connect again."
         return Copy(words=words, connect=True)
@@ -311,14 +310,18 @@ def _refusal(error: PortalRefusalError, now: datetime) -> Copy:
     return refusal_copy(error.code, detail=error.detail, retry_at=retry_at)
 
 
-def _cap_words(detail: str) -> str:
+def _cap_copy(copy: Copy, detail: str) -> Copy:
     """Say what the monthly limit leaves, and that another one can be set where the portal set this one."""
     left, _, ceiling = detail.partition(" ")
     amount = parse_wire(left)
-    words = f" {show(whole_cents(amount))} is left this month." if amount is not None else ""
+    words = copy.words
+    if amount is not None and amount < CENT:
+        words = "Nothing is left of your organization's monthly limit."
+    elif amount is not None:
+        words += f" {show(whole_cents(amount))} is left this month."
     if DEFAULT_CEILING in (left, ceiling):
-        words += " It is the portal's default ceiling; an admin can set another limit there."
-    return words
+        words += " It is the portal's default ceiling; another limit can be set there."
+    return replace(copy, words=words, again=amount is None or amount >= CENT)
 
 
 def _steps(copy: Copy, portal_url: str | None, wanted: str | None = None) -> Block | None:

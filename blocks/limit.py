@@ -6,22 +6,29 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from blocks import ids
-from blocks.kit import Block, Json, actions, button, context, modal, section
-from blocks.words import MANAGERS, bar, manages
+from blocks.kit import Block, Json, actions, button, context, modal, moment, section
+from blocks.words import MANAGERS, bar, manages, whose
 from bot.domain.money import show
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bot.domain.billing import BillingState, MonthlyCap
+    from bot.domain.identity import Account
 
 
-def limit_modal(state: BillingState) -> Json:
-    """Make the modal of the monthly limit; it is changed on the portal only."""
+def limit_modal(state: BillingState, account: Account, read_at: datetime) -> Json:
+    """Make the modal of the monthly limit as it was at `read_at` (UTC); the portal changes it."""
     cap = section(_none(state)) if state.monthly_cap is None else cap_block(state.monthly_cap)
     return modal(
         "Monthly limit",
         cap,
         context(_who_sets_it(state)),
-        actions(button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)),
+        context(f"{whose(account)}\n{moment('As of', read_at)}"),
+        actions(
+            button("Refresh", ids.MONTHLY_LIMIT),
+            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url),
+        ),
         callback_id=ids.INFO_VIEW,
     )
 
@@ -38,7 +45,8 @@ def cap_block(cap: MonthlyCap) -> Block:
     ceiling = " (default ceiling)" if cap.is_default_ceiling else ""
     spent = f"{show(cap.spent)} of {show(cap.limit)} spent this month{ceiling}"
     words = f"*Monthly limit* · {spent}, {show(cap.left)} left"
-    share = min(cap.spent / cap.limit, Decimal(1)) if cap.limit > 0 else Decimal(1)
+    used_up = cap.limit <= 0 or cap.spent >= cap.limit
+    share = Decimal(1) if used_up else max(Decimal(0), cap.spent) / cap.limit
     return section(f"{words}\n{bar(share)}", spoken=words)
 
 

@@ -81,7 +81,7 @@ def _overview(overview: Overview, note: str | None, stopped: RuleError | None) -
         section(note) if note else None,
         header(f"Balance {show(state.balance)}"),
         context(f"{whose(connection.account, state.role)}\n{moment('As of', overview.read_at)}"),
-        *(usage_blocks(usage, applying=overview.applying) if usage else []),
+        *(usage_blocks(usage, applying=overview.applying, role=state.role) if usage else []),
         section("\n".join(payment_lines)) if payment_lines else None,
         context(rule_words(stopped)) if stopped else _gate(overview),
         _buttons(overview, spending=stopped is None),
@@ -109,8 +109,7 @@ def _gate(overview: Overview) -> Block | None:
     """Say what keeps this person from adding funds, and who can change that."""
     state = overview.state
     if not state.may_change_plan:
-        capped = overview.usage is not None and overview.usage.level is BalanceLevel.MEMBER_CAPPED
-        return None if capped else context(_ask_a_manager(state))
+        return None if _is_capped(overview) else context(_ask_a_manager(state))
     if not state.billing_enabled:
         return context(switch_off(state.role, state.organisation_name))
     if not overview.connection.may_bill:
@@ -118,6 +117,10 @@ def _gate(overview: Overview) -> Block | None:
             "Your connection can look at billing but not spend. Enable billing once to add funds."
         )
     return None
+
+
+def _is_capped(overview: Overview) -> bool:
+    return overview.usage is not None and overview.usage.level is BalanceLevel.MEMBER_CAPPED
 
 
 def _ask_a_manager(state: BillingState) -> str:
@@ -135,12 +138,17 @@ def _buttons(overview: Overview, *, spending: bool) -> Block | None:
     if not state.may_charge:
         return actions(refresh, portal)
     enabled = overview.connection.may_bill
+    # Over the person's own cap, funds do not help: the button stays, and does not lead.
+    helps = enabled and not _is_capped(overview)
+    method = state.payment_method is not None or (
+        state.auto_reload is not None and state.auto_reload.enabled
+    )
     return actions(
         button("Enable billing", ids.ENABLE_FOR_COMMAND, value="buy", style="primary")
         if spending and not enabled
         else None,
-        button("Add funds", ids.ADD_FUNDS, style="primary" if enabled else None) if spending else None,
-        button("Auto-reload", ids.AUTO_RELOAD),
+        button("Add funds", ids.ADD_FUNDS, style="primary" if helps else None) if spending else None,
+        button("Auto-reload", ids.AUTO_RELOAD) if method else None,
         button("Monthly limit", ids.MONTHLY_LIMIT),
         refresh,
         portal,

@@ -24,7 +24,7 @@ from blocks.kit import (
     section,
     text_input,
 )
-from blocks.words import consent, method_label, method_name, organization, why_this_method
+from blocks.words import consent, method_label, method_name, organization, whose, why_this_method
 from bot.domain.charge import Charge, ChargeKind, ChargeState
 from bot.domain.money import CENT, MOST_CHARGED, AmountError, AmountProblem, Bounds, parse_wire, show
 from bot.domain.rules import Rules
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from bot.domain.billing import BillingState
+    from bot.domain.identity import Account
 
 _NO_RULES = Rules()
 _MOST_PRESETS = 9
@@ -71,6 +72,9 @@ class AmountForm:
     left: Decimal | None = None
     """What the monthly limit leaves."""
 
+    owner: str | None = None
+    """Whose account it is, as `blocks.words.whose` says it (escaped)."""
+
     @classmethod
     def of(
         cls,
@@ -79,6 +83,7 @@ class AmountForm:
         *,
         left_today: Decimal | None = None,
         read_at: datetime | None = None,
+        account: Account | None = None,
     ) -> AmountForm:
         """Make the form from the billing state: nothing that is known to fail is offered.
 
@@ -104,6 +109,7 @@ class AmountForm:
             ceiling=ceiling,
             read_at=read_at,
             left=left,
+            owner=None if account is None else whose(account),
         )
 
     @property
@@ -122,6 +128,7 @@ class AmountForm:
                 "ceiling": self.ceiling.value,
                 "read_at": self.read_at and self.read_at.isoformat(),
                 "left": _text(self.left),
+                "owner": self.owner,
             }
         )
 
@@ -140,6 +147,7 @@ class AmountForm:
                 ceiling=Ceiling(found.get("ceiling", Ceiling.PORTAL)),
                 read_at=datetime.fromisoformat(read_at) if read_at else None,
                 left=parse_wire(found["left"]),
+                owner=found.get("owner"),
             )
         except (ValueError, KeyError, TypeError):
             return cls(presets=(), bounds=Bounds(), balance=None)
@@ -264,7 +272,7 @@ def add_card_modal(state: BillingState, *, typed: str | None, still: bool = Fals
     """Make the modal for an organization without a payment method; `still`: checked, and none yet."""
     return modal(
         "Add a card first",
-        section("There is still no card on file.") if still else None,
+        section("There is still no payment method on file.") if still else None,
         section(
             "Adding funds needs a card or another payment method, and those are added on the portal: this "
             "app never sees one.\nAdd it there, then come back here and check again."
@@ -298,15 +306,18 @@ def amount_problem(error: AmountError) -> str:
 
 
 def _standing(form: AmountForm) -> Block | None:
-    """Say what the balance is, as of when, and what the monthly limit leaves."""
-    if form.balance is None:
-        return None
-    words = f"Your balance is *{show(form.balance)}*."
-    if form.left is not None:
-        words += f" The monthly limit leaves *{show(form.left)}*."
-    if form.read_at is not None:
-        words += f"\n{moment('As of', form.read_at)}"
-    return section(words, accessory=button("Refresh", ids.REFRESH_AMOUNT))
+    """Say what the balance is, whose, as of when, and what the monthly limit leaves."""
+    amounts = [
+        None if form.balance is None else f"Your balance is *{show(form.balance)}*.",
+        None if form.left is None else f"The monthly limit leaves *{show(form.left)}*.",
+    ]
+    facts = [
+        " ".join(filter(None, amounts)),
+        form.owner,
+        None if form.read_at is None else moment("As of", form.read_at),
+    ]
+    words = "\n".join(filter(None, facts))
+    return section(words, accessory=button("Refresh", ids.REFRESH_AMOUNT)) if words else None
 
 
 def _bounds_hint(form: AmountForm) -> str | None:

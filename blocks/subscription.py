@@ -17,6 +17,7 @@ from blocks.kit import (
     escape,
     fields,
     modal,
+    moment,
     section,
     select,
 )
@@ -32,21 +33,25 @@ from blocks.words import (
     why_this_method,
 )
 from bot.domain.money import show
+from bot.domain.payment import CARD, PaymentMethod
 from bot.domain.subscription import Effect
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bot.domain.billing import BillingState
     from bot.domain.charge import Charge
     from bot.domain.identity import Account
-    from bot.domain.payment import PaymentMethod
     from bot.domain.subscription import CurrentPlan, Preview, Subscription, Tier
 
 TITLE = "Plan"
 NAMED_FOR = frozenset({"subPin", "customerDefault"})
 
 
-def subscription_modal(subscription: Subscription, *, note: str | None = None) -> Json:
-    """Make the modal: a scheduled change first, then the plan, then what it can become."""
+def subscription_modal(
+    subscription: Subscription, account: Account, read_at: datetime, *, note: str | None = None
+) -> Json:
+    """Make the modal as it was at `read_at` (UTC): a scheduled change, the plan, what it can become."""
     current = subscription.current
     may = subscription.may_change_plan and current is not None and not subscription.is_team
     waits = subscription.applying is not None
@@ -57,6 +62,8 @@ def subscription_modal(subscription: Subscription, *, note: str | None = None) -
         section(note) if note else None,
         *_scheduled(subscription),
         *_plan(subscription),
+        context(f"{whose(account)}\n{moment('As of', read_at)}"),
+        *_rest(subscription),
         select(
             "Change to",
             [(tier.id, _offer(tier)) for tier in choices],
@@ -67,7 +74,7 @@ def subscription_modal(subscription: Subscription, *, note: str | None = None) -
         else None,
         actions(
             button("Cancel plan", ids.PLAN_CANCEL) if can_cancel else None,
-            button("Refresh", ids.PLAN_BACK) if waits else None,
+            button("Refresh", ids.PLAN_BACK),
             button("Manage on portal", ids.MANAGE_ON_PORTAL, url=subscription.manage_url),
         ),
         callback_id=ids.PLAN_VIEW if choices else ids.INFO_VIEW,
@@ -112,9 +119,11 @@ def cancel_modal(current: CurrentPlan, account: Account, *, intent: str) -> Json
 
 
 def charged_method(state: BillingState) -> PaymentMethod | None:
-    """Return the method that an upgrade charges, None where the portal does not say which."""
+    """Return the method that an upgrade charges: no more than its sort where it is not sure which one."""
     method = state.payment_method
-    return method if method is not None and method.resolved_via in NAMED_FOR else None
+    if method is None or method.resolved_via in NAMED_FOR:
+        return method
+    return PaymentMethod(kind=CARD if method.is_card else "")
 
 
 def upgrade_modal(charge: Charge, preview: Preview) -> Json:
@@ -125,7 +134,7 @@ def upgrade_modal(charge: Charge, preview: Preview) -> Json:
     """
     named = charge.payment_method
     why = why_this_method(named) if named else None
-    label = f"{escape(method_name(named))}\n{why}" if named else "the one on file"
+    label = escape(method_name(named)) + (f"\n{why}" if why else "") if named else "the one on file"
     kind = method_label(named) if named else "Payment method"
     pay = confirmed(
         button(f"Pay {show(charge.amount)} now", ids.PLAN_UPGRADE_VIEW, value=charge.id, style="primary"),
@@ -182,23 +191,24 @@ def _scheduled(subscription: Subscription) -> list[Block | None]:
 
 
 def _plan(subscription: Subscription) -> list[Block | None]:
-    name = context(organization(subscription.organisation_name))
     current = subscription.current
     if subscription.is_team:
         words = "A team has no personal plan. Its people use the balance: top it up with `/billing buy`."
-        return [section(words), name]
+        return [section(words)]
     if subscription.applying is not None:
-        return [applying_block(subscription.applying), name]
+        return [applying_block(subscription.applying)]
     if current is None:
-        return [
-            section("You are on the free plan. Plans start on the portal."),
-            name,
-            *_catalog(subscription),
-        ]
-    lines: list[Block | None] = [plan_block(current.usage), name]
-    if not subscription.may_change_plan:
-        lines.append(context(_who_changes(subscription)))
-    return lines
+        return [section("You are on the free plan. Plans start on the portal.")]
+    return [plan_block(current.usage)]
+
+
+def _rest(subscription: Subscription) -> list[Block | None]:
+    """Say what else there is to know: the plans to choose from, or who can change this one."""
+    if subscription.is_team or subscription.applying is not None:
+        return []
+    if subscription.current is None:
+        return _catalog(subscription)
+    return [] if subscription.may_change_plan else [context(_who_changes(subscription))]
 
 
 def _catalog(subscription: Subscription) -> list[Block | None]:

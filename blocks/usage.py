@@ -19,20 +19,22 @@ from blocks.kit import (
     moment,
     section,
 )
-from blocks.words import bar, whose
+from blocks.words import bar, manages, whose
 from bot.domain.billing import BalanceLevel
 from bot.domain.money import show
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bot.domain.billing import AccountInfo, MemberCap, PlanUsage, Usage
+    from bot.domain.billing import AccountInfo, MemberCap, PlanUsage, Role, Usage
 
 _LEVELS = {
     BalanceLevel.FREE: "You have no plan and no top-ups yet.",
     BalanceLevel.LOW: "Running low: less than $5 left to use.",
     BalanceLevel.HEALTHY: None,
     BalanceLevel.DEPLETED: "Nothing left to use until funds are added.",
+    BalanceLevel.NEEDS_PLAN: "The portal says that paid use needs a plan. Plans start on the portal.",
+    BalanceLevel.BLOCKED: "The portal does not allow paid use right now, and does not say why.",
     BalanceLevel.MEMBER_CAPPED: None,
     BalanceLevel.UNKNOWN: None,
 }
@@ -49,8 +51,11 @@ def usage_message(info: AccountInfo, read_at: datetime, *, applying: str | None 
     )
 
 
-def usage_blocks(usage: Usage, *, applying: str | None = None) -> list[Block]:
-    """Make the lines of what is known; `applying` is a plan that was paid for a moment ago."""
+def usage_blocks(usage: Usage, *, applying: str | None = None, role: Role | None = None) -> list[Block]:
+    """Make the lines of what is known; `applying` is a plan that was paid for a moment ago.
+
+    `role` is the reader's, where it is known.
+    """
     blocks = []
     if applying is not None:
         blocks.append(applying_block(applying))
@@ -62,17 +67,15 @@ def usage_blocks(usage: Usage, *, applying: str | None = None) -> list[Block]:
     if usage.member_cap is not None:
         blocks.append(_member_cap_block(usage.member_cap))
     if usage.level is BalanceLevel.MEMBER_CAPPED:
-        blocks.append(section(MEMBER_CAPPED))
+        by_whom = "you can raise the limit" if manages(role) else "an admin raises the limit"
+        blocks.append(section(f"{_MEMBER_CAPPED} {by_whom} on the portal."))
     level = _LEVELS[usage.level]
-    if level is not None:
+    if level is not None and applying is None:  # what was bought a moment ago is not there yet
         blocks.append(context(level))
     return blocks
 
 
-MEMBER_CAPPED = (
-    ":warning: *You have reached your own spending limit here.* "
-    "Adding funds does not help: an admin raises the limit on the portal."
-)
+_MEMBER_CAPPED = ":warning: *You have reached your own spending limit here.* Adding funds does not help:"
 
 
 def applying_block(plan: str) -> Block:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from blocks.kit import escape
@@ -10,8 +11,6 @@ from bot.domain.money import show
 from bot.domain.payment import LINK
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from bot.domain.billing import AutoReload
     from bot.domain.identity import Account
     from bot.domain.payment import PaymentMethod
@@ -73,7 +72,12 @@ def why_this_method(method: PaymentMethod) -> str | None:
 
 def consent(method: PaymentMethod | None) -> str:
     """Say what confirming allows; a method that is no card is not called one."""
-    return CONSENT if method is None or method.is_card else CONSENT.replace("card", "payment method")
+    return CONSENT.replace("card", method_word(method))
+
+
+def method_word(method: PaymentMethod | None) -> str:
+    """Return the word for it in a sentence: `card` where it surely is one."""
+    return "card" if method is not None and method.is_card else "payment method"
 
 
 def role_name(role: Role) -> str | None:
@@ -111,8 +115,8 @@ def switch_off(role: Role | None, name: str | None = None) -> str:
 
 
 def bar(share: Decimal) -> str:
-    """Draw a share from 0 to 1."""
-    full = round(share * _BAR_LENGTH)
+    """Draw a share; what lies outside 0 to 1 is drawn as empty or full."""
+    full = round(max(Decimal(0), min(Decimal(1), share)) * _BAR_LENGTH)
     return "█" * full + "░" * (_BAR_LENGTH - full)
 
 

@@ -11,6 +11,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from bot.domain.errors import GrantRefusedError, PortalUnavailableError, StoreUnavailableError
+from bot.domain.identity import BILLING_SCOPE
 from bot.domain.money import show
 from bot.metrics import Metrics
 from bot.portal.hosts import HostRules
@@ -123,7 +124,7 @@ async def _check_portal(settings: Settings) -> Finding:
     oauth = OAuthClient(transport, hosts, clock, client_id=settings.portal_client_id)
     try:
         # The way everybody connects; the code is shown to nobody and runs out by itself.
-        await oauth.request_device_code(" ".join(FIRST_SCOPES))
+        await oauth.request_device_code(" ".join([*FIRST_SCOPES, BILLING_SCOPE]))
     except GrantRefusedError as error:
         words = f"{oauth.base} grants {settings.portal_client_id} no login ({error}); see PORTAL_CLIENT_ID"
         return _wrong(f"Portal: {words}")
@@ -139,10 +140,12 @@ async def _check_portal(settings: Settings) -> Finding:
 
 async def _check_database(settings: Settings) -> list[Finding]:
     database = Database(settings.database_url, SystemClock())
-    if not database.made():
-        return [_check_folder(database.folder)]
     try:
+        if not database.made():
+            return [_check_folder(database.folder)]
         return await _look_into(database, Cipher(settings.keys()))
+    except OSError as error:
+        return [_unwritable(database.folder, error)]
     except StoreUnavailableError as error:
         return [_wrong(f"DATABASE_URL: the database cannot be used ({error})")]
     finally:
@@ -152,16 +155,15 @@ async def _check_database(settings: Settings) -> list[Finding]:
 def _check_folder(folder: Path) -> Finding:
     """Try whether the embedded database can be made where the settings say."""
     there = next(each for each in (folder, *folder.parents) if each.exists())
-    try:
-        with TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        words = (
-            f"the database's folder {folder} cannot be written ({error.strerror}); make it, or name another"
-        )
-        return _wrong(f"DATABASE_URL: {words}")
+    with TemporaryFile(dir=there):
+        pass
     makes = "it" if there == folder else f"it, and the folder {folder}"
     return _good(f"Database: not there yet; `billing-bot serve` makes {makes}")
+
+
+def _unwritable(folder: Path, error: OSError) -> Finding:
+    words = f"the database's folder {folder} cannot be written ({error.strerror}); make it, or name another"
+    return _wrong(f"DATABASE_URL: {words}")
 
 
 async def _look_into(database: Database, cipher: Cipher) -> list[Finding]:

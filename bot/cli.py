@@ -129,6 +129,7 @@ def migrate_command() -> None:
         # A migration takes the time it takes.
         database = Database(settings.database_url, SystemClock(), statement_seconds=None)
         try:
+            database.make_folder()
             await migrate(database)
         finally:
             await database.aclose()

@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from blocks.loading import loading_message, loading_modal, message_modal
-from bot.domain.errors import StaleError
+from bot.domain.errors import StaleError, StoreUnavailableError
 from bot.domain.identity import Identity
 from bot.domain.installation import Place
 from bot.slack import SLACK_TIMEOUT_SECONDS
@@ -154,17 +154,24 @@ class Call:
                 await self.open_loading(self.view_title)
             await self.show(message_modal(self.view_title, message))
             return
-        replace = self.in_ephemeral or self.told_to_wait
-        if self.in_ephemeral:
-            await self.runtime.overviews.forget(self.identity)
+        # Nothing but the person's own: a message that stays is never replaced by an answer.
+        replace = self.in_ephemeral or (self.told_to_wait and self.own_response_url is not None)
         await post_response(self.runtime, self.response_url, message, replace=replace)
+        if self.in_ephemeral:
+            with contextlib.suppress(StoreUnavailableError):
+                await self.runtime.overviews.forget(self.identity)
 
     @asynccontextmanager
     async def patience(self) -> AsyncIterator[None]:
-        """Tell the person that it takes a moment, if it does."""
+        """Tell the person that it takes a moment, if it does.
+
+        Not beside a message that stays: the line could never be taken away again.
+        """
 
         async def tell() -> None:
             await asyncio.sleep(PATIENCE_SECONDS)
+            if self.clicked_message is not None:
+                return
             self.told_to_wait = True
             await self.reply(loading_message())
 

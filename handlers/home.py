@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -13,6 +14,7 @@ from blocks.errors import error_copy, error_home
 from blocks.overview import overview_home, overview_message
 from bot.domain.errors import BillingError, NotLinkedError
 from bot.domain.rules import Rule, RuleError
+from bot.storage.overviews import ShownOverview
 from handlers.call import post_response
 
 if TYPE_CHECKING:
@@ -42,23 +44,37 @@ async def refresh_home(runtime: Runtime, identity: Identity) -> None:
 
 async def publish_home(runtime: Runtime, identity: Identity) -> None:
     """Publish a person's Home; useful without a connection too. A failure is not worth more than a line."""
-    view = await _home(runtime, identity)
     try:
+        view = await _home(runtime, identity)
         slack = await runtime.workspaces.slack_of(identity)
         await slack.views_publish(user_id=identity.user, view=view)
     except (BillingError, SlackApiError, aiohttp.ClientError, OSError) as error:
         log.info("home.not_published", problem=str(error)[:200])
 
 
+async def remember_overview(call: Call) -> None:
+    """Have the overview that was clicked in follow the person's purchases, by this click's response_url."""
+    if not call.in_ephemeral or call.response_url is None:
+        return
+    with contextlib.suppress(BillingError):  # it is only not followed
+        link = await call.runtime.accounts.link(call.identity)
+        shown = ShownOverview(response_url=call.response_url, account=link.account)
+        await call.runtime.overviews.remember(call.identity, shown)
+
+
 async def refresh_overview(runtime: Runtime, identity: Identity, *, since: datetime) -> None:
     """Draw a person's overview anew if they began to buy from it and it was drawn before `since`."""
-    url = await runtime.overviews.take_stale(identity, since=since)
-    if url is None:
+    shown = await runtime.overviews.take_stale(identity, since=since)
+    if shown is None:
         return
     try:
         overview = await runtime.billing.overview(identity)
+        if not overview.connection.account.same_grant_as(shown.account):
+            return
         stopped = await runtime.permission.stopped(identity)
-        await post_response(runtime, url, overview_message(overview, stopped=stopped), replace=True)
+        await post_response(
+            runtime, shown.response_url, overview_message(overview, stopped=stopped), replace=True
+        )
     except (BillingError, aiohttp.ClientError, OSError) as error:
         log.info("home.overview_not_refreshed", problem=type(error).__name__)
 

@@ -157,6 +157,10 @@ class BalanceLevel(StrEnum):
     LOW = "low"
     HEALTHY = "healthy"
     DEPLETED = "depleted"
+    NEEDS_PLAN = "needs_plan"
+    """Paid use needs a plan, whatever was topped up."""
+    BLOCKED = "blocked"
+    """The portal does not allow paid use, and does not say why."""
     MEMBER_CAPPED = "member_capped"
     """This member has used up their own cap at the organization: adding funds does not help."""
     UNKNOWN = "unknown"
@@ -207,7 +211,7 @@ class PlanUsage:
         """The used part of the plan, 0 to 1; None where "left of monthly" has no meaning."""
         if self.monthly is None or self.left is None or not self.monthly > 0 or self.left > self.monthly:
             return None
-        return min(Decimal(1), (self.monthly - self.left) / self.monthly)
+        return min(self.monthly, self.monthly - self.left) / self.monthly
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -222,6 +226,7 @@ class Usage:
     total: Decimal | None = None
     allowed: bool | None = None
     reason: AccessReason | None = None
+    has_subscription: bool | None = None
     member_cap: MemberCap | None = None
 
     @property
@@ -231,15 +236,25 @@ class Usage:
             self.member_cap is not None and self.member_cap.exceeded
         ):
             return BalanceLevel.MEMBER_CAPPED
-        has_nothing = self.plan is None and self.topped_up is not None and self.topped_up <= 0
-        if has_nothing and not self.allowed:
-            return BalanceLevel.FREE
         if self.allowed is False:
-            return BalanceLevel.DEPLETED
+            return self._refused_level
         usable = self._usable
         if usable is None or (self.allowed is None and usable <= 0):
             return BalanceLevel.UNKNOWN
         return BalanceLevel.LOW if usable < LOW_BALANCE else BalanceLevel.HEALTHY
+
+    @property
+    def _refused_level(self) -> BalanceLevel:
+        """Why paid use is refused; a plan that may be there, and funds that are, are never denied."""
+        no_plan = self.plan is None and not self.has_subscription
+        no_funds = self.topped_up == 0
+        match self.reason:
+            case AccessReason.NO_SUBSCRIPTION if not (no_plan and no_funds):
+                return BalanceLevel.NEEDS_PLAN
+            case AccessReason.NO_SUBSCRIPTION | AccessReason.NOTHING_USABLE:
+                return BalanceLevel.FREE if no_plan and no_funds else BalanceLevel.DEPLETED
+            case _:
+                return BalanceLevel.BLOCKED
 
     @property
     def _usable(self) -> Decimal | None:

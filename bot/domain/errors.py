@@ -189,7 +189,15 @@ class GrantRefusedError(PortalError):
 
 
 class AmbiguousAnswerError(PortalError):
-    """No usable answer on a money route: it may or may not have been charged. Ask again, same key."""
+    """No usable answer on a money route: it may or may not have been charged. Ask again, same key.
+
+    With `same_again` the next answer would be no better: the charge was taken, under an id that cannot be
+    kept, so it is not asked for again at once.
+    """
+
+    def __init__(self, what: str, *, same_again: bool = False) -> None:
+        super().__init__(what)
+        self.same_again = same_again
 
 
 class PortalRefusalError(PortalError):

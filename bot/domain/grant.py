@@ -79,7 +79,12 @@ class DeviceGrant:
     @property
     def is_step_up(self) -> bool:
         """Tell whether it widens the permission of a connection: then the account must be the same."""
-        return self.purpose[0] in {RESUME, ENABLE}
+        return is_step_up(self.wanted)
+
+
+def is_step_up(wanted: str | None) -> bool:
+    """Tell whether a grant that is begun for this widens the permission of a connection."""
+    return (wanted or "").partition(" ")[0] in {RESUME, ENABLE}
 
 
 FIRST_PAUSE_SECONDS = 5
@@ -106,7 +111,7 @@ class PollingPace:
         return self.interval
 
     def outage(self, retry_after: int | None) -> int:
-        """Return the wait after an answer that means back off: as told, else ever longer up to a minute."""
-        pause = FIRST_PAUSE_SECONDS * 2 ** min(self.pauses, 10) if retry_after is None else retry_after
+        """Return the wait after an answer that means back off: as named, else doubling up to a minute."""
+        doubled = min(FIRST_PAUSE_SECONDS * 2 ** min(self.pauses, 10), LONGEST_PAUSE_SECONDS)
         self.pauses += 1
-        return max(self.interval, min(pause, LONGEST_PAUSE_SECONDS))
+        return max(self.interval, doubled if retry_after is None else retry_after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from enum import StrEnum
 
 CENT = Decimal("0.01")
@@ -51,6 +51,11 @@ class Bounds:
     minimum: Decimal | None = None
     maximum: Decimal | None = None
 
+    def below(self, most: Decimal | None) -> Bounds:
+        """Return the bounds with an upper end that is `most` at the most."""
+        ends = [end for end in (self.maximum, most) if end is not None]
+        return Bounds(minimum=self.minimum, maximum=min(ends, default=None))
+
     def allow(self, amount: Decimal) -> bool:
         """Tell whether `amount` lies within the bounds."""
         above = self.minimum is None or amount >= self.minimum
@@ -73,7 +78,7 @@ def parse_wire(value: object) -> Decimal | None:
     """Read dollars as the portal writes them: a decimal string, or a JSON number parsed to Decimal or int.
 
     Any finite value is money, with any number of decimals and any exponent (contract, "Billing"). What is
-    smaller than half a cent is 0, what is beyond MOST becomes MOST, and 18 decimals are kept. None stands
+    not more than half a cent is 0, what is beyond MOST becomes MOST, and 18 decimals are kept. None stands
     for a missing, malformed, infinite or not-a-number value; floats are refused.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
@@ -81,7 +86,7 @@ def parse_wire(value: object) -> Decimal | None:
     amount = _from_text(value.strip()) if isinstance(value, str) else Decimal(value)
     if amount is None or not amount.is_finite():
         return None
-    if amount.copy_abs() < _HALF_A_CENT:
+    if amount.copy_abs() <= _HALF_A_CENT:
         return Decimal(0)
     bounded = max(MOST.copy_negate(), min(MOST, amount))
     exponent = bounded.as_tuple().exponent
@@ -102,6 +107,11 @@ def _from_text(text: str) -> Decimal | None:
 def payable(amount: Decimal) -> bool:
     """Tell whether an amount is one that a person could type: above zero, in whole cents."""
     return 0 < amount <= MOST_CHARGED and amount == whole_cents(amount)
+
+
+def whole_cents_up(amount: Decimal) -> Decimal:
+    """Return the amount in whole cents, not less than it is: the least that may be charged."""
+    return amount.quantize(CENT, rounding=ROUND_CEILING, context=_WIDE)
 
 
 def whole_cents(amount: Decimal) -> Decimal:

@@ -116,15 +116,19 @@ class Rules:
             left = max(self.max_daily - spent, Decimal(0))
             raise RuleError(Rule.MAX_DAILY, limit=self.max_daily, left=left)
 
+    @property
+    def at_once(self) -> Decimal | None:
+        """What may be charged at once without a person's confirmation of it; None is no limit."""
+        return min((each for each in (self.max_charge, self.max_daily) if each is not None), default=None)
+
     def require_at_once(self, amount: Decimal) -> None:
-        """Let pass what may be charged at once without a person's yes to it.
+        """Let pass what may be charged at once without a person's confirmation of it.
 
         Raises:
             RuleError: it is higher than a charge, or a day, may be.
         """
-        limits = [limit for limit in (self.max_charge, self.max_daily) if limit is not None]
-        if limits and amount > min(limits):
-            raise RuleError(Rule.MAX_AT_ONCE, limit=min(limits))
+        if self.at_once is not None and amount > self.at_once:
+            raise RuleError(Rule.MAX_AT_ONCE, limit=self.at_once)
 
 
 def _named(identity: Identity, entries: tuple[str, ...]) -> bool:

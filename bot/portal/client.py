@@ -69,6 +69,8 @@ class PortalClient:
             NoOrganizationError: the login belongs to no organization.
         """
         body = await self._call("GET", "/api/oauth/account")
+        if not body:
+            raise PortalUnavailableError("an empty answer")
         return self._usable(lambda: read(AccountWire, body).to_domain())
 
     async def state(self) -> BillingState:
@@ -93,7 +95,8 @@ class PortalClient:
         )
         charge_id = read(ChargeAcceptedWire, body).charge_id
         if charge_id is None:
-            raise AmbiguousAnswerError("accepted without a charge id")
+            names_one = bool(body.get("chargeId"))
+            raise AmbiguousAnswerError("accepted without a charge id", same_again=names_one)
         return charge_id
 
     async def charge_status(self, charge_id: str) -> ChargeStatus:

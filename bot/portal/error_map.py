@@ -36,8 +36,15 @@ def error_for(answer: Answer, *, base: str, money: bool) -> PortalError:
     """Return the error a failed exchange stands for.
 
     On a money route everything that is not surely a "no" is AmbiguousAnswerError: 5xx without a known
-    code, a redirect, and an answer that is not the API's JSON.
+    code, a redirect, and an answer that is not the API's JSON. What the edge's firewall turned away never
+    reached the portal: a wait, whatever it was for.
     """
+    if answer.mitigated:
+        return PortalRefusalError(
+            RefusalCode.TEMPORARILY_UNAVAILABLE,
+            portal_url=portal_link(base, None),
+            retry_after=answer.retry_after,
+        )
     code = _code(answer)
     if code is None and money:
         return AmbiguousAnswerError(f"status {answer.status}")

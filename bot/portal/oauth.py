@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bot.domain.errors import GrantRefusedError, PortalUnavailableError, RelinkRequiredError
 from bot.portal.hosts import HostRules, origin_of
 from bot.portal.schemas import DeviceCodeWire, TokenWire, UnusableAnswerError, read
+from bot.portal.text import WORD, clean
 from bot.portal.transport import Answer, Exchange, Transport
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 FIRST_SCOPES = ("inference:invoke",)
 DEVICE_GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
+UNNAMED_LIFE_SECONDS = 300
+"""How long an access token lives whose answer does not say (RFC 6749, 5.1: `expires_in` may be absent)."""
+
 _DEAD = frozenset({"invalid_grant", "invalid_token", "refresh_token_reused"})
 
 
@@ -151,7 +155,7 @@ class OAuthClient:
         return Tokens(
             access=wire.access_token,
             refresh=wire.refresh_token or refresh,
-            expires_at=self._clock.now() + timedelta(seconds=max(0, wire.expires_in)),
+            expires_at=self._clock.now() + timedelta(seconds=wire.expires_in or UNNAMED_LIFE_SECONDS),
             scope=wire.scope if wire.scope is not None else scope,
         )
 
@@ -179,7 +183,7 @@ def _is_dead(answer: Answer) -> bool:
     if _is_outage(answer):
         return False
     if answer.ok:
-        return answer.body is not None and not answer.body.get("access_token")
+        return bool(answer.body) and not (answer.body or {}).get("access_token")
     error = _error(answer)
     if error is None:
         return answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
@@ -190,4 +194,4 @@ def _is_dead(answer: Answer) -> bool:
 def _error(answer: Answer) -> str | None:
     """Return the answer's `error`, None where it names none."""
     error = (answer.body or {}).get("error")
-    return error if isinstance(error, str) and error else None
+    return clean(error, WORD) if isinstance(error, str) else None

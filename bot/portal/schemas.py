@@ -31,7 +31,7 @@ from bot.domain.billing import (
 from bot.domain.charge import FailureReason
 from bot.domain.errors import NoOrganizationError
 from bot.domain.identity import Account
-from bot.domain.money import Bounds, parse_wire, payable, show
+from bot.domain.money import Bounds, parse_wire, payable, show, whole_cents, whole_cents_up
 from bot.domain.payment import CARD, PaymentMethod
 from bot.domain.subscription import (
     FREE_ORDER,
@@ -57,13 +57,20 @@ from bot.portal.text import (
     whole,
 )
 
-BANK_VERIFICATION = frozenset({"authentication_required", "subscription_payment_intent_requires_action"})
-"""Reasons of an upgrade that mean 3D Secure, whatever the status beside them."""
+_BY_REASON = {
+    "authentication_required": UpgradeStatus.REQUIRES_ACTION,
+    "subscription_payment_intent_requires_action": UpgradeStatus.REQUIRES_ACTION,
+    "card_declined": UpgradeStatus.PAYMENT_FAILED,
+}
+"""Reasons of an upgrade that say how it ended, whatever the status beside them."""
 
 TIER_ID = 150
 """A menu carries a plan's id as its option's value."""
 
 MOST_TIERS = 50
+
+MOST_SECONDS = 30 * 24 * 3600
+"""The longest span of OAuth that is believed: no grant lives longer."""
 
 
 class UnusableAnswerError(ValueError):
@@ -103,14 +110,21 @@ def _price(value: object) -> str | None:
 
 
 def _cents(value: object) -> int | None:
-    """Read whole cents, also written `4630.0`; not as text, and not below zero."""
-    amount = None if isinstance(value, str) else parse_wire(value)
+    """Read whole cents, also written `4630.0`; not below zero."""
+    amount = parse_wire(value)
     return int(amount) if amount is not None and amount >= 0 and amount == int(amount) else None
 
 
 def _order(value: object) -> int:
     amount = parse_wire(value)
     return FREE_ORDER if amount is None or amount != int(amount) else int(amount)
+
+
+def _seconds(value: object) -> int | None:
+    """Read a span in whole seconds; what is none, or longer than any token lives, counts as absent."""
+    amount = None if isinstance(value, str) else parse_wire(value)
+    usable = amount is not None and 0 <= amount <= MOST_SECONDS and amount == int(amount)
+    return int(amount) if amount is not None and usable else None
 
 
 def _is_enabled(value: object) -> bool:
@@ -229,6 +243,13 @@ class BoundsWire(Wire):
     min_usd: Money = None
     max_usd: Money = None
 
+    def to_domain(self) -> Bounds:
+        """Return what can be charged, in whole cents within the bounds."""
+        return Bounds(
+            minimum=None if self.min_usd is None else whole_cents_up(self.min_usd),
+            maximum=None if self.max_usd is None else whole_cents(self.max_usd),
+        )
+
 
 class MonthlyCapWire(Wire):
     """`monthlyCap` of the billing state."""
@@ -303,7 +324,7 @@ class BillingStateWire(Wire):
             billing_enabled=self.cli_billing_enabled or False,
             can_change_plan=self.can_change_plan,
             presets=tuple(self.charge_presets),
-            bounds=Bounds(minimum=bounds.min_usd, maximum=bounds.max_usd),
+            bounds=bounds.to_domain(),
             payment_method=self._payment_method(),
             monthly_cap=self.monthly_cap.to_domain() if self.monthly_cap else None,
             auto_reload=self.auto_reload.to_domain() if self.auto_reload else None,
@@ -391,6 +412,7 @@ class PaidAccessWire(MemberCapWire):
 
     allowed: Flag = None
     paid_access: Flag = None
+    has_active_subscription: Flag = None
     reason: Word = None
     subscription_credits_remaining: Money = None
     purchased_credits_remaining: Money = None
@@ -440,6 +462,7 @@ class AccountWire(MemberCapWire):
             total=access.total_usable_credits,
             allowed=access.paid_access if access.allowed is None else access.allowed,
             reason=access.domain_reason,
+            has_subscription=access.has_active_subscription,
             member_cap=access.to_member_cap() or self.to_member_cap(),
         )
 
@@ -460,7 +483,8 @@ class AccountWire(MemberCapWire):
 class CurrentPlanWire(Wire):
     """`current` of the subscription call; the `*Credits` numbers are US dollars."""
 
-    tier_id: Identifier = None
+    # Only compared and shown: one that is too long is a plan nonetheless.
+    tier_id: Annotated[str | None, _line(IDENTIFIER)] = None
     tier_name: Name = None
     monthly_credits: Money = None
     credits_remaining: Money = None
@@ -599,12 +623,13 @@ class UpgradeWire(Wire):
         )
 
     def _judged_status(self) -> UpgradeStatus:
+        by_reason = _BY_REASON.get(self.reason or "")
+        if by_reason is None and self.status in set(UpgradeStatus):
+            return UpgradeStatus(self.status)
         done = self.status in {UpgradeStatus.UPGRADED.value, UpgradeStatus.ALREADY_ON_TIER.value}
-        if self.reason in BANK_VERIFICATION and not done:
-            return UpgradeStatus.REQUIRES_ACTION
-        if self.reason in BANK_VERIFICATION or self.status not in set(UpgradeStatus):
+        if by_reason is None or done:
             raise UnusableAnswerError("UpgradeWire: status")
-        return UpgradeStatus(self.status)
+        return by_reason
 
     def _judged_reason(self) -> str | None:
         """Return why it failed; a failed payment without a reason was declined."""
@@ -619,8 +644,8 @@ class DeviceCodeWire(SnakeWire):
     user_code: Annotated[str, _whole(40)]
     verification_uri: Annotated[str, _whole(LINK)]
     verification_uri_complete: Annotated[str, _whole(LINK)]
-    expires_in: int
-    interval: int
+    expires_in: Annotated[int, BeforeValidator(_seconds)]
+    interval: Annotated[int, BeforeValidator(_seconds)]
 
 
 class TokenWire(SnakeWire):
@@ -628,5 +653,5 @@ class TokenWire(SnakeWire):
 
     access_token: Secret
     refresh_token: Annotated[str | None, _whole(16_000)] = None
-    expires_in: int
+    expires_in: Annotated[int | None, BeforeValidator(_seconds)] = None
     scope: Annotated[str | None, _line(SENTENCE)] = None

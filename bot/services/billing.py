@@ -14,7 +14,6 @@ from bot.domain.audit import Action
 from bot.domain.billing import Overview
 from bot.domain.errors import (
     BillingError,
-    NoOrganizationError,
     PortalRefusalError,
     PortalUnavailableError,
     RelinkRequiredError,
@@ -67,27 +66,33 @@ class Billing:
     async def overview(self, identity: Identity) -> Overview:
         """Return the state, and the usage where the account call answers (behaviour 8)."""
         connection, portal = await self._accounts.connected(identity)
-        state, usage, upgrade = await asyncio.gather(
-            portal.state(), _usage(portal), self._recent_upgrade(identity, connection.account)
-        )
-        plan = usage.plan.name if usage is not None and usage.plan is not None else None
-        applying = upgrade.tier_name if upgrade is not None and upgrade.tier_name != plan else None
+        asking = asyncio.ensure_future(portal.state())
+        try:
+            usage, upgrade = await asyncio.gather(
+                _usage(portal), self._recent_upgrade(identity, connection.account)
+            )
+            state = await asking
+        except BaseException:
+            # A login without an organization is refused by every other call, which does not say why.
+            asking.cancel()
+            raise
         return Overview(
             state=state,
             usage=usage,
             connection=connection,
             read_at=self._clock.now(),
-            applying=applying,
+            applying=_applying(upgrade, usage),
         )
 
-    async def account(self, identity: Identity) -> AccountInfo:
-        """Return whose grant it is and what they can use.
+    async def account(self, identity: Identity) -> tuple[AccountInfo, str | None]:
+        """Return whose grant it is and what they can use, and the plan that is being applied, if any.
 
         Raises:
             NoOrganizationError: the login belongs to no organization.
         """
         _, portal = await self._accounts.portal(identity)
-        return await portal.account()
+        info = await portal.account()
+        return info, _applying(await self._recent_upgrade(identity, info.account), info.usage)
 
     async def subscription(self, identity: Identity) -> tuple[Subscription, BillingState, Connection]:
         """Return the plan, the state that says what would be charged, and whose connection it is."""
@@ -163,9 +168,15 @@ class Billing:
         await note("done")
 
 
+def _applying(upgrade: Charge | None, usage: Usage | None) -> str | None:
+    """Return the plan that was paid for a moment ago, where the account does not show it yet."""
+    plan = usage.plan.name if usage is not None and usage.plan is not None else None
+    return upgrade.tier_name if upgrade is not None and upgrade.tier_name != plan else None
+
+
 async def _usage(portal: PortalClient) -> Usage | None:
     try:
         return (await portal.account()).usage
-    except (NoOrganizationError, PortalUnavailableError, PortalRefusalError, RelinkRequiredError) as error:
+    except (PortalUnavailableError, PortalRefusalError, RelinkRequiredError) as error:
         log.info("billing.no_usage", problem=type(error).__name__)
         return None

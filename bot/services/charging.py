@@ -132,7 +132,7 @@ class Charging:
             try:
                 return await self._send(lease, charge)
             except PortalRefusalError as error:
-                return await self._refused(lease, charge, error, maybe_sent=maybe_sent)
+                return await self._refused(lease, charge, error, maybe_sent=maybe_sent, sent_at=started)
             except (NotLinkedError, RelinkRequiredError):
                 gone = PortalRefusalError(RefusalCode.UNAUTHORIZED)
                 return await self._refused(lease, charge, gone, maybe_sent=maybe_sent)
@@ -141,9 +141,12 @@ class Charging:
                 if not maybe_sent:
                     maybe_sent = True
                     await self._charges.note(lease, ambiguous_since=started)
+                if error.same_again:
+                    return await self._given_up(lease, charge, maybe_sent=True)
             except PortalUnavailableError as error:
                 # The token could not be had, so this request never left.
                 log.warning("charge.no_token", charge=charge.id, answer=str(error))
+                wait = max(wait, min(error.retry_after or 0, BUSY_CAP_SECONDS))
             if self._clock.now() >= started + AMBIGUITY_WINDOW:
                 return await self._given_up(lease, charge, maybe_sent=maybe_sent)
             await lease.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - spreads load
@@ -210,24 +213,39 @@ class Charging:
         )
 
     async def _refused(
-        self, lease: Lease, charge: Charge, error: PortalRefusalError, *, maybe_sent: bool
+        self,
+        lease: Lease,
+        charge: Charge,
+        error: PortalRefusalError,
+        *,
+        maybe_sent: bool,
+        sent_at: datetime | None = None,
     ) -> Charge:
         """Record a "no". After a request that got no answer it proves nothing about that request."""
         if maybe_sent:
             return await self._unconfirmed(lease, charge, error)
         needs_scope = error.code is RefusalCode.INSUFFICIENT_SCOPE
         now = self._clock.now()
+        permitted = needs_scope and sent_at is not None and await self._permitted_since(charge, sent_at)
         return await self._charges.move(
             lease,
             charge.state,
             ChargeState.NEEDS_SCOPE if needs_scope else ChargeState.REFUSED,
             refusal=error.code,
             refusal_detail=error.detail,
-            permitted_at=None,
+            permitted_at=now if permitted else None,
             retry_at=_retry_at(error, now),
             portal_url=error.portal_url or charge.portal_url,
             ended_at=None if needs_scope else now,
         )
+
+    async def _permitted_since(self, charge: Charge, sent_at: datetime) -> bool:
+        """Tell whether the permission came while the request was on its way."""
+        link = await self._accounts.former_link(charge.identity)
+        if link is None or link.dead or link.linked_at < sent_at:
+            return False
+        bound = (link.account.account_id, link.account.organisation_id)
+        return link.connection.may_bill and bound == (charge.account_id, charge.organisation_id)
 
     async def _given_up(self, lease: Lease, charge: Charge, *, maybe_sent: bool) -> Charge:
         error = PortalRefusalError(RefusalCode.TEMPORARILY_UNAVAILABLE)
@@ -265,7 +283,8 @@ class Charging:
                 return await self._unconfirmed(lease, charge, gone)
             except PortalUnavailableError as error:
                 misses += 1
-                wait = _busy_wait(error.retry_after) if error.busy else self._away_wait(misses)
+                named = error.busy or error.retry_after is not None
+                wait = _busy_wait(error.retry_after) if named else self._away_wait(misses)
             else:
                 misses = 0
                 took = (self._clock.now() - asked_at).total_seconds()

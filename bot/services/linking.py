@@ -24,6 +24,7 @@ from bot.domain.grant import (
     DeviceGrant,
     GrantState,
     PollingPace,
+    is_step_up,
 )
 from bot.domain.identity import BILLING_SCOPE
 from bot.portal.oauth import FIRST_SCOPES, DeviceGrantError, GrantProblem, Tokens
@@ -100,8 +101,9 @@ class Linking:
             PortalUnavailableError: no code to be had; nothing was stored.
         """
         former = await self._links.get(identity)
-        known = former.scope.split() if former else []
-        scope = " ".join(dict.fromkeys([*FIRST_SCOPES, *known, BILLING_SCOPE]))
+        widens = former is not None and not former.dead and is_step_up(wanted)
+        held = former.scope.split() if former is not None and widens else FIRST_SCOPES
+        scope = " ".join(dict.fromkeys([*held, BILLING_SCOPE]))
         code = await self._oauth.request_device_code(scope)
         now = self._clock.now()
         grant = DeviceGrant(
@@ -126,15 +128,20 @@ class Linking:
         await self._grants.start(grant, due_at=now + SHOW_WITHIN)
         return grant, superseded
 
-    async def shown(self, grant: DeviceGrant, place: Mapping[str, str] | None = None) -> None:
-        """Start polling: the person has the link now; `place` says where, if that was not known before."""
+    async def shown(self, grant: DeviceGrant, place: Mapping[str, str] | None = None) -> bool:
+        """Start polling: the person has the link now; `place` says where, if that was not known before.
+
+        Tells whether the grant is going on: another one may have taken its place meanwhile.
+        """
         due_at = self._clock.now() + timedelta(seconds=grant.interval_seconds)
         codes = {**grant.codes, **place} if place else None
-        await self._grants.schedule(grant, due_at, codes=codes)
+        return await self._grants.schedule(grant, due_at, codes=codes)
 
-    async def cancel(self, identity: Identity) -> bool:
-        """Drop the person's grants in progress; tell whether there were any."""
-        return await self._grants.cancel_pending(identity)
+    async def cancel(self, identity: Identity) -> list[DeviceGrant]:
+        """Drop the person's grants in progress; returns them: their links must not look live any more."""
+        dropped = await self._grants.going_on(identity)
+        await self._grants.cancel_pending(identity)
+        return dropped
 
     async def advance(self, lease: Lease) -> tuple[DeviceGrant | None, datetime | None]:
         """Take a grant as far as it goes.
@@ -183,11 +190,12 @@ class Linking:
 
     async def _granted(self, lease: Lease, grant: DeviceGrant, tokens: Tokens) -> None:
         """Store the tokens; a code is good for one exchange, so a database that is away is waited for."""
+        stored = _stored(tokens, granted_at=_granted_at(grant, self._clock.now()))
         while True:
             try:
-                await self._grants.move(lease, grant, GrantState.GRANTED, tokens=_stored(tokens))
+                await self._grants.move(lease, grant, GrantState.GRANTED, tokens=stored)
             except StoreUnavailableError:
-                if self._clock.now() >= grant.expires_at:
+                if self._clock.now() >= max(grant.expires_at, grant.created_at + LINK_WITHIN):
                     raise
                 await lease.sleep(STORE_AGAIN_SECONDS)
             else:
@@ -238,8 +246,9 @@ class Linking:
             link = self._new_link(grant, account)
             await self._links.put(link, within=connection)
             await self._charges.look_again(grant.identity.key, within=connection)
-            if link.connection.may_bill:
-                await self._charges.permit(account, grant.identity.key, within=connection)
+            await self._charges.permit(
+                account if link.connection.may_bill else None, grant.identity.key, within=connection
+            )
         self._accounts.forget_cached(grant.identity.key)
         return None
 
@@ -255,7 +264,8 @@ class Linking:
             tokens = await self._oauth.refresh(grant.base_url, tokens)
             await self._granted(lease, grant, tokens)
             info = await self._accounts.portal_with(grant.base_url, tokens.access).account()
-        return replace(grant, tokens=_stored(tokens)), info.account
+        granted_at = _granted_at(grant, self._clock.now())
+        return replace(grant, tokens=_stored(tokens, granted_at=granted_at)), info.account
 
     async def _not_linked(self, lease: Lease, grant: DeviceGrant, error: BillingError) -> datetime | None:
         """Wait for what passes by itself; end the grant, and drop its tokens, for what does not."""
@@ -287,7 +297,7 @@ class Linking:
             expires_at=tokens.expires_at,
             access=tokens.access,
             refresh=tokens.refresh,
-            linked_at=self._clock.now(),
+            linked_at=_granted_at(grant, self._clock.now()),
         )
 
 
@@ -301,8 +311,15 @@ def _tokens(grant: DeviceGrant) -> Tokens:
     )
 
 
-def _stored(tokens: Tokens) -> dict[str, Any]:
+def _granted_at(grant: DeviceGrant, now: datetime) -> datetime:
+    """Return when the person's approval was exchanged: the grant's 30 days count from then."""
+    granted_at = (grant.tokens or {}).get("granted_at")
+    return now if granted_at is None else datetime.fromtimestamp(float(granted_at), tz=UTC)
+
+
+def _stored(tokens: Tokens, *, granted_at: datetime) -> dict[str, Any]:
     return {
+        "granted_at": granted_at.timestamp(),
         "access": tokens.access,
         "refresh": tokens.refresh,
         "expires_at": tokens.expires_at.timestamp(),

@@ -119,6 +119,16 @@ class Outbox:
         if not lease.is_given_back and (facts or telling.modal is not None):
             await self._messages.finish(lease, due_at, modal=telling.modal, **facts)
 
+    async def modal_finished(self, lease: Lease, telling: Telling) -> None:
+        """Record at once that the open modal has its last word: what a person opens there next is theirs.
+
+        Raises:
+            LeaseLostError: another run tells it now.
+        """
+        if telling.modal is not None:
+            telling.message = await self._messages.note(lease, view_id=None)
+            telling.modal = None
+
     async def shows_something(self, charge_id: str) -> None:
         """Record that nobody knows what the message says now, and have it brought up to date."""
         await self._messages.forget_shown(charge_id)

@@ -262,8 +262,7 @@ class Purchases:
         current = await self._mine(identity, charge_id)
         if current.state is not ChargeState.NEEDS_SCOPE:
             return current, False
-        if current.permitted_at is None:
-            raise PermissionMissingError(current.id)
+        await self._require_permission(identity, current)
         await self._permission.require_spending(identity)
         await self._require_possible(identity, current)
         now = self._clock.now()
@@ -276,6 +275,17 @@ class Purchases:
             judge=self._permission.rules.require,
         )
         return resumed or current, resumed is not None
+
+    async def _require_permission(self, identity: Identity, charge: Charge) -> None:
+        """Let a charge pass that has the permission by now, as recorded, or as the link made since says.
+
+        A release before recorded nothing, and a permission may come just when the portal misses it.
+        """
+        link = await self._accounts.link(identity)
+        since = charge.last_post_at or charge.created_at
+        came = link.connection.may_bill and link.linked_at >= since
+        if charge.permitted_at is None and not came:
+            raise PermissionMissingError(charge.id)
 
     async def _require_possible(self, identity: Identity, charge: Charge) -> None:
         account, portal = await self._accounts.portal(identity)

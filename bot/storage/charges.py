@@ -426,9 +426,15 @@ class ChargeStore:
         for charge_id in (await within.execute(waiting)).scalars().all():
             await wake(within, charges, charge_id, self._database.clock.now())
 
-    async def permit(self, account: Account, owner: str, *, within: Connection) -> None:
-        """Record that the permission is there for which the owner's charges of that account wait."""
+    async def permit(self, account: Account | None, owner: str, *, within: Connection) -> None:
+        """Record that the permission is there for which the owner's charges of that account wait.
+
+        For those of other accounts, and without `account` for all, it is there no more.
+        """
         row, now = charges.c, self._database.clock.now()
+        await withdraw_permission(within, [owner], now)
+        if account is None:
+            return
         permitted = (
             update(charges)
             .where(
@@ -495,7 +501,8 @@ class ChargeStore:
         `since` and `judge` as in `confirm`.
         """
         async with self._database.transaction() as connection:
-            facts = {"owner_key": owner, "due_at": now, "refusal": None}
+            # The person has just confirmed it again: its day, and its limits, count from now.
+            facts = {"owner_key": owner, "due_at": now, "refusal": None, "confirmed_at": now}
             charge = await self._set(
                 connection,
                 self._yes_again,
@@ -658,3 +665,20 @@ def _payment_method(row: Row[Any]) -> PaymentMethod | None:
     if row.payment_method is not None:
         return PaymentMethod.from_text(row.payment_method)
     return PaymentMethod(brand=row.card) if row.card else None
+
+
+async def withdraw_permission(connection: Connection, owners: Sequence[str], now: datetime) -> None:
+    """Have these people's charges wait for the permission again: the grant that gave it is gone."""
+    row = charges.c
+    withdrawn = (
+        update(charges)
+        .where(
+            row.owner.in_(owners),
+            row.state == literal_column(f"'{ChargeState.NEEDS_SCOPE.value}'"),
+            row.permitted_at.is_not(None),
+        )
+        .values(permitted_at=None)
+        .returning(row.id)
+    )
+    for charge_id in (await connection.execute(withdrawn)).scalars().all():
+        await wake(connection, messages, charge_id, now)

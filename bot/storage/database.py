@@ -111,6 +111,11 @@ class Database:
         """The folder of SQLite's file."""
         return Path(str(self.url.database)).absolute().parent
 
+    def make_folder(self) -> None:
+        """Make the folder of SQLite's file, if it is not there."""
+        if self.is_sqlite:
+            self.folder.mkdir(parents=True, exist_ok=True)
+
     def claim_alone(self) -> None:
         """On SQLite, make sure that no second process works on the same file; free on PostgreSQL.
 
@@ -119,7 +124,7 @@ class Database:
         """
         if self._lock is None:
             return
-        Path(str(self.url.database)).parent.mkdir(parents=True, exist_ok=True)
+        self.make_folder()
         try:
             self._lock.acquire(timeout=0)
         except Timeout:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import and_, delete, insert, literal, select, update
 
 from bot.domain.audit import Action
 from bot.domain.grant import NOT_CONNECTED, DeviceGrant, GrantState
@@ -45,9 +45,13 @@ class DeviceGrantStore:
         self.leases = LeaseStore(database, device_grants)
 
     async def start(self, grant: DeviceGrant, *, due_at: datetime) -> None:
-        """Store a new grant; the person's former pending ones are superseded, silently."""
+        """Store a new grant; the person's former pending ones are superseded, silently.
+
+        A person's starts take turns, so that of two at once one is left.
+        """
         row = device_grants.c
         async with self._database.transaction() as connection:
+            await connection.execute(select(self._database.turn(literal(grant.identity.key))))
             await connection.execute(
                 update(device_grants)
                 .where(row.owner == grant.identity.key, row.state.in_(_GOING_ON))
@@ -88,25 +92,37 @@ class DeviceGrantStore:
 
     async def schedule(
         self, grant: DeviceGrant, due_at: datetime, *, codes: dict[str, Any] | None = None
-    ) -> None:
-        """Have a grant looked at then, if it is not decided; `codes` take the place of its own."""
+    ) -> bool:
+        """Have a grant looked at then, if it is not decided; `codes` take the place of its own.
+
+        Tells whether it is going on.
+        """
         row = device_grants.c
         values: dict[str, Any] = {"due_at": due_at}
         if codes is not None:
             values["sealed_codes"] = self._cipher.seal(grant.identity.key, codes)
         async with self._database.transaction() as connection:
-            await connection.execute(
+            stored = await connection.execute(
                 update(device_grants).where(row.id == grant.id, row.state.in_(_GOING_ON)).values(**values)
             )
             announce(connection, device_grants)
+        return bool(stored.rowcount)
 
     async def store_codes(self, lease: Lease, grant: DeviceGrant, codes: dict[str, Any]) -> None:
         """Store codes in place of the grant's own, under a lease.
 
         Raises:
-            LeaseLostError: the row is no longer ours.
+            LeaseLostError: the row is no longer in the grant's state, or no longer ours.
         """
-        await self.note(lease, sealed_codes=self._cipher.seal(grant.identity.key, codes))
+        row = device_grants.c
+        statement = (
+            update(device_grants)
+            .where(row.id == lease.id, row.state == grant.state.value, row.lease_token == lease.token)
+            .values(sealed_codes=self._cipher.seal(grant.identity.key, codes))
+        )
+        async with self._database.transaction() as connection:
+            if not (await connection.execute(statement)).rowcount:
+                raise LeaseLostError(lease.id)
 
     async def cancel_pending(self, identity: Identity) -> bool:
         """Drop the person's grants that are still going on, codes and tokens included; tell if any."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from bot.storage.tables import intents
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bot.domain.identity import Identity
+    from bot.domain.identity import Account, Identity
     from bot.storage.database import Database
 
 INTENT_LIFE = timedelta(minutes=15)
@@ -25,8 +26,8 @@ class IntentStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def put(self, identity: Identity, kind: str, facts: str) -> str:
-        """Store what is shown; returns the id that the modal carries."""
+    async def put(self, identity: Identity, account: Account, kind: str, facts: str) -> str:
+        """Store what is shown, and for which account; returns the id that the modal carries."""
         intent = secrets.token_hex(8)
         async with self._database.transaction() as connection:
             await connection.execute(
@@ -34,14 +35,17 @@ class IntentStore:
                     id=intent,
                     owner=identity.key,
                     kind=kind,
-                    facts=facts,
+                    facts=json.dumps([account.account_id, account.organisation_id, facts]),
                     created_at=self._database.clock.now(),
                 )
             )
         return intent
 
-    async def take(self, identity: Identity, kind: str, intent: str) -> str | None:
-        """Return what was shown, once; None when it is not theirs, too old, or was taken before."""
+    async def take(self, identity: Identity, account: Account, kind: str, intent: str) -> str | None:
+        """Return what was shown, once.
+
+        None when it is not theirs, was shown for another account, is too old, or was taken before.
+        """
         row = intents.c
         statement = (
             delete(intents)
@@ -54,8 +58,12 @@ class IntentStore:
             .returning(row.facts)
         )
         async with self._database.transaction() as connection:
-            facts: str | None = (await connection.execute(statement)).scalar_one_or_none()
-        return facts
+            stored: str | None = (await connection.execute(statement)).scalar_one_or_none()
+        match json.loads(stored or "null"):
+            case [account.account_id, account.organisation_id, str(facts)]:
+                return facts
+            case _:  # also what a release before has stored
+                return None
 
     async def delete_old(self, *, before: datetime) -> None:
         """Delete what was shown before then, and never taken."""

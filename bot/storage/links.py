@@ -12,9 +12,10 @@ from sqlalchemy import bindparam, delete, select, update
 from bot.domain.audit import Action
 from bot.domain.identity import BILLING_SCOPE, GRANT_LIFE, Account, Connection, Identity, has_scope
 from bot.storage.audit import record
+from bot.storage.charges import withdraw_permission
 from bot.storage.cipher import SealBrokenError
 from bot.storage.gathering import Gathered
-from bot.storage.tables import links
+from bot.storage.tables import links, overviews
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -107,6 +108,8 @@ class LinkStore:
     ) -> Sequence[str]:
         forgotten = await connection.execute(delete(links).where(*conditions).returning(links.c.owner))
         now, owners = self._database.clock.now(), forgotten.scalars().all()
+        await withdraw_permission(connection, owners, now)
+        await connection.execute(delete(overviews).where(overviews.c.owner.in_(owners)))
         for owner in owners:
             await record(connection, now, Action.DISCONNECT, actor=owner, subject=owner, result=why)
         return owners
@@ -153,6 +156,7 @@ class LinkStore:
         stored = bool((await connection.execute(statement)).rowcount)
         if stored and link.dead:
             owner, now = link.identity.key, self._database.clock.now()
+            await withdraw_permission(connection, [owner], now)
             await record(connection, now, Action.SESSION, actor="portal", subject=owner, result="ended")
         return stored
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
+from bot.domain.identity import Account
 from bot.storage.cipher import SealBrokenError
 from bot.storage.tables import overviews
 
@@ -21,6 +23,14 @@ RESPONSE_URL_LIFE = timedelta(minutes=29)
 """Slack takes a response_url for 30 minutes; one minute is left for the answer."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownOverview:
+    """An overview on a person's screen: what replaces it, and whose balance it shows (its ids alone)."""
+
+    response_url: str = field(repr=False)
+    account: Account
+
+
 class OverviewStore:
     """One overview a person, known by the response_url that replaces it, which is sealed."""
 
@@ -28,11 +38,17 @@ class OverviewStore:
         self._database = database
         self._cipher = cipher
 
-    async def remember(self, identity: Identity, response_url: str) -> None:
+    async def remember(self, identity: Identity, shown: ShownOverview) -> None:
         """Remember the overview that a person has just clicked in, in place of their former one."""
         now = self._database.clock.now()
+        account = shown.account
+        facts = {
+            "url": shown.response_url,
+            "account": account.account_id,
+            "organization": account.organisation_id,
+        }
         values = {
-            "sealed_url": self._cipher.seal(identity.key, {"url": response_url}),
+            "sealed_url": self._cipher.seal(identity.key, facts),
             "issued_at": now,
             "drawn_at": now,
         }
@@ -47,8 +63,8 @@ class OverviewStore:
         async with self._database.transaction() as connection:
             await connection.execute(delete(overviews).where(overviews.c.owner == identity.key))
 
-    async def take_stale(self, identity: Identity, *, since: datetime) -> str | None:
-        """Return the response_url of a person's overview that was drawn before `since`, once.
+    async def take_stale(self, identity: Identity, *, since: datetime) -> ShownOverview | None:
+        """Return a person's overview that was drawn before `since`, once.
 
         None when there is none, or when Slack no longer takes its response_url.
         """
@@ -69,9 +85,16 @@ class OverviewStore:
         if sealed is None:
             return None
         try:
-            return str(self._cipher.open(identity.key, sealed)["url"])
+            facts = self._cipher.open(identity.key, sealed)
         except SealBrokenError:
             return None
+        account = Account(
+            account_id=facts["account"],
+            email=None,
+            organisation_id=facts["organization"],
+            organisation_name=None,
+        )
+        return ShownOverview(response_url=facts["url"], account=account)
 
     async def delete_old(self) -> None:
         """Delete the overviews that can no longer be replaced."""

@@ -56,8 +56,8 @@ async def advance_device_grant(runtime: Runtime, lease: Lease) -> datetime | Non
 async def _say_approved(runtime: Runtime, lease: Lease, grant: DeviceGrant) -> None:
     """Say once that the portal keeps an approved person waiting."""
     if not grant.codes.get("waiting"):
-        await replace_link(runtime, grant, connect.approved_message())
         await runtime.linking.waiting_shown(lease, grant)
+        await replace_link(runtime, grant, connect.approved_message())
 
 
 async def _outcome(runtime: Runtime, grant: DeviceGrant) -> Message:
@@ -84,15 +84,17 @@ async def _outcome(runtime: Runtime, grant: DeviceGrant) -> Message:
 
 async def _permitted(runtime: Runtime, grant: DeviceGrant, charge: Charge, note: str) -> Message:
     """Look at the organization again before saying that the purchase can go on (behaviour 40)."""
+    obstacle = None
     try:
         state = await runtime.billing.state(charge.identity)
         state.require_charging()
         state.require_payment_method()
     except NotAllowedError as error:
-        note = f"{note}\n{not_allowed_words(error)}"
+        obstacle = not_allowed_words(error)
     except BillingError:
         log.info("device_grant.state_unknown", charge=charge.id)
-    return connect.permitted_message(note, charge, in_modal=bool(grant.codes.get("view_id")))
+    in_modal = bool(grant.codes.get("view_id"))
+    return connect.permitted_message(note, charge, in_modal=in_modal, obstacle=obstacle)
 
 
 async def _tell(runtime: Runtime, grant: DeviceGrant, message: Message) -> None:

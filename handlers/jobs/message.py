@@ -75,6 +75,8 @@ async def _advance(runtime: Runtime, lease: Lease, telling: Telling) -> datetime
         except SlackApiError:
             # Slack takes no message to this person now; the open modal shows the outcome nonetheless.
             await _finish_modal(runtime, slack, lease, telling)
+            await runtime.outbox.modal_finished(lease, telling)
+            await _refresh_balances(runtime, telling)
             raise
         await _finish_modal(runtime, slack, lease, telling)
         await _refresh_balances(runtime, telling)

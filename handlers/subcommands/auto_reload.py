@@ -40,7 +40,7 @@ async def handle_auto_reload(call: Call) -> None:
     state = await call.runtime.billing.state(call.identity)
     words = call.text.split()
     if not words:
-        await call.show(auto_reload_modal(state))
+        await call.show(_form(call, state))
         return
     state.require_charging()
     await call.show(await _confirm_modal(call, state, lambda: _typed_choice(words, state)))
@@ -83,7 +83,8 @@ async def handle_confirmed(call: Call) -> None:
 
 
 async def _save(call: Call) -> Json:
-    shown = await call.runtime.intents.take(call.identity, INTENT, call.metadata)
+    link = await call.runtime.accounts.link(call.identity)
+    shown = await call.runtime.intents.take(call.identity, link.account, INTENT, call.metadata)
     if shown is None:
         raise StaleError
     choice = _read(shown)
@@ -101,7 +102,7 @@ async def _confirmation(call: Call, below: Decimal | None, to: Decimal | None) -
     threshold = below if below is not None else (setting.threshold if setting else None)
     reload_to = to if to is not None else (setting.reload_to if setting else None)
     if threshold is None or reload_to is None:
-        return auto_reload_modal(state, note="*Enter both amounts.*")
+        return _form(call, state, note="*Enter both amounts.*")
     return await _confirm_modal(
         call, state, lambda: AutoReloadChoice.on(threshold, reload_to, state.bounds)
     )
@@ -112,19 +113,23 @@ async def _confirm_modal(call: Call, state: BillingState, choose: Callable[[], A
     try:
         choice = choose()
         if choice.enabled and state.payment_method is None:
-            return auto_reload_modal(state)
+            return _form(call, state)
         await call.runtime.permission.require_auto_reload(call.identity, choice)
     except AmountError as error:
-        return auto_reload_modal(state, note=f"*{amount_problem(error)}.*")
+        return _form(call, state, note=f"*{amount_problem(error)}.*")
     except AutoReloadOrderError:
-        return auto_reload_modal(state, note=f"*{ORDER}.*")
+        return _form(call, state, note=f"*{ORDER}.*")
     except RuleError as error:
         if error.limit is None:
             raise
-        return auto_reload_modal(state, note=f"*{rule_words(error)}*")
+        return _form(call, state, note=f"*{rule_words(error)}*")
     link = await call.runtime.accounts.link(call.identity)
-    intent = await call.runtime.intents.put(call.identity, INTENT, _written(choice))
+    intent = await call.runtime.intents.put(call.identity, link.account, INTENT, _written(choice))
     return auto_reload_confirm_modal(choice, state, link.account, intent=intent)
+
+
+def _form(call: Call, state: BillingState, *, note: str | None = None) -> Json:
+    return auto_reload_modal(state, note=note, most=call.runtime.permission.rules.at_once)
 
 
 def _written(choice: AutoReloadChoice) -> str:

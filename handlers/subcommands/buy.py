@@ -29,6 +29,7 @@ from bot.domain.errors import PermissionMissingError
 from bot.domain.money import AmountError, parse_typed, show
 from bot.domain.rules import RuleError
 from bot.services.purchases import BuyAgainError
+from handlers.home import remember_overview
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -55,8 +56,7 @@ async def handle_add_funds(call: Call) -> None:
     """Ask for an amount."""
     call.wanted = "buy"
     await call.open_loading("Add funds")
-    if call.in_ephemeral and call.response_url is not None:
-        await call.runtime.overviews.remember(call.identity, call.response_url)
+    await remember_overview(call)
     await call.show(await _next_step(call, None))
 
 
@@ -210,11 +210,13 @@ async def _ask_amount(call: Call, *, chosen: str | None = None, typed: str | Non
 async def _form(call: Call, state: BillingState) -> AmountForm:
     """Make the form with all that bounds an amount for this person now."""
     permission = call.runtime.permission
+    link = await call.runtime.accounts.link(call.identity)
     return AmountForm.of(
         state,
         permission.rules,
         left_today=await permission.left_today(call.identity),
         read_at=call.runtime.clock.now(),
+        account=link.account,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from blocks import ids
@@ -48,6 +49,10 @@ async def handle_enable_for_command(call: Call) -> None:
 async def handle_cancel(call: Call) -> None:
     """Drop the grant in progress; when it has ended already, say what is true now."""
     cancelled = await call.runtime.linking.cancel(call.identity)
+    for grant in cancelled:
+        await replace_link(call.runtime, grant, cancelled_message())
+    if cancelled and call.clicked_message is not None:
+        return  # the link stood in the message that was clicked in, which says so now
     link = await call.runtime.accounts.former_link(call.identity)
     if not cancelled and link is not None and not link.dead:
         await call.reply(already_connected_message(link.connection, call.runtime.clock.now()))
@@ -73,7 +78,12 @@ async def _begin(call: Call, *, wanted: str | None) -> None:
             with contextlib.suppress(Exception):  # the new link matters more
                 await replace_link(call.runtime, other, superseded_message())
     link = link_message(grant.codes["url"], grant.codes["user_code"], grant.expires_at)
-    await linking.shown(grant, await _show(call, link))
+    place = await _show(call, link)
+    if not await linking.shown(grant, place) and place is not None:
+        # A second click has superseded it before its place was known.
+        await replace_link(
+            call.runtime, replace(grant, codes={**grant.codes, **place}), superseded_message()
+        )
 
 
 async def _show(call: Call, link: Message) -> dict[str, str] | None:

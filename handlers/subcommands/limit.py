@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 async def handle_limit(call: Call) -> None:
     """Show the monthly limit in a modal."""
     await call.open_loading("Monthly limit")
-    await call.show(limit_modal(await call.runtime.billing.state(call.identity)))
+    state = await call.runtime.billing.state(call.identity)
+    link = await call.runtime.accounts.link(call.identity)
+    await call.show(limit_modal(state, link.account, call.runtime.clock.now()))
 
 
 ACTIONS = {ids.MONTHLY_LIMIT: handle_limit}

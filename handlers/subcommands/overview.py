@@ -8,7 +8,7 @@ from blocks import ids
 from blocks.connect import welcome_message
 from blocks.overview import overview_message
 from bot.domain.errors import NotLinkedError
-from handlers.home import publish_home
+from handlers.home import publish_home, remember_overview
 
 if TYPE_CHECKING:
     from handlers.call import Call
@@ -31,8 +31,9 @@ async def handle_refresh(call: Call) -> None:
     """Show the overview as it is now, where it stands."""
     if call.in_home:
         await publish_home(call.runtime, call.identity)
-    else:
-        await handle_overview(call)
+        return
+    await handle_overview(call)
+    await remember_overview(call)
 
 
 async def handle_link_button(_call: Call) -> None:

@@ -25,6 +25,7 @@ from bot.domain.subscription import Effect, PlanChange
 
 if TYPE_CHECKING:
     from blocks.kit import Json
+    from bot.domain.identity import Account
     from bot.domain.subscription import Subscription
     from handlers.call import Call
 
@@ -55,7 +56,7 @@ async def _preview(call: Call, tier_id: str) -> Json:
     preview = await call.runtime.billing.preview_plan(call.identity, tier_id)
     match preview.effect:
         case Effect.SCHEDULED:
-            intent = await _intent(call, PlanChange.SCHEDULE, preview.target_id)
+            intent = await _intent(call, connection.account, PlanChange.SCHEDULE, preview.target_id)
             return schedule_modal(preview, connection.account, intent=intent)
         case Effect.CHARGE_NOW:
             proposal = await call.runtime.purchases.propose_upgrade(
@@ -73,9 +74,9 @@ async def handle_cancel_plan(call: Call) -> None:
     subscription, _, connection = await call.runtime.billing.subscription(call.identity)
     _require_role(subscription)
     if subscription.current is None or subscription.is_team:
-        await call.show(subscription_modal(subscription))
+        await call.show(await _plan(call))
     else:
-        intent = await _intent(call, PlanChange.CANCEL, None)
+        intent = await _intent(call, connection.account, PlanChange.CANCEL, None)
         await call.show(cancel_modal(subscription.current, connection.account, intent=intent))
 
 
@@ -93,15 +94,17 @@ async def handle_change(call: Call) -> None:
 
 
 async def _agreed(call: Call) -> Json:
-    shown = await call.runtime.intents.take(call.identity, INTENT, call.metadata)
+    link = await call.runtime.accounts.link(call.identity)
+    shown = await call.runtime.intents.take(call.identity, link.account, INTENT, call.metadata)
     if shown is None:
         raise StaleError
     change, tier_id = json.loads(shown)
     return await _change(call, PlanChange(change), tier_id)
 
 
-async def _intent(call: Call, change: PlanChange, tier_id: str | None) -> str:
-    return await call.runtime.intents.put(call.identity, INTENT, json.dumps([change.value, tier_id]))
+async def _intent(call: Call, account: Account, change: PlanChange, tier_id: str | None) -> str:
+    shown = json.dumps([change.value, tier_id])
+    return await call.runtime.intents.put(call.identity, account, INTENT, shown)
 
 
 async def handle_upgrade(call: Call) -> None:
@@ -134,8 +137,9 @@ async def _change(call: Call, change: PlanChange, tier_id: str | None) -> Json:
 
 
 async def _plan(call: Call, *, note: str | None = None) -> Json:
-    subscription, _, _ = await call.runtime.billing.subscription(call.identity)
-    return subscription_modal(subscription, note=escape(note) if note else None)
+    subscription, _, connection = await call.runtime.billing.subscription(call.identity)
+    now = call.runtime.clock.now()
+    return subscription_modal(subscription, connection.account, now, note=escape(note) if note else None)
 
 
 def _require_role(subscription: Subscription) -> None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 async def handle_usage(call: Call) -> None:
     """Show the bars."""
     async with call.patience():
-        info = await call.runtime.billing.account(call.identity)
-    await call.reply(usage_message(info, call.runtime.clock.now()))
+        info, applying = await call.runtime.billing.account(call.identity)
+    await call.reply(usage_message(info, call.runtime.clock.now(), applying=applying))
 
 
 ACTIONS = {ids.REFRESH_USAGE: handle_usage}

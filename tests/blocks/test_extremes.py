@@ -60,11 +60,11 @@ def of_state(body: dict[str, Any]) -> Iterator[Message | Json]:
     overview = Overview(state=state, usage=USAGE, connection=CONNECTION, read_at=NOW)
     yield overview_message(overview)
     yield overview_home(overview, [])
-    form = AmountForm.of(state, read_at=NOW)
+    form = AmountForm.of(state, read_at=NOW, account=ACCOUNT)
     yield closed_modal(form, state) if form.is_closed else amount_modal(form)
     yield amount_modal(AmountForm.recall(form.remember()), chosen="custom")
     yield add_card_modal(state, typed="$50", still=True)
-    yield limit_modal(state)
+    yield limit_modal(state, ACCOUNT, NOW)
     yield auto_reload_modal(state)
     choice = AutoReloadChoice.off(
         state.auto_reload or AutoReload(enabled=False, threshold=None, reload_to=None)
@@ -100,11 +100,13 @@ def of_account(body: dict[str, Any]) -> Iterator[Message | Json]:
 
 def of_subscription(body: dict[str, Any]) -> Iterator[Message | Json]:
     subscription = read(SubscriptionStateWire, body).to_domain(PORTAL)
-    yield subscription_modal(subscription, note="Done.")
-    yield subscription_modal(replace(subscription, current=None))
-    yield subscription_modal(replace(subscription, applying="Super"))
+    yield subscription_modal(subscription, ACCOUNT, NOW, note="Done.")
+    yield subscription_modal(replace(subscription, current=None), ACCOUNT, NOW)
+    yield subscription_modal(replace(subscription, applying="Super"), ACCOUNT, NOW)
     if subscription.current is not None:
-        yield subscription_modal(replace(subscription, current=replace(subscription.current, cancels=True)))
+        yield subscription_modal(
+            replace(subscription, current=replace(subscription.current, cancels=True)), ACCOUNT, NOW
+        )
         yield cancel_modal(subscription.current, ACCOUNT, intent="i1")
 
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from bot.check import check
 from bot.runtime import open_runtime
-from bot.sandbox.portal import PortalSandbox
+from bot.sandbox.portal import Fault, PortalSandbox
 from bot.sandbox.serving import serve
 from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.people import Cast, SlackApp
@@ -51,6 +51,29 @@ async def wrong(settings: Settings, **changed: Any) -> list[str]:
     """What is said to be wrong with settings that were changed."""
     findings = await check(settings.model_copy(update=changed))
     return [finding.words for finding in findings if not finding.good]
+
+
+@pytest.mark.parametrize("place", ["/proc/there/billing.db", "{file}/billing.db", "{folder}/" + "x" * 300])
+async def test_a_database_that_cannot_be_made_is_said_before_the_first_start(
+    settings: Settings, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    path = place.format(file=tmp_path / "file", folder=tmp_path)
+    (words,) = await wrong(settings, database_url=f"sqlite:///{path}")
+    assert words.startswith("DATABASE_URL: the database's folder")
+    assert "cannot be written" in words
+
+
+async def test_a_folder_that_will_be_made_is_no_fault(settings: Settings, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new' / 'folder' / 'billing.db'}"
+    assert await wrong(settings, database_url=url) == []
+    assert not (tmp_path / "new").exists()
+
+
+async def test_a_client_that_is_granted_no_login_is_said_so(settings: Settings, servers: Servers) -> None:
+    servers[0].fail("/api/oauth/device/code", Fault(status=400, body='{"error": "invalid_scope"}'))
+    (words,) = await wrong(settings)
+    assert "grants hermes-cli no login (invalid_scope)" in words
 
 
 async def test_nothing_is_wrong_with_settings_that_are_right(settings: Settings) -> None:

@@ -15,9 +15,11 @@ import pytest
 from bot.runtime import open_runtime
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
+from bot.storage.overviews import ShownOverview
 from bot.storage.schema import migrate
 from tests.support.house import (
     ADA,
+    TEAM,
     PortalClock,
     identity,
     make_settings,
@@ -47,6 +49,7 @@ class Way:
     told: str = "$50 added to your balance"
     state: str = "settled"
     slack_away: bool = False
+    overview: bool = False
 
 
 WAYS = {
@@ -54,6 +57,7 @@ WAYS = {
     "not linked": Way(linked=False),
     "token to refresh": Way(minutes=1),
     "permission missing": Way(billing=False),
+    "from the overview": Way(overview=True),
     "declined": Way(amount="10.01", told="was declined", state="failed"),
     "Slack away at first": Way(amount="10.01", told="was declined", state="failed", slack_away=True),
 }
@@ -97,9 +101,9 @@ MATRIX = {
         "the charge is needs_scope",
         "the release of a charge",
         "the record of the message: edited_at, shown",
-        "the answer to a response_url",
         "the resumption is stored",
     ),
+    "from the overview": ("the answer to a response_url",),
     "declined": (
         "the charge is failed",
         "the record of the message: reply_state",
@@ -181,6 +185,14 @@ async def stage(folder: Path, way: Way, **extra: str) -> AsyncIterator[Stage]:
             await runtime.homes.opened(identity(ADA))
             if way.linked:
                 await store_link(runtime, portal, billing=way.billing, minutes=way.minutes)
+            if way.overview:
+                # It follows the purchase that was begun from it.
+                place = slack._parts.installations.get(TEAM)
+                assert place is not None
+                url = slack._parts.interactions._slack.response_urls.issue(ADA, slack.dm(ADA), place)
+                link = await runtime.accounts.link(identity(ADA))
+                shown = ShownOverview(response_url=url, account=link.account)
+                await runtime.overviews.remember(identity(ADA), shown)
         if way.slack_away:
             slack.faults.add("conversations.open", "drop_before", times=1)
         await app.start()

@@ -66,7 +66,7 @@ async def test_without_a_card_the_purchase_waits_and_goes_on_once_there_is_one(h
     )
     for _ in range(2):
         await house.slack.click_text(ADA, "I've added it, check again")
-        await house.until(lambda: "still no card" in str(house.slack.view(ADA)))
+        await house.until(lambda: "still no payment method" in str(house.slack.view(ADA)))
     house.portal.set_scenario("acme", "by-amount")
     await house.slack.click_text(ADA, "I've added it, check again")
     await house.confirm_shown()
@@ -85,7 +85,7 @@ async def test_without_a_card_the_purchase_waits_and_goes_on_once_there_is_one(h
         ("remote-spending-revoked", "An admin switched off Remote Spending", "Connect"),
         ("session-revoked", "logged out", "Connect"),
         ("switch-off", "switched off", "Manage on portal"),
-        ("no-card", "no card on file", "Manage on portal"),
+        ("no-card", "no payment method on file", "Manage on portal"),
     ],
 )
 async def test_a_refusal_on_the_charge_itself_is_told_with_its_next_step(

@@ -465,10 +465,10 @@ async def test_what_was_enabled_is_looked_at_again_before_resuming(house: House)
     house.portal.set_scenario("acme", "no-card")
     house.portal.approve(code)
     message = await house.replied("*Connected*")
-    assert "There is no card on file" in message["text"]
+    assert "There is no payment method on file" in message["text"]
     await house.told("$50 can go on")
     await house.slack.click_text(ADA, "Resume $50")
-    await house.until(lambda: "There is no card on file" in house.last_ephemeral()["text"])
+    await house.until(lambda: "There is no payment method on file" in house.last_ephemeral()["text"])
     await house.state(ChargeState.NEEDS_SCOPE)
     house.portal.set_scenario("acme", "by-amount")
     await house.slack.click_text(ADA, "Resume $50")

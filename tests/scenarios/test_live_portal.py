@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sqlite3
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,13 +19,25 @@ from bot.domain.charge import ChargeState
 from bot.domain.money import MOST_CHARGED
 from bot.domain.payment import PaymentMethod
 from bot.sandbox.portal import FIREWALL, FIREWALL_DENIES, Fault
+from bot.sandbox.portal.world import Subscription
 from tests.support.house import ADA, LINUS, House
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bot.storage.links import Link
 
 DAY = 24 * 3600
 AWAY = Fault(status=503, body='{"error": "temporarily_unavailable"}', retry_after="1")
+
+
+@contextmanager
+def locked(path: str | None) -> Iterator[None]:
+    """Keep everybody from writing to an embedded ledger."""
+    with closing(sqlite3.connect(str(path), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
 
 
 async def overview(house: House, person: str, user: str = ADA) -> str:
@@ -372,7 +388,7 @@ async def test_the_default_ceiling_says_that_another_limit_can_be_set(house: Hou
     house.portal.set_scenario("acme", "cap-exceeded")
     await house.slack.submit(ADA)
     message = await house.told("$12.50 is left this month")
-    assert "an admin can set another limit" in message["text"]
+    assert "default ceiling; another limit can be set there" in message["text"]
 
 
 async def test_with_the_switch_off_an_admin_is_told_where_to_turn_it_on(house: House) -> None:
@@ -595,3 +611,321 @@ async def test_what_was_confirmed_is_kept_as_facts(house: House) -> None:
     assert known == PaymentMethod(brand="visa", last4="4242", wallet="apple_pay")
     assert charge.account_email
     assert charge.amount <= MOST_CHARGED
+
+
+async def test_a_plain_reconnect_asks_for_no_scope_of_the_connection_before(house: House) -> None:
+    await house.link(minutes=1)
+    house.portal.set_scenario("acme", "refresh-forbidden")
+    assert "has ended" in await ask(house, "/billing")
+    house.portal.set_scenario("acme", "by-amount")
+    await house.slack.command(ADA, "/billing connect")
+    await house.until(lambda: "user_code=" in str(house.last_ephemeral()["blocks"]))
+    asked = [each for each in house.portal.requests if each.path == "/api/oauth/device/code"][-1]
+    assert b"tool" not in asked.body
+
+
+async def test_usage_says_applying_after_an_upgrade_too(house: House) -> None:
+    house.portal_clock.speed = 1
+    await house.link()
+    house.portal.set_scenario("acme", "upgrade-applies-late")
+    await modal(house, "/billing subscription", "Plus plan")
+    await house.slack.select(ADA, "plan_tier", "super")
+    await house.slack.submit(ADA)
+    await house.until(lambda: "Due now" in str(house.slack.view(ADA)))
+    await house.slack.click(ADA, "plan_upgrade")
+    await house.told("Upgraded to Super")
+    text = await ask(house, "/billing usage")
+    assert "Applying Super" in text
+    assert "Plus plan" not in text
+
+
+async def test_app_home_follows_a_purchase_although_no_message_can_be_posted(house: House) -> None:
+    await house.link()
+    await house.slack.open_home(ADA)
+    await house.until(lambda: "Balance $142.50" in str(house.slack.home(ADA)))
+    house.slack.faults.add(method="chat.postMessage", kind="error", error="messages_tab_disabled", times=99)
+    await house.buy("50")
+    await house.until(lambda: "Balance $192.50" in str(house.slack.home(ADA)))
+
+
+async def test_an_overview_that_was_refreshed_while_the_charge_was_pending_follows_it_too(
+    house: House,
+) -> None:
+    await house.link()
+    house.portal_clock.speed = 1
+    await ask(house, "/billing")
+    await house.slack.click_text(ADA, "Add funds")
+    await house.until(lambda: (house.slack.view(ADA) or {}).get("submit"))
+    await house.slack.select(ADA, "amount_preset", "50")
+    await house.slack.submit(ADA)
+    await house.confirm_shown()
+    await house.slack.submit(ADA)
+    await house.submitted()
+    await house.slack.close(ADA, everything=True)
+    asked = account_calls(house)
+    await house.slack.click_text(ADA, "Refresh", in_="ephemeral")
+    await house.until(lambda: account_calls(house) > asked)
+    await house.told("$50 added to your balance")
+    await house.until(lambda: "Balance $192.50" in house.last_ephemeral()["text"])
+
+
+async def test_an_overview_of_another_account_is_left_as_it_is(house: House) -> None:
+    await house.link()
+    await ask(house, "/billing")
+    await house.slack.click_text(ADA, "Add funds")
+    await house.until(lambda: (house.slack.view(ADA) or {}).get("submit"))
+    await house.slack.close(ADA, everything=True)
+    await house.link(ADA, "rolf")
+    house.app.runtime.accounts.forget_cached(house.identity().key)
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    assert "Balance $142.50" in house.last_ephemeral()["text"]
+
+
+async def test_a_login_that_has_lost_its_organization_is_told_so_everywhere(house: House) -> None:
+    await house.link()
+    house.portal.people["ada"].organisation = None
+    assert "does not belong to an organization" in await ask(house, "/billing")
+    assert "does not belong to an organization" in await ask(house, "/billing usage")
+
+
+async def test_an_owner_over_their_own_limit_is_led_to_the_portal_and_not_to_add_funds(
+    house: House,
+) -> None:
+    ada = house.portal.people["ada"]
+    ada.spend_cap, ada.spent = Decimal(25), Decimal("25.318402771953")
+    text = await overview(house, "ada")
+    assert "you can raise the limit on the portal" in text
+    styles = [
+        element.get("style")
+        for block in house.last_ephemeral()["blocks"]
+        for element in block.get("elements", [])
+    ]
+    assert "primary" not in styles
+
+
+async def test_a_plan_charge_to_a_method_that_is_no_card_speaks_of_no_card(house: House) -> None:
+    await house.link(ADA, "lena")
+    lena = house.portal.organisations["linkpay"]
+    lena.subscription = Subscription(tier="plus", credits_remaining=Decimal("13.199784210017"))
+    object.__setattr__(lena.other_method, "resolved_via", None)
+    house.portal.set_scenario("linkpay", "declined")
+    await modal(house, "/billing subscription", "Plus plan")
+    await house.slack.select(ADA, "plan_tier", "super")
+    await house.slack.submit(ADA)
+    await house.until(lambda: "Due now" in str(house.slack.view(ADA)))
+    assert "charge your payment method." in str(house.slack.view(ADA))
+    assert "card" not in str((house.slack.view(ADA) or {})["blocks"])
+    await house.slack.click(ADA, "plan_upgrade")
+    message = await house.told("Your payment method was declined")
+    assert "card" not in message["text"]
+
+
+async def test_enabling_billing_while_the_switch_is_off_says_what_is_missing(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.told("One-time setup")
+    code = await house.enable_billing()
+    house.portal.set_scenario("acme", "switch-off")
+    house.portal.approve(code)
+    message = await house.replied("$50 cannot go on yet")
+    assert "Remote Spending is switched off" in message["text"]
+    assert "Resume $50" not in str(message["blocks"])
+
+
+async def test_a_plan_change_without_the_permission_offers_to_enable_billing(house: House) -> None:
+    await house.link(billing=False)
+    await modal(house, "/billing subscription", "Plus plan")
+    await house.slack.select(ADA, "plan_tier", "super")
+    await house.slack.submit(ADA)
+    await house.until(lambda: "Enable billing" in str(house.slack.view(ADA)))
+
+
+@pytest.mark.behaviour(26)
+async def test_a_charge_id_that_cannot_be_kept_is_not_asked_for_again_and_again(house: House) -> None:
+    house.portal.organisations["extreme"].charge_id_length = 2500
+    await house.link(ADA, "xena")
+    await house.buy("50")
+    await house.told("may or may not have been charged")
+    assert len(house.portal.charge_posts) == 1
+
+
+@pytest.mark.behaviour(24)
+async def test_a_purchase_that_the_edges_firewall_turns_away_is_told_at_once(house: House) -> None:
+    await house.link()
+    house.portal.fail("/api/billing/charge", FIREWALL_DENIES, method="POST", times=9)
+    await house.buy("50")
+    message = await house.told("was not charged")
+    assert "not available on the portal right now" in message["text"]
+    assert "Too many" not in message["text"]
+
+
+async def test_a_firewall_that_names_a_wait_is_not_asked_again_before(house: House) -> None:
+    await house.link(minutes=1)
+    await house.app.runtime.accounts.access_token(house.identity())
+    house.portal.set_scenario("acme", "pending-for-ever")
+    await house.buy("50")
+    await house.submitted()
+    house.portal.expire_access_tokens()
+    refreshes = sum(each.path == "/api/oauth/token" for each in house.portal.requests)
+    house.portal.fail("/api/oauth/token", replace(FIREWALL, retry_after="20"), times=99)
+    await house.until(
+        lambda: sum(each.path == "/api/oauth/token" for each in house.portal.requests) > refreshes
+    )
+    house.app.runtime.accounts.forget_cached(house.identity().key)
+    polls = house.polls()
+    await asyncio.sleep(1)  # twenty intervals, in which nothing may happen
+    assert house.polls() - polls <= 1
+
+
+@pytest.mark.behaviour(40)
+async def test_a_permission_that_comes_while_the_portal_misses_it_is_seen(house: House) -> None:
+    await house.link(billing=False)
+    held = Fault(seconds=0.6, after_work=True)
+    house.portal.fail("/api/billing/charge", held, method="POST")
+    await house.buy("50")
+    await house.until(lambda: house.portal.charge_posts)
+    await house.link()
+    await house.told("$50 can go on")
+
+
+@pytest.mark.behaviour(40)
+async def test_resume_goes_when_its_grant_does(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.told("One-time setup")
+    await house.link()
+    await house.told("$50 can go on")
+    await house.slack.command(ADA, "/billing disconnect")
+    message = await house.told("One-time setup")
+    assert "Resume" not in str(message["blocks"])
+
+
+async def test_a_purchase_resumed_late_in_its_day_is_followed_for_a_day(house: House) -> None:
+    with freeze_time(real_asyncio=True) as frozen:
+        house.portal_clock.speed = 1
+        await house.link(billing=False, minutes=60 * 48)
+        await house.buy("50")
+        await house.told("One-time setup")
+        frozen.tick(timedelta(hours=23, minutes=59))
+        house.portal.set_scenario("acme", "pending-for-ever")
+        await house.link(minutes=60 * 48)
+        await house.told("$50 can go on")
+        await house.slack.close(ADA, everything=True)
+        await house.slack.click_text(ADA, "Resume $50")
+        await house.submitted()
+        frozen.tick(301)
+        await house.told("a timeout, not a failure")
+        charge = (await house.charges())[0]
+        async with house.app.runtime.database.transaction() as connection:
+            due = (await connection.execute(sql("SELECT due_at FROM charges"))).scalar_one()
+        assert due is not None
+        assert charge.confirmed_at is not None
+
+
+async def test_a_slow_answer_to_a_click_in_a_message_leaves_the_message(house: House) -> None:
+    await house.link()
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+    await house.slack.close(ADA, everything=True)
+    house.portal.fail("/api/billing/state", Fault(seconds=2.5))
+    await house.slack.click_text(ADA, "Show my balance")
+    await house.until(lambda: "Balance $192.50" in house.last_ephemeral()["text"])
+    assert "$50 added to your balance" in house.dm()[-1]["text"]
+    assert len(house.slack.ephemerals(ADA)) == 1
+
+
+async def test_a_cancelled_link_in_a_thread_looks_dead(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.told("One-time setup")
+    await house.enable_billing()
+    await house.slack.click_text(ADA, "Cancel", in_="message")
+    message = await house.replied("Connecting was cancelled")
+    assert "Open Nous Portal" not in str(message["blocks"])
+    assert house.slack.ephemerals(ADA) == []
+
+
+async def test_of_two_clicks_on_enable_billing_one_link_lives_and_it_works(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.told("One-time setup")
+    await house.slack.close(ADA, everything=True)
+    clicks = (house.slack.click_text(ADA, "Enable billing", in_="message") for _ in range(2))
+    await asyncio.gather(*clicks)
+
+    def living() -> list[dict[str, object]]:
+        return [each for each in house.replies() if "user_code=" in str(each["blocks"])]
+
+    await house.until(lambda: any("newer link" in each["text"] for each in house.replies()))
+    await house.until(lambda: len(living()) == 1)
+    house.portal.approve(house.user_code(ADA, living()[0]))
+    await house.told("$50 can go on")
+
+
+async def test_disconnecting_ends_the_links_that_are_open(house: House) -> None:
+    await connecting(house)
+    shown = house.last_ephemeral()
+    await house.slack.command(ADA, "/billing disconnect")
+    await house.until(lambda: "Open Nous Portal" not in str(house.slack.ephemerals(ADA)))
+    assert shown
+
+
+async def test_a_cancelled_grant_is_not_said_to_be_approved(house: House) -> None:
+    house.portal.fail("/api/oauth/account", replace(AWAY, seconds=1.0), times=1)
+    house.portal.approve(await connecting(house))
+    await house.until(lambda: account_calls(house) == 1)
+    await house.slack.click_text(ADA, "Cancel")
+    await house.until(lambda: "Connecting was cancelled" in house.last_ephemeral()["text"])
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    assert "Connecting was cancelled" in house.last_ephemeral()["text"]
+
+
+@pytest.mark.parametrize("words", ["/billing auto-reload 20 100", "cancel"])
+async def test_what_was_shown_for_one_account_is_done_at_no_other(house: House, words: str) -> None:
+    await house.link()
+    if words == "cancel":
+        await modal(house, "/billing subscription", "Plus plan")
+        await house.slack.click_text(ADA, "Cancel plan")
+        await house.until(lambda: "Cancel *Plus*?" in str(house.slack.view(ADA)))
+    else:
+        await modal(house, words, "Turn on")
+    await house.link(ADA, "rolf")
+    house.app.runtime.accounts.forget_cached(house.identity().key)
+    await house.slack.submit(ADA)
+    await house.until(lambda: "This has expired" in str(house.slack.view(ADA)))
+    other = house.portal.organisations["plus-rollover"]
+    assert other.subscription is not None
+    assert not other.subscription.cancels
+    assert other.auto_reload is None or not other.auto_reload.enabled
+
+
+async def test_a_negative_month_is_shown(house: House) -> None:
+    cap = house.portal.organisations["acme"].cap
+    assert cap is not None
+    cap.limit, cap.spent = Decimal(10), Decimal(-2000)
+    await house.link()
+    await modal(house, "/billing limit", "-$2,000 of $10 spent")
+    await house.slack.open_home(ADA)
+    await house.until(lambda: "-$2,000 of $10 spent" in str(house.slack.home(ADA)))
+
+
+async def test_a_database_that_cannot_be_written_leaves_buttons_that_read_alive(house: House) -> None:
+    if not house.app.runtime.database.is_sqlite:
+        pytest.skip("a PostgreSQL that cannot be written is in tests/outages")
+    await house.link()
+    await ask(house, "/billing")
+    house.portal.organisations["acme"].balance += 10
+    with locked(house.app.runtime.database.url.database):
+        await house.slack.click_text(ADA, "Refresh", in_="ephemeral")
+        await house.until(lambda: "Balance $152.50" in house.last_ephemeral()["text"])
+
+
+@pytest.mark.parametrize("user", ["amount", "limit", "subscription"])
+async def test_wherever_money_is_shown_it_says_whose_and_as_of_when(house: House, user: str) -> None:
+    await house.link()
+    command = {"amount": "/billing buy", "limit": "/billing limit", "subscription": "/billing subscription"}
+    shown = await modal(house, command[user], "As of")
+    assert "ada@acme.example" in shown
+    assert "'Refresh'" in shown

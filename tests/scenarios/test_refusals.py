@@ -78,7 +78,7 @@ ROWS = (
     ),
     Row(status=403, error="card_expired", words="Your card has expired", button=PORTAL),
     Row(status=403, error="card_mismatch", words="not the one that the portal expects", button=PORTAL),
-    Row(status=403, error="no_payment_method", words="There is no card on file", button=PORTAL),
+    Row(status=403, error="no_payment_method", words="There is no payment method on file", button=PORTAL),
     Row(status=403, error="consent_required", words="one-time confirmation", button=PORTAL),
     Row(status=403, error="org_access_denied", words="does not cover this organization", button=CONNECT),
     Row(
@@ -92,7 +92,7 @@ ROWS = (
         status=403,
         error="monthly_cap_exceeded",
         extra={"remainingUsd": "12.5000417", "isDefaultCeiling": True},
-        words="an admin can set another limit",
+        words="another limit can be set there",
         button=PORTAL,
     ),
     Row(

@@ -48,6 +48,7 @@ from blocks.subscription import (
     upgrade_modal,
 )
 from blocks.usage import usage_message
+from blocks.words import switch_off
 from bot.domain.billing import (
     AccessReason,
     AccountInfo,
@@ -177,7 +178,7 @@ PREVIEW = Preview(
     due_now=Decimal(30),
     effective_on=None,
 )
-FORM = AmountForm.of(STATE, read_at=NOW)
+FORM = AmountForm.of(STATE, read_at=NOW, account=ACCOUNT)
 SPENT_UP = replace(STATE, monthly_cap=MonthlyCap(limit=Decimal(1000), spent=Decimal("996.8")))
 TIGHT = replace(STATE, monthly_cap=MonthlyCap(limit=Decimal(1000), spent=Decimal("987.4999")))
 ON = AutoReloadChoice(enabled=True, threshold=Decimal(20), reload_to=Decimal(100))
@@ -445,12 +446,12 @@ def _buying() -> list[Screen]:
         _screen(
             "amount-tight",
             "the monthly limit leaves less than a preset",
-            amount_modal(AmountForm.of(TIGHT, read_at=NOW), chosen="custom"),
+            amount_modal(AmountForm.of(TIGHT, read_at=NOW, account=ACCOUNT), chosen="custom"),
         ),
         _screen(
             "amount-closed",
             "the monthly limit leaves less than the smallest purchase",
-            closed_modal(AmountForm.of(SPENT_UP, read_at=NOW), SPENT_UP),
+            closed_modal(AmountForm.of(SPENT_UP, read_at=NOW, account=ACCOUNT), SPENT_UP),
         ),
         _screen(
             "amount-unreadable",
@@ -506,6 +507,8 @@ def _looking() -> list[Screen]:
         reason=AccessReason.NOTHING_USABLE,
     )
     low = Usage(topped_up=Decimal("3.2"), allowed=True)
+    needs_plan = Usage(topped_up=Decimal("32.08"), allowed=False, reason=AccessReason.NO_SUBSCRIPTION)
+    blocked = Usage(topped_up=Decimal("32.08"), allowed=False)
     free = Usage(topped_up=Decimal(0), allowed=False, reason=AccessReason.NO_SUBSCRIPTION)
     recent = [_charge(ChargeState.SETTLED), _charge(ChargeState.FAILED, amount=Decimal("10.01"))]
     return [
@@ -530,9 +533,11 @@ def _looking() -> list[Screen]:
         _screen("usage-overdrawn", "overdrawn and depleted", _usage(depleted)),
         _screen("usage-low", "running low", _usage(low)),
         _screen("usage-free", "nothing yet", _usage(free)),
-        _screen("limit", "`/billing limit`", limit_modal(STATE)),
-        _screen("limit-none", "no limit", limit_modal(replace(STATE, monthly_cap=None))),
-        _screen("limit-member", "a member", limit_modal(MEMBER)),
+        _screen("usage-needs-plan", "top-ups, and no plan", _usage(needs_plan)),
+        _screen("usage-blocked", "refused, and the portal does not say why", _usage(blocked)),
+        _screen("limit", "`/billing limit`", limit_modal(STATE, ACCOUNT, NOW)),
+        _screen("limit-none", "no limit", limit_modal(replace(STATE, monthly_cap=None), ACCOUNT, NOW)),
+        _screen("limit-member", "a member", limit_modal(MEMBER, ACCOUNT, NOW)),
         _screen("history", "`/billing history`", history_message(recent, page=0, more=True)),
         _screen("history-empty", "nothing bought yet", history_message([], page=0, more=False)),
         _screen(
@@ -576,6 +581,10 @@ def _looking() -> list[Screen]:
     ]
 
 
+def _plan(subscription: Subscription) -> Json:
+    return subscription_modal(subscription, ACCOUNT, NOW)
+
+
 def _changing() -> list[Screen]:
     scheduled = replace(CURRENT, becomes="Free", becomes_on=date(2026, 12, 1))
     ending = replace(CURRENT, cancels=True, cancels_on=date(2026, 12, 1))
@@ -610,34 +619,32 @@ def _changing() -> list[Screen]:
             auto_reload_confirm_modal(ON, replace(STATE, payment_method=LINK), ACCOUNT, intent="i1"),
         ),
         _screen("auto-reload-done", "saved", auto_reload_done_modal(ON)),
-        _screen("plan", "`/billing subscription`", subscription_modal(SUBSCRIPTION)),
+        _screen("plan", "`/billing subscription`", _plan(SUBSCRIPTION)),
         _screen(
             "plan-scheduled",
             "a change is scheduled",
-            subscription_modal(replace(SUBSCRIPTION, current=scheduled)),
+            _plan(replace(SUBSCRIPTION, current=scheduled)),
         ),
-        _screen(
-            "plan-ending", "it was cancelled", subscription_modal(replace(SUBSCRIPTION, current=ending))
-        ),
-        _screen("plan-free", "no plan", subscription_modal(replace(SUBSCRIPTION, current=None))),
+        _screen("plan-ending", "it was cancelled", _plan(replace(SUBSCRIPTION, current=ending))),
+        _screen("plan-free", "no plan", _plan(replace(SUBSCRIPTION, current=None))),
         _screen(
             "plan-team",
             "a team, for which the portal names a plan and offers others",
-            subscription_modal(replace(SUBSCRIPTION, is_team=True)),
+            _plan(replace(SUBSCRIPTION, is_team=True)),
         ),
         _screen(
             "plan-applying",
             "an upgrade was paid a moment ago",
-            subscription_modal(replace(SUBSCRIPTION, applying="Max")),
+            _plan(replace(SUBSCRIPTION, applying="Max")),
         ),
         _screen(
             "plan-unknown-numbers",
             "a plan without its numbers",
-            subscription_modal(
+            _plan(
                 replace(SUBSCRIPTION, current=replace(CURRENT, monthly=None, left=None, cycle_ends=None))
             ),
         ),
-        _screen("plan-member", "a member", subscription_modal(replace(SUBSCRIPTION, role=Role.MEMBER))),
+        _screen("plan-member", "a member", _plan(replace(SUBSCRIPTION, role=Role.MEMBER))),
         _screen("plan-upgrade", "an upgrade charges now", upgrade_modal(UPGRADE, PREVIEW)),
         _screen("plan-schedule", "a change without a charge", schedule_modal(later, ACCOUNT, intent="i1")),
         _screen("plan-cancel", "before it is cancelled", cancel_modal(CURRENT, ACCOUNT, intent="i1")),
@@ -658,6 +665,13 @@ def _connecting() -> list[Screen]:
             "connected-permitted",
             "billing was enabled for a purchase, in place of the link",
             connect.permitted_message(NOTE, CHARGE, in_modal=False),
+        ),
+        _screen(
+            "connected-permitted-obstacle",
+            "the same while the organization's switch is off",
+            connect.permitted_message(
+                NOTE, CHARGE, in_modal=True, obstacle=switch_off(Role.OWNER, "Acme Research")
+            ),
         ),
         _screen(
             "connected-permitted-modal",

@@ -18,6 +18,10 @@ VALUES: tuple[Any, ...] = (
     -1,
     10**40,
     Decimal("-1e-22"),
+    Decimal("-50.0000417"),
+    "-2000",
+    "-1e+30",
+    "0.01",
     Decimal("32.0836345329777"),
     Decimal("1e+25"),
     "1e400",
@@ -28,6 +32,8 @@ VALUES: tuple[Any, ...] = (
     "\ud800",
     "\u202e\u2066ecnanif\x1b[2J",
     "x" * 303,
+    "é" * 255,
+    "😀" * 63,
     "x" * 2940,
     "&<>" * 980,
     "😀" * 1500,
@@ -139,7 +145,7 @@ PREVIEW: dict[str, Any] = {
 UPGRADE: dict[str, Any] = {
     "status": "payment_failed",
     "targetTierName": "Super",
-    "reason": "card_declined",
+    "reason": "processing_error",
     "recoveryUrl": "/billing/recover",
 }
 REFUSAL: dict[str, Any] = {

@@ -296,8 +296,8 @@ async def store_link(
     async with runtime.database.transaction() as connection:
         await LinkStore(runtime.database, Cipher(runtime.settings.keys())).put(link, within=connection)
         await runtime.charges.look_again(link.identity.key, within=connection)
-        if billing:
-            await runtime.charges.permit(link.account, link.identity.key, within=connection)
+        account = link.account if billing else None
+        await runtime.charges.permit(account, link.identity.key, within=connection)
 
 
 def identity(user: str) -> Identity:

@@ -77,6 +77,7 @@ def test_the_role_is_judged_before_the_switch() -> None:
     STATE.require_charging()
 
 
+NOTHING_USABLE = AccessReason.NOTHING_USABLE
 PLAN = PlanUsage(name="Plus", monthly=Decimal(20), left=Decimal(0), renews_on=date(2026, 12, 1))
 NOTHING = Usage(plan=PLAN, topped_up=Decimal(0), total=Decimal(0))
 
@@ -85,9 +86,20 @@ NOTHING = Usage(plan=PLAN, topped_up=Decimal(0), total=Decimal(0))
 @pytest.mark.parametrize(
     ("usage", "level"),
     [
-        (replace(NOTHING, allowed=False), BalanceLevel.DEPLETED),
-        (replace(NOTHING, allowed=False, topped_up=Decimal(20), total=Decimal(20)), BalanceLevel.DEPLETED),
-        (replace(NOTHING, allowed=False, topped_up=None, total=None), BalanceLevel.DEPLETED),
+        (replace(NOTHING, allowed=False, reason=NOTHING_USABLE), BalanceLevel.DEPLETED),
+        (
+            replace(NOTHING, allowed=False, reason=NOTHING_USABLE, topped_up=None, total=None),
+            BalanceLevel.DEPLETED,
+        ),
+        (replace(NOTHING, allowed=False, topped_up=Decimal(20), total=Decimal(20)), BalanceLevel.BLOCKED),
+        (
+            Usage(topped_up=Decimal("32.08"), allowed=False, reason=AccessReason.NO_SUBSCRIPTION),
+            BalanceLevel.NEEDS_PLAN,
+        ),
+        (
+            Usage(topped_up=Decimal(0), allowed=False, reason=NOTHING_USABLE, has_subscription=True),
+            BalanceLevel.DEPLETED,
+        ),
         (replace(NOTHING, allowed=True), BalanceLevel.LOW),
         (replace(NOTHING, allowed=True, total=Decimal("4.99")), BalanceLevel.LOW),
         (replace(NOTHING, allowed=True, total=Decimal(5)), BalanceLevel.HEALTHY),
@@ -95,8 +107,12 @@ NOTHING = Usage(plan=PLAN, topped_up=Decimal(0), total=Decimal(0))
         (replace(NOTHING, allowed=True, total=None, topped_up=None), BalanceLevel.UNKNOWN),
         (NOTHING, BalanceLevel.UNKNOWN),
         (Usage(), BalanceLevel.UNKNOWN),
-        (Usage(topped_up=Decimal(0), allowed=False), BalanceLevel.FREE),
-        (Usage(topped_up=Decimal(0)), BalanceLevel.FREE),
+        (
+            Usage(topped_up=Decimal(0), allowed=False, reason=AccessReason.NO_SUBSCRIPTION),
+            BalanceLevel.FREE,
+        ),
+        (Usage(topped_up=Decimal(0), allowed=False), BalanceLevel.BLOCKED),
+        (Usage(topped_up=Decimal(0)), BalanceLevel.UNKNOWN),
         (Usage(allowed=False, reason=AccessReason.MEMBER_CAP), BalanceLevel.MEMBER_CAPPED),
         (replace(NOTHING, allowed=True, member_cap=MemberCap(exceeded=True)), BalanceLevel.MEMBER_CAPPED),
     ],

@@ -138,7 +138,7 @@ def test_any_finite_value_of_the_wire_is_money_as_a_number_and_as_text(value: De
     amount = parse_wire(value)
     assert amount is not None
     assert parse_wire(str(value)) == parse_wire(f"{value:e}") == amount
-    if value.copy_abs() < HALF_A_CENT:
+    if value.copy_abs() <= HALF_A_CENT:
         assert (amount, show(amount)) == (Decimal(0), "$0")
     elif value.copy_abs() >= MOST:
         assert amount.copy_abs() == MOST

@@ -50,6 +50,18 @@ ROWS: list[tuple[int, dict[str, Any], RefusalCode]] = [
 ]
 
 
+@pytest.mark.parametrize("money", [True, False])
+@pytest.mark.parametrize("status", [403, 429])
+@pytest.mark.parametrize("body", [None, {}, {"error": {"code": "403"}}, {"error": "rate_limited"}])
+def test_what_the_edges_firewall_turns_away_is_a_wait_and_never_reached_the_portal(
+    money: bool, status: int, body: dict[str, Any] | None
+) -> None:
+    answer = Answer(status=status, body=body, retry_after=300, mitigated=True)
+    error = error_for(answer, base=BASE, money=money)
+    assert isinstance(error, PortalRefusalError)
+    assert (error.code, error.retry_after) == (RefusalCode.TEMPORARILY_UNAVAILABLE, 300)
+
+
 @pytest.mark.behaviour(28)
 @pytest.mark.parametrize("money", [True, False])
 @pytest.mark.parametrize(("status", "body", "code"), ROWS, ids=lambda value: str(value)[:40])

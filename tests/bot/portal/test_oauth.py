@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 
-from bot.domain.errors import PortalUnavailableError, RelinkRequiredError
+from bot.domain.errors import GrantRefusedError, PortalUnavailableError, RelinkRequiredError
 from bot.portal.hosts import ForeignHostError, HostRules
 from bot.portal.oauth import DeviceGrantError, GrantProblem, OAuthClient, Tokens
 from bot.runtime import SystemClock
-from bot.sandbox.portal import Fault
+from bot.sandbox.portal import FIREWALL, FIREWALL_DENIES, Fault
 
 if TYPE_CHECKING:
     from bot.portal.transport import Transport
@@ -127,6 +130,72 @@ async def test_each_way_of_saying_that_a_session_is_dead(
         await oauth.refresh(oauth.base, tokens)
 
 
+FIREWALL_WAITS = replace(FIREWALL, retry_after="300")
+
+
+@pytest.mark.behaviour(47)
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("body", ["", "{}", '{"message": "no"}', "<html>", '{"error": {}}'])
+async def test_a_401_or_403_to_a_refresh_without_an_error_is_a_dead_session(
+    portal: PortalSandbox, oauth: OAuthClient, status: int, body: str
+) -> None:
+    tokens = await granted(portal, oauth)
+    portal.fail("/api/oauth/token", Fault(status=status, body=body))
+    with pytest.raises(RelinkRequiredError):
+        await oauth.refresh(oauth.base, tokens)
+
+
+@pytest.mark.behaviour(48)
+@pytest.mark.parametrize("fault", [FIREWALL_WAITS, FIREWALL_DENIES], ids=["challenge", "deny"])
+async def test_the_edges_firewall_is_an_outage_with_its_own_wait(
+    portal: PortalSandbox, oauth: OAuthClient, fault: Fault
+) -> None:
+    tokens = await granted(portal, oauth)
+    portal.fail("/api/oauth/token", fault, times=2)
+    with pytest.raises(PortalUnavailableError) as refreshing:
+        await oauth.refresh(oauth.base, tokens)
+    assert refreshing.value.retry_after == int(fault.retry_after or 0)
+    with pytest.raises(DeviceGrantError) as polling:
+        await oauth.exchange_device_code(oauth.base, "code", SCOPE)
+    assert (polling.value.problem, polling.value.retry_after) == (
+        GrantProblem.BUSY,
+        int(fault.retry_after or 0),
+    )
+
+
+async def test_a_200_to_a_refresh_without_a_token_is_a_dead_session(
+    portal: PortalSandbox, oauth: OAuthClient
+) -> None:
+    tokens = await granted(portal, oauth)
+    portal.fail("/api/oauth/token", Fault(status=200, body='{"token_type": "Bearer"}'))
+    with pytest.raises(RelinkRequiredError):
+        await oauth.refresh(oauth.base, tokens)
+
+
+@pytest.mark.parametrize("lives", [None, '"soon"', "899.5", "-1", "1e15", "1000000000000000", "{}", "true"])
+async def test_an_odd_expires_in_loses_no_token(
+    portal: PortalSandbox, oauth: OAuthClient, lives: str | None
+) -> None:
+    tokens = await granted(portal, oauth)
+    named = "" if lives is None else f', "expires_in": {lives}'
+    body = f'{{"access_token": "a", "refresh_token": "r"{named}}}'
+    portal.fail("/api/oauth/token", Fault(status=200, body=body), times=2)
+    renewed = await oauth.refresh(oauth.base, tokens)
+    assert (renewed.access, renewed.refresh) == ("a", "r")
+    assert 0 < (renewed.expires_at - datetime.now(UTC)).total_seconds() <= 300
+    assert (await oauth.exchange_device_code(oauth.base, "code", SCOPE)).refresh == "r"
+
+
+@pytest.mark.parametrize("error", ["invalid_scope", "unauthorized_client", "x" * 3000])
+async def test_a_login_that_is_refused_is_no_outage(
+    portal: PortalSandbox, oauth: OAuthClient, error: str
+) -> None:
+    portal.fail("/api/oauth/device/code", Fault(status=400, body=json.dumps({"error": error})))
+    with pytest.raises(GrantRefusedError) as refused:
+        await oauth.request_device_code(SCOPE)
+    assert len(str(refused.value)) <= 80
+
+
 @pytest.mark.behaviour(48)
 @pytest.mark.parametrize(
     "fault",
@@ -136,6 +205,7 @@ async def test_each_way_of_saying_that_a_session_is_dead(
         Fault(status=400, body="{}"),
         Fault(status=400, body="<html>"),
         Fault(status=200, body="<html>"),
+        Fault(status=200, body=""),
         Fault(drop=True),
     ],
     ids=lambda fault: str(fault)[:60],

@@ -301,7 +301,9 @@ def test_no_date_raises(value: object) -> None:
         ({}, Effect.BLOCKED),
         ({"effect": "charge_now"}, Effect.BLOCKED),
         ({"effect": "charge_now", "amountDueNowCents": -1}, Effect.BLOCKED),
-        ({"effect": "charge_now", "amountDueNowCents": "3000"}, Effect.BLOCKED),
+        ({"effect": "charge_now", "amountDueNowCents": "3000"}, Effect.CHARGE_NOW),
+        ({"effect": "charge_now", "amountDueNowCents": "3000.0"}, Effect.CHARGE_NOW),
+        ({"effect": "charge_now", "amountDueNowCents": "much"}, Effect.BLOCKED),
         ({"effect": "charge_now", "amountDueNowCents": Decimal("3000.0")}, Effect.CHARGE_NOW),
         ({"effect": "charge_now", "amountDueNowCents": Decimal("3000.5")}, Effect.BLOCKED),
         ({"effect": "charge_now", "amountDueNowCents": 0}, Effect.BLOCKED),
@@ -373,6 +375,12 @@ def test_a_subscription_is_read_with_what_is_scheduled() -> None:
             "subscription_payment_intent_requires_action",
         ),
         ({"reason": "authentication_required"}, UpgradeStatus.REQUIRES_ACTION, "authentication_required"),
+        ({"reason": "card_declined"}, UpgradeStatus.PAYMENT_FAILED, "card_declined"),
+        (
+            {"status": "requires_action", "reason": "card_declined"},
+            UpgradeStatus.PAYMENT_FAILED,
+            "card_declined",
+        ),
     ],
 )
 def test_an_upgrades_reason_is_judged_before_its_status(
