@@ -47,7 +47,7 @@ SOMETHING_WRONG = 1
 
 app = typer.Typer(
     name="billing-bot",
-    help="/billing for Slack: see and top up your organisation's prepaid balance at Nous Portal.",
+    help="/billing for Slack: see and top up your organization's prepaid balance at Nous Portal.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

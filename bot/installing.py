@@ -145,7 +145,7 @@ def install_routes(bolt: AsyncApp) -> list[Route]:
 class _Flow(AsyncOAuthFlow):
     async def build_install_page_html(self, url: str, request: object) -> str:  # noqa: ARG002 - Bolt's own
         words = (
-            "<p>People type <code>/billing</code> to see and top up your organisation's prepaid balance at "
+            "<p>People type <code>/billing</code> to see and top up your organization's prepaid balance at "
             "Nous Portal. Each acts with their own portal account; this app never sees a card.</p>"
         )
         link = f'<p><a class="button" href="{html.escape(url)}">Add to Slack</a></p>'

@@ -286,6 +286,26 @@ async def test_a_charge_in_flight_when_the_connection_ends_goes_on_after_connect
     assert len(house.portal.charges) == 1
 
 
+async def test_a_charge_without_a_clear_answer_goes_on_after_connecting_again(house: House) -> None:
+    with freeze_time(real_asyncio=True) as frozen:
+        house.portal_clock.speed = 1
+        await house.link()
+        house.portal.fail("/api/billing/charge", Fault(drop=True, after_work=True), method="POST", times=99)
+        await house.buy("50")
+        await house.unanswered()
+        house.portal.advance(31 * DAY)
+        frozen.tick(61)
+        await house.told("may or may not have been charged")
+        house.portal.mend()
+        house.portal.advance(3)
+        await house.link(minutes=60)
+        house.app.runtime.accounts.forget_cached(house.identity().key)
+        frozen.tick(301)
+        house.app.engine.wake("charge")
+        await house.told("$50 added to your balance")
+    assert len(house.portal.charges) == 1
+
+
 @pytest.mark.behaviour(25)
 async def test_a_charge_id_of_303_characters_is_followed_with_one_request_for_money(house: House) -> None:
     await house.link(ADA, "xena")

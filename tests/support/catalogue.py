@@ -518,7 +518,7 @@ def _looking() -> list[Screen]:
         _screen("overview-member", "a member", overview_message(_overview(MEMBER))),
         _screen(
             "overview-switch-off",
-            "the organisation's switch is off",
+            "the organization's switch is off",
             overview_message(_overview(replace(STATE, billing_enabled=False))),
         ),
         _screen(

@@ -89,7 +89,7 @@ def _amounts(organisation: Organisation | None) -> dict[str, object]:
     numbers: dict[str, object] = {
         "subscription_tier": None if tier is None else tier.order,
         "subscription_monthly_charge": None if tier is None else tier.price,
-        "subscription_credits_remaining": 0 if subscription is None else subscription.credits_remaining,
+        **_remainder(organisation),
         "purchased_credits_remaining": None if organisation is None else organisation.balance,
         "total_usable_credits": None if organisation is None else usable(organisation),
     }
@@ -99,6 +99,14 @@ def _amounts(organisation: Organisation | None) -> dict[str, object]:
         "active_subscription_is_paid": tier is not None and tier.price > 0,
         **_unless_hidden(organisation, numbers),
     }
+
+
+def _remainder(organisation: Organisation | None) -> dict[str, object]:
+    """The plan's remainder, which some answers of the live portal leave out here."""
+    if organisation is not None and organisation.leaves_out_remainder:
+        return {}
+    subscription = None if organisation is None else organisation.subscription
+    return {"subscription_credits_remaining": 0 if subscription is None else subscription.credits_remaining}
 
 
 def _member_cap(person: Person, organisation: Organisation | None) -> dict[str, object]:

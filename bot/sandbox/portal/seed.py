@@ -138,6 +138,7 @@ def _as_published() -> list[Organisation]:
                 credits_remaining=Decimal("22.472091793333334"),
                 rollover=Decimal("6.591792646666667"),
             ),
+            leaves_out_remainder=True,
         ),
     ]
 

@@ -143,6 +143,7 @@ class Organisation:
             `paymentMethod` nor `canChangePlan`.
         writes_numbers: Money of the billing calls comes as JSON numbers, cents as `8000.0`.
         hides_numbers: The numbers of the account call are null.
+        leaves_out_remainder: The account call's access has no `subscription_credits_remaining`.
         has_torn_tiers: The plans on offer come with fields missing or null.
         charge_id_length: How many characters follow `ch_` in a charge's id.
     """
@@ -166,6 +167,7 @@ class Organisation:
     is_older_server: bool = False
     writes_numbers: bool = False
     hides_numbers: bool = False
+    leaves_out_remainder: bool = False
     has_torn_tiers: bool = False
     charge_id_length: int = 20
 

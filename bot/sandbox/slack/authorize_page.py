@@ -148,6 +148,6 @@ def _hidden(name: str, value: str) -> str:
 
 
 def _place(place: Team | Enterprise, *, chosen: bool) -> str:
-    note = "workspace" if isinstance(place, Team) else "the whole organisation"
+    note = "workspace" if isinstance(place, Team) else "the whole organization"
     checked = " checked" if chosen else ""
     return _PLACE.format(id=escape(place.id), name=escape(place.name), note=note, checked=checked)

@@ -11,11 +11,13 @@ import pytest
 from sqlalchemy import update
 
 from bot.domain.charge import ChargeState
-from bot.domain.errors import NoOrganizationError, RefusalCode
+from bot.domain.errors import NoOrganizationError, PortalRefusalError, RefusalCode
 from bot.domain.money import MOST
 from bot.domain.payment import PaymentMethod
 from bot.metrics import Metrics
+from bot.portal.error_map import error_for
 from bot.portal.schemas import AccountWire, BillingStateWire, UnusableAnswerError, read
+from bot.portal.transport import Answer
 from bot.storage.charges import ChargeStore
 from bot.storage.cipher import Cipher, generate_key
 from bot.storage.links import Link, LinkStore
@@ -70,6 +72,30 @@ async def test_any_state_that_is_read_can_be_bought_in(database: Database, clock
         )
         await ledger.add(proposed, due_at=clock.now() + timedelta(minutes=15))
         assert await ledger.get(proposed.id) == proposed
+
+
+async def test_any_refusal_that_is_read_is_stored_with_its_words(
+    database: Database, clock: HandClock
+) -> None:
+    ledger = ChargeStore(database, Metrics())
+    for number, (_, body) in enumerate(extremes.mutations(extremes.REFUSAL)):
+        error = error_for(Answer(status=403, body=body), base=BASE, money=True)
+        if not isinstance(error, PortalRefusalError):
+            continue
+        # No two alike: an equal one without an end would ask first.
+        proposed = charge(clock, charge_id=f"c{number}", amount=f"{number + 5}.00")
+        await ledger.add(proposed, due_at=clock.now() + timedelta(minutes=15))
+        await ledger.confirm(proposed.id, ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
+        lease = await held(ledger.leases, clock)
+        refused = await ledger.move(
+            lease,
+            ChargeState.CONFIRMED,
+            ChargeState.REFUSED,
+            refusal=error.code,
+            refusal_detail=error.detail,
+            portal_url=error.portal_url,
+        )
+        assert (refused.refusal_detail, refused.portal_url) == (error.detail, error.portal_url)
 
 
 @pytest.mark.parametrize(
