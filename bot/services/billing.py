@@ -66,16 +66,19 @@ class Billing:
     async def overview(self, identity: Identity) -> Overview:
         """Return the state, and the usage where the account call answers (behaviour 8)."""
         connection, portal = await self._accounts.connected(identity)
-        asking = asyncio.ensure_future(portal.state())
-        try:
-            usage, upgrade = await asyncio.gather(
-                _usage(portal), self._recent_upgrade(identity, connection.account)
-            )
-            state = await asking
-        except BaseException:
-            # A login without an organization is refused by every other call, which does not say why.
-            asking.cancel()
-            raise
+        usage, state, upgrade = await asyncio.gather(
+            _usage(portal),
+            portal.state(),
+            self._recent_upgrade(identity, connection.account),
+            return_exceptions=True,
+        )
+        # Usage first: a login without an organization is refused by the other call too, which says less.
+        if isinstance(usage, BaseException):
+            raise usage
+        if isinstance(state, BaseException):
+            raise state
+        if isinstance(upgrade, BaseException):
+            raise upgrade
         return Overview(
             state=state,
             usage=usage,

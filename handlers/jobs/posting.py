@@ -94,8 +94,8 @@ async def _post(slack: SlackClient, lease: Lease, **arguments: Any) -> str:  # n
 
 async def _find_message(slack: SlackClient, telling: Telling, channel: str) -> str | None:
     """Return the ts of a post whose answer was lost."""
-    since = telling.charge.confirmed_at or telling.charge.created_at
-    oldest = f"{(since - timedelta(minutes=5)).timestamp():.6f}"
+    # Not since the confirmation: a resumed purchase was confirmed again, after its message was posted.
+    oldest = f"{(telling.charge.created_at - timedelta(minutes=5)).timestamp():.6f}"
     cursor: str | None = None
     while True:
         answer = await slack.conversations_history(

@@ -146,11 +146,15 @@ CHARGE = Charge(
 )
 UPGRADE = replace(CHARGE, kind=ChargeKind.UPGRADE, amount=Decimal("30.00"), tier_id="max", tier_name="Max")
 TIERS = (
-    Tier(id="free", name="Free", order=0, price="0", monthly=Decimal(0), is_current=False, is_enabled=True),
     Tier(
-        id="plus", name="Plus", order=1, price="20", monthly=Decimal(22), is_current=True, is_enabled=True
+        id="free", name="Free", order=0, price="$0", monthly=Decimal(0), is_current=False, is_enabled=True
     ),
-    Tier(id="max", name="Max", order=2, price="50", monthly=Decimal(60), is_current=False, is_enabled=True),
+    Tier(
+        id="plus", name="Plus", order=1, price="$20", monthly=Decimal(22), is_current=True, is_enabled=True
+    ),
+    Tier(
+        id="max", name="Max", order=2, price="$50", monthly=Decimal(60), is_current=False, is_enabled=True
+    ),
 )
 CURRENT = CurrentPlan(
     tier_id="plus",
@@ -234,7 +238,8 @@ def _portals() -> list[Screen]:
         ),
     )
     unknown = Usage(plan=PlanUsage(name="Plus"), allowed=True, reason=AccessReason.USABLE)
-    ending = replace(CONNECTION, ends_at=NOW + timedelta(days=2))
+    later = datetime(2027, 1, 10, 14, 3, tzinfo=UTC)
+    ending = replace(CONNECTION, ends_at=later + timedelta(days=2))
     not_enabled = replace(CONNECTION, may_bill=False)
     return [
         _screen(
@@ -282,7 +287,7 @@ def _portals() -> list[Screen]:
         _screen(
             "overview-ends-soon",
             "the connection ends in two days",
-            overview_message(_overview(connection=ending)),
+            overview_message(_overview(connection=ending, read_at=later)),
         ),
         _screen(
             "overview-applying",
