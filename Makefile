@@ -7,7 +7,7 @@ SECONDS ?= 60
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos bench fuzz audit screens golden format lock clean
+.PHONY: help setup demo test prove check chaos bench fuzz audit screens golden format lock clean
 
 help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ demo: $(READY)  ## run the sandbox portal, the sandbox Slack and the bot; prints
 test: $(READY)  ## run all tests (Chromium's too where it is there or can be installed)
 	@sh tests/support/chromium.sh
 	$(BIN)/python -m pytest -n 4 --dist worksteal
+
+prove: $(READY)  ## what draws many cases, with all of them; `make check` runs a sample
+	PROVE=1 $(BIN)/python -m pytest -n 4 --dist worksteal tests/bot/domain tests/bot/portal tests/bot/storage \
+		tests/blocks tests/fuzz tests/crash tests/scenarios/test_refusals.py
 
 check: $(READY)  ## format, lint, types, architecture, deployment files, docs and all tests
 	$(BIN)/ruff format --check .

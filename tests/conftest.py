@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 import structlog
+from hypothesis import settings
 
 from tests.support.house import House, open_house
 from tests.support.postgresql import Server, make_template, running_server
@@ -14,6 +17,34 @@ from tests.support.postgresql import Server, make_template, running_server
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+
+PROVING = bool(os.environ.get("PROVE"))
+SAMPLED = {
+    "test_told_to_stop_there_it_ends_with_0_and_then_it_is_the_same": 3,
+    **dict.fromkeys(("test_opening", "test_opening_a_modal", "test_confirming", "test_polling"), 2),
+}
+"""Tests of many cases, of which every so manieth runs unless `make prove` asks for all of them."""
+
+settings.register_profile("prove", max_examples=2_000, deadline=None, print_blob=True)
+if PROVING:
+    settings.load_profile("prove")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out of the run what `make prove` runs besides: always the same cases, on each worker."""
+    if PROVING:
+        return
+    seen: Counter[str] = Counter()
+    left_out = []
+    for item in items:
+        name = item.name.partition("[")[0]
+        seen[name] += 1
+        if seen[name] % SAMPLED.get(name, 1):
+            left_out.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from bot.sandbox.portal.world import Subscription
 from tests.support.house import ADA, LINUS, House
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bot.storage.links import Link
 
@@ -134,6 +134,18 @@ async def test_a_plan_without_its_numbers_is_a_plan(house: House) -> None:
     assert "Nothing left" not in text
 
 
+async def later(house: House, condition: Callable[[], bool]) -> None:
+    """Let the clock run, a minute at a step, until a grant that waits has come so far."""
+    with freeze_time(real_asyncio=True) as frozen:
+
+        async def a_minute_later() -> bool:
+            frozen.tick(60)
+            house.app.engine.wake("device_grant")
+            return condition()
+
+        await house.until_async(a_minute_later)
+
+
 async def link_of(house: House) -> Link | None:
     return await house.app.runtime.accounts.former_link(house.identity())
 
@@ -179,14 +191,7 @@ async def test_an_account_call_that_says_wait_is_waited_for(house: House, fault:
     house.portal.approve(await connecting(house))
     await house.until(lambda: "*Approved.*" in house.last_ephemeral()["text"])
     assert "Open Nous Portal" not in str(house.last_ephemeral()["blocks"])
-    asked = account_calls(house)
-    with freeze_time(real_asyncio=True) as frozen:
-        frozen.tick(60)
-        house.app.engine.wake("device_grant")
-        await house.until(lambda: account_calls(house) > asked)
-        frozen.tick(60)
-        house.app.engine.wake("device_grant")
-        await house.until(lambda: "*Connected*" in house.last_ephemeral()["text"])
+    await later(house, lambda: "*Connected*" in house.last_ephemeral()["text"])
 
 
 async def test_a_permission_for_a_held_purchase_waits_too(house: House) -> None:
@@ -197,10 +202,7 @@ async def test_a_permission_for_a_held_purchase_waits_too(house: House) -> None:
     house.portal.fail("/api/oauth/account", AWAY, times=1)
     house.portal.approve(code)
     await house.replied("*Approved.*")
-    with freeze_time(real_asyncio=True) as frozen:
-        frozen.tick(60)
-        house.app.engine.wake("device_grant")
-        await house.told("Billing is enabled: $50 can go on")
+    await later(house, lambda: "Billing is enabled: $50 can go on" in house.dm()[-1]["text"])
 
 
 async def test_a_token_that_ran_out_while_the_portal_was_away_is_renewed_first(house: House) -> None:
@@ -208,10 +210,7 @@ async def test_a_token_that_ran_out_while_the_portal_was_away_is_renewed_first(h
     house.portal.approve(await connecting(house))
     await house.until(lambda: "*Approved.*" in house.last_ephemeral()["text"])
     house.portal.expire_access_tokens()
-    with freeze_time(real_asyncio=True) as frozen:
-        frozen.tick(timedelta(hours=1))
-        house.app.engine.wake("device_grant")
-        await house.until(lambda: "*Connected*" in house.last_ephemeral()["text"])
+    await later(house, lambda: "*Connected*" in house.last_ephemeral()["text"])
 
 
 async def test_a_portal_that_grants_no_login_says_so_and_not_that_it_is_away(house: House) -> None:
