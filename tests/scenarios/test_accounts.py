@@ -1,0 +1,189 @@
+"""Accounts as the live portal has them: what a person with such an account reads and can do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from bot.domain.money import MOST_CHARGED
+from bot.domain.payment import PaymentMethod
+from tests.support.house import ADA, House
+from tests.support.steps import ask, modal, overview
+
+
+@pytest.mark.behaviour(9)
+async def test_a_plus_subscriber_with_the_plan_spent_sees_the_plan_and_the_top_ups(house: House) -> None:
+    text = await overview(house, "pia")
+    assert "*Plus plan* · $0 of $22 left this month" in text
+    assert "*Top-ups* · $32.08 left, never expires" in text
+    assert "no plan" not in text
+    usage = await ask(house, "/billing usage")
+    assert "*Plus plan* · $0 of $22 left this month" in usage
+    assert "*Top-ups* · $32.08 left" in usage
+    await house.slack.open_home(ADA)
+    await house.until(lambda: "$32.08 left, never expires" in str(house.slack.home(ADA)))
+    shown = await modal(house, "/billing buy 50", "Pay $50 now")
+    assert "pia@" in shown
+
+
+@pytest.mark.behaviour(9)
+async def test_a_plus_subscriber_with_rollover_sees_what_is_left_and_what_rolled_over(house: House) -> None:
+    text = await overview(house, "rolf")
+    assert "*Plus plan* · $22.47 left, $6.59 of it rolled over" in text
+    assert "of $22" not in text
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+
+
+@pytest.mark.behaviour(11)
+@pytest.mark.parametrize(
+    ("person", "name"),
+    [
+        ("lena", "*Payment method:* Link (lena@"),
+        ("wanda", "*Card:* Visa ····4242 with Apple Pay"),
+        ("nils", "*Payment method:* Sepa Debit"),
+    ],
+)
+async def test_any_payment_method_is_named_and_can_be_bought_with(
+    house: House, person: str, name: str
+) -> None:
+    assert name in await overview(house, person)
+    shown = await modal(house, "/billing buy 50", "Pay $50 now")
+    assert "Add a card first" not in shown
+    card_or_method = "charge your card" if person == "wanda" else "charge your payment method"
+    assert f"By confirming, you allow Nous Research to {card_or_method}." in shown
+    await house.slack.submit(ADA)
+    await house.told("$50 added to your balance")
+    (charge,) = await house.charges()
+    assert charge.payment_method is not None
+    assert charge.payment_method.kind == {"lena": "link", "wanda": "card", "nils": "sepa_debit"}[person]
+
+
+async def test_an_older_portal_that_names_a_card_alone_is_read_as_before(house: House) -> None:
+    assert "*Card:* Link, your default card saved on the portal" in await overview(house, "theo")
+
+
+@pytest.mark.behaviour(9)
+async def test_a_member_over_their_own_limit_is_told_that_funds_do_not_help(house: House) -> None:
+    text = await overview(house, "omar")
+    assert "*Your own spending limit* · $25.32 spent of $25, $0 left" in text
+    assert "Adding funds does not help: an admin raises the limit on the portal" in text
+    assert "Add funds" not in str(house.last_ephemeral()["blocks"])
+    assert "reached your own spending limit" in await ask(house, "/billing usage")
+
+
+async def test_a_plan_without_its_numbers_is_a_plan(house: House) -> None:
+    text = await overview(house, "uma")
+    assert "*Plus plan*" in text
+    assert "no plan" not in text
+    assert "Nothing left" not in text
+
+
+async def test_an_organization_with_extreme_texts_and_amounts_can_be_looked_at_and_bought_for(
+    house: House,
+) -> None:
+    text = await overview(house, "xena")
+    assert "Balance $10,000,000,000,000,000,000,000,000" in text
+    for command, words in (
+        ("/billing limit", "Monthly limit"),
+        ("/billing auto-reload", "Auto-reload is"),
+        ("/billing subscription", "plan"),
+        ("/billing buy", "Your balance is"),
+    ):
+        shown = await modal(house, command, words)
+        assert "Something went wrong" not in shown
+        await house.slack.close(ADA, everything=True)
+    await house.slack.open_home(ADA)
+    await house.until(lambda: "Balance $10" in str(house.slack.home(ADA)))
+
+
+async def test_the_default_ceiling_says_that_another_limit_can_be_set(house: House) -> None:
+    await house.link()
+    await modal(house, "/billing buy 50", "Pay $50 now")
+    house.portal.set_scenario("acme", "cap-exceeded")
+    await house.slack.submit(ADA)
+    message = await house.told("$12.50 is left this month")
+    assert "default ceiling; another limit can be set there" in message["text"]
+
+
+async def test_with_the_switch_off_an_admin_is_told_where_to_turn_it_on(house: House) -> None:
+    house.portal.set_scenario("acme", "switch-off")
+    text = await overview(house, "grace")
+    assert "Remote Spending is switched off for Acme Research. You can turn it on" in text
+    assert "Hermes Agent page" in text
+    finance = await overview(house, "frida")
+    assert "An owner or admin turns it on" in finance
+
+
+async def test_an_admin_whom_the_portal_does_not_let_spend_is_not_told_that_admins_may(
+    house: House,
+) -> None:
+    text = await overview(house, "hedy")
+    assert "can add funds. Ask one of them" not in text
+    assert "The portal does not let your account add funds here" in text
+
+
+async def test_no_amount_is_offered_that_is_known_to_fail(house: House) -> None:
+    await house.link()
+    house.portal.set_scenario("acme", "cap-exceeded")
+    shown = await modal(house, "/billing buy", "Your balance is")
+    assert "Between $5 and $12.50: the monthly limit leaves no more" in shown
+    assert "$25" not in shown
+    await house.slack.close(ADA, everything=True)
+    await modal(house, "/billing buy 50", "The largest amount is $12.50: the monthly limit leaves no more")
+    assert house.portal.charge_posts == []
+
+
+async def test_when_no_amount_is_possible_it_says_why(house: House) -> None:
+    await house.link()
+    cap = house.portal.organisations["acme"].cap
+    assert cap is not None
+    cap.spent = cap.limit - 3
+    shown = await modal(house, "/billing buy", "Nothing can be added now")
+    assert "The monthly limit leaves *$3*, and the smallest purchase is more than that" in shown
+
+
+async def test_what_was_confirmed_is_kept_as_facts(house: House) -> None:
+    await house.link(ADA, "wanda")
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+    (charge,) = await house.charges()
+    assert charge.payment_method is not None
+    known = replace(charge.payment_method, resolved_via=None)
+    assert known == PaymentMethod(brand="visa", last4="4242", wallet="apple_pay")
+    assert charge.account_email
+    assert charge.amount <= MOST_CHARGED
+
+
+async def test_a_login_that_has_lost_its_organization_is_told_so_everywhere(house: House) -> None:
+    await house.link()
+    house.portal.people["ada"].organisation = None
+    assert "does not belong to an organization" in await ask(house, "/billing")
+    assert "does not belong to an organization" in await ask(house, "/billing usage")
+
+
+async def test_an_owner_over_their_own_limit_is_led_to_the_portal_and_not_to_add_funds(
+    house: House,
+) -> None:
+    ada = house.portal.people["ada"]
+    ada.spend_cap, ada.spent = Decimal(25), Decimal("25.318402771953")
+    text = await overview(house, "ada")
+    assert "you can raise the limit on the portal" in text
+    styles = [
+        element.get("style")
+        for block in house.last_ephemeral()["blocks"]
+        for element in block.get("elements", [])
+    ]
+    assert "primary" not in styles
+
+
+async def test_a_negative_month_is_shown(house: House) -> None:
+    cap = house.portal.organisations["acme"].cap
+    assert cap is not None
+    cap.limit, cap.spent = Decimal(10), Decimal(-2000)
+    await house.link()
+    await modal(house, "/billing limit", "-$2,000 of $10 spent")
+    await house.slack.open_home(ADA)
+    await house.until(lambda: "-$2,000 of $10 spent" in str(house.slack.home(ADA)))

@@ -1,0 +1,211 @@
+"""A grant's life with the live portal: scopes, waits, the firewall, thirty days."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from freezegun import freeze_time
+from sqlalchemy import text as sql
+
+from bot.sandbox.portal import FIREWALL, FIREWALL_DENIES, Fault
+from tests.support.house import ADA, House
+from tests.support.steps import account_calls, ask, buttons, connecting, later, link_of
+
+AWAY = Fault(status=503, body='{"error": "temporarily_unavailable"}', retry_after="1")
+DAY = 24 * 3600
+
+
+async def test_beside_the_link_it_says_to_sign_in_first(house: House) -> None:
+    await connecting(house)
+    assert "Sign in to the portal in that browser first" in house.last_ephemeral()["text"]
+
+
+async def test_a_login_without_an_organization_ends_in_words_and_leaves_no_tokens(house: House) -> None:
+    house.portal.approve(await connecting(house), person="noah")
+    await house.until(lambda: "does not belong to an organization" in house.last_ephemeral()["text"])
+    assert "support@nousresearch.com" in house.last_ephemeral()["text"]
+    async with house.app.runtime.database.transaction() as connection:
+        row = (await connection.execute(sql("SELECT state, sealed_tokens FROM device_grants"))).one()
+    assert tuple(row) == ("no_organization", None)
+    assert await link_of(house) is None
+
+
+async def test_an_account_that_cannot_be_kept_ends_in_words(house: House) -> None:
+    body = json.dumps({"user": {"email": "a@x"}, "organisation": {"id": "o" * 300}})
+    house.portal.fail("/api/oauth/account", Fault(status=200, body=body), times=9)
+    house.portal.approve(await connecting(house))
+    await house.until(lambda: "can't be used here" in house.last_ephemeral()["text"])
+    assert await link_of(house) is None
+
+
+@pytest.mark.parametrize(
+    "fault", [AWAY, FIREWALL_DENIES, Fault(drop=True)], ids=["503", "firewall", "lost"]
+)
+async def test_an_account_call_that_says_wait_is_waited_for(house: House, fault: Fault) -> None:
+    house.portal.fail("/api/oauth/account", fault, times=2)
+    house.portal.approve(await connecting(house))
+    await house.until(lambda: "*Approved.*" in house.last_ephemeral()["text"])
+    assert "Open Nous Portal" not in str(house.last_ephemeral()["blocks"])
+    await later(house, lambda: "*Connected*" in house.last_ephemeral()["text"])
+
+
+async def test_a_permission_for_a_held_purchase_waits_too(house: House) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.told("One-time setup")
+    code = await house.enable_billing()
+    house.portal.fail("/api/oauth/account", AWAY, times=1)
+    house.portal.approve(code)
+    await house.replied("*Approved.*")
+    await later(house, lambda: "Billing is enabled: $50 can go on" in house.dm()[-1]["text"])
+
+
+async def test_a_token_that_ran_out_while_the_portal_was_away_is_renewed_first(house: House) -> None:
+    house.portal.fail("/api/oauth/account", AWAY, times=1)
+    house.portal.approve(await connecting(house))
+    await house.until(lambda: "*Approved.*" in house.last_ephemeral()["text"])
+    house.portal.expire_access_tokens()
+    await later(house, lambda: "*Connected*" in house.last_ephemeral()["text"])
+
+
+async def test_a_portal_that_grants_no_login_says_so_and_not_that_it_is_away(house: House) -> None:
+    refused = Fault(status=400, body='{"error": "invalid_scope"}')
+    house.portal.fail("/api/oauth/device/code", refused, times=9)
+    assert "does not grant this app what it asks for" in await ask(house, "/billing connect")
+
+
+@pytest.mark.behaviour(37)
+async def test_the_first_login_asks_for_no_more_than_it_needs(house: House) -> None:
+    await connecting(house)
+    asked = next(each for each in house.portal.requests if each.path == "/api/oauth/device/code")
+    assert b"tool" not in asked.body
+
+
+@pytest.mark.behaviour(43)
+async def test_the_edges_firewall_on_polling_means_back_off(house: House) -> None:
+    house.portal.fail("/api/oauth/token", FIREWALL, times=1)
+    house.portal.approve(await connecting(house))
+    await house.until(lambda: "*Connected*" in house.last_ephemeral()["text"], seconds=15)
+    first, second = (each.at for each in house.portal.requests if each.path == "/api/oauth/token")
+    assert second - first >= 5
+
+
+@pytest.mark.behaviour(48)
+async def test_the_edges_firewall_on_a_refresh_ends_no_connection(house: House) -> None:
+    await house.link(minutes=1)
+    house.portal.set_scenario("acme", "firewall-refresh")
+    assert "Couldn't load billing" in await ask(house, "/billing")
+    house.portal.set_scenario("acme", "by-amount")
+    assert "Balance $142.50" in await ask(house, "/billing")
+
+
+@pytest.mark.behaviour(47)
+async def test_a_refresh_that_is_forbidden_without_a_word_is_a_dead_session(house: House) -> None:
+    await house.link(minutes=1)
+    house.portal.set_scenario("acme", "refresh-forbidden")
+    assert "Your connection to Nous Portal has ended" in await ask(house, "/billing")
+    link = await link_of(house)
+    assert link is not None
+    assert link.dead
+
+
+async def test_three_days_before_its_end_the_connection_says_so_with_one_button(house: House) -> None:
+    house.portal_clock.speed = 1
+    await house.link()
+    assert "Connection" not in await ask(house, "/billing")
+    with freeze_time(real_asyncio=True) as frozen:
+        frozen.tick(timedelta(days=27, minutes=1))
+        assert "Your connection to Nous Portal ends" in await ask(house, "/billing")
+        assert buttons(house.last_ephemeral()).count("Connect again") == 1
+        await house.slack.open_home(ADA)
+        await house.until(lambda: "Connect again" in str(house.slack.home(ADA)))
+        await house.slack.click_text(ADA, "Connect again", in_="ephemeral")
+        await house.until(lambda: "user_code=" in str(house.last_ephemeral()["blocks"]))
+
+
+async def test_a_charge_in_flight_when_the_connection_ends_goes_on_after_connecting_again(
+    house: House,
+) -> None:
+    await house.link()
+    house.portal.set_scenario("acme", "pending-for-ever")
+    await house.buy("50")
+    await house.submitted()
+    house.portal.advance(31 * DAY)
+    message = await house.told("may or may not have been charged")
+    assert "Connect" in buttons(message)
+    house.portal.charges[0].fate = "settled"
+    house.portal.charges[0].settle_at = house.portal.now()
+    await house.connect()
+    await house.told("$50 added to your balance")
+    assert len(house.portal.charges) == 1
+
+
+async def test_a_charge_without_a_clear_answer_goes_on_after_connecting_again(house: House) -> None:
+    with freeze_time(real_asyncio=True) as frozen:
+        house.portal_clock.speed = 1
+        await house.link()
+        house.portal.fail("/api/billing/charge", Fault(drop=True, after_work=True), method="POST", times=99)
+        await house.buy("50")
+        await house.unanswered()
+        house.portal.advance(31 * DAY)
+        frozen.tick(61)
+        await house.told("may or may not have been charged")
+        house.portal.mend()
+        house.portal.advance(3)
+        await house.link(minutes=60)
+        house.app.runtime.accounts.forget_cached(house.identity().key)
+        frozen.tick(301)
+        house.app.engine.wake("charge")
+        await house.told("$50 added to your balance")
+    assert len(house.portal.charges) == 1
+
+
+async def test_a_plain_reconnect_asks_for_no_scope_of_the_connection_before(house: House) -> None:
+    await house.link(minutes=1)
+    house.portal.set_scenario("acme", "refresh-forbidden")
+    assert "has ended" in await ask(house, "/billing")
+    house.portal.set_scenario("acme", "by-amount")
+    await house.slack.command(ADA, "/billing connect")
+    await house.until(lambda: "user_code=" in str(house.last_ephemeral()["blocks"]))
+    asked = [each for each in house.portal.requests if each.path == "/api/oauth/device/code"][-1]
+    assert b"tool" not in asked.body
+
+
+async def test_a_firewall_that_names_a_wait_is_not_asked_again_before(house: House) -> None:
+    await house.link(minutes=1)
+    await house.app.runtime.accounts.access_token(house.identity())
+    house.portal.set_scenario("acme", "pending-for-ever")
+    await house.buy("50")
+    await house.submitted()
+    house.portal.expire_access_tokens()
+    refreshes = sum(each.path == "/api/oauth/token" for each in house.portal.requests)
+    house.portal.fail("/api/oauth/token", replace(FIREWALL, retry_after="20"), times=99)
+    await house.until(
+        lambda: sum(each.path == "/api/oauth/token" for each in house.portal.requests) > refreshes
+    )
+    house.app.runtime.accounts.forget_cached(house.identity().key)
+    polls = house.polls()
+    await asyncio.sleep(1)  # twenty intervals, in which nothing may happen
+    assert house.polls() - polls <= 1
+
+
+async def test_disconnecting_ends_the_links_that_are_open(house: House) -> None:
+    await connecting(house)
+    shown = house.last_ephemeral()
+    await house.slack.command(ADA, "/billing disconnect")
+    await house.until(lambda: "Open Nous Portal" not in str(house.slack.ephemerals(ADA)))
+    assert shown
+
+
+async def test_a_cancelled_grant_is_not_said_to_be_approved(house: House) -> None:
+    house.portal.fail("/api/oauth/account", replace(AWAY, seconds=1.0), times=1)
+    house.portal.approve(await connecting(house))
+    await house.until(lambda: account_calls(house) == 1)
+    await house.slack.click_text(ADA, "Cancel")
+    await house.until(lambda: "Connecting was cancelled" in house.last_ephemeral()["text"])
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    assert "Connecting was cancelled" in house.last_ephemeral()["text"]

@@ -1,0 +1,91 @@
+"""Plans with the live portal: torn tiers, teams, the free plan, bank verification, late upgrades."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from bot.sandbox.portal.world import Subscription
+from tests.support.house import ADA, House
+from tests.support.steps import ask, modal, preview_super
+
+
+@pytest.mark.behaviour(59)
+async def test_bank_verification_behind_a_failed_upgrade_leads_to_the_portal(house: House) -> None:
+    await house.link()
+    await modal(house, "/billing subscription", "Plus plan")
+    house.portal.set_scenario("acme", "3ds-behind-payment-failed")
+    await house.slack.select(ADA, "plan_tier", "super")
+    await house.slack.submit(ADA)
+    await house.until(lambda: "Due now" in str(house.slack.view(ADA)))
+    await house.slack.click(ADA, "plan_upgrade")
+    message = await house.told("requires verification")
+    assert "support@nousresearch.com" in message["text"]
+
+
+@pytest.mark.behaviour(59)
+async def test_after_an_upgrade_the_old_plan_is_not_shown_as_if_nothing_had_happened(house: House) -> None:
+    house.portal_clock.speed = 1
+    await house.link()
+    house.portal.set_scenario("acme", "upgrade-applies-late")
+    await preview_super(house)
+    await house.slack.click(ADA, "plan_upgrade")
+    await house.told("Upgraded to Super")
+    await house.slack.close(ADA, everything=True)
+    shown = await modal(house, "/billing subscription", "Applying Super")
+    assert "Plus plan" not in shown
+    assert "Applying Super" in await ask(house, "/billing")
+    await house.slack.close(ADA, everything=True)
+    house.portal.advance(31)
+    assert "Super plan" in await ask(house, "/billing")
+    await modal(house, "/billing subscription", "Super plan")
+
+
+@pytest.mark.behaviour(15)
+async def test_a_team_is_offered_no_plan_although_the_portal_names_some(house: House) -> None:
+    await house.link(ADA, "theo")
+    shown = await modal(house, "/billing subscription", "A team has no personal plan")
+    assert "plan_tier" not in shown
+    assert "Cancel plan" not in shown
+
+
+async def test_torn_tiers_cost_no_more_than_what_is_torn(house: House) -> None:
+    await house.link(ADA, "tove")
+    shown = await modal(house, "/billing subscription", "Change to")
+    assert "Ultra" not in shown, "a plan whose order is null counts as the free one"
+    assert "'value': 'super'" in shown
+
+
+@pytest.mark.behaviour(60)
+async def test_the_free_plan_lists_the_catalog_with_links_to_the_portal(house: House) -> None:
+    await house.link(ADA, "mara")
+    shown = await modal(house, "/billing subscription", "free plan")
+    assert "Super*, $100 a month, $110 to use" in shown
+    assert "&plan=super" in shown
+
+
+async def test_usage_says_applying_after_an_upgrade_too(house: House) -> None:
+    house.portal_clock.speed = 1
+    await house.link()
+    house.portal.set_scenario("acme", "upgrade-applies-late")
+    await preview_super(house)
+    await house.slack.click(ADA, "plan_upgrade")
+    await house.told("Upgraded to Super")
+    text = await ask(house, "/billing usage")
+    assert "Applying Super" in text
+    assert "Plus plan" not in text
+
+
+async def test_a_plan_charge_to_a_method_that_is_no_card_speaks_of_no_card(house: House) -> None:
+    await house.link(ADA, "lena")
+    lena = house.portal.organisations["linkpay"]
+    lena.subscription = Subscription(tier="plus", credits_remaining=Decimal("13.199784210017"))
+    object.__setattr__(lena.other_method, "resolved_via", None)
+    house.portal.set_scenario("linkpay", "declined")
+    await preview_super(house)
+    assert "charge your payment method." in str(house.slack.view(ADA))
+    assert "card" not in str((house.slack.view(ADA) or {})["blocks"])
+    await house.slack.click(ADA, "plan_upgrade")
+    message = await house.told("Your payment method was declined")
+    assert "card" not in message["text"]

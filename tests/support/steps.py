@@ -1,0 +1,96 @@
+"""What scenarios type, click and read, each in one step."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from freezegun import freeze_time
+
+from tests.support.house import ADA, House
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bot.storage.links import Link
+
+
+@contextmanager
+def locked(path: str | None) -> Iterator[None]:
+    """Keep everybody from writing to an embedded ledger."""
+    with closing(sqlite3.connect(str(path), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+async def overview(house: House, person: str, user: str = ADA) -> str:
+    """What `/billing` says to somebody connected as that person."""
+    await house.link(user, person)
+    return await ask(house, "/billing", user)
+
+
+async def ask(house: House, command: str, user: str = ADA) -> str:
+    seen = len(house.slack.ephemerals(user))
+    await house.slack.command(user, command)
+    await house.until(lambda: len(house.slack.ephemerals(user)) > seen)
+    return str(house.last_ephemeral(user)["text"])
+
+
+async def modal(house: House, command: str, words: str, user: str = ADA) -> str:
+    """The modal that a command opens, once it says these words."""
+    await house.slack.command(user, command)
+    await house.until(lambda: words in str(house.slack.view(user)))
+    return str(house.slack.view(user))
+
+
+def buttons(shown: dict[str, object]) -> list[str]:
+    blocks: list[dict[str, object]] = shown["blocks"]  # type: ignore[assignment]
+    elements = [each for block in blocks for each in block.get("elements", [])]  # type: ignore[attr-defined]
+    return [each["text"]["text"] for each in elements if each.get("type") == "button"]
+
+
+async def later(house: House, condition: Callable[[], bool]) -> None:
+    """Let the clock run, a minute at a step, until a grant that waits has come so far."""
+    with freeze_time(real_asyncio=True) as frozen:
+
+        async def a_minute_later() -> bool:
+            frozen.tick(60)
+            house.app.engine.wake("device_grant")
+            return condition()
+
+        await house.until_async(a_minute_later)
+
+
+async def link_of(house: House) -> Link | None:
+    return await house.app.runtime.accounts.former_link(house.identity())
+
+
+async def connecting(house: House) -> str:
+    await house.slack.command(ADA, "/billing connect")
+    await house.until(lambda: "user_code=" in str(house.last_ephemeral()["blocks"]))
+    return house.user_code()
+
+
+def account_calls(house: House) -> int:
+    return sum(each.path == "/api/oauth/account" for each in house.portal.requests)
+
+
+async def buy_from_overview(house: House, amount: str = "50") -> None:
+    """Buy from the overview's own button, up to and including the confirmation."""
+    await ask(house, "/billing")
+    await house.slack.click_text(ADA, "Add funds")
+    await house.until(lambda: (house.slack.view(ADA) or {}).get("submit"))
+    await house.slack.select(ADA, "amount_preset", amount)
+    await house.slack.submit(ADA)
+    await house.confirm_shown()
+    await house.slack.submit(ADA)
+
+
+async def preview_super(house: House) -> None:
+    """Open the plan and ask for a larger one, up to the question whether to pay."""
+    await modal(house, "/billing subscription", "Plus plan")
+    await house.slack.select(ADA, "plan_tier", "super")
+    await house.slack.submit(ADA)
+    await house.until(lambda: "Due now" in str(house.slack.view(ADA)))
