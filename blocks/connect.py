@@ -61,7 +61,7 @@ def connected_note(account: Account, *, may_bill: bool, for_purchase: bool = Fal
     words += " Billing was not allowed for this connection, so it can look but not spend"
     if for_purchase:
         return f"{words}: an org admin or owner has to approve it; your card was not charged."
-    return f"{words}. Enable billing to buy from here."
+    return f"{words}."
 
 
 def connected_message(note: str, *, go_on: str | None = None, enable: str | None = None) -> Message:
@@ -79,22 +79,31 @@ def connected_message(note: str, *, go_on: str | None = None, enable: str | None
     return message(section(note), actions(first, balance))
 
 
-def permitted_message(note: str, charge: Charge, *, in_modal: bool, obstacle: str | None = None) -> Message:
+def permitted_message(
+    note: str,
+    charge: Charge,
+    *,
+    in_modal: bool = False,
+    in_thread: bool = False,
+    obstacle: str | None = None,
+) -> Message:
     """Make what takes the place of the link once a purchase that waited has the permission.
 
     Its own message has the button to resume it; an open modal hides that message, so it has one too.
-    `obstacle` is what keeps the purchase from going on all the same.
+    `in_thread`: the link stood in that message's thread. `obstacle` is what keeps the purchase from going
+    on all the same.
     """
     amount = show(charge.amount)
+    where = "in the message above" if in_thread else "in this app's direct message about it"
     if obstacle is not None:
         words = f"Billing is enabled, but {amount} cannot go on yet. {obstacle}"
-        later = "Once that is mended, resume it in this app's direct message about it."
+        later = f"Once that is mended, resume it {where}."
         return message(section(f"{note}\n{words}"), context(later), actions(_portal_button(charge)))
     words = f"{note}\nBilling is enabled: {amount} can go on."
     if in_modal:
         resume = button(f"Resume {amount}", ids.RESUME, value=charge.id, style="primary")
         return message(section(words), actions(resume))
-    return message(section(f"{words} Resume it in this app's direct message about it."))
+    return message(section(f"{words} Resume it {where}."))
 
 
 def _portal_button(charge: Charge) -> Json | None:

@@ -149,9 +149,7 @@ _ERRORS: dict[type[Exception], Copy] = {
     RelinkRequiredError: _REFUSALS[RefusalCode.UNAUTHORIZED],
     ChargeNotFoundError: Copy(words="This purchase is not yours, or it no longer exists.", overview=True),
     StaleError: Copy(words="This has expired. Nothing was charged; start again.", overview=True),
-    SeveralChargesError: Copy(
-        words="Several of your purchases begin with that. Type more of it; `/billing history` lists them."
-    ),
+    SeveralChargesError: Copy(words="Several purchases begin with that. Type more of it."),
     CannotAskError: Copy(
         words=(
             "This app can no longer ask about this purchase. The portal lists what was charged; "

@@ -133,6 +133,12 @@ def _shown_id(portal_charge_id: str | None) -> str:
     return escape(beginning) + ("…" if beginning != portal_charge_id else "")
 
 
+def several_message() -> Message:
+    """Make the answer to a trace of what several purchases begin with."""
+    words = "Several of your purchases begin with that. Type more of it, or choose *Details* in the list."
+    return message(section(words), actions(button("All purchases", ids.HISTORY)))
+
+
 def no_trace_message() -> Message:
     """Make the answer to a trace of what is not there."""
     return message(

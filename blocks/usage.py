@@ -64,17 +64,20 @@ def usage_blocks(usage: Usage, *, applying: str | None = None, role: Role | None
     if usage.topped_up is not None:
         lasting = ", never expires" if usage.topped_up > 0 else ""
         blocks.append(section(f"*Top-ups* · {show(usage.topped_up)} left{lasting}"))
+    if usage.plan is not None and usage.plan.left is None and usage.topped_up is None and applying is None:
+        blocks.append(context("The portal does not say how much is left."))
     if usage.member_cap is not None:
         blocks.append(_member_cap_block(usage.member_cap))
     if usage.level is BalanceLevel.MEMBER_CAPPED:
-        by_whom = "you can raise the limit" if manages(role) else "an admin raises the limit"
-        blocks.append(section(f"{_MEMBER_CAPPED} {by_whom} on the portal."))
+        mend = "you can raise the limit on the portal" if manages(role) else _ASK_AN_ADMIN
+        blocks.append(section(f"{_MEMBER_CAPPED} {mend}."))
     level = _LEVELS[usage.level]
     if level is not None and applying is None:  # what was bought a moment ago is not there yet
         blocks.append(context(level))
     return blocks
 
 
+_ASK_AN_ADMIN = "ask an admin to raise it on the portal"
 _MEMBER_CAPPED = ":warning: *You have reached your own spending limit here.* Adding funds does not help:"
 
 
@@ -102,7 +105,7 @@ def plan_block(plan: PlanUsage) -> Block:
 def _numbers(plan: PlanUsage) -> str | None:
     """Say what is left; "of so much" only where that has a meaning."""
     if plan.left is None:
-        return f"{show(plan.monthly)} a month" if plan.monthly else None
+        return f"{show(plan.monthly)} to use each month" if plan.monthly else None
     left = show(max(Decimal(0), plan.left))
     words = f"{left} left"
     if plan.used_share is not None:

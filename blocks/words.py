@@ -117,6 +117,8 @@ def switch_off(role: Role | None, name: str | None = None) -> str:
 def bar(share: Decimal) -> str:
     """Draw a share; what lies outside 0 to 1 is drawn as empty or full."""
     full = round(max(Decimal(0), min(Decimal(1), share)) * _BAR_LENGTH)
+    if share < 1:
+        full = min(full, _BAR_LENGTH - 1)  # what looks used up is used up
     return "█" * full + "░" * (_BAR_LENGTH - full)
 
 

@@ -209,7 +209,9 @@ class PlanUsage:
     @property
     def used_share(self) -> Decimal | None:
         """The used part of the plan, 0 to 1; None where "left of monthly" has no meaning."""
-        if self.monthly is None or self.left is None or not self.monthly > 0 or self.left > self.monthly:
+        if self.monthly is None or self.left is None or not self.monthly > 0:
+            return None
+        if self.left > self.monthly or (self.rollover or 0) > 0:  # what rolled over is part of what is left
             return None
         return min(self.monthly, self.monthly - self.left) / self.monthly
 

@@ -33,6 +33,7 @@ from bot.domain.errors import NoOrganizationError
 from bot.domain.identity import Account
 from bot.domain.money import Bounds, parse_wire, payable, show, whole_cents, whole_cents_up
 from bot.domain.payment import CARD, PaymentMethod
+from bot.domain.payment import LINK as METHOD_LINK
 from bot.domain.subscription import (
     FREE_ORDER,
     CurrentPlan,
@@ -335,7 +336,10 @@ class BillingStateWire(Wire):
         """Return the method on file: `paymentMethod` where it is there, else the older `card`."""
         if "payment_method" in self.model_fields_set:
             return self.payment_method.to_domain() if self.payment_method else None
-        return self.card.to_domain(kind=CARD) if self.card else None
+        if self.card is None:
+            return None
+        is_link = (self.card.brand or "").lower() == METHOD_LINK and not self.card.last4
+        return self.card.to_domain(kind=METHOD_LINK if is_link else CARD)
 
 
 class ChargeAcceptedWire(Wire):

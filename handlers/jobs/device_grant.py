@@ -93,8 +93,13 @@ async def _permitted(runtime: Runtime, grant: DeviceGrant, charge: Charge, note:
         obstacle = not_allowed_words(error)
     except BillingError:
         log.info("device_grant.state_unknown", charge=charge.id)
-    in_modal = bool(grant.codes.get("view_id"))
-    return connect.permitted_message(note, charge, in_modal=in_modal, obstacle=obstacle)
+    return connect.permitted_message(
+        note,
+        charge,
+        in_modal=bool(grant.codes.get("view_id")),
+        in_thread=bool(grant.codes.get("ts")),
+        obstacle=obstacle,
+    )
 
 
 async def _tell(runtime: Runtime, grant: DeviceGrant, message: Message) -> None:

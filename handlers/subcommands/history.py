@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
-from blocks.history import PAGE, history_message, no_trace_message, trace_message
-from bot.domain.errors import ChargeNotFoundError
+from blocks.history import PAGE, history_message, no_trace_message, several_message, trace_message
+from bot.domain.errors import ChargeNotFoundError, SeveralChargesError
 from bot.log import fingerprint
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ async def handle_trace(call: Call) -> None:
         charge = await call.runtime.purchases.trace(call.identity, named or None)
     except ChargeNotFoundError:
         await call.reply(no_trace_message())
+        return
+    except SeveralChargesError:
+        await call.reply(several_message())
         return
     telling = await call.runtime.messages.get(charge.id)
     await call.reply(trace_message(charge, telling, key_fingerprint=fingerprint(charge.idempotency_key)))

@@ -62,14 +62,16 @@ async def test_any_payment_method_is_named_and_can_be_bought_with(
 
 
 async def test_an_older_portal_that_names_a_card_alone_is_read_as_before(house: House) -> None:
-    assert "*Card:* Link, your default card saved on the portal" in await overview(house, "theo")
+    assert "*Payment method:* Link, your default payment method saved on the portal" in await overview(
+        house, "theo"
+    )
 
 
 @pytest.mark.behaviour(9)
 async def test_a_member_over_their_own_limit_is_told_that_funds_do_not_help(house: House) -> None:
     text = await overview(house, "omar")
     assert "*Your own spending limit* · $25.32 spent of $25, $0 left" in text
-    assert "Adding funds does not help: an admin raises the limit on the portal" in text
+    assert "Adding funds does not help: ask an admin to raise it on the portal" in text
     assert "Add funds" not in str(house.last_ephemeral()["blocks"])
     assert "reached your own spending limit" in await ask(house, "/billing usage")
 

@@ -26,7 +26,7 @@ from blocks.errors import (
     stranger_message,
 )
 from blocks.help import amount_help_message, help_message
-from blocks.history import history_message, no_trace_message, trace_message
+from blocks.history import history_message, no_trace_message, several_message, trace_message
 from blocks.kit import Message
 from blocks.limit import limit_modal
 from blocks.loading import loading_message, loading_modal, message_modal
@@ -74,7 +74,6 @@ from bot.domain.errors import (
     NotReadyError,
     PortalUnavailableError,
     RefusalCode,
-    SeveralChargesError,
     StaleError,
     StoreUnavailableError,
     TooFastError,
@@ -307,7 +306,6 @@ def _errors() -> list[Screen]:
         "not-linked": NotLinkedError(),
         "no-organization": NoOrganizationError(),
         "grant-refused": GrantRefusedError("invalid_scope"),
-        "several": SeveralChargesError(),
         "member-may-not": NotAllowedError(RefusalCode.ROLE_REQUIRED, STATE.portal_url, role=Role.MEMBER),
         "admin-may-not": NotAllowedError(RefusalCode.ROLE_REQUIRED, STATE.portal_url, role=Role.ADMIN),
         "switch-off-admin": NotAllowedError(
@@ -576,6 +574,7 @@ def _looking() -> list[Screen]:
                 key_fingerprint="0a1b2c3d4e",
             ),
         ),
+        _screen("trace-several", "a beginning of several purchases", several_message()),
         _screen("trace-none", "no such purchase", no_trace_message()),
         _screen("help", "`/billing help`", help_message(usage_rows())),
         _screen(
@@ -669,7 +668,7 @@ def _connecting() -> list[Screen]:
         _screen(
             "connected-permitted",
             "billing was enabled for a purchase, in place of the link",
-            connect.permitted_message(NOTE, CHARGE, in_modal=False),
+            connect.permitted_message(NOTE, CHARGE, in_thread=True),
         ),
         _screen(
             "connected-permitted-obstacle",
