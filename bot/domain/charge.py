@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from bot.domain.errors import RefusalCode
-    from bot.domain.identity import Identity
+    from bot.domain.identity import Account, Identity
     from bot.domain.payment import PaymentMethod
 
 
@@ -184,6 +184,10 @@ class Charge:
     polls: int = 0
     first_poll_at: datetime | None = None
     last_poll_at: datetime | None = None
+
+    def is_of(self, account: Account) -> bool:
+        """Tell whether it was confirmed for this account and organization: no other may be charged."""
+        return (self.account_id, self.organisation_id) == (account.account_id, account.organisation_id)
 
     @property
     def check_pending(self) -> bool:

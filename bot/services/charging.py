@@ -193,8 +193,7 @@ class Charging:
     ) -> PortalClient:
         """Return a client that acts for the very account and organisation the person confirmed for."""
         account, portal = await self._accounts.portal(charge.identity, before_money, recent=recent)
-        bound = (account.account_id, account.organisation_id)
-        if bound != (charge.account_id, charge.organisation_id):
+        if not charge.is_of(account):
             raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
         return portal
 
@@ -244,8 +243,7 @@ class Charging:
         link = await self._accounts.former_link(charge.identity)
         if link is None or link.dead or link.linked_at < sent_at:
             return False
-        bound = (link.account.account_id, link.account.organisation_id)
-        return link.connection.may_bill and bound == (charge.account_id, charge.organisation_id)
+        return link.connection.may_bill and charge.is_of(link.account)
 
     async def _given_up(self, lease: Lease, charge: Charge, *, maybe_sent: bool) -> Charge:
         error = PortalRefusalError(RefusalCode.TEMPORARILY_UNAVAILABLE)

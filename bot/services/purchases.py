@@ -289,7 +289,7 @@ class Purchases:
 
     async def _require_possible(self, identity: Identity, charge: Charge) -> None:
         account, portal = await self._accounts.portal(identity)
-        if (account.account_id, account.organisation_id) != (charge.account_id, charge.organisation_id):
+        if not charge.is_of(account):
             raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
         state = await portal.state()
         state.require_charging()

@@ -139,10 +139,9 @@ async def test_a_database_that_cannot_be_written_leaves_buttons_that_read_alive(
         await house.until(lambda: "Balance $152.50" in house.last_ephemeral()["text"])
 
 
-@pytest.mark.parametrize("user", ["amount", "limit", "subscription"])
-async def test_wherever_money_is_shown_it_says_whose_and_as_of_when(house: House, user: str) -> None:
+@pytest.mark.parametrize("command", ["buy", "limit", "subscription"])
+async def test_wherever_money_is_shown_it_says_whose_and_as_of_when(house: House, command: str) -> None:
     await house.link()
-    command = {"amount": "/billing buy", "limit": "/billing limit", "subscription": "/billing subscription"}
-    shown = await modal(house, command[user], "As of")
+    shown = await modal(house, f"/billing {command}", "As of")
     assert "ada@acme.example" in shown
     assert "'Refresh'" in shown
