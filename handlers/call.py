@@ -135,10 +135,15 @@ class Call:
         """The response_url, if replacing its message replaces nothing but this call's own answer."""
         return self.response_url if "command" in self.body or self.in_ephemeral else None
 
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What was entered in the submitted or clicked view, by the ids of its inputs."""
+        state: dict[str, Any] = self.view.get("state") or {}
+        return state.get("values") or {}
+
     def typed(self, block_id: str) -> str | None:
         """Return what was typed or chosen in an input of the submitted view."""
-        state: dict[str, Any] = self.view.get("state") or {}
-        values: dict[str, Any] = (state.get("values") or {}).get(block_id) or {}
+        values: dict[str, Any] = self.inputs.get(block_id) or {}
         element: dict[str, Any] = next(iter(values.values()), {})
         option: dict[str, Any] = element.get("selected_option") or {}
         value = element.get("value") or option.get("value")

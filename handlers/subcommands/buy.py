@@ -97,8 +97,7 @@ async def handle_amount(call: Call) -> None:
 
 async def _refuse_amount(call: Call, words: str) -> None:
     """Put the words beside the line to type in, or beside the choice where the line is not there yet."""
-    there = call.view["state"]["values"]
-    field = ids.AMOUNT_CUSTOM if ids.AMOUNT_CUSTOM in there else ids.AMOUNT_PRESET
+    field = ids.AMOUNT_CUSTOM if ids.AMOUNT_CUSTOM in call.inputs else ids.AMOUNT_PRESET
     await call.ack(response_action="errors", errors={field: words})
 
 

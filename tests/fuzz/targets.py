@@ -11,6 +11,7 @@ import simplejson
 
 from blocks.errors import error_copy, error_message
 from blocks.purchase import AmountForm
+from bot.domain.errors import NoOrganizationError
 from bot.domain.installation import Installation
 from bot.domain.money import AmountError, parse_typed
 from bot.portal import schemas
@@ -67,7 +68,7 @@ def read_portal_answer(data: bytes) -> None:
     except (ValueError, RecursionError):
         return
     for read_it in _ANSWERS:
-        with suppress(UnusableAnswerError):
+        with suppress(UnusableAnswerError, NoOrganizationError):
             read_it(body)
     if isinstance(body, dict):
         for status in (400, 401, 403, 409, 429, 503, 500):

@@ -148,6 +148,7 @@ async def test_a_click_with_a_strange_payload_is_harmless(
 
 @slow
 @given(view=st.sampled_from(VIEWS), metadata=st.text(max_size=60), path=paths, value=json_values)
+@example(view="amount", metadata="", path=[3, 4], value={})
 @pytest.mark.parametrize("kind", ["view_submission", "view_closed"])
 async def test_a_modal_with_a_strange_state_is_harmless(
     house: House, kind: str, view: str, metadata: str, path: list[int], value: Any
