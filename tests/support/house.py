@@ -193,14 +193,29 @@ class House:
     async def submit_again(
         self, view: dict[str, Any], user: str = ADA, *, values: dict[str, Any] | None = None
     ) -> Any:
-        """Send the submission of a view that is gone, as a late or repeated request would."""
+        """Send the submission of a view that is gone, as a late or repeated request would.
+
+        What comes back is what the modal becomes in the end: on a slow machine the answer in time may
+        only say that the work goes on, and the view that says how it ended follows.
+        """
         payload = {
             "type": "view_submission",
             "team": {"id": TEAM},
             "user": {"id": user, "team_id": TEAM},
             "view": {**view, "state": {"values": values or {}}},
         }
-        return (await self.send_signed("payload=" + quote(json.dumps(payload)))).response
+        before = len(self.slack.api_calls)
+        response = (await self.send_signed("payload=" + quote(json.dumps(payload)))).response
+        if "Storing your yes" not in str(response):
+            return response
+
+        def followed() -> list[Any]:
+            calls = self.slack.api_calls[before:]
+            updates = [call.args for call in calls if call.method == "views.update"]
+            return [args["view"] for args in updates if args.get("view_id") == view["id"]]
+
+        await self.until(followed)
+        return {"response_action": "update", "view": followed()[-1]}
 
     async def click_again(self, action: dict[str, Any], ephemeral: dict[str, Any], user: str = ADA) -> None:
         """Click a button that an ephemeral no longer shows, as a slow screen would."""

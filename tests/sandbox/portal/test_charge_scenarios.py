@@ -143,7 +143,7 @@ async def test_an_answer_lost_on_every_try_charges_once(desk: Desk) -> None:
 
 async def test_a_late_answer_hides_a_charge_that_was_made(desk: Desk) -> None:
     desk.portal.hang_seconds = 30
-    desk.http.timeout = httpx.Timeout(0.2)
+    desk.http.timeout = httpx.Timeout(5, read=0.2)
     with pytest.raises(httpx.ReadTimeout):
         await desk.charge("10.18", "k")
     (made,) = desk.portal.charges

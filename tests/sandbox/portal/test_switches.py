@@ -170,7 +170,7 @@ async def test_a_hanging_portal_answers_in_the_end(desk: Desk) -> None:
 async def test_a_hanging_portal_does_nothing_for_a_client_that_has_left(desk: Desk) -> None:
     desk.portal.set_scenario("acme", "portal-hangs")
     desk.portal.hang_seconds = 0.4
-    desk.http.timeout = httpx.Timeout(0.1)
+    desk.http.timeout = httpx.Timeout(5, read=0.1)
     with pytest.raises(httpx.ReadTimeout):
         await desk.charge()
     desk.http.timeout = httpx.Timeout(5)
