@@ -13,7 +13,15 @@ from sqlalchemy import text as sql
 
 from bot.sandbox.portal import FIREWALL, FIREWALL_DENIES, Fault
 from tests.support.house import ADA, House
-from tests.support.steps import account_calls, ask, buttons, connecting, later, link_of
+from tests.support.steps import (
+    account_calls,
+    ask,
+    buttons,
+    buy_without_permission,
+    connecting,
+    later,
+    link_of,
+)
 
 AWAY = Fault(status=503, body='{"error": "temporarily_unavailable"}', retry_after="1")
 DAY = 24 * 3600
@@ -54,9 +62,7 @@ async def test_an_account_call_that_says_wait_is_waited_for(house: House, fault:
 
 
 async def test_a_permission_for_a_held_purchase_waits_too(house: House) -> None:
-    await house.link(billing=False)
-    await house.buy("50")
-    await house.told("One-time setup")
+    await buy_without_permission(house)
     code = await house.enable_billing()
     house.portal.fail("/api/oauth/account", AWAY, times=1)
     house.portal.approve(code)
@@ -78,14 +84,14 @@ async def test_a_portal_that_grants_no_login_says_so_and_not_that_it_is_away(hou
     assert "does not grant this app what it asks for" in await ask(house, "/billing connect")
 
 
-@pytest.mark.behaviour(37)
+@pytest.mark.behavior(37)
 async def test_the_first_login_asks_for_no_more_than_it_needs(house: House) -> None:
     await connecting(house)
     asked = next(each for each in house.portal.requests if each.path == "/api/oauth/device/code")
     assert b"tool" not in asked.body
 
 
-@pytest.mark.behaviour(43)
+@pytest.mark.behavior(43)
 async def test_the_edges_firewall_on_polling_means_back_off(house: House) -> None:
     house.portal.fail("/api/oauth/token", FIREWALL, times=1)
     house.portal.approve(await connecting(house))
@@ -94,7 +100,7 @@ async def test_the_edges_firewall_on_polling_means_back_off(house: House) -> Non
     assert second - first >= 5
 
 
-@pytest.mark.behaviour(48)
+@pytest.mark.behavior(48)
 async def test_the_edges_firewall_on_a_refresh_ends_no_connection(house: House) -> None:
     await house.link(minutes=1)
     house.portal.set_scenario("acme", "firewall-refresh")
@@ -103,7 +109,7 @@ async def test_the_edges_firewall_on_a_refresh_ends_no_connection(house: House) 
     assert "Balance $142.50" in await ask(house, "/billing")
 
 
-@pytest.mark.behaviour(47)
+@pytest.mark.behavior(47)
 async def test_a_refresh_that_is_forbidden_without_a_word_is_a_dead_session(house: House) -> None:
     await house.link(minutes=1)
     house.portal.set_scenario("acme", "refresh-forbidden")

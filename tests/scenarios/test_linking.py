@@ -21,6 +21,7 @@ from bot.portal.hosts import HostRules
 from bot.sandbox.portal import Fault
 from bot.services.accounts import Accounts
 from tests.support.house import ADA, GRACE, House
+from tests.support.steps import buy_without_permission
 
 if TYPE_CHECKING:
     from bot.domain.identity import Identity
@@ -47,7 +48,7 @@ async def test_connecting_names_the_account_and_the_organisation(house: House, r
     assert "Balance $142.50" in text
 
 
-@pytest.mark.behaviour(41)
+@pytest.mark.behavior(41)
 async def test_the_link_reaches_the_person_before_polling_starts(house: House) -> None:
     house.slack.faults.add(method="response_url", kind="drop_before")
     await house.slack.command(ADA, "/billing connect")
@@ -56,7 +57,7 @@ async def test_the_link_reaches_the_person_before_polling_starts(house: House) -
     assert token_requests(house) == 0
 
 
-@pytest.mark.behaviour(43)
+@pytest.mark.behavior(43)
 async def test_denial_offers_to_start_again(house: House) -> None:
     house.portal.deny(await begin(house))
     await house.until(lambda: "Not connected" in house.last_ephemeral()["text"])
@@ -65,7 +66,7 @@ async def test_denial_offers_to_start_again(house: House) -> None:
     await house.until(lambda: "Open Nous Portal" in str(house.last_ephemeral()["blocks"]))
 
 
-@pytest.mark.behaviour(43)
+@pytest.mark.behavior(43)
 async def test_expiry_offers_to_start_again(house: House) -> None:
     with freeze_time(real_asyncio=True) as frozen:
         await begin(house)
@@ -79,7 +80,7 @@ async def test_expiry_offers_to_start_again(house: House) -> None:
         assert "Connect" in str(house.last_ephemeral()["blocks"])
 
 
-@pytest.mark.behaviour(43)
+@pytest.mark.behavior(43)
 async def test_slow_down_and_429_are_honoured(house: House) -> None:
     house.portal.fail("/api/oauth/token", Fault(status=400, body='{"error": "slow_down"}'))
     code = await begin(house)
@@ -173,7 +174,7 @@ async def test_disconnect_forgets_and_says_what_it_forgot(house: House) -> None:
     await house.until(lambda: "nothing to forget" in house.last_ephemeral()["text"])
 
 
-@pytest.mark.behaviour(49)
+@pytest.mark.behavior(49)
 async def test_what_was_wanted_goes_on_after_connecting(house: House) -> None:
     await house.slack.command(ADA, "/billing buy 50")
     await house.until(lambda: "Connect your Nous Portal account first" in str(house.slack.view(ADA)))
@@ -186,12 +187,10 @@ async def test_what_was_wanted_goes_on_after_connecting(house: House) -> None:
     await house.confirm_shown()
 
 
-@pytest.mark.behaviour(37)
-@pytest.mark.behaviour(40)
+@pytest.mark.behavior(37)
+@pytest.mark.behavior(40)
 async def test_missing_permission_is_a_one_time_setup_and_the_same_charge_resumes(house: House) -> None:
-    await house.link(billing=False)
-    await house.buy("50")
-    await house.told("One-time setup")
+    await buy_without_permission(house)
     assert house.portal.charges == []
     key = (
         house.portal.charge_posts[0].key
@@ -213,11 +212,9 @@ async def test_missing_permission_is_a_one_time_setup_and_the_same_charge_resume
     assert "billing%3Amanage" in str(asked.body) or "billing:manage" in str(asked.body)
 
 
-@pytest.mark.behaviour(61)
+@pytest.mark.behavior(61)
 async def test_an_old_resume_says_what_has_become_of_the_purchase(house: House) -> None:
-    await house.link(billing=False)
-    await house.buy("50")
-    await house.told("One-time setup")
+    await buy_without_permission(house)
     await house.link()
     resumable = await house.told("$50 can go on")
     await house.slack.close(ADA, everything=True)
@@ -241,11 +238,9 @@ async def test_billing_can_be_enabled_from_the_open_modal_too(house: House) -> N
     await house.until(lambda: "$50 added to your balance" in str(house.slack.view(ADA)))
 
 
-@pytest.mark.behaviour(39)
+@pytest.mark.behavior(39)
 async def test_a_silent_downscope_is_said_and_nothing_is_charged(house: House) -> None:
-    await house.link(billing=False)
-    await house.buy("50")
-    await house.told("One-time setup")
+    await buy_without_permission(house)
     house.portal.approve(await house.enable_billing(), billing=False)
     message = await house.replied("an org admin or owner has to approve it; your card was not charged")
     assert "Resume" not in str(house.dm()[-1]["blocks"])
@@ -253,13 +248,11 @@ async def test_a_silent_downscope_is_said_and_nothing_is_charged(house: House) -
     assert house.portal.charges == []
 
 
-@pytest.mark.behaviour(40)
+@pytest.mark.behavior(40)
 async def test_a_permission_that_the_portal_does_not_honor_asks_again_and_does_not_loop(
     house: House,
 ) -> None:
-    await house.link(billing=False)
-    await house.buy("50")
-    await house.told("One-time setup")
+    await buy_without_permission(house)
     await house.link()
     await house.told("$50 can go on")
     house.portal.set_scenario("acme", "insufficient-scope")
@@ -273,11 +266,9 @@ async def test_a_permission_that_the_portal_does_not_honor_asks_again_and_does_n
     assert len(house.portal.charge_posts) == posts + 1
 
 
-@pytest.mark.behaviour(40)
+@pytest.mark.behavior(40)
 async def test_a_resume_that_stands_where_the_permission_is_missing_says_so(house: House) -> None:
-    await house.link(billing=False)
-    await house.buy("50")
-    await house.told("One-time setup")
+    await buy_without_permission(house)
     await house.link()
     resumable = await house.told("$50 can go on")
     house.portal.set_scenario("acme", "insufficient-scope")
@@ -290,11 +281,9 @@ async def test_a_resume_that_stands_where_the_permission_is_missing_says_so(hous
     assert house.portal.charges == []
 
 
-@pytest.mark.behaviour(42)
+@pytest.mark.behavior(42)
 async def test_a_step_up_with_another_account_changes_nothing(house: House) -> None:
-    await house.link(billing=False)
-    await house.buy("50")
-    await house.told("One-time setup")
+    await buy_without_permission(house)
     house.portal.approve(await house.enable_billing(), person="grace")
     await house.replied("another account or organization")
     link = await house.app.runtime.accounts.link(house.identity())
@@ -302,7 +291,7 @@ async def test_a_step_up_with_another_account_changes_nothing(house: House) -> N
     assert house.portal.charges == []
 
 
-@pytest.mark.behaviour(46)
+@pytest.mark.behavior(46)
 async def test_many_requests_at_once_refresh_once(house: House) -> None:
     await house.link()
     house.portal.expire_access_tokens()
@@ -315,7 +304,7 @@ async def test_many_requests_at_once_refresh_once(house: House) -> None:
     assert token_requests(house) == 1
 
 
-@pytest.mark.behaviour(45)
+@pytest.mark.behavior(45)
 async def test_the_rotated_token_is_stored_though_the_asker_has_gone(house: House) -> None:
     await house.link()
     accounts = house.app.runtime.accounts
@@ -339,7 +328,7 @@ async def test_the_rotated_token_is_stored_though_the_asker_has_gone(house: Hous
         assert await rotated()
 
 
-@pytest.mark.behaviour(47)
+@pytest.mark.behavior(47)
 async def test_a_lost_refresh_answer_ends_in_connect_again(house: House) -> None:
     await house.link()
     accounts = house.app.runtime.accounts
@@ -359,7 +348,7 @@ async def test_a_lost_refresh_answer_ends_in_connect_again(house: House) -> None
         assert "Connect" in str(house.last_ephemeral()["blocks"])
 
 
-@pytest.mark.behaviour(48)
+@pytest.mark.behavior(48)
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_an_outage_on_refresh_wipes_nothing(house: House, status: int) -> None:
     await house.link()
@@ -372,7 +361,7 @@ async def test_an_outage_on_refresh_wipes_nothing(house: House, status: int) -> 
         assert await accounts.access_token(house.identity())
 
 
-@pytest.mark.behaviour(49)
+@pytest.mark.behavior(49)
 async def test_an_expired_access_token_is_mended_without_a_word(house: House) -> None:
     await house.link()
     house.portal.expire_access_tokens()
@@ -389,7 +378,7 @@ async def test_everybody_acts_with_their_own_account(house: House) -> None:
     assert house.dm(ADA) == []
 
 
-@pytest.mark.behaviour(42)
+@pytest.mark.behavior(42)
 async def test_a_refresh_that_ends_after_a_new_connection_gives_no_token_of_the_old_account(
     house: House,
 ) -> None:
@@ -430,7 +419,7 @@ async def test_a_connection_forgotten_while_it_was_read_is_not_remembered(
         await accounts.portal(house.identity(), recent=True)
 
 
-@pytest.mark.behaviour(51)
+@pytest.mark.behavior(51)
 async def test_a_stored_foreign_deployment_gets_no_bearer_and_loses_nothing(house: House) -> None:
     await house.link()
     runtime = house.app.runtime
@@ -458,9 +447,7 @@ async def test_tokens_that_are_refused_at_once_end_the_attempt_with_a_word(house
 
 
 async def test_what_was_enabled_is_looked_at_again_before_resuming(house: House) -> None:
-    await house.link(billing=False)
-    await house.buy("50")
-    await house.told("One-time setup")
+    await buy_without_permission(house)
     code = await house.enable_billing()
     house.portal.set_scenario("acme", "no-card")
     house.portal.approve(code)
@@ -487,11 +474,9 @@ async def test_resume_in_the_open_modal_is_answered_there(house: House) -> None:
     await house.until(lambda: "$50 added to your balance" in str(house.slack.view(ADA)))
 
 
-@pytest.mark.behaviour(37)
+@pytest.mark.behavior(37)
 async def test_the_one_time_setup_survives_a_restart_at_every_step(house: House) -> None:
-    await house.link(billing=False)
-    await house.buy("50")
-    await house.told("One-time setup")
+    await buy_without_permission(house)
     await house.restart()
     code = await house.enable_billing()
     await house.restart()

@@ -11,10 +11,10 @@ from sqlalchemy import text as sql
 
 from bot.sandbox.portal import Fault
 from tests.support.house import ADA, House
-from tests.support.steps import ask, buttons, modal
+from tests.support.steps import ask, buttons, buy_without_permission, modal
 
 
-@pytest.mark.behaviour(10)
+@pytest.mark.behavior(10)
 async def test_a_connection_without_the_permission_leads_with_enable_billing(house: House) -> None:
     await house.link(billing=False)
     await ask(house, "/billing")
@@ -45,7 +45,7 @@ async def test_auto_reload_without_the_permission_offers_to_enable_billing(house
     await house.until(lambda: "Continue with /billing auto-reload" in str(house.slack.view(ADA)))
 
 
-@pytest.mark.behaviour(42)
+@pytest.mark.behavior(42)
 async def test_enabling_billing_for_a_command_refuses_another_account(house: House) -> None:
     await house.link(billing=False)
     await ask(house, "/billing")
@@ -56,9 +56,7 @@ async def test_enabling_billing_for_a_command_refuses_another_account(house: Hou
 
 
 async def test_enabling_billing_while_the_switch_is_off_says_what_is_missing(house: House) -> None:
-    await house.link(billing=False)
-    await house.buy("50")
-    await house.told("One-time setup")
+    await buy_without_permission(house)
     code = await house.enable_billing()
     house.portal.set_scenario("acme", "switch-off")
     house.portal.approve(code)
@@ -75,7 +73,7 @@ async def test_a_plan_change_without_the_permission_offers_to_enable_billing(hou
     await house.until(lambda: "Enable billing" in str(house.slack.view(ADA)))
 
 
-@pytest.mark.behaviour(40)
+@pytest.mark.behavior(40)
 async def test_a_permission_that_comes_while_the_portal_misses_it_is_seen(house: House) -> None:
     await house.link(billing=False)
     held = Fault(seconds=0.6, after_work=True)
@@ -86,11 +84,9 @@ async def test_a_permission_that_comes_while_the_portal_misses_it_is_seen(house:
     await house.told("$50 can go on")
 
 
-@pytest.mark.behaviour(40)
+@pytest.mark.behavior(40)
 async def test_resume_goes_when_its_grant_does(house: House) -> None:
-    await house.link(billing=False)
-    await house.buy("50")
-    await house.told("One-time setup")
+    await buy_without_permission(house)
     await house.link()
     await house.told("$50 can go on")
     await house.slack.command(ADA, "/billing disconnect")
@@ -121,9 +117,7 @@ async def test_a_purchase_resumed_late_in_its_day_is_followed_for_a_day(house: H
 
 
 async def test_a_cancelled_link_in_a_thread_looks_dead(house: House) -> None:
-    await house.link(billing=False)
-    await house.buy("50")
-    await house.told("One-time setup")
+    await buy_without_permission(house)
     await house.enable_billing()
     await house.slack.click_text(ADA, "Cancel", in_="message")
     message = await house.replied("Connecting was cancelled")
@@ -132,9 +126,7 @@ async def test_a_cancelled_link_in_a_thread_looks_dead(house: House) -> None:
 
 
 async def test_of_two_clicks_on_enable_billing_one_link_lives_and_it_works(house: House) -> None:
-    await house.link(billing=False)
-    await house.buy("50")
-    await house.told("One-time setup")
+    await buy_without_permission(house)
     await house.slack.close(ADA, everything=True)
     clicks = (house.slack.click_text(ADA, "Enable billing", in_="message") for _ in range(2))
     await asyncio.gather(*clicks)

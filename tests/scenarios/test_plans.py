@@ -8,10 +8,10 @@ import pytest
 
 from bot.sandbox.portal.world import Subscription
 from tests.support.house import ADA, House
-from tests.support.steps import ask, modal, preview_super
+from tests.support.steps import ask, modal, preview_super, upgraded_late
 
 
-@pytest.mark.behaviour(59)
+@pytest.mark.behavior(59)
 async def test_bank_verification_behind_a_failed_upgrade_leads_to_the_portal(house: House) -> None:
     await house.link()
     await modal(house, "/billing subscription", "Plus plan")
@@ -24,14 +24,9 @@ async def test_bank_verification_behind_a_failed_upgrade_leads_to_the_portal(hou
     assert "support@nousresearch.com" in message["text"]
 
 
-@pytest.mark.behaviour(59)
+@pytest.mark.behavior(59)
 async def test_after_an_upgrade_the_old_plan_is_not_shown_as_if_nothing_had_happened(house: House) -> None:
-    house.portal_clock.speed = 1
-    await house.link()
-    house.portal.set_scenario("acme", "upgrade-applies-late")
-    await preview_super(house)
-    await house.slack.click(ADA, "plan_upgrade")
-    await house.told("Upgraded to Super")
+    await upgraded_late(house)
     await house.slack.close(ADA, everything=True)
     shown = await modal(house, "/billing subscription", "Applying Super")
     assert "Plus plan" not in shown
@@ -42,7 +37,7 @@ async def test_after_an_upgrade_the_old_plan_is_not_shown_as_if_nothing_had_happ
     await modal(house, "/billing subscription", "Super plan")
 
 
-@pytest.mark.behaviour(15)
+@pytest.mark.behavior(15)
 async def test_a_team_is_offered_no_plan_although_the_portal_names_some(house: House) -> None:
     await house.link(ADA, "theo")
     shown = await modal(house, "/billing subscription", "A team has no personal plan")
@@ -57,7 +52,7 @@ async def test_torn_tiers_cost_no_more_than_what_is_torn(house: House) -> None:
     assert "'value': 'super'" in shown
 
 
-@pytest.mark.behaviour(60)
+@pytest.mark.behavior(60)
 async def test_the_free_plan_lists_the_catalog_with_links_to_the_portal(house: House) -> None:
     await house.link(ADA, "mara")
     shown = await modal(house, "/billing subscription", "free plan")
@@ -66,12 +61,7 @@ async def test_the_free_plan_lists_the_catalog_with_links_to_the_portal(house: H
 
 
 async def test_usage_says_applying_after_an_upgrade_too(house: House) -> None:
-    house.portal_clock.speed = 1
-    await house.link()
-    house.portal.set_scenario("acme", "upgrade-applies-late")
-    await preview_super(house)
-    await house.slack.click(ADA, "plan_upgrade")
-    await house.told("Upgraded to Super")
+    await upgraded_late(house)
     text = await ask(house, "/billing usage")
     assert "Applying Super" in text
     assert "Plus plan" not in text

@@ -88,9 +88,26 @@ async def buy_from_overview(house: House, amount: str = "50") -> None:
     await house.slack.submit(ADA)
 
 
+async def buy_without_permission(house: House) -> None:
+    """Confirm $50 with a connection that may not bill, up to the message about the one-time setup."""
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.told("One-time setup")
+
+
 async def preview_super(house: House) -> None:
     """Open the plan and ask for a larger one, up to the question whether to pay."""
     await modal(house, "/billing subscription", "Plus plan")
     await house.slack.select(ADA, "plan_tier", "super")
     await house.slack.submit(ADA)
     await house.until(lambda: "Due now" in str(house.slack.view(ADA)))
+
+
+async def upgraded_late(house: House) -> None:
+    """Pay for a larger plan at a portal that goes on showing the old one for a while."""
+    house.portal_clock.speed = 1
+    await house.link()
+    house.portal.set_scenario("acme", "upgrade-applies-late")
+    await preview_super(house)
+    await house.slack.click(ADA, "plan_upgrade")
+    await house.told("Upgraded to Super")
