@@ -135,7 +135,7 @@ def _elsewhere(state: BillingState) -> list[Block | None]:
 
 
 def _line(label: str, block_id: str, current: Decimal | None, bounds: Bounds) -> Block:
-    # A value below today's minimum is shown as it is: what is stored always opens (behaviour 21).
+    # A value below today's minimum is shown as it is: what is stored always opens (behavior 21).
     set_now = current is not None and current > 0
     hints = [f"Now {show(current)}; leave empty to keep it" if set_now else None, _bounds(bounds)]
     return text_input(

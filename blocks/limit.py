@@ -51,7 +51,7 @@ def cap_block(cap: MonthlyCap) -> Block:
 
 
 def _none(state: BillingState) -> str:
-    """Say why there is no limit to show, as the reader's role has it (behaviour 14)."""
+    """Say why there is no limit to show, as the reader's role has it (behavior 14)."""
     if state.may_change_plan:
         return "No monthly limit is set."
     if manages(state.role):

@@ -130,7 +130,7 @@ def upgrade_modal(charge: Charge, preview: Preview) -> Json:
     """Make the modal in which a charge for a bigger plan is agreed to. The safe choice is the default.
 
     Slack submits a modal on Enter; so the charge is a button with its own question, and the modal itself
-    has nothing to submit (behaviour 57).
+    has nothing to submit (behavior 57).
     """
     named = charge.payment_method
     why = why_this_method(named) if named else None

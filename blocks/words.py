@@ -45,7 +45,7 @@ _BAR_LENGTH = 20
 def method_name(method: PaymentMethod) -> str:
     """Name a payment method: `Visa ····4242 with Apple Pay`, `Link`, or as well as it can be named.
 
-    A card may lack its digits, or its brand (behaviour 16). Not escaped.
+    A card may lack its digits, or its brand (behavior 16). Not escaped.
     """
     if method.kind == LINK:
         return f"Link ({method.email})" if method.email else "Link"
@@ -65,7 +65,7 @@ def method_label(method: PaymentMethod) -> str:
 
 
 def why_this_method(method: PaymentMethod) -> str | None:
-    """Say why this one would be charged; None for a reason not known here (behaviour 17)."""
+    """Say why this one would be charged; None for a reason not known here (behavior 17)."""
     why = _WHY_THIS_CARD.get(method.resolved_via or "")
     return why.replace("card", "payment method") if why and not method.is_card else why
 

@@ -180,7 +180,7 @@ def test_the_lock_file_pins_hashes_and_names_no_address() -> None:
     assert lock.count("--hash=sha256:") >= len(pinned)
 
 
-@pytest.mark.behaviour(66)
+@pytest.mark.behavior(66)
 def test_the_manifest_is_one_that_slack_takes() -> None:
     manifest = make_manifest("https://bot.example.com")
     (command,) = manifest["features"]["slash_commands"]
@@ -200,11 +200,11 @@ def test_the_usage_hint_names_every_subcommand() -> None:
         assert row.name in usage_hint()
 
 
-def test_every_numbered_behaviour_of_the_specification_is_shown_by_a_test() -> None:
+def test_every_numbered_behavior_of_the_specification_is_shown_by_a_test() -> None:
     found = {
         int(number)
         for path in (ROOT / "tests").rglob("*.py")
-        for number in re.findall(r"behaviour\((\d+)\)", path.read_text())
+        for number in re.findall(r"behavior\((\d+)\)", path.read_text())
     }
     assert found == set(range(1, 67))
 

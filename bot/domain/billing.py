@@ -32,7 +32,7 @@ class Role(StrEnum):
 
 
 def may_change_plan(role: Role, capability: bool | None) -> bool:
-    """Tell who may: the capability decides both ways; without it OWNER and ADMIN (behaviours 2, 3)."""
+    """Tell who may: the capability decides both ways; without it OWNER and ADMIN (behaviors 2, 3)."""
     return role in {Role.OWNER, Role.ADMIN} if capability is None else capability
 
 
@@ -83,7 +83,7 @@ class AutoReloadChoice:
 
     @classmethod
     def on(cls, threshold: Decimal, reload_to: Decimal, bounds: Bounds) -> AutoReloadChoice:
-        """Check and make a choice to switch it on (behaviour 21).
+        """Check and make a choice to switch it on (behavior 21).
 
         Raises:
             AmountError: the threshold or reload-to lies outside what can be charged.
@@ -97,7 +97,7 @@ class AutoReloadChoice:
 
     @classmethod
     def off(cls, current: AutoReload) -> AutoReloadChoice:
-        """Make a choice to switch it off, with the current amounts (behaviour 21)."""
+        """Make a choice to switch it off, with the current amounts (behavior 21)."""
         zero = Decimal(0)
         return cls(enabled=False, threshold=current.threshold or zero, reload_to=current.reload_to or zero)
 
@@ -126,11 +126,11 @@ class BillingState:
 
     @property
     def may_charge(self) -> bool:
-        """May change the plan, and the organisation's switch is on (behaviour 4)."""
+        """May change the plan, and the organisation's switch is on (behavior 4)."""
         return self.may_change_plan and self.billing_enabled
 
     def require_charging(self) -> None:
-        """Judge the two local gates in their order (behaviour 1); card, scope and cap are the server's.
+        """Judge the two local gates in their order (behavior 1); card, scope and cap are the server's.
 
         Raises:
             NotAllowedError: ROLE_REQUIRED, then BILLING_DISABLED.
@@ -203,7 +203,7 @@ class PlanUsage:
 
     @property
     def overage(self) -> Decimal:
-        """What was used beyond the plan, zero when none (behaviour 9)."""
+        """What was used beyond the plan, zero when none (behavior 9)."""
         return max(Decimal(0), -(self.left or Decimal(0)))
 
     @property
@@ -233,7 +233,7 @@ class Usage:
 
     @property
     def level(self) -> BalanceLevel:
-        """Judge by what the portal allows, and only then by amounts (behaviour 9)."""
+        """Judge by what the portal allows, and only then by amounts (behavior 9)."""
         if self.reason is AccessReason.MEMBER_CAP or (
             self.member_cap is not None and self.member_cap.exceeded
         ):

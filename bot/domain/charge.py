@@ -203,5 +203,5 @@ class Charge:
 
     @property
     def told_amount(self) -> Decimal:
-        """The amount to name: the server's once settled, else the requested one (behaviour 30)."""
+        """The amount to name: the server's once settled, else the requested one (behavior 30)."""
         return self.amount if self.settled_amount is None else self.settled_amount

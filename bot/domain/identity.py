@@ -43,7 +43,7 @@ class Account:
     organisation_name: str | None
 
     def same_grant_as(self, other: Account) -> bool:
-        """Tell whether both speak for the same account and the same organisation (behaviour 42)."""
+        """Tell whether both speak for the same account and the same organisation (behavior 42)."""
         return (self.account_id, self.organisation_id) == (
             other.account_id,
             other.organisation_id,

@@ -63,7 +63,7 @@ class CurrentPlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subscription:
-    """`GET /api/billing/subscription`. `is_team`: no personal plan; top-ups are the way (behaviour 15)."""
+    """`GET /api/billing/subscription`. `is_team`: no personal plan; top-ups are the way (behavior 15)."""
 
     organisation_id: str
     organisation_name: str | None
@@ -87,7 +87,7 @@ class Subscription:
 
     @property
     def catalog(self) -> tuple[Tier, ...]:
-        """The plans on offer, smallest first, without the free one and disabled ones (behaviour 60)."""
+        """The plans on offer, smallest first, without the free one and disabled ones (behavior 60)."""
         on_offer = [tier for tier in self.tiers if tier.is_enabled and tier.order > FREE_ORDER]
         return tuple(sorted(on_offer, key=lambda tier: tier.order))
 
@@ -108,7 +108,7 @@ class Subscription:
 
 
 class Effect(StrEnum):
-    """What a change would do; an effect the portal adds later counts as BLOCKED (behaviour 56)."""
+    """What a change would do; an effect the portal adds later counts as BLOCKED (behavior 56)."""
 
     CHARGE_NOW = "charge_now"
     SCHEDULED = "scheduled"
@@ -138,7 +138,7 @@ class PlanChange(StrEnum):
 
 
 class UpgradeStatus(StrEnum):
-    """How an upgrade ended; anything else on the wire is ambiguous (behaviour 59)."""
+    """How an upgrade ended; anything else on the wire is ambiguous (behavior 59)."""
 
     UPGRADED = "upgraded"
     ALREADY_ON_TIER = "already_on_tier"

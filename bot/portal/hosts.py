@@ -71,7 +71,7 @@ def manage_subscription_url(base: str, organisation_id: str) -> str:
 
 
 def portal_link(base: str, sent: str | None, *, slug: str | None = None) -> str:
-    """Make a server-sent link absolute against the grant's own deployment (behaviour 53).
+    """Make a server-sent link absolute against the grant's own deployment (behavior 53).
 
     A link to another origin, also a `//host` one, falls back to the standard top-up page.
     """

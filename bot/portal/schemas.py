@@ -279,7 +279,7 @@ class AutoReloadWire(Wire):
     card: Optional[PaymentMethodWire] = None
 
     def to_domain(self) -> AutoReload:
-        """Return the setting; an unknown card kind is ignored (behaviour 18)."""
+        """Return the setting; an unknown card kind is ignored (behavior 18)."""
         kind = (self.card.kind or "") if self.card else ""
         known = {each.value for each in AutoReloadCardKind}
         return AutoReload(

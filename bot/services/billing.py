@@ -64,7 +64,7 @@ class Billing:
         return await portal.state()
 
     async def overview(self, identity: Identity) -> Overview:
-        """Return the state, and the usage where the account call answers (behaviour 8)."""
+        """Return the state, and the usage where the account call answers (behavior 8)."""
         connection, portal = await self._accounts.connected(identity)
         usage, state, upgrade = await asyncio.gather(
             _usage(portal),
@@ -109,7 +109,7 @@ class Billing:
         return subscription, state, connection
 
     async def _recent_upgrade(self, identity: Identity, account: Account) -> Charge | None:
-        """Return the upgrade of that account that was paid a moment ago."""
+        """Return the upgrade of the organization that was paid for a moment ago."""
         upgrade = await self._charges.recent_upgrade(identity.key, since=self._clock.now() - APPLYING)
         theirs = upgrade is not None and upgrade.organisation_id == account.organisation_id
         return upgrade if theirs else None

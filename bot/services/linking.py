@@ -94,7 +94,7 @@ class Linking:
 
         The outcome takes the place of what is behind `response_url`, or of the modal `view_id`.
 
-        Polling waits until `shown` is called (behaviour 41), or a few seconds should that never come.
+        Polling waits until `shown` is called (behavior 41), or a few seconds should that never come.
 
         Raises:
             GrantRefusedError: the portal does not grant this app what it asks for.

@@ -83,7 +83,7 @@ async def _outcome(runtime: Runtime, grant: DeviceGrant) -> Message:
 
 
 async def _permitted(runtime: Runtime, grant: DeviceGrant, charge: Charge, note: str) -> Message:
-    """Look at the organization again before saying that the purchase can go on (behaviour 40)."""
+    """Look at the organization again before saying that the purchase can go on (behavior 40)."""
     obstacle = None
     try:
         state = await runtime.billing.state(charge.identity)

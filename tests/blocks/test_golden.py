@@ -37,7 +37,7 @@ def test_slack_would_take_the_screen(screen: Screen) -> None:
         assert judge_view(screen.json) is None
 
 
-@pytest.mark.behaviour(10)
+@pytest.mark.behavior(10)
 @each_screen
 def test_no_screen_speaks_of_credits_or_scopes(screen: Screen) -> None:
     shown = json.dumps(screen.json)

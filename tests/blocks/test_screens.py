@@ -66,7 +66,7 @@ def acceptable(message: Message) -> None:
     assert message.text
 
 
-@pytest.mark.behaviour(61)
+@pytest.mark.behavior(61)
 @pytest.mark.parametrize("state", ChargeState)
 @pytest.mark.parametrize("refusal", [None, *RefusalCode])
 def test_every_state_of_a_charge_has_a_message_a_modal_and_a_reply(
@@ -94,13 +94,13 @@ OUTCOMES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.behaviour(31)
+@pytest.mark.behavior(31)
 @pytest.mark.parametrize(("changed", "words"), OUTCOMES, ids=lambda value: str(value)[:40])
 def test_each_outcome_says_its_words(changed: dict[str, Any], words: str) -> None:
     assert words in charge_message(replace(CHARGE, **changed)).text
 
 
-@pytest.mark.behaviour(26)
+@pytest.mark.behavior(26)
 def test_an_open_end_is_never_called_a_failure() -> None:
     for state in (ChargeState.UNCONFIRMED, ChargeState.OVERDUE):
         for refusal in (None, *RefusalCode):
@@ -109,7 +109,7 @@ def test_an_open_end_is_never_called_a_failure() -> None:
             assert "declined" not in text
 
 
-@pytest.mark.behaviour(61)
+@pytest.mark.behavior(61)
 def test_a_check_shows_that_it_runs_and_when_it_ran() -> None:
     asked = replace(CHARGE, state=ChargeState.OVERDUE, check_asked_at=NOW)
     assert "Checking now…" in charge_message(asked).text
@@ -117,7 +117,7 @@ def test_a_check_shows_that_it_runs_and_when_it_ran() -> None:
     assert "nothing new yet" in charge_message(checked).text
 
 
-@pytest.mark.behaviour(10)
+@pytest.mark.behavior(10)
 @pytest.mark.parametrize("code", RefusalCode)
 def test_no_refusal_speaks_of_credits_scopes_or_codes(code: RefusalCode) -> None:
     for detail in (None, "12.5", "admin"):
@@ -142,7 +142,7 @@ def test_a_wait_names_the_moment_it_ends(code: RefusalCode) -> None:
     assert ("Too many" in copy.words) is (code is RefusalCode.RATE_LIMITED)
 
 
-@pytest.mark.behaviour(6)
+@pytest.mark.behavior(6)
 def test_not_linked_and_unavailable_are_two_things() -> None:
     linked, _ = error_copy(NotLinkedError(), now=NOW, incident="x")
     down, _ = error_copy(PortalUnavailableError("boom"), now=NOW, incident="x")
@@ -158,7 +158,7 @@ def test_an_unknown_error_shows_the_incident_and_nothing_of_itself() -> None:
     assert "secret detail" not in copy.words
 
 
-@pytest.mark.behaviour(16)
+@pytest.mark.behavior(16)
 @pytest.mark.parametrize(
     ("card", "name"),
     [
@@ -171,7 +171,7 @@ def test_a_card_is_named(card: PaymentMethod, name: str) -> None:
     assert method_name(card) == name
 
 
-@pytest.mark.behaviour(17)
+@pytest.mark.behavior(17)
 @pytest.mark.parametrize(
     ("via", "words"),
     [
@@ -186,7 +186,7 @@ def test_why_this_card(via: str | None, words: str | None) -> None:
     assert why_this_method(PaymentMethod(brand="visa", resolved_via=via)) == words
 
 
-@pytest.mark.behaviour(18)
+@pytest.mark.behavior(18)
 @pytest.mark.parametrize(
     ("kind", "card", "words"),
     [
@@ -210,7 +210,7 @@ def test_auto_reload_in_one_line(
     assert auto_reload_line(setting) == words
 
 
-@pytest.mark.behaviour(7)
+@pytest.mark.behavior(7)
 def test_the_overview_reads_from_the_balance_to_the_buttons() -> None:
     usage = Usage(
         plan=PlanUsage(name="Plus", monthly=Decimal(22), left=Decimal("13.2"), renews_on=date(2026, 12, 1)),
@@ -238,7 +238,7 @@ def test_the_overview_reads_from_the_balance_to_the_buttons() -> None:
     assert buttons == ["Add funds", "Auto-reload", "Monthly limit", "Refresh", "Manage on portal"]
 
 
-@pytest.mark.behaviour(9)
+@pytest.mark.behavior(9)
 def test_an_overdrawn_plan_shows_nothing_left_and_the_overage() -> None:
     plan = PlanUsage(name=None, monthly=Decimal(20), left=Decimal("-3.5"))
     made = usage_message(AccountInfo(account=ACCOUNT, usage=Usage(plan=plan)), NOW)
@@ -277,7 +277,7 @@ def test_every_problem_with_an_amount_is_one_sentence(problem: AmountProblem) ->
     assert "\n" not in words
 
 
-@pytest.mark.behaviour(39)
+@pytest.mark.behavior(39)
 def test_a_connection_without_the_permission_says_who_can_give_it() -> None:
     account = Account(account_id="a", email="a@x", organisation_id="o", organisation_name="O")
     note = connected_note(account, may_bill=False, for_purchase=True)

@@ -26,7 +26,7 @@ def _restored() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.mark.behaviour(50)
+@pytest.mark.behavior(50)
 @pytest.mark.parametrize(
     "secret",
     [

@@ -109,7 +109,7 @@ async def test_killed_between_slacks_post_and_our_record_of_it(tmp_path: Path) -
         assert len(portal.charges) == 1
 
 
-@pytest.mark.behaviour(62)
+@pytest.mark.behavior(62)
 async def test_a_yes_repeated_after_the_restart_is_still_one_charge(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, portal, slack):
         await connect(portal, slack)
@@ -208,7 +208,7 @@ async def test_told_to_stop_it_ends_cleanly_and_the_charge_goes_on(tmp_path: Pat
         assert len(messages(slack)) == 1
 
 
-@pytest.mark.behaviour(50)
+@pytest.mark.behavior(50)
 async def test_no_secret_stands_readable_in_the_database_or_the_logs(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, portal, slack):
         await connect(portal, slack)

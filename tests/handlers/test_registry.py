@@ -19,7 +19,7 @@ UNHEARD = {ids.AMOUNT_CUSTOM, ids.RELOAD_BELOW, ids.RELOAD_TO, ids.PLAN_TIER}
 """Inputs that are read with their modal."""
 
 
-@pytest.mark.behaviour(61)
+@pytest.mark.behavior(61)
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
 def test_everything_on_a_screen_is_answered(screen: Screen) -> None:
     shown = json.dumps(screen.json)

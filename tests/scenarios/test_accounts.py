@@ -13,7 +13,7 @@ from tests.support.house import ADA, House
 from tests.support.steps import ask, modal, overview
 
 
-@pytest.mark.behaviour(9)
+@pytest.mark.behavior(9)
 async def test_a_plus_subscriber_with_the_plan_spent_sees_the_plan_and_the_top_ups(house: House) -> None:
     text = await overview(house, "pia")
     assert "*Plus plan* · $0 of $22 left this month" in text
@@ -28,7 +28,7 @@ async def test_a_plus_subscriber_with_the_plan_spent_sees_the_plan_and_the_top_u
     assert "pia@" in shown
 
 
-@pytest.mark.behaviour(9)
+@pytest.mark.behavior(9)
 async def test_a_plus_subscriber_with_rollover_sees_what_is_left_and_what_rolled_over(house: House) -> None:
     text = await overview(house, "rolf")
     assert "*Plus plan* · $22.47 left, $6.59 of it rolled over" in text
@@ -37,7 +37,7 @@ async def test_a_plus_subscriber_with_rollover_sees_what_is_left_and_what_rolled
     await house.told("$50 added to your balance")
 
 
-@pytest.mark.behaviour(11)
+@pytest.mark.behavior(11)
 @pytest.mark.parametrize(
     ("person", "name"),
     [
@@ -67,7 +67,7 @@ async def test_an_older_portal_that_names_a_card_alone_is_read_as_before(house: 
     )
 
 
-@pytest.mark.behaviour(9)
+@pytest.mark.behavior(9)
 async def test_a_member_over_their_own_limit_is_told_that_funds_do_not_help(house: House) -> None:
     text = await overview(house, "omar")
     assert "*Your own spending limit* · $25.32 spent of $25, $0 left" in text

@@ -31,8 +31,8 @@ async def confirmation(house: House) -> str:
     return str(house.slack.view(ADA))
 
 
-@pytest.mark.behaviour(21)
-@pytest.mark.behaviour(22)
+@pytest.mark.behavior(21)
+@pytest.mark.behavior(22)
 async def test_it_is_switched_on_after_a_consent_that_names_the_card(house: House) -> None:
     await form(house)
     await house.slack.type(ADA, "reload_below", "5")
@@ -82,14 +82,14 @@ async def test_another_persons_confirmation_of_it_cannot_be_submitted(house: Hou
     assert not setting(house).enabled
 
 
-@pytest.mark.behaviour(21)
+@pytest.mark.behavior(21)
 async def test_typed_amounts_go_straight_to_the_confirmation(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing auto-reload 5 25")
     assert "falls below *$5*" in await confirmation(house)
 
 
-@pytest.mark.behaviour(21)
+@pytest.mark.behavior(21)
 async def test_off_sends_the_current_amounts(house: House) -> None:
     await house.link()
     before = setting(house)
@@ -101,7 +101,7 @@ async def test_off_sends_the_current_amounts(house: House) -> None:
     assert (now.enabled, now.threshold, now.reload_to) == (False, before.threshold, before.reload_to)
 
 
-@pytest.mark.behaviour(21)
+@pytest.mark.behavior(21)
 async def test_what_is_left_empty_keeps_its_value(house: House) -> None:
     await form(house)
     kept = setting(house).reload_to
@@ -113,7 +113,7 @@ async def test_what_is_left_empty_keeps_its_value(house: House) -> None:
     assert setting(house).reload_to == kept
 
 
-@pytest.mark.behaviour(21)
+@pytest.mark.behavior(21)
 @pytest.mark.parametrize(
     ("below", "to", "field", "words"),
     [

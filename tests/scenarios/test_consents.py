@@ -8,7 +8,7 @@ from tests.support.house import ADA, House
 from tests.support.steps import modal
 
 
-@pytest.mark.behaviour(21)
+@pytest.mark.behavior(21)
 async def test_an_owner_who_never_set_auto_reload_up_reads_off(house: House) -> None:
     house.portal.organisations["acme"].auto_reload = None
     await house.link()
@@ -17,7 +17,7 @@ async def test_an_owner_who_never_set_auto_reload_up_reads_off(house: House) -> 
     assert "not visible" not in shown
 
 
-@pytest.mark.behaviour(21)
+@pytest.mark.behavior(21)
 async def test_auto_reload_is_not_offered_without_a_payment_method(house: House) -> None:
     await house.link(ADA, "mara")
     shown = await modal(house, "/billing auto-reload", "Auto-reload is")
@@ -25,7 +25,7 @@ async def test_auto_reload_is_not_offered_without_a_payment_method(house: House)
     assert (house.slack.view(ADA) or {}).get("submit") is None
 
 
-@pytest.mark.behaviour(21)
+@pytest.mark.behavior(21)
 async def test_an_auto_reload_threshold_below_the_bounds_is_refused_here(house: House) -> None:
     await house.link()
     await modal(house, "/billing auto-reload 1 25", "The smallest amount is $5")

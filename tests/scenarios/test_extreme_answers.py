@@ -10,7 +10,7 @@ from tests.support.house import ADA, LINUS, House
 from tests.support.steps import ask
 
 
-@pytest.mark.behaviour(25)
+@pytest.mark.behavior(25)
 async def test_a_charge_id_of_303_characters_is_followed_with_one_request_for_money(house: House) -> None:
     await house.link(ADA, "xena")
     await house.buy("50")
@@ -59,7 +59,7 @@ async def test_a_failed_charge_names_whom_to_ask(house: House) -> None:
     assert "support@nousresearch.com" in message["text"]
 
 
-@pytest.mark.behaviour(26)
+@pytest.mark.behavior(26)
 async def test_a_charge_id_that_cannot_be_kept_is_not_asked_for_again_and_again(house: House) -> None:
     house.portal.organisations["extreme"].charge_id_length = 2500
     await house.link(ADA, "xena")
@@ -68,7 +68,7 @@ async def test_a_charge_id_that_cannot_be_kept_is_not_asked_for_again_and_again(
     assert len(house.portal.charge_posts) == 1
 
 
-@pytest.mark.behaviour(24)
+@pytest.mark.behavior(24)
 async def test_a_purchase_that_the_edges_firewall_turns_away_is_told_at_once(house: House) -> None:
     await house.link()
     house.portal.fail("/api/billing/charge", FIREWALL_DENIES, method="POST", times=9)

@@ -11,7 +11,7 @@ from freezegun import freeze_time
 from tests.support.house import ADA, CAST, GRACE, LINUS, TEAM, House
 
 
-@pytest.mark.behaviour(6)
+@pytest.mark.behavior(6)
 async def test_somebody_without_a_link_is_shown_how_to_begin(house: House) -> None:
     await house.slack.command(ADA, "/billing")
     await house.until(lambda: "Connect your portal account once" in house.last_ephemeral()["text"])
@@ -19,7 +19,7 @@ async def test_somebody_without_a_link_is_shown_how_to_begin(house: House) -> No
     await house.until(lambda: "Connect your Nous Portal account first" in house.last_ephemeral()["text"])
 
 
-@pytest.mark.behaviour(5)
+@pytest.mark.behavior(5)
 async def test_a_member_sees_the_balance_and_the_portal_and_no_money_buttons(house: House) -> None:
     await house.link(LINUS, "linus")
     await house.slack.command(LINUS, "/billing")
@@ -30,7 +30,7 @@ async def test_a_member_sees_the_balance_and_the_portal_and_no_money_buttons(hou
     assert "Add funds" not in str(shown["blocks"])
 
 
-@pytest.mark.behaviour(1)
+@pytest.mark.behavior(1)
 async def test_a_member_who_types_buy_is_told_whom_to_ask(house: House) -> None:
     await house.link(LINUS, "linus")
     await house.slack.command(LINUS, "/billing buy 50")
@@ -38,14 +38,14 @@ async def test_a_member_who_types_buy_is_told_whom_to_ask(house: House) -> None:
     assert house.portal.charge_posts == []
 
 
-@pytest.mark.behaviour(3)
+@pytest.mark.behavior(3)
 async def test_a_finance_admin_with_the_capability_may_buy(house: House) -> None:
     await house.link(ADA, "frida")
     await house.buy("50")
     await house.told("$50 added to your balance")
 
 
-@pytest.mark.behaviour(1)
+@pytest.mark.behavior(1)
 async def test_with_the_switch_off_the_overview_says_so_and_buying_too(house: House) -> None:
     await house.link()
     house.portal.set_scenario("acme", "switch-off")
@@ -56,7 +56,7 @@ async def test_with_the_switch_off_the_overview_says_so_and_buying_too(house: Ho
     assert house.portal.charge_posts == []
 
 
-@pytest.mark.behaviour(11)
+@pytest.mark.behavior(11)
 async def test_without_a_card_the_purchase_waits_and_goes_on_once_there_is_one(house: House) -> None:
     await house.link()
     house.portal.set_scenario("acme", "no-card")
@@ -74,7 +74,7 @@ async def test_without_a_card_the_purchase_waits_and_goes_on_once_there_is_one(h
     await house.told("$50 added to your balance")
 
 
-@pytest.mark.behaviour(28)
+@pytest.mark.behavior(28)
 @pytest.mark.parametrize(
     ("scenario", "words", "next_step"),
     [
@@ -103,7 +103,7 @@ async def test_a_refusal_on_the_charge_itself_is_told_with_its_next_step(
     await house.until(lambda: house.view_title() == "Not charged")
 
 
-@pytest.mark.behaviour(6)
+@pytest.mark.behavior(6)
 @pytest.mark.parametrize("scenario", ["portal-down", "state-non-json"])
 async def test_an_outage_is_not_called_a_logout(house: House, scenario: str) -> None:
     await house.link()
@@ -114,7 +114,7 @@ async def test_an_outage_is_not_called_a_logout(house: House, scenario: str) -> 
     assert "You are still connected" in house.last_ephemeral()["text"]
 
 
-@pytest.mark.behaviour(8)
+@pytest.mark.behavior(8)
 async def test_when_the_account_call_fails_the_bars_go_and_not_the_screen(house: House) -> None:
     await house.link()
     house.portal.set_scenario("acme", "account-unavailable")
@@ -134,7 +134,7 @@ async def test_a_portal_that_hangs_delays_no_acknowledgement_and_the_wait_is_sai
     assert len(house.slack.ephemerals(ADA)) == 1
 
 
-@pytest.mark.behaviour(14)
+@pytest.mark.behavior(14)
 async def test_the_monthly_limit(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing limit")
@@ -143,14 +143,14 @@ async def test_the_monthly_limit(house: House) -> None:
     assert "$180 of $1,000 spent this month (default ceiling), $820 left" in str(house.slack.view(ADA))
 
 
-@pytest.mark.behaviour(14)
+@pytest.mark.behavior(14)
 async def test_no_monthly_cap(house: House) -> None:
     await house.link(ADA, "mara")
     await house.slack.command(ADA, "/billing limit")
     await house.until(lambda: "No monthly limit is set" in str(house.slack.view(ADA)))
 
 
-@pytest.mark.behaviour(21)
+@pytest.mark.behavior(21)
 async def test_auto_reload_is_shown(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing auto-reload")
@@ -158,7 +158,7 @@ async def test_auto_reload_is_shown(house: House) -> None:
     assert house.view_title() == "Auto-reload"
 
 
-@pytest.mark.behaviour(10)
+@pytest.mark.behavior(10)
 async def test_usage_is_in_dollars(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing usage")
@@ -197,7 +197,7 @@ async def test_unknown_input_is_escaped_and_gets_the_usage(house: House) -> None
     assert "There is no `/billing &lt;!channel&gt; &amp; x`." in text
 
 
-@pytest.mark.behaviour(61)
+@pytest.mark.behavior(61)
 async def test_a_strangers_click_is_answered_and_changes_nothing(house: House) -> None:
     await house.link()
     await house.slack.command("U0STRANGER", "/billing", channel="C0SHARED")

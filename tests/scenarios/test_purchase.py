@@ -17,9 +17,9 @@ def posts(house: House) -> list[str]:
     return [str(post.key) for post in house.portal.charge_posts]
 
 
-@pytest.mark.behaviour(7)
-@pytest.mark.behaviour(13)
-@pytest.mark.behaviour(23)
+@pytest.mark.behavior(7)
+@pytest.mark.behavior(13)
+@pytest.mark.behavior(23)
 async def test_a_purchase_from_the_first_command_to_the_settled_message(house: House) -> None:
     await house.connect()
     await house.slack.command(ADA, "/billing")
@@ -45,7 +45,7 @@ async def test_a_purchase_from_the_first_command_to_the_settled_message(house: H
     assert house.replies() == []
 
 
-@pytest.mark.behaviour(13)
+@pytest.mark.behavior(13)
 async def test_the_confirmation_names_total_card_reason_organisation_and_consent(house: House) -> None:
     await house.link()
     cap = house.portal.organisations["acme"].cap
@@ -66,7 +66,7 @@ async def test_the_confirmation_names_total_card_reason_organisation_and_consent
     assert house.portal.charge_posts == []
 
 
-@pytest.mark.behaviour(64)
+@pytest.mark.behavior(64)
 async def test_the_confirmation_carries_an_id_and_neither_amount_nor_payer(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy 50")
@@ -76,7 +76,7 @@ async def test_the_confirmation_carries_an_id_and_neither_amount_nor_payer(house
     assert "50" not in view["private_metadata"].split()
 
 
-@pytest.mark.behaviour(27)
+@pytest.mark.behavior(27)
 async def test_a_double_click_on_pay_is_one_charge_and_one_message(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy 50")
@@ -91,7 +91,7 @@ async def test_a_double_click_on_pay_is_one_charge_and_one_message(house: House)
     assert len(house.dm()) == 1
 
 
-@pytest.mark.behaviour(20)
+@pytest.mark.behavior(20)
 @pytest.mark.parametrize("typed", ["nan", "inf", "1e3", "1_000", "１００", "ten", "-5", "0", "10.001"])
 async def test_an_amount_that_is_none_is_one_clear_sentence(house: House, typed: str) -> None:
     await house.link()
@@ -101,7 +101,7 @@ async def test_an_amount_that_is_none_is_one_clear_sentence(house: House, typed:
     assert house.portal.requests[-1].path != "/api/billing/charge"
 
 
-@pytest.mark.behaviour(20)
+@pytest.mark.behavior(20)
 @pytest.mark.parametrize(
     ("preset", "custom", "words"),
     [
@@ -126,7 +126,7 @@ async def test_a_wrong_amount_in_the_modal_is_said_beside_the_field(
     assert house.view_title() == "Add funds"
 
 
-@pytest.mark.behaviour(12)
+@pytest.mark.behavior(12)
 async def test_the_line_for_another_amount_comes_and_goes_with_the_choice(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy")
@@ -155,7 +155,7 @@ async def test_a_choice_and_another_amount_that_differ_are_not_guessed_at(house:
     assert "You chose an amount above too" in str(answer)
 
 
-@pytest.mark.behaviour(20)
+@pytest.mark.behavior(20)
 async def test_an_amount_out_of_bounds_after_the_command_returns_to_the_amount(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy 4")
@@ -177,7 +177,7 @@ async def test_back_returns_to_the_amount_and_turns_the_proposal_down(house: Hou
     assert charge.state is ChargeState.CANCELLED
 
 
-@pytest.mark.behaviour(63)
+@pytest.mark.behavior(63)
 async def test_closing_the_confirmation_turns_it_down_and_a_late_yes_says_so(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy 50")
@@ -188,7 +188,7 @@ async def test_closing_the_confirmation_turns_it_down_and_a_late_yes_says_so(hou
     assert posts(house) == []
 
 
-@pytest.mark.behaviour(63)
+@pytest.mark.behavior(63)
 async def test_a_confirmation_expires_after_a_quarter_of_an_hour(house: House) -> None:
     house.portal_clock.speed = 1
     with freeze_time(real_asyncio=True) as frozen:
@@ -201,7 +201,7 @@ async def test_a_confirmation_expires_after_a_quarter_of_an_hour(house: House) -
         assert posts(house) == []
 
 
-@pytest.mark.behaviour(31)
+@pytest.mark.behavior(31)
 @pytest.mark.parametrize(
     ("amount", "words"),
     [
@@ -241,8 +241,8 @@ async def test_429_and_503_are_told_at_once_without_a_retry(house: House, amount
         assert "Too many" not in message["text"]
 
 
-@pytest.mark.behaviour(24)
-@pytest.mark.behaviour(26)
+@pytest.mark.behavior(24)
+@pytest.mark.behavior(26)
 @pytest.mark.parametrize("amount", ["10.10", "10.12", "10.13"])
 async def test_an_ambiguous_answer_is_asked_again_with_the_same_key(house: House, amount: str) -> None:
     await house.link()
@@ -253,9 +253,9 @@ async def test_an_ambiguous_answer_is_asked_again_with_the_same_key(house: House
     assert len(house.portal.charges) == 1
 
 
-@pytest.mark.behaviour(25)
-@pytest.mark.behaviour(26)
-@pytest.mark.behaviour(28)
+@pytest.mark.behavior(25)
+@pytest.mark.behavior(26)
+@pytest.mark.behavior(28)
 @pytest.mark.parametrize("amount", ["10.11", "10.14", "10.15", "10.16", "10.17"])
 async def test_a_minute_without_a_clear_answer_may_or_may_not_have_been_charged(
     house: House, amount: str
@@ -276,7 +276,7 @@ async def test_a_minute_without_a_clear_answer_may_or_may_not_have_been_charged(
         await house.until(lambda: house.view_title() == "Not confirmed")
 
 
-@pytest.mark.behaviour(26)
+@pytest.mark.behavior(26)
 async def test_an_unconfirmed_charge_is_resolved_by_check_again_with_the_same_key(house: House) -> None:
     house.portal_clock.speed = 1
     with freeze_time(real_asyncio=True) as frozen:
@@ -296,7 +296,7 @@ async def test_an_unconfirmed_charge_is_resolved_by_check_again_with_the_same_ke
     assert len(house.dm()) == 1
 
 
-@pytest.mark.behaviour(32)
+@pytest.mark.behavior(32)
 async def test_an_overdue_charge_is_followed_up_across_restarts_and_its_message_brought_up_to_date(
     house: House,
 ) -> None:
@@ -320,7 +320,7 @@ async def test_an_overdue_charge_is_followed_up_across_restarts_and_its_message_
     assert len(house.portal.charges) == 1
 
 
-@pytest.mark.behaviour(26)
+@pytest.mark.behavior(26)
 async def test_check_again_in_the_modal_ends_in_what_the_check_found(house: House) -> None:
     house.portal_clock.speed = 1
     with freeze_time(real_asyncio=True) as frozen:
@@ -340,7 +340,7 @@ async def test_check_again_in_the_modal_ends_in_what_the_check_found(house: Hous
         await house.until(lambda: house.view_title() == "Done")
 
 
-@pytest.mark.behaviour(23)
+@pytest.mark.behavior(23)
 async def test_a_post_whose_answer_was_lost_is_looked_for_even_after_being_put_off(house: House) -> None:
     await house.link()
     house.slack.faults.add("chat.postMessage", "drop_after", times=1)
@@ -364,8 +364,8 @@ async def test_an_equal_charge_that_settled_untold_asks_buy_again(house: House) 
     await house.told("$50 added to your balance")
 
 
-@pytest.mark.behaviour(29)
-@pytest.mark.behaviour(32)
+@pytest.mark.behavior(29)
+@pytest.mark.behavior(32)
 async def test_pending_at_the_cap_is_a_timeout_and_not_a_failure(house: House) -> None:
     house.portal_clock.speed = 1
     with freeze_time(real_asyncio=True) as frozen:
@@ -382,7 +382,7 @@ async def test_pending_at_the_cap_is_a_timeout_and_not_a_failure(house: House) -
         await house.until(house.replies)
 
 
-@pytest.mark.behaviour(32)
+@pytest.mark.behavior(32)
 async def test_a_charge_that_settles_after_the_cap_is_told_in_the_same_message(house: House) -> None:
     await house.restart(poll_cap_seconds=20)
     house.portal_clock.speed = 1
@@ -399,7 +399,7 @@ async def test_a_charge_that_settles_after_the_cap_is_told_in_the_same_message(h
     assert "added to your balance" in house.replies()[1]["text"]
 
 
-@pytest.mark.behaviour(61)
+@pytest.mark.behavior(61)
 async def test_check_again_while_still_pending_says_when_it_was_checked(house: House) -> None:
     house.portal_clock.speed = 1
     with freeze_time(real_asyncio=True) as frozen:
@@ -413,7 +413,7 @@ async def test_check_again_while_still_pending_says_when_it_was_checked(house: H
     assert len(house.dm()) == 1
 
 
-@pytest.mark.behaviour(35)
+@pytest.mark.behavior(35)
 @pytest.mark.parametrize("scenario", ["polls-dropped", "polls-unavailable", "polls-rate-limited"])
 async def test_polling_goes_on_through_what_is_not_an_answer(house: House, scenario: str) -> None:
     house.portal_clock.speed = 1
@@ -427,7 +427,7 @@ async def test_polling_goes_on_through_what_is_not_an_answer(house: House, scena
         await house.told("$50 added to your balance", seconds=12)
 
 
-@pytest.mark.behaviour(36)
+@pytest.mark.behavior(36)
 @pytest.mark.parametrize("retry_after", ["-5", "soon", "Sun, 22 Nov 2020 12:00:00 GMT", "99999999999"])
 async def test_a_bad_retry_after_never_ends_the_polling(house: House, retry_after: str) -> None:
     await house.link()
@@ -437,7 +437,7 @@ async def test_a_bad_retry_after_never_ends_the_polling(house: House, retry_afte
     await house.told("$50 added to your balance", seconds=12)
 
 
-@pytest.mark.behaviour(34)
+@pytest.mark.behavior(34)
 @pytest.mark.parametrize(
     ("lose", "words"),
     [
@@ -463,7 +463,7 @@ async def test_access_lost_while_polling_leaves_the_end_open_and_never_failed(
     assert "was not charged" not in message["text"]
 
 
-@pytest.mark.behaviour(30)
+@pytest.mark.behavior(30)
 async def test_the_server_names_the_amount_that_settled(house: House) -> None:
     await house.link()
     body = '{"status": "settled", "amountUsd": "49.5"}'
@@ -516,7 +516,7 @@ async def test_a_charge_goes_on_after_a_restart_with_one_message(house: House) -
     assert len(house.dm()) == 1
 
 
-@pytest.mark.behaviour(61)
+@pytest.mark.behavior(61)
 async def test_a_confirmation_shown_before_a_restart_still_works_after_it(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy 50")

@@ -137,7 +137,7 @@ def shows(surface: dict[str, Any] | None, row: Row) -> bool:
     return row.words in text and (row.button is None or row.button in text)
 
 
-@pytest.mark.behaviour(28)
+@pytest.mark.behavior(28)
 @each_row
 async def test_opening(house: House, row: Row) -> None:
     await house.link()
@@ -146,7 +146,7 @@ async def test_opening(house: House, row: Row) -> None:
     await house.until(lambda: shows(house.last_ephemeral(), row))
 
 
-@pytest.mark.behaviour(28)
+@pytest.mark.behavior(28)
 @each_row
 async def test_opening_a_modal(house: House, row: Row) -> None:
     await house.link()
@@ -155,8 +155,8 @@ async def test_opening_a_modal(house: House, row: Row) -> None:
     await house.until(lambda: shows(house.slack.view(ADA), row))
 
 
-@pytest.mark.behaviour(24)
-@pytest.mark.behaviour(28)
+@pytest.mark.behavior(24)
+@pytest.mark.behavior(28)
 @each_row
 async def test_confirming(house: House, row: Row) -> None:
     await house.link()
@@ -182,7 +182,7 @@ async def test_confirming(house: House, row: Row) -> None:
     assert len(sent) == (2 if row.error == "expired" else 1)
 
 
-@pytest.mark.behaviour(34)
+@pytest.mark.behavior(34)
 @each_row
 async def test_polling(house: House, row: Row) -> None:
     await house.link()
@@ -200,7 +200,7 @@ async def test_polling(house: House, row: Row) -> None:
         assert (await house.charges())[0].state is ChargeState.SUBMITTED
 
 
-@pytest.mark.behaviour(28)
+@pytest.mark.behavior(28)
 @each_row
 async def test_configuring(house: House, row: Row) -> None:
     await house.link()

@@ -50,7 +50,7 @@ async def test_the_plan_is_shown_with_its_bar_and_what_it_can_become(house: Hous
     assert "Manage on portal" in shown
 
 
-@pytest.mark.behaviour(60)
+@pytest.mark.behavior(60)
 async def test_plans_that_are_not_on_offer_and_the_current_one_are_not_listed(house: House) -> None:
     await plan(house)
     assert "Plus" not in tiers(house)
@@ -59,9 +59,9 @@ async def test_plans_that_are_not_on_offer_and_the_current_one_are_not_listed(ho
     assert not hidden & set(tiers(house))
 
 
-@pytest.mark.behaviour(56)
-@pytest.mark.behaviour(57)
-@pytest.mark.behaviour(58)
+@pytest.mark.behavior(56)
+@pytest.mark.behavior(57)
+@pytest.mark.behavior(58)
 async def test_an_upgrade_is_previewed_and_waits_for_a_question_of_its_own(house: House) -> None:
     await plan(house)
     shown = await choose(house, upgrades_to(house))
@@ -74,7 +74,7 @@ async def test_an_upgrade_is_previewed_and_waits_for_a_question_of_its_own(house
     assert house.portal.upgrades == []
 
 
-@pytest.mark.behaviour(58)
+@pytest.mark.behavior(58)
 @pytest.mark.parametrize(
     ("via", "named"), [("subPin", True), ("customerDefault", True), ("autoRefill", False)]
 )
@@ -86,7 +86,7 @@ async def test_the_card_is_named_only_where_it_is_sure(house: House, via: str, n
     assert ("4242" in await choose(house, upgrades_to(house))) is named
 
 
-@pytest.mark.behaviour(59)
+@pytest.mark.behavior(59)
 async def test_an_upgrade_is_made_once_and_told(house: House) -> None:
     await plan(house)
     name = upgrades_to(house)
@@ -99,7 +99,7 @@ async def test_an_upgrade_is_made_once_and_told(house: House) -> None:
     assert (charge.kind, charge.state) == (ChargeKind.UPGRADE, ChargeState.SETTLED)
 
 
-@pytest.mark.behaviour(59)
+@pytest.mark.behavior(59)
 @pytest.mark.parametrize(
     ("scenario", "words"),
     [
@@ -118,7 +118,7 @@ async def test_a_payment_that_fails_leads_to_the_recovery_link(
     assert house.portal.upgrades == []
 
 
-@pytest.mark.behaviour(59)
+@pytest.mark.behavior(59)
 @pytest.mark.parametrize("scenario", ["drop-before-once", "drop-after-once", "server-error-once"])
 async def test_an_unclear_answer_to_an_upgrade_is_asked_again_with_the_same_key(
     house: House, scenario: str
@@ -129,7 +129,7 @@ async def test_an_unclear_answer_to_an_upgrade_is_asked_again_with_the_same_key(
     assert len(house.portal.upgrades) == 1
 
 
-@pytest.mark.behaviour(59)
+@pytest.mark.behavior(59)
 @pytest.mark.parametrize("scenario", ["drop-before", "drop-after", "server-error", "non-json"])
 async def test_an_upgrade_without_a_clear_answer_may_or_may_not_have_been_charged(
     house: House, scenario: str
@@ -147,7 +147,7 @@ async def test_an_upgrade_without_a_clear_answer_may_or_may_not_have_been_charge
         assert len(house.portal.upgrades) <= 1
 
 
-@pytest.mark.behaviour(60)
+@pytest.mark.behavior(60)
 async def test_a_scheduled_change_leads_the_screen_and_is_undone_there(house: House) -> None:
     subscription = house.portal.organisations["acme"].subscription
     assert subscription is not None
@@ -171,7 +171,7 @@ async def test_a_scheduled_change_leads_the_screen_and_is_undone_there(house: Ho
     assert house.portal.charges == []
 
 
-@pytest.mark.behaviour(60)
+@pytest.mark.behavior(60)
 async def test_cancelling_is_asked_about_and_can_be_undone(house: House) -> None:
     await plan(house)
     await house.slack.click_text(ADA, "Cancel plan")
@@ -184,12 +184,12 @@ async def test_cancelling_is_asked_about_and_can_be_undone(house: House) -> None
     )
 
 
-@pytest.mark.behaviour(15)
+@pytest.mark.behavior(15)
 async def test_a_team_has_no_personal_plan(house: House) -> None:
     assert "A team has no personal plan" in await plan(house, "theo")
 
 
-@pytest.mark.behaviour(60)
+@pytest.mark.behavior(60)
 async def test_the_free_plan_points_to_the_portal(house: House) -> None:
     shown = await plan(house, "mara")
     assert "free plan" in shown

@@ -103,7 +103,7 @@ async def test_a_message_that_can_no_longer_be_edited_is_told_anew(house: House,
     await house.until(lambda: house.view_title() == "Done")
 
 
-@pytest.mark.behaviour(65)
+@pytest.mark.behavior(65)
 async def test_what_notified_once_does_not_notify_again_after_a_restart(house: House) -> None:
     await house.link()
     await house.slack.open_home(ADA)

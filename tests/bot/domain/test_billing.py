@@ -37,8 +37,8 @@ STATE = BillingState(
 )
 
 
-@pytest.mark.behaviour(2)
-@pytest.mark.behaviour(3)
+@pytest.mark.behavior(2)
+@pytest.mark.behavior(3)
 @pytest.mark.parametrize(
     ("role", "capability", "may"),
     [
@@ -60,13 +60,13 @@ def test_the_capability_decides_both_ways_and_the_role_without_it(
     assert replace(STATE, role=role, can_change_plan=capability).may_change_plan is may
 
 
-@pytest.mark.behaviour(4)
+@pytest.mark.behavior(4)
 @pytest.mark.parametrize(("role", "switch", "may"), [(Role.OWNER, True, True), (Role.OWNER, False, False)])
 def test_charging_needs_the_permission_and_the_switch(role: Role, switch: bool, may: bool) -> None:
     assert replace(STATE, role=role, billing_enabled=switch).may_charge is may
 
 
-@pytest.mark.behaviour(1)
+@pytest.mark.behavior(1)
 def test_the_role_is_judged_before_the_switch() -> None:
     with pytest.raises(NotAllowedError) as both:
         replace(STATE, role=Role.MEMBER, billing_enabled=False).require_charging()
@@ -82,7 +82,7 @@ PLAN = PlanUsage(name="Plus", monthly=Decimal(20), left=Decimal(0), renews_on=da
 NOTHING = Usage(plan=PLAN, topped_up=Decimal(0), total=Decimal(0))
 
 
-@pytest.mark.behaviour(9)
+@pytest.mark.behavior(9)
 @pytest.mark.parametrize(
     ("usage", "level"),
     [
@@ -136,7 +136,7 @@ def test_a_bar_is_drawn_only_where_left_of_monthly_has_a_meaning(
     assert plan.used_share is None
 
 
-@pytest.mark.behaviour(9)
+@pytest.mark.behavior(9)
 def test_an_overdrawn_plan_has_an_overage_and_a_full_bar() -> None:
     plan = PlanUsage(name=None, monthly=Decimal(20), left=Decimal("-3.5"))
     assert plan.overage == Decimal("3.5")
@@ -158,14 +158,14 @@ def test_auto_reload_takes_amounts_within_the_bounds_alone() -> None:
             AutoReloadChoice.on(Decimal(threshold), Decimal(reload_to), bounds)
 
 
-@pytest.mark.behaviour(38)
+@pytest.mark.behavior(38)
 def test_a_scope_is_matched_as_a_whole_token() -> None:
     assert has_scope("inference:invoke billing:manage", "billing:manage")
     assert not has_scope("inference:invoke billing:manage-lite", "billing:manage")
     assert not has_scope("", "billing:manage")
 
 
-@pytest.mark.behaviour(62)
+@pytest.mark.behavior(62)
 def test_on_a_grid_a_person_is_the_same_under_both_team_ids() -> None:
     one = Identity(enterprise="E1", team="T1", user="U1")
     other = Identity(enterprise="E1", team="T2", user="U1")
@@ -176,7 +176,7 @@ def test_on_a_grid_a_person_is_the_same_under_both_team_ids() -> None:
     )
 
 
-@pytest.mark.behaviour(42)
+@pytest.mark.behavior(42)
 def test_a_grant_is_the_same_only_for_the_same_account_and_organisation() -> None:
     account = Account(account_id="a", email="a@x", organisation_id="o", organisation_name="O")
     assert account.same_grant_as(replace(account, email="new@x"))

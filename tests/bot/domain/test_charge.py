@@ -41,7 +41,7 @@ def test_every_state_reaches_an_end(state: ChargeState) -> None:
     assert seen & TERMINAL
 
 
-@pytest.mark.behaviour(26)
+@pytest.mark.behavior(26)
 def test_an_ambiguous_charge_is_never_called_refused_later() -> None:
     assert ChargeState.REFUSED not in TRANSITIONS[ChargeState.UNCONFIRMED]
     assert ChargeState.CONFIRMED not in TRANSITIONS[ChargeState.UNCONFIRMED]
@@ -55,7 +55,7 @@ def test_nothing_leads_back_to_a_proposal() -> None:
     assert all(ChargeState.PROPOSED not in following for following in TRANSITIONS.values())
 
 
-@pytest.mark.behaviour(31)
+@pytest.mark.behavior(31)
 @pytest.mark.parametrize("wire", ["", None, "something_new", "CARD_DECLINED"])
 def test_an_unknown_failure_is_a_processing_error(wire: str | None) -> None:
     assert FailureReason.from_wire(wire) is FailureReason.PROCESSING_ERROR

@@ -7,18 +7,18 @@ from hypothesis import strategies as st
 from bot.domain.grant import PollingPace, is_step_up
 
 
-@pytest.mark.behaviour(43)
+@pytest.mark.behavior(43)
 def test_an_outage_is_waited_for_ever_longer_up_to_a_minute() -> None:
     pace = PollingPace(2)
     assert [pace.outage(None) for _ in range(6)] == [5, 10, 20, 40, 60, 60]
 
 
-@pytest.mark.behaviour(43)
+@pytest.mark.behavior(43)
 def test_a_named_wait_is_waited_whole() -> None:
     assert PollingPace(5).outage(300) == 300
 
 
-@pytest.mark.behaviour(43)
+@pytest.mark.behavior(43)
 def test_an_ordinary_answer_ends_the_doubling_and_slow_down_holds() -> None:
     pace = PollingPace(2)
     pace.outage(None)

@@ -30,7 +30,7 @@ def known_as(found: Installation, body: dict[str, Any]) -> str | None:
     return None if member is None else member.key
 
 
-@pytest.mark.behaviour(62)
+@pytest.mark.behavior(62)
 @pytest.mark.parametrize(
     "body",
     [

@@ -23,7 +23,7 @@ from bot.domain.money import (
 cents = st.decimals(min_value="0.01", max_value="999999999.99", places=2)
 
 
-@pytest.mark.behaviour(19)
+@pytest.mark.behavior(19)
 @pytest.mark.parametrize(
     ("wire", "shown"),
     [
@@ -39,7 +39,7 @@ def test_money_is_shown_one_way(wire: str | None, shown: str) -> None:
     assert show(parse_wire(wire)) == shown
 
 
-@pytest.mark.behaviour(20)
+@pytest.mark.behavior(20)
 @pytest.mark.parametrize(
     ("typed", "amount"),
     [
@@ -56,7 +56,7 @@ def test_amounts_that_people_type_are_read(typed: str, amount: str) -> None:
     assert parse_typed(typed) == Decimal(amount)
 
 
-@pytest.mark.behaviour(20)
+@pytest.mark.behavior(20)
 @pytest.mark.parametrize(
     "typed",
     [
@@ -87,7 +87,7 @@ def test_an_amount_that_cannot_be_charged_says_why(typed: str, problem: AmountPr
     assert caught.value.problem is problem
 
 
-@pytest.mark.behaviour(20)
+@pytest.mark.behavior(20)
 def test_bounds_name_the_limit_that_was_passed() -> None:
     bounds = Bounds(minimum=Decimal(5), maximum=Decimal(1000))
     with pytest.raises(AmountError) as small:

@@ -72,7 +72,7 @@ async def test_the_state_is_read_whole(portal: PortalSandbox, transport: Transpo
     assert state.portal_url == f"{portal.public_url}/billing?topup=open"
 
 
-@pytest.mark.behaviour(5)
+@pytest.mark.behavior(5)
 async def test_a_member_gets_a_balance_and_no_card_cap_or_auto_reload(
     portal: PortalSandbox, transport: Transport
 ) -> None:
@@ -92,7 +92,7 @@ async def test_the_account_is_read_without_a_float_in_between(
     assert isinstance(info.usage.plan.left, Decimal)
 
 
-@pytest.mark.behaviour(19)
+@pytest.mark.behavior(19)
 async def test_an_amount_reaches_the_portal_as_the_exact_number(
     portal: PortalSandbox, transport: Transport
 ) -> None:
@@ -102,7 +102,7 @@ async def test_an_amount_reaches_the_portal_as_the_exact_number(
     assert portal.charges[0].amount == Decimal("70.07")
 
 
-@pytest.mark.behaviour(24)
+@pytest.mark.behavior(24)
 async def test_the_same_key_gives_the_same_charge(portal: PortalSandbox, transport: Transport) -> None:
     client = client_for(portal, transport)
     first = await client.charge(Decimal(50), idempotency_key="k-1")
@@ -114,7 +114,7 @@ async def test_the_same_key_gives_the_same_charge(portal: PortalSandbox, transpo
     assert other_amount.value.code is RefusalCode.IDEMPOTENCY_CONFLICT
 
 
-@pytest.mark.behaviour(23)
+@pytest.mark.behavior(23)
 @pytest.mark.parametrize("key", ["", "  "])
 async def test_an_empty_key_is_refused_before_any_io(
     portal: PortalSandbox, transport: Transport, key: str
@@ -124,13 +124,13 @@ async def test_an_empty_key_is_refused_before_any_io(
     assert portal.requests == []
 
 
-@pytest.mark.behaviour(33)
+@pytest.mark.behavior(33)
 async def test_an_unknown_charge_is_pending(portal: PortalSandbox, transport: Transport) -> None:
     status = await client_for(portal, transport).charge_status("no such charge")
     assert status.kind is ChargeStatusKind.PENDING
 
 
-@pytest.mark.behaviour(22)
+@pytest.mark.behavior(22)
 async def test_the_auto_top_up_body_is_exact(portal: PortalSandbox, transport: Transport) -> None:
     client = client_for(portal, transport)
     await client.configure_auto_reload(enabled=True, threshold=Decimal(20), reload_to=Decimal("62.5"))
@@ -141,7 +141,7 @@ async def test_the_auto_top_up_body_is_exact(portal: PortalSandbox, transport: T
     assert state.auto_reload.card_kind in {None, *AutoReloadCardKind}
 
 
-@pytest.mark.behaviour(24)
+@pytest.mark.behavior(24)
 async def test_a_401_is_tried_once_more_with_a_fresh_token_and_the_same_key(
     portal: PortalSandbox, transport: Transport
 ) -> None:
@@ -170,7 +170,7 @@ async def test_a_revoked_session_is_not_tried_again(portal: PortalSandbox, trans
     assert tokens.rejected == []
 
 
-@pytest.mark.behaviour(28)
+@pytest.mark.behavior(28)
 @pytest.mark.parametrize("amount", ["10.10", "10.11", "10.12", "10.13", "10.14", "10.15", "10.16", "10.17"])
 async def test_no_clear_answer_to_a_charge_is_ambiguous(
     portal: PortalSandbox, transport: Transport, amount: str
@@ -179,7 +179,7 @@ async def test_no_clear_answer_to_a_charge_is_ambiguous(
         await client_for(portal, transport).charge(Decimal(amount), idempotency_key="k-1")
 
 
-@pytest.mark.behaviour(54)
+@pytest.mark.behavior(54)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -202,14 +202,14 @@ async def test_a_read_without_a_usable_answer_is_unavailable_and_not_a_logout(
         await client_for(portal, transport).state()
 
 
-@pytest.mark.behaviour(54)
+@pytest.mark.behavior(54)
 async def test_a_charge_that_hangs_is_ambiguous(portal: PortalSandbox, transport: Transport) -> None:
     portal.fail("/api/billing/charge", Fault(hangs=True), times=1)
     with pytest.raises(AmbiguousAnswerError):
         await client_for(portal, transport).charge(Decimal(50), idempotency_key="k-1")
 
 
-@pytest.mark.behaviour(51)
+@pytest.mark.behavior(51)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_never_followed(transport: Transport, status: int) -> None:
     seen: list[str] = []
@@ -257,7 +257,7 @@ async def test_an_answer_without_end_is_given_up(transport: Transport) -> None:
             await PortalClient(transport, base, Tokens("t")).state()
 
 
-@pytest.mark.behaviour(59)
+@pytest.mark.behavior(59)
 @pytest.mark.parametrize("body", ['{"status": "something_new"}', "{}", "[]", ""])
 async def test_an_upgrade_that_ends_in_no_known_way_is_ambiguous(
     portal: PortalSandbox, transport: Transport, body: str

@@ -62,7 +62,7 @@ def test_what_the_edges_firewall_turns_away_is_a_wait_and_never_reached_the_port
     assert (error.code, error.retry_after) == (RefusalCode.TEMPORARILY_UNAVAILABLE, 300)
 
 
-@pytest.mark.behaviour(28)
+@pytest.mark.behavior(28)
 @pytest.mark.parametrize("money", [True, False])
 @pytest.mark.parametrize(("status", "body", "code"), ROWS, ids=lambda value: str(value)[:40])
 def test_every_row_of_the_contract_is_one_typed_refusal(
@@ -87,7 +87,7 @@ def test_a_refusal_keeps_what_is_left_and_a_safe_link() -> None:
     assert error.portal_url == f"{BASE}/billing?topup=open"
 
 
-@pytest.mark.behaviour(28)
+@pytest.mark.behavior(28)
 @pytest.mark.parametrize(
     ("status", "body"),
     [
@@ -110,7 +110,7 @@ def test_what_is_not_surely_a_no_is_ambiguous_for_money_and_unavailable_elsewher
     assert isinstance(error_for(answer, base=BASE, money=False), PortalUnavailableError)
 
 
-@pytest.mark.behaviour(55)
+@pytest.mark.behavior(55)
 def test_a_401_that_is_not_json_is_not_a_revoked_session() -> None:
     error = error_for(Answer(status=401, body=None), base=BASE, money=True)
     assert isinstance(error, PortalRefusalError)
@@ -123,7 +123,7 @@ def test_a_429_that_is_not_json_is_a_rate_limit_all_the_same() -> None:
     assert (error.code, error.retry_after) == (RefusalCode.RATE_LIMITED, 7)
 
 
-@pytest.mark.behaviour(36)
+@pytest.mark.behavior(36)
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [

@@ -16,7 +16,7 @@ from bot.portal.hosts import (
 BASE = "https://portal.nousresearch.com"
 
 
-@pytest.mark.behaviour(52)
+@pytest.mark.behavior(52)
 @pytest.mark.parametrize(
     "stored",
     [
@@ -40,7 +40,7 @@ def test_a_stored_host_outside_the_allow_list_is_refused(stored: str) -> None:
         HostRules().base_for(stored)
 
 
-@pytest.mark.behaviour(52)
+@pytest.mark.behavior(52)
 def test_only_the_environment_may_name_another_host() -> None:
     rules = HostRules(environment_base_url="https://portal.staging.example/")
     assert rules.base_for() == "https://portal.staging.example"
@@ -52,7 +52,7 @@ def test_the_portal_and_loopback_are_allowed(stored: str) -> None:
     assert HostRules().base_for(stored) == stored
 
 
-@pytest.mark.behaviour(53)
+@pytest.mark.behavior(53)
 @pytest.mark.parametrize(
     ("sent", "link"),
     [

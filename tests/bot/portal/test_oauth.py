@@ -48,7 +48,7 @@ async def test_a_device_grant_from_the_code_to_the_tokens(
     assert code.device_code not in repr(code)
 
 
-@pytest.mark.behaviour(43)
+@pytest.mark.behavior(43)
 async def test_asking_too_fast_is_told_to_slow_down(oauth: OAuthClient) -> None:
     code = await oauth.request_device_code(SCOPE)
     with pytest.raises(DeviceGrantError):
@@ -66,7 +66,7 @@ async def test_a_denied_grant(portal: PortalSandbox, oauth: OAuthClient) -> None
     assert denied.value.problem is GrantProblem.DENIED
 
 
-@pytest.mark.behaviour(43)
+@pytest.mark.behavior(43)
 async def test_a_429_means_back_off_and_not_failure(portal: PortalSandbox, oauth: OAuthClient) -> None:
     portal.fail("/api/oauth/token", Fault(status=429, body="{}", retry_after="7"))
     with pytest.raises(DeviceGrantError) as busy:
@@ -74,7 +74,7 @@ async def test_a_429_means_back_off_and_not_failure(portal: PortalSandbox, oauth
     assert (busy.value.problem, busy.value.retry_after) == (GrantProblem.BUSY, 7)
 
 
-@pytest.mark.behaviour(39)
+@pytest.mark.behavior(39)
 async def test_the_scope_that_was_really_granted_is_kept(portal: PortalSandbox, oauth: OAuthClient) -> None:
     code = await oauth.request_device_code(SCOPE)
     portal.approve(code.user_code, billing=False)
@@ -82,7 +82,7 @@ async def test_the_scope_that_was_really_granted_is_kept(portal: PortalSandbox, 
     assert "billing:manage" not in tokens.scope.split()
 
 
-@pytest.mark.behaviour(44)
+@pytest.mark.behavior(44)
 async def test_the_refresh_token_travels_in_its_header_only(
     portal: PortalSandbox, oauth: OAuthClient
 ) -> None:
@@ -94,7 +94,7 @@ async def test_the_refresh_token_travels_in_its_header_only(
     assert str(tokens.refresh) not in str(request.body)
 
 
-@pytest.mark.behaviour(44)
+@pytest.mark.behavior(44)
 async def test_an_absent_new_refresh_token_keeps_the_old_one(
     portal: PortalSandbox, oauth: OAuthClient
 ) -> None:
@@ -104,7 +104,7 @@ async def test_an_absent_new_refresh_token_keeps_the_old_one(
     assert (renewed.access, renewed.refresh, renewed.scope) == ("a", tokens.refresh, tokens.scope)
 
 
-@pytest.mark.behaviour(47)
+@pytest.mark.behavior(47)
 async def test_a_reused_refresh_token_is_a_dead_session(portal: PortalSandbox, oauth: OAuthClient) -> None:
     tokens = await granted(portal, oauth)
     await oauth.refresh(oauth.base, tokens)
@@ -112,7 +112,7 @@ async def test_a_reused_refresh_token_is_a_dead_session(portal: PortalSandbox, o
         await oauth.refresh(oauth.base, tokens)
 
 
-@pytest.mark.behaviour(47)
+@pytest.mark.behavior(47)
 @pytest.mark.parametrize(
     "body",
     [
@@ -133,7 +133,7 @@ async def test_each_way_of_saying_that_a_session_is_dead(
 FIREWALL_WAITS = replace(FIREWALL, retry_after="300")
 
 
-@pytest.mark.behaviour(47)
+@pytest.mark.behavior(47)
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("body", ["", "{}", '{"message": "no"}', "<html>", '{"error": {}}'])
 async def test_a_401_or_403_to_a_refresh_without_an_error_is_a_dead_session(
@@ -145,7 +145,7 @@ async def test_a_401_or_403_to_a_refresh_without_an_error_is_a_dead_session(
         await oauth.refresh(oauth.base, tokens)
 
 
-@pytest.mark.behaviour(48)
+@pytest.mark.behavior(48)
 @pytest.mark.parametrize("fault", [FIREWALL_WAITS, FIREWALL_DENIES], ids=["challenge", "deny"])
 async def test_the_edges_firewall_is_an_outage_with_its_own_wait(
     portal: PortalSandbox, oauth: OAuthClient, fault: Fault
@@ -196,7 +196,7 @@ async def test_a_login_that_is_refused_is_no_outage(
     assert len(str(refused.value)) <= 80
 
 
-@pytest.mark.behaviour(48)
+@pytest.mark.behavior(48)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -253,7 +253,7 @@ async def test_all_six_fields_of_a_device_code_are_required(
         await oauth.request_device_code(SCOPE)
 
 
-@pytest.mark.behaviour(51)
+@pytest.mark.behavior(51)
 async def test_a_stored_foreign_deployment_never_gets_a_refresh_token(
     portal: PortalSandbox, transport: Transport, oauth: OAuthClient
 ) -> None:

@@ -67,7 +67,7 @@ def test_an_unusable_state_is_said_to_be_so_and_nothing_else(body: Any) -> None:
         read(BillingStateWire, body).to_domain(BASE)
 
 
-@pytest.mark.behaviour(12)
+@pytest.mark.behavior(12)
 def test_presets_that_do_not_parse_are_dropped() -> None:
     wire = state(chargePresets=["25", "x", None, "-5", "0", "50.00", 100, {}, "1e3", "10.001"])
     assert read(BillingStateWire, wire).to_domain(BASE).presets == (
@@ -83,7 +83,7 @@ def test_an_unknown_role_is_unknown() -> None:
     assert read(BillingStateWire, wire).to_domain(BASE).role is Role.UNKNOWN
 
 
-@pytest.mark.behaviour(16)
+@pytest.mark.behavior(16)
 def test_a_card_may_lack_its_last_digits() -> None:
     card = read(BillingStateWire, state(card={"brand": "Link", "last4": ""})).to_domain(BASE).payment_method
     assert card is not None
@@ -235,7 +235,7 @@ def test_a_login_without_an_organization_is_said_to_be_one(left_out: dict[str, A
         read(AccountWire, {"user": {"email": "a@x"}, **left_out}).to_domain()
 
 
-@pytest.mark.behaviour(18)
+@pytest.mark.behavior(18)
 @pytest.mark.parametrize(
     ("card", "kind", "named"),
     [
@@ -289,7 +289,7 @@ def test_no_date_raises(value: object) -> None:
     parse_moment(value)
 
 
-@pytest.mark.behaviour(56)
+@pytest.mark.behavior(56)
 @pytest.mark.parametrize(
     ("wire", "effect"),
     [
@@ -353,7 +353,7 @@ def test_a_subscription_is_read_with_what_is_scheduled() -> None:
     assert found.manage_url == f"{BASE}/manage-subscription?org_id=o%201"
 
 
-@pytest.mark.behaviour(59)
+@pytest.mark.behavior(59)
 @pytest.mark.parametrize(
     ("wire", "status", "reason"),
     [
@@ -390,7 +390,7 @@ def test_an_upgrades_reason_is_judged_before_its_status(
     assert (result.status, result.reason) == (status, reason)
 
 
-@pytest.mark.behaviour(59)
+@pytest.mark.behavior(59)
 @pytest.mark.parametrize(
     "wire",
     [
@@ -455,7 +455,7 @@ def test_without_a_plans_id_there_is_no_plan(current: object) -> None:
     assert found.plan_url("max") == f"{BASE}/manage-subscription?org_id=o&plan=max"
 
 
-@pytest.mark.behaviour(15)
+@pytest.mark.behavior(15)
 def test_a_team_is_offered_no_plan_whatever_else_the_answer_says() -> None:
     body = {
         "org": {"id": "o", "role": "OWNER"},

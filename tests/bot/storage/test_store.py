@@ -89,7 +89,7 @@ async def test_somebody_elses_charge_is_not_there(database: Database, clock: Han
     assert await store.cancel("c1", GRACE.key, now=clock.now()) is None
 
 
-@pytest.mark.behaviour(27)
+@pytest.mark.behavior(27)
 async def test_a_proposal_is_confirmed_once_and_has_one_message(
     database: Database, clock: HandClock
 ) -> None:
