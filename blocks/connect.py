@@ -188,6 +188,11 @@ def superseded_message() -> Message:
     return message(section("A newer link has taken this one's place."))
 
 
+def used_message() -> Message:
+    """Make what a link's message says when it was used before Slack said where it stands."""
+    return message(section("This link has been used."))
+
+
 def cancelled_message() -> Message:
     """Make the answer to Cancel beside the link."""
     return message(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -55,6 +56,15 @@ LINK_ERRORS = (PortalRefusalError, PortalUnavailableError, NoOrganizationError, 
 """What may come in place of the account's name."""
 
 log = structlog.get_logger(__name__)
+
+
+class LinkShown(StrEnum):
+    """What a link is good for once the person sees it; Slack may take its time to show it."""
+
+    LIVE = "live"
+    USED = "used"
+    SUPERSEDED = "superseded"
+    CANCELLED = "cancelled"
 
 
 class Linking:
@@ -128,14 +138,19 @@ class Linking:
         await self._grants.start(grant, due_at=now + SHOW_WITHIN)
         return grant, superseded
 
-    async def shown(self, grant: DeviceGrant, place: Mapping[str, str] | None = None) -> bool:
+    async def shown(self, grant: DeviceGrant, place: Mapping[str, str] | None = None) -> LinkShown:
         """Start polling: the person has the link now; `place` says where, if that was not known before.
 
-        Tells whether the grant is going on: another one may have taken its place meanwhile.
+        Returns what became of the grant while the link was on its way to the person.
         """
         due_at = self._clock.now() + timedelta(seconds=grant.interval_seconds)
         codes = {**grant.codes, **place} if place else None
-        return await self._grants.schedule(grant, due_at, codes=codes)
+        if await self._grants.schedule(grant, due_at, codes=codes):
+            return LinkShown.LIVE
+        now = await self._grants.get(grant.id)
+        if now is not None and now.state is not GrantState.SUPERSEDED:
+            return LinkShown.USED
+        return LinkShown.SUPERSEDED if await self._grants.going_on(grant.identity) else LinkShown.CANCELLED
 
     async def cancel(self, identity: Identity) -> list[DeviceGrant]:
         """Drop the person's grants in progress; returns them: their links must not look live any more."""

@@ -12,8 +12,10 @@ from blocks.connect import (
     cancelled_message,
     link_message,
     superseded_message,
+    used_message,
 )
 from bot.domain.grant import ENABLE, GO_ON, RESUME
+from bot.services.linking import LinkShown
 from handlers.link_place import replace_link
 
 if TYPE_CHECKING:
@@ -60,6 +62,13 @@ async def handle_cancel(call: Call) -> None:
         await call.reply(cancelled_message())
 
 
+_DEAD_LINKS = {
+    LinkShown.USED: used_message,
+    LinkShown.SUPERSEDED: superseded_message,
+    LinkShown.CANCELLED: cancelled_message,
+}
+
+
 async def _begin(call: Call, *, wanted: str | None) -> None:
     """Show the link first, then start asking whether it was approved."""
     linking = call.runtime.linking
@@ -79,11 +88,10 @@ async def _begin(call: Call, *, wanted: str | None) -> None:
                 await replace_link(call.runtime, other, superseded_message())
     link = link_message(grant.codes["url"], grant.codes["user_code"], grant.expires_at)
     place = await _show(call, link)
-    if not await linking.shown(grant, place) and place is not None:
-        # A second click has superseded it before its place was known.
-        await replace_link(
-            call.runtime, replace(grant, codes={**grant.codes, **place}), superseded_message()
-        )
+    instead = _DEAD_LINKS.get(await linking.shown(grant, place))
+    if instead is not None and place is not None:
+        # It died before its place was known, so that whoever ended it could not say so there.
+        await replace_link(call.runtime, replace(grant, codes={**grant.codes, **place}), instead())
 
 
 async def _show(call: Call, link: Message) -> dict[str, str] | None:

@@ -125,6 +125,16 @@ async def test_a_cancelled_link_in_a_thread_looks_dead(house: House) -> None:
     assert house.slack.ephemerals(ADA) == []
 
 
+async def test_a_link_cancelled_before_slack_has_answered_looks_dead(house: House) -> None:
+    await buy_without_permission(house)
+    house.slack.faults.add("chat.postMessage", "late", seconds=0.5)
+    await house.enable_billing()
+    await house.slack.click_text(ADA, "Cancel", in_="message")
+    message = await house.replied("Connecting was cancelled")
+    assert "Open Nous Portal" not in str(message["blocks"])
+    assert house.slack.ephemerals(ADA) == []
+
+
 async def test_of_two_clicks_on_enable_billing_one_link_lives_and_it_works(house: House) -> None:
     await buy_without_permission(house)
     await house.slack.close(ADA, everything=True)

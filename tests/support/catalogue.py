@@ -715,6 +715,7 @@ def _connecting() -> list[Screen]:
         _screen("connect-failed", "refused", connect.not_connected_message(why=connect.FAILED)),
         _screen("connect-mismatch", "another account", connect.not_connected_message(why=connect.MISMATCH)),
         _screen("connect-superseded", "a newer link was asked for", connect.superseded_message()),
+        _screen("connect-used", "used before Slack said where it stands", connect.used_message()),
         _screen("connect-cancelled", "Cancel", connect.cancelled_message()),
         _screen("disconnected", "`/billing disconnect`", connect.disconnected_message(ACCOUNT)),
         _screen("disconnected-nothing", "not connected", connect.disconnected_message(None)),

@@ -89,10 +89,11 @@ async def buy_from_overview(house: House, amount: str = "50") -> None:
 
 
 async def buy_without_permission(house: House) -> None:
-    """Confirm $50 with a connection that may not bill, up to the message about the one-time setup."""
+    """Confirm $50 with a connection that may not bill, up to the one-time setup, in message and modal."""
     await house.link(billing=False)
     await house.buy("50")
     await house.told("One-time setup")
+    await house.until(lambda: "One-time setup" in str(house.slack.view(ADA)))
 
 
 async def preview_super(house: House) -> None:

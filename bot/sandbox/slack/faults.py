@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["ratelimited", "drop_before", "drop_after", "error", "status"]
+Kind = Literal["ratelimited", "drop_before", "drop_after", "error", "status", "late"]
 
 
 @dataclass(kw_only=True)
@@ -12,7 +12,8 @@ class Fault:
 
     Kinds: `ratelimited` answers 429 with `Retry-After`; `drop_before` cuts the connection and
     does nothing; `drop_after` does the work and cuts the connection; `error` answers
-    `{"ok": false}` with `error`; `status` answers with the HTTP status `status`.
+    `{"ok": false}` with `error`; `status` answers with the HTTP status `status`; `late` does the
+    work at once and answers `seconds` after it.
     """
 
     method: str
@@ -21,6 +22,7 @@ class Fault:
     times: int = 1
     retry_after: int = 1
     status: int = 500
+    seconds: float = 0.5
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Faults:
         times: int = 1,
         retry_after: int = 1,
         status: int = 500,
+        seconds: float = 0.5,
     ) -> Fault:
         """Orders an outage; `method` is a Web API method, `response_url`, or "*"."""
         fault = Fault(
@@ -47,6 +50,7 @@ class Faults:
             times=times,
             retry_after=retry_after,
             status=status,
+            seconds=seconds,
         )
         self.pending.append(fault)
         return fault

@@ -1,5 +1,6 @@
 """The routes that the app calls: the Web API and response_urls, with outages on order."""
 
+import asyncio
 import base64
 import json
 import time
@@ -88,7 +89,7 @@ class SlackRoutes:
             args |= _client(credentials)
         token = credentials if scheme.lower() == "bearer" else args.get("token")
         args.pop("token", None)
-        return self._perform(method, args, lambda: self._web_api.call(method, token, args))
+        return await self._perform(method, args, lambda: self._web_api.call(method, token, args))
 
     async def _response(self, request: Request) -> Response:
         secret = request.path_params["secret"]
@@ -98,7 +99,7 @@ class SlackRoutes:
             answer = Answer(body=refusal(error), status=400)
             return self._answered("response_url", {}, answer, time.perf_counter(), None)
         user = self._response_urls.user_of(secret)
-        return self._perform("response_url", body, lambda: self._use(secret, body), user)
+        return await self._perform("response_url", body, lambda: self._use(secret, body), user)
 
     def _use(self, secret: str, body: Json) -> Answer:
         try:
@@ -107,13 +108,17 @@ class SlackRoutes:
             return Answer(body=refusal(error), status=404 if error.code in _GONE else 400)
         return Answer(body={"ok": True})
 
-    def _perform(
+    async def _perform(
         self, method: str, args: Json, call: Callable[[], Answer], user: str | None = None
     ) -> Response:
         started = time.perf_counter()
         fault = self._faults.take(method)
         if fault is None:
             return self._answered(method, args, call(), started, user)
+        if fault.kind == "late":
+            answer = call()
+            await asyncio.sleep(fault.seconds)
+            return self._answered(method, args, answer, started, user)
         if fault.kind == "drop_after":
             call()
         return self._answered(method, args, _of_fault(fault), started, user)
