@@ -7,10 +7,10 @@ SECONDS ?= 60
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test prove check chaos bench fuzz audit screens golden format lock clean
+.PHONY: help setup demo test test-quick prove check chaos bench fuzz audit screens golden format lock clean
 
 help:  ## show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make .venv with the app and its development tools
 
@@ -28,9 +28,13 @@ test: $(READY)  ## run all tests (Chromium's too where it is there or can be ins
 	@sh tests/support/chromium.sh
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
+test-quick: $(READY)  ## the tests that need no killed, paused or replicated process, no browser and no image
+	$(BIN)/python -m pytest -n 4 --dist worksteal --ignore tests/crash --ignore tests/replicas --ignore tests/chaos \
+		--ignore tests/outages --ignore tests/browser --ignore tests/deploy -m "not terminal_client"
+
 prove: $(READY)  ## what draws many cases, with all of them; `make check` runs a sample
 	PROVE=1 $(BIN)/python -m pytest -n 4 --dist worksteal tests/bot/domain tests/bot/portal tests/bot/storage \
-		tests/blocks tests/fuzz tests/crash tests/scenarios/test_refusals.py
+		tests/blocks tests/fuzz tests/crash tests/scenarios
 
 check: $(READY)  ## format, lint, types, architecture, deployment files, docs and all tests
 	$(BIN)/ruff format --check .

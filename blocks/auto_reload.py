@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
-from blocks.kit import Block, Json, actions, button, context, escape, modal, section, text_input
+from blocks.kit import (
+    Block,
+    Json,
+    actions,
+    button,
+    context,
+    escape,
+    modal,
+    portal_button,
+    section,
+    text_input,
+)
 from blocks.words import MANAGERS, auto_reload_line, manages, method_name, organization, switch_off, whose
 from bot.domain.billing import AutoReloadCardKind, AutoReloadChoice
 from bot.domain.money import show
@@ -18,6 +29,9 @@ if TYPE_CHECKING:
     from bot.domain.money import Bounds
 
 TITLE = "Auto-reload"
+ORDER = "Choose more than the amount it falls below"
+BOTH = "Enter both amounts"
+SAVING = "Saving…"
 
 
 def auto_reload_modal(state: BillingState, *, note: str | None = None, most: Decimal | None = None) -> Json:
@@ -46,7 +60,7 @@ def auto_reload_modal(state: BillingState, *, note: str | None = None, most: Dec
         ),
         actions(
             button("Turn off", ids.AUTO_RELOAD_OFF) if _is_on(state) else None,
-            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url),
+            portal_button(state.portal_url),
         ),
         callback_id=ids.AUTO_RELOAD_VIEW,
         submit="Continue",
@@ -62,7 +76,7 @@ def auto_reload_confirm_modal(
         *(_turning_on(choice, state) if choice.enabled else [section(_TURNING_OFF)]),
         context(f"For {whose(account)}."),
         actions(
-            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url),
+            portal_button(state.portal_url),
             button("Back", ids.AUTO_RELOAD_BACK),
         ),
         callback_id=ids.AUTO_RELOAD_CONFIRM_VIEW,
@@ -82,7 +96,7 @@ def _turning_on(choice: AutoReloadChoice, state: BillingState) -> list[Block | N
     return [
         section(
             f"Auto-reload charges up to *{show(choice.reload_to)}* when the balance of "
-            f"*{organization(state.organisation_name)}* falls below *{show(choice.threshold)}*."
+            f"*{organization(state.organization_name)}* falls below *{show(choice.threshold)}*."
         ),
         section(
             f"By confirming, you allow Nous Research to charge {escape(what)} each time this happens, "
@@ -124,13 +138,13 @@ def _elsewhere(state: BillingState) -> list[Block | None]:
         changed_by = "The portal does not let your account change it." if manages(state.role) else None
         words = changed_by or f"{MANAGERS[0].upper()}{MANAGERS[1:]} can change it, here or on the portal."
     elif not state.billing_enabled:
-        words = switch_off(state.role, state.organisation_name)
+        words = switch_off(state.role, state.organization_name)
     else:
         words = "It needs a payment method on file. Add one on the portal first."
     off = button("Turn off", ids.AUTO_RELOAD_OFF) if state.may_charge and _is_on(state) else None
     return [
         context(words),
-        actions(off, button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)),
+        actions(off, portal_button(state.portal_url)),
     ]
 
 

@@ -17,6 +17,7 @@ from blocks.kit import (
     message,
     modal,
     moment,
+    portal_button,
     section,
 )
 from blocks.words import SUPPORT, method_name, method_word, organization
@@ -106,7 +107,7 @@ def _settled(charge: Charge) -> list[Block | None]:
         words = "It is paid. Until every page of the portal shows it, up to a minute passes."
         return [section(f":white_check_mark: *Upgraded to {_tier(charge)}*\n{words}")]
     return [
-        section(f":white_check_mark: *{show(charge.told_amount)} added to your balance*"),
+        section(f":white_check_mark: *{show(charge.display_amount)} added to your balance*"),
         actions(button("Show my balance", ids.SHOW_OVERVIEW)),
     ]
 
@@ -222,11 +223,11 @@ def _tier(charge: Charge) -> str:
 def _portal(charge: Charge) -> Json | None:
     if charge.portal_url is None:
         return None
-    return button("Manage on portal", ids.MANAGE_ON_PORTAL, url=charge.portal_url)
+    return portal_button(charge.portal_url)
 
 
 def _details(charge: Charge) -> str:
-    parts = [organization(charge.organisation_name)]
+    parts = [organization(charge.organization_name)]
     if charge.account_email:
         parts.append(escape(charge.account_email))
     if charge.kind is ChargeKind.UPGRADE:

@@ -17,6 +17,7 @@ from blocks.kit import (
     home,
     message,
     moment,
+    portal_button,
     section,
 )
 from blocks.words import SUPPORT, organization
@@ -55,7 +56,7 @@ def link_message(url: str, user_code: str, expires_at: datetime) -> Message:
 def connected_note(account: Account, *, may_bill: bool, for_purchase: bool = False) -> str:
     """Say whose account is connected now; `for_purchase`: a purchase waits for the permission."""
     who = f"*Connected* as {escape(account.email)}" if account.email else "*Connected*"
-    words = f":white_check_mark: {who} in {organization(account.organisation_name)}."
+    words = f":white_check_mark: {who} in {organization(account.organization_name)}."
     if may_bill:
         return words
     words += " Billing was not allowed for this connection, so it can look but not spend"
@@ -109,7 +110,7 @@ def permitted_message(
 def _portal_button(charge: Charge) -> Json | None:
     if charge.portal_url is None:
         return None
-    return button("Manage on portal", ids.MANAGE_ON_PORTAL, url=charge.portal_url)
+    return portal_button(charge.portal_url)
 
 
 def approved_message() -> Message:
@@ -127,7 +128,7 @@ def already_connected_message(connection: Connection, now: datetime) -> Message:
     account = connection.account
     who = f" as {escape(account.email)}" if account.email else ""
     return message(
-        section(f"You are connected{who} in *{organization(account.organisation_name)}*."),
+        section(f"You are connected{who} in *{organization(account.organization_name)}*."),
         context(f"{moment('This connection lasts until', connection.ends_at)}."),
         actions(
             button("Show my balance", ids.SHOW_OVERVIEW, style="primary"),
@@ -177,7 +178,7 @@ def disconnected_message(account: Account | None) -> Message:
     return message(
         section(
             f"*Disconnected.* This app has forgotten your portal account{who} and its access to "
-            f"{organization(account.organisation_name)}. Charges already made stay on the portal."
+            f"{organization(account.organization_name)}. Charges already made stay on the portal."
         ),
         actions(button("Connect", ids.CONNECT)),
     )

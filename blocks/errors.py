@@ -18,6 +18,7 @@ from blocks.kit import (
     message,
     modal,
     moment,
+    portal_button,
     section,
 )
 from blocks.lock import lock_line
@@ -328,8 +329,6 @@ def _steps(copy: Copy, portal_url: str | None, wanted: str | None = None) -> Blo
         button("Enable billing", ids.ENABLE_FOR_COMMAND, value=wanted, style="primary")
         if copy.enable
         else None,
-        button("Manage on portal", ids.MANAGE_ON_PORTAL, url=portal_url)
-        if copy.portal and portal_url
-        else None,
+        portal_button(portal_url) if copy.portal and portal_url else None,
         button("Try again", ids.SHOW_OVERVIEW) if copy.overview else None,
     )

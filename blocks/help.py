@@ -11,6 +11,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+DOES = {
+    "": "your balance, and what you can do",
+    "buy": "add funds: choose an amount, confirm, and follow it to the outcome",
+    "usage": "what is left of your plan and top-ups",
+    "limit": "how much may be charged this month",
+    "auto-reload": "have funds bought by themselves when the balance is low",
+    "subscription": "your plan: see it, change it, cancel it, undo a change",
+    "history": "your purchases through this app",
+    "trace": "the story of a purchase, the last one if none is named",
+    "connect": "link your Nous Portal account",
+    "disconnect": "forget your Nous Portal account",
+    "lock": "stop all spending through this app, for those who may",
+    "unlock": "release it again",
+    "help": "this list",
+}
+"""What each subcommand does; the first is `/billing` alone."""
+
+
 def help_message(
     rows: Sequence[tuple[str, str]], *, unknown: str | None = None, near: str | None = None
 ) -> Message:

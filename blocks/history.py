@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from bot.domain.message import OutgoingMessage
+    from bot.domain.delivery import Delivery
 
 PAGE = 5
 SHOWN_ID = 120
@@ -54,7 +54,7 @@ def outcome(charge: Charge) -> str:
 
 def charge_line(charge: Charge) -> str:
     """Say one charge in one line (escaped)."""
-    what = show(charge.told_amount)
+    what = show(charge.display_amount)
     if charge.kind is ChargeKind.UPGRADE:
         what += f" for {escape(charge.tier_name or 'a plan')}"
     return f"*{what}* · {outcome(charge)}"
@@ -79,7 +79,7 @@ def recent_blocks(charges: Sequence[Charge]) -> list[Block | None]:
     return [section(f"*Recent purchases*\n{lines}"), actions(button("All purchases", ids.HISTORY))]
 
 
-def story(charge: Charge, telling: OutgoingMessage | None) -> list[tuple[str, datetime]]:
+def story(charge: Charge, delivery: Delivery | None) -> list[tuple[str, datetime]]:
     """Tell what happened to a charge and to its message, in the order of time: words and moment (UTC)."""
     steps = [
         ("Shown for confirmation", charge.created_at),
@@ -93,11 +93,11 @@ def story(charge: Charge, telling: OutgoingMessage | None) -> list[tuple[str, da
         ("Checked", charge.checked_at),
         (f"Ended: {outcome(charge)}", charge.ended_at),
     ]
-    if telling is not None:
+    if delivery is not None:
         steps += [
-            ("Message posted", telling.posted_at),
-            ("Message last brought up to date", telling.edited_at),
-            ("Told in the thread", telling.replied_at),
+            ("Message posted", delivery.posted_at),
+            ("Message last brought up to date", delivery.edited_at),
+            ("Told in the thread", delivery.replied_at),
         ]
     return sorted(((words, when) for words, when in steps if when is not None), key=itemgetter(1))
 
@@ -111,9 +111,9 @@ def _asked(
     return [(words, first), (f"{words}, {times} times in all, last", last)]
 
 
-def trace_message(charge: Charge, telling: OutgoingMessage | None, *, key_fingerprint: str) -> Message:
+def trace_message(charge: Charge, delivery: Delivery | None, *, key_fingerprint: str) -> Message:
     """Make the story of one charge, for its owner: what happened when, without a secret."""
-    told = [f"• {moment(words, when, seconds=True)}" for words, when in story(charge, telling)]
+    told = [f"• {moment(words, when, seconds=True)}" for words, when in story(charge, delivery)]
     if charge.ended_at is None:
         told.append(f"• Now: {outcome(charge)}")
     return message(
@@ -152,14 +152,14 @@ def _entry(charge: Charge) -> Block:
 
 
 def _small_print(charge: Charge) -> str:
-    parts = [organization(charge.organisation_name)]
+    parts = [organization(charge.organization_name)]
     if charge.payment_method is not None:
         parts.append(escape(method_name(charge.payment_method)))
     return " · ".join([*parts, _when(charge)])
 
 
 def _when(charge: Charge) -> str:
-    return moment("", charge.confirmed_at or charge.created_at)
+    return moment("", charge.expected_since)
 
 
 def _pages(page: int, *, more: bool) -> Block | None:

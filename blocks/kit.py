@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from blocks import ids
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date, datetime
@@ -198,6 +200,11 @@ def button(
     json: Json = {"type": "button", "text": plain(words), "action_id": action_id}
     optional = {"value": value, "url": url, "style": style}
     return json | {name: given for name, given in optional.items() if given is not None}
+
+
+def portal_button(url: str | None, *, style: str | None = None) -> Json:
+    """Make the button that leads to the portal."""
+    return button("Manage on portal", ids.MANAGE_ON_PORTAL, url=url, style=style)
 
 
 def confirmed(element: Json, *, title: str, words: str, yes: str, no: str) -> Json:

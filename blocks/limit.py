@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from blocks import ids
-from blocks.kit import Block, Json, actions, button, context, modal, moment, section
+from blocks import ids, titles
+from blocks.kit import Block, Json, actions, button, context, modal, moment, portal_button, section
 from blocks.words import MANAGERS, bar, manages, whose
 from bot.domain.money import show
 
@@ -21,13 +21,13 @@ def limit_modal(state: BillingState, account: Account, read_at: datetime) -> Jso
     """Make the modal of the monthly limit as it was at `read_at` (UTC); the portal changes it."""
     cap = section(_none(state)) if state.monthly_cap is None else cap_block(state.monthly_cap)
     return modal(
-        "Monthly limit",
+        titles.MONTHLY_LIMIT,
         cap,
         context(_who_sets_it(state)),
         context(f"{whose(account)}\n{moment('As of', read_at)}"),
         actions(
             button("Refresh", ids.MONTHLY_LIMIT),
-            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url),
+            portal_button(state.portal_url),
         ),
         callback_id=ids.INFO_VIEW,
     )

@@ -20,6 +20,7 @@ from blocks.kit import (
     home,
     message,
     moment,
+    portal_button,
     section,
 )
 from blocks.limit import cap_block
@@ -111,7 +112,7 @@ def _gate(overview: Overview) -> Block | None:
     if not state.may_change_plan:
         return None if _is_capped(overview) else context(_ask_a_manager(state))
     if not state.billing_enabled:
-        return context(switch_off(state.role, state.organisation_name))
+        return context(switch_off(state.role, state.organization_name))
     if not overview.connection.may_bill:
         return context(
             "Your connection can look at billing but not spend. Enable billing once to add funds."
@@ -134,7 +135,7 @@ def _ask_a_manager(state: BillingState) -> str:
 def _buttons(overview: Overview, *, spending: bool) -> Block | None:
     state = overview.state
     refresh = button("Refresh", ids.REFRESH)
-    portal = button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)
+    portal = portal_button(state.portal_url)
     if not state.may_charge:
         return actions(refresh, portal)
     enabled = overview.connection.may_bill

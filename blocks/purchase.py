@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from blocks import ids
+from blocks import ids, titles
+from blocks.errors import rule_words
 from blocks.kit import (
     TYPED_LENGTH,
     Block,
@@ -20,14 +20,16 @@ from blocks.kit import (
     fields,
     modal,
     moment,
+    portal_button,
     radios,
     section,
     text_input,
 )
 from blocks.words import consent, method_label, method_name, organization, whose, why_this_method
 from bot.domain.charge import Charge, ChargeKind, ChargeState
-from bot.domain.money import CENT, MOST_CHARGED, AmountError, AmountProblem, Bounds, parse_wire, show
-from bot.domain.rules import Rules
+from bot.domain.money import AmountError, AmountProblem, Bounds, parse_wire, show
+from bot.domain.offer import AmountOffer, Ceiling
+from bot.domain.rules import RuleError
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -35,18 +37,8 @@ if TYPE_CHECKING:
     from bot.domain.billing import BillingState
     from bot.domain.identity import Account
 
-_NO_RULES = Rules()
-_MOST_PRESETS = 9
-
-
-class Ceiling(StrEnum):
-    """What bounds an amount from above."""
-
-    PORTAL = "portal"
-    MONTHLY_LIMIT = "monthly_limit"
-    RULE = "rule"
-    DAY = "day"
-
+TWO_AMOUNTS = "You chose an amount above too. Clear this, or choose “Another amount”"
+STORING = "Storing your yes…"
 
 _CEILINGS = {
     Ceiling.PORTAL: "",
@@ -60,14 +52,12 @@ _CEILINGS = {
 class AmountForm:
     """What the modal that asks for an amount is made of, and remembers between requests.
 
-    The bounds are here to answer at once; the portal's own decide before anything is proposed. `ceiling`
-    says what the upper bound is, `read_at` (UTC) when the balance was so.
+    The offer is here to answer at once; it is made anew before anything is proposed. `read_at` (UTC) is
+    when the balance was so.
     """
 
-    presets: tuple[Decimal, ...]
-    bounds: Bounds
+    offer: AmountOffer
     balance: Decimal | None
-    ceiling: Ceiling = Ceiling.PORTAL
     read_at: datetime | None = None
     left: Decimal | None = None
     """What the monthly limit leaves."""
@@ -79,53 +69,28 @@ class AmountForm:
     def of(
         cls,
         state: BillingState,
-        rules: Rules = _NO_RULES,
+        offer: AmountOffer,
         *,
-        left_today: Decimal | None = None,
         read_at: datetime | None = None,
         account: Account | None = None,
     ) -> AmountForm:
-        """Make the form from the billing state: nothing that is known to fail is offered.
-
-        `left_today` is what the operator's rules leave of the person's day.
-        """
-        left = state.monthly_cap.left if state.monthly_cap else None
-        most = {
-            Ceiling.PORTAL: state.bounds.maximum,
-            Ceiling.MONTHLY_LIMIT: left,
-            Ceiling.RULE: rules.max_charge,
-            Ceiling.DAY: left_today,
-        }
-        known = {
-            each: amount for each, amount in most.items() if amount is not None and amount <= MOST_CHARGED
-        }
-        ceiling = min(known, key=known.__getitem__, default=Ceiling.PORTAL)
-        bounds = replace(state.bounds, maximum=known.get(ceiling))
-        presets = tuple(amount for amount in state.presets if bounds.allow(amount))
+        """Make the form from what can be charged now."""
         return cls(
-            presets=presets[:_MOST_PRESETS],
-            bounds=bounds,
+            offer=offer,
             balance=state.balance,
-            ceiling=ceiling,
             read_at=read_at,
-            left=left,
+            left=state.monthly_cap.left if state.monthly_cap else None,
             owner=None if account is None else whose(account),
         )
-
-    @property
-    def is_closed(self) -> bool:
-        """Tell whether no amount at all can be charged."""
-        least = self.bounds.minimum if self.bounds.minimum is not None else CENT
-        return self.bounds.maximum is not None and self.bounds.maximum < max(least, CENT)
 
     def remember(self) -> str:
         """Write the form for a view's private metadata."""
         return json.dumps(
             {
-                "presets": [str(amount) for amount in self.presets],
-                "bounds": [_text(self.bounds.minimum), _text(self.bounds.maximum)],
+                "presets": [str(amount) for amount in self.offer.presets],
+                "bounds": [_text(self.offer.bounds.minimum), _text(self.offer.bounds.maximum)],
                 "balance": _text(self.balance),
-                "ceiling": self.ceiling.value,
+                "ceiling": self.offer.ceiling.value,
                 "read_at": self.read_at and self.read_at.isoformat(),
                 "left": _text(self.left),
                 "owner": self.owner,
@@ -140,24 +105,29 @@ class AmountForm:
             minimum, maximum = (parse_wire(bound) for bound in found["bounds"])
             presets = (parse_wire(amount) for amount in found["presets"])
             read_at = found.get("read_at")
-            return cls(
+            offer = AmountOffer(
                 presets=tuple(amount for amount in presets if amount is not None),
                 bounds=Bounds(minimum=minimum, maximum=maximum),
-                balance=parse_wire(found["balance"]),
                 ceiling=Ceiling(found.get("ceiling", Ceiling.PORTAL)),
+            )
+            return cls(
+                offer=offer,
+                balance=parse_wire(found["balance"]),
                 read_at=datetime.fromisoformat(read_at) if read_at else None,
                 left=parse_wire(found["left"]),
                 owner=found.get("owner"),
             )
         except (ValueError, KeyError, TypeError):
-            return cls(presets=(), bounds=Bounds(), balance=None)
+            return cls(offer=AmountOffer(presets=(), bounds=Bounds()), balance=None)
 
-    def problem(self, error: AmountError) -> str:
+    def problem(self, error: AmountError | RuleError) -> str:
         """Say what is wrong with an amount, and whose limit it passes, in one sentence."""
-        if error.problem is not AmountProblem.TOO_LARGE or self.bounds.maximum is None:
+        if isinstance(error, RuleError):
+            return rule_words(error).removesuffix(".")
+        if error.problem is not AmountProblem.TOO_LARGE or self.offer.bounds.maximum is None:
             return amount_problem(error)
-        here = AmountError(error.problem, self.bounds.maximum)
-        return amount_problem(here) + _CEILINGS[self.ceiling]
+        here = AmountError(error.problem, self.offer.bounds.maximum)
+        return amount_problem(here) + _CEILINGS[self.offer.ceiling]
 
 
 def amount_modal(
@@ -168,7 +138,7 @@ def amount_modal(
     `chosen` is a preset's value or CUSTOM, `typed` an amount as a person writes it. The line to type in
     is there only for another amount than the presets.
     """
-    options = [(format(amount, "f"), show(amount)) for amount in form.presets]
+    options = [(format(amount, "f"), show(amount)) for amount in form.offer.presets]
     if typed and chosen is None:
         chosen = next((value for value, words in options if words == typed), ids.CUSTOM)
     other = chosen == ids.CUSTOM or not options
@@ -188,7 +158,7 @@ def amount_modal(
         hint=_bounds_hint(form),
     )
     return modal(
-        "Add funds",
+        titles.ADD_FUNDS,
         _standing(form),
         section(f"*{problem}.*") if problem else None,
         choice if options else None,
@@ -203,19 +173,18 @@ def amount_modal(
 def closed_modal(form: AmountForm, state: BillingState) -> Json:
     """Make the modal for when no amount can be charged: what keeps it, and where to change that."""
     least = "the smallest purchase is more than that"
+    most = show(form.offer.bounds.maximum)
     words = {
         Ceiling.PORTAL: "The portal takes no purchase of any amount right now.",
-        Ceiling.MONTHLY_LIMIT: f"The monthly limit leaves *{show(form.bounds.maximum)}*, and {least}.",
-        Ceiling.RULE: f"This app's operator allows *{show(form.bounds.maximum)}* at once, and {least}.",
-        Ceiling.DAY: (
-            f"This app's operator leaves you *{show(form.bounds.maximum)}* in these 24 hours, and {least}."
-        ),
-    }[form.ceiling]
+        Ceiling.MONTHLY_LIMIT: f"The monthly limit leaves *{most}*, and {least}.",
+        Ceiling.RULE: f"This app's operator allows *{most}* at once, and {least}.",
+        Ceiling.DAY: (f"This app's operator leaves you *{most}* in these 24 hours, and {least}."),
+    }[form.offer.ceiling]
     return modal(
-        "Add funds",
+        titles.ADD_FUNDS,
         _standing(form),
         section(f"*Nothing can be added now.* {words}"),
-        actions(button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url)),
+        actions(portal_button(state.portal_url)),
         callback_id=ids.INFO_VIEW,
     )
 
@@ -226,16 +195,16 @@ def confirm_modal(charge: Charge, *, open_equal: Charge | None) -> Json:
     It carries the charge's id and that of an equal open one it warns of, nothing else.
     """
     return modal(
-        "Confirm purchase",
+        titles.CONFIRM_PURCHASE,
         section(_buy_again(open_equal)) if open_equal else None,
         section(
-            f"Add *{show(charge.amount)}* to the balance of *{organization(charge.organisation_name)}*."
+            f"Add *{show(charge.amount)}* to the balance of *{organization(charge.organization_name)}*."
         ),
         fields([("Total", show(charge.amount)), _method_field(charge)]),
         context(f"You act as {escape(charge.account_email)}.") if charge.account_email else None,
         section(consent(charge.payment_method)),
         actions(
-            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=charge.portal_url),
+            portal_button(charge.portal_url),
             button("Back", ids.BACK_TO_AMOUNT, value=charge.id),
         ),
         callback_id=ids.CONFIRM_VIEW,
@@ -261,7 +230,7 @@ def processing_modal(charge: Charge) -> Json:
     if charge.kind is ChargeKind.UPGRADE:
         doing = f"Upgrading to *{escape(charge.tier_name or 'the new plan')}*…"
     return modal(
-        "Processing",
+        titles.PROCESSING,
         section(doing),
         context("You can close this. A direct message from this app tells you how it ends."),
         callback_id=ids.INFO_VIEW,
@@ -271,7 +240,7 @@ def processing_modal(charge: Charge) -> Json:
 def add_card_modal(state: BillingState, *, typed: str | None, still: bool = False) -> Json:
     """Make the modal for an organization without a payment method; `still`: checked, and none yet."""
     return modal(
-        "Add a card first",
+        titles.ADD_CARD,
         section("There is still no payment method on file.") if still else None,
         section(
             "Adding funds needs a card or another payment method, and those are added on the portal: this "
@@ -281,7 +250,7 @@ def add_card_modal(state: BillingState, *, typed: str | None, still: bool = Fals
             "Paying once by card on the portal keeps no card for later: save one there as a payment method."
         ),
         actions(
-            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=state.portal_url, style="primary"),
+            portal_button(state.portal_url, style="primary"),
             button("I've added it, check again", ids.CHECK_CARD),
             button("Back", ids.BACK_TO_AMOUNT),
         ),
@@ -322,7 +291,7 @@ def _standing(form: AmountForm) -> Block | None:
 
 def _bounds_hint(form: AmountForm) -> str | None:
     """Say between what an amount may lie, and what sets the upper end."""
-    bounds = form.bounds
+    bounds = form.offer.bounds
     if bounds.minimum is not None and bounds.maximum is not None:
         words = f"Between {show(bounds.minimum)} and {show(bounds.maximum)}"
     elif bounds.minimum is not None:
@@ -331,7 +300,7 @@ def _bounds_hint(form: AmountForm) -> str | None:
         words = f"{show(bounds.maximum)} at most"
     else:
         return None
-    return words + _CEILINGS[form.ceiling]
+    return words + _CEILINGS[form.offer.ceiling]
 
 
 def _text(amount: Decimal | None) -> str | None:
@@ -339,7 +308,7 @@ def _text(amount: Decimal | None) -> str | None:
 
 
 def _buy_again(other: Charge) -> str:
-    when = moment("from", other.confirmed_at or other.created_at)
+    when = moment("from", other.expected_since)
     if other.state is ChargeState.SETTLED:
         return (
             f"*Buy again?* Your purchase of {show(other.amount)} {when} has just gone through. "

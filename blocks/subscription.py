@@ -18,6 +18,7 @@ from blocks.kit import (
     fields,
     modal,
     moment,
+    portal_button,
     section,
     select,
 )
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from bot.domain.subscription import CurrentPlan, Preview, Subscription, Tier
 
 TITLE = "Plan"
+PREVIEWING = "Asking what would change…"
+SAVING = "Saving…"
 NAMED_FOR = frozenset({"subPin", "customerDefault"})
 
 
@@ -75,7 +78,7 @@ def subscription_modal(
         actions(
             button("Cancel plan", ids.PLAN_CANCEL) if can_cancel else None,
             button("Refresh", ids.PLAN_BACK),
-            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=subscription.manage_url),
+            portal_button(subscription.manage_url),
         ),
         callback_id=ids.PLAN_VIEW if choices else ids.INFO_VIEW,
         submit="Preview" if choices else None,
@@ -96,7 +99,7 @@ def blocked_modal(preview: Preview, subscription: Subscription) -> Json:
         section(words),
         actions(
             button("Back", ids.PLAN_BACK),
-            button("Manage on portal", ids.MANAGE_ON_PORTAL, url=url),
+            portal_button(url),
         ),
         callback_id=ids.INFO_VIEW,
     )
@@ -146,7 +149,7 @@ def upgrade_modal(charge: Charge, preview: Preview) -> Json:
     return modal(
         "Confirm upgrade",
         section(
-            f"Upgrade *{organization(charge.organisation_name)}* to *{escape(preview.target_name)}* now."
+            f"Upgrade *{organization(charge.organization_name)}* to *{escape(preview.target_name)}* now."
         ),
         fields([("Due now", show(charge.amount)), (kind, label)]),
         context(f"You act as {escape(charge.account_email)}.") if charge.account_email else None,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CONSENT = "By confirming, you allow Nous Research to charge your card."
 SUPPORT = "support@nousresearch.com"
 MANAGERS = "an owner, admin or finance admin"
-"""Who may spend for an organization (contract, "The rest that changed")."""
+"""Who may spend for an organization (docs/portal.md, section 5.2)."""
 
 SWITCH = "Remote Spending"
 SWITCH_PAGE = "the portal's Hermes Agent page"
@@ -93,7 +93,7 @@ def organization(name: str | None) -> str:
 def whose(account: Account, role: Role | None = None) -> str:
     """Say whose account it is, escaped: people with two logins looked at the wrong one and paid twice."""
     parts = [
-        organization(account.organisation_name),
+        organization(account.organization_name),
         role_name(role) if role is not None else None,
         escape(account.email) if account.email else None,
     ]

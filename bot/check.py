@@ -8,8 +8,8 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import aiohttp
-from slack_sdk.errors import SlackApiError
 
+from bot.availability import Availability
 from bot.domain.errors import GrantRefusedError, PortalUnavailableError, StoreUnavailableError
 from bot.domain.identity import BILLING_SCOPE
 from bot.domain.money import show
@@ -17,13 +17,14 @@ from bot.metrics import Metrics
 from bot.portal.hosts import HostRules
 from bot.portal.oauth import FIRST_SCOPES, OAuthClient
 from bot.portal.transport import Transport
-from bot.reach import Reach
 from bot.runtime import SystemClock
-from bot.slack import AWAY, SLACK_TIMEOUT_SECONDS, SlackClient
+from bot.slack.client import SlackClient
+from bot.slack.errors import RateLimitedError, SlackRefusedError, SlackUnavailableError
 from bot.storage.cipher import Cipher
 from bot.storage.database import Database
 from bot.storage.rotation import count_broken
 from bot.storage.schema import is_current
+from bot.timing import SLACK_TIMEOUT_SECONDS
 from handlers.manifest import BOT_SCOPES
 
 if TYPE_CHECKING:
@@ -61,23 +62,24 @@ async def _check_slack(settings: Settings) -> list[Finding]:
             session=http,
             timeout=SLACK_TIMEOUT_SECONDS,
             metrics=Metrics(),
-            reach=Reach("slack", SystemClock()),
+            availability=Availability("slack", SystemClock()),
         )
         try:
             found = await (_check_token(slack) if settings.bot_token else _check_client(slack, settings))
             if settings.slack_app_token is not None:
                 found.append(await _check_app_token(slack, settings.slack_app_token.get_secret_value()))
-        except AWAY as error:
-            return [_wrong(f"SLACK_API_URL: Slack cannot be reached ({type(error).__name__})")]
+        except (SlackUnavailableError, RateLimitedError) as error:
+            return [_wrong(f"SLACK_API_URL: Slack cannot be reached ({error.code})")]
     return found
 
 
 async def _check_token(slack: SlackClient) -> list[Finding]:
     try:
         answer = await slack.auth_test()
-    except SlackApiError as error:
-        code = error.response.get("error")
-        words = f"SLACK_BOT_TOKEN: Slack does not accept it ({code}); copy it from OAuth & Permissions"
+    except SlackRefusedError as error:
+        words = (
+            f"SLACK_BOT_TOKEN: Slack does not accept it ({error.code}); copy it from OAuth & Permissions"
+        )
         return [_wrong(words)]
     found = [_good(f"Slack: {answer.get('team')} ({answer.get('team_id')}), as {answer.get('user')}")]
     headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -98,11 +100,10 @@ async def _check_client(slack: SlackClient, settings: Settings) -> list[Finding]
         await slack.oauth_v2_access(
             client_id=settings.slack_client_id or "", client_secret=secret, code="none"
         )
-    except SlackApiError as error:
-        code = error.response.get("error")
-        if code == "invalid_client_id":
+    except SlackRefusedError as error:
+        if error.code == "invalid_client_id":
             return [_wrong("SLACK_CLIENT_ID: Slack does not know it; copy it from Basic Information")]
-        if code == "bad_client_secret":
+        if error.code == "bad_client_secret":
             return [_wrong("SLACK_CLIENT_SECRET: Slack does not accept it; copy it from Basic Information")]
     return [_good("Slack: the client's id and secret are good; workspaces install at /slack/install")]
 
@@ -110,16 +111,17 @@ async def _check_client(slack: SlackClient, settings: Settings) -> list[Finding]
 async def _check_app_token(slack: SlackClient, token: str) -> Finding:
     try:
         await slack.apps_connections_open(app_token=token)
-    except SlackApiError as error:
-        code = error.response.get("error")
-        words = f"Slack does not accept it ({code}); make one with connections:write in Basic Information"
+    except SlackRefusedError as error:
+        words = (
+            f"Slack does not accept it ({error.code}); make one with connections:write in Basic Information"
+        )
         return _wrong(f"SLACK_APP_TOKEN: {words}")
     return _good("Slack: Socket Mode can be opened")
 
 
 async def _check_portal(settings: Settings) -> Finding:
     clock = SystemClock()
-    transport = Transport(clock, Metrics(), Reach("portal", clock))
+    transport = Transport(clock, Metrics(), Availability("portal", clock))
     hosts = HostRules(environment_base_url=settings.portal_base_url)
     oauth = OAuthClient(transport, hosts, clock, client_id=settings.portal_client_id)
     try:
@@ -140,12 +142,13 @@ async def _check_portal(settings: Settings) -> Finding:
 
 async def _check_database(settings: Settings) -> list[Finding]:
     database = Database(settings.database_url, SystemClock())
+    folder = database.backend.folder
     try:
-        if not database.made():
-            return [_check_folder(database.folder)]
+        if folder is not None and not database.backend.exists():
+            return [_check_folder(folder)]
         return await _look_into(database, Cipher(settings.keys()))
     except OSError as error:
-        return [_unwritable(database.folder, error)]
+        return [_unwritable(folder, error)]
     except StoreUnavailableError as error:
         return [_wrong(f"DATABASE_URL: the database cannot be used ({error})")]
     finally:
@@ -161,7 +164,7 @@ def _check_folder(folder: Path) -> Finding:
     return _good(f"Database: not there yet; `billing-bot serve` makes {makes}")
 
 
-def _unwritable(folder: Path, error: OSError) -> Finding:
+def _unwritable(folder: Path | None, error: OSError) -> Finding:
     words = f"the database's folder {folder} cannot be written ({error.strerror}); make it, or name another"
     return _wrong(f"DATABASE_URL: {words}")
 

@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from bot.app import StartError, serve, work
 from bot.check import check
-from bot.domain.audit import Action
+from bot.domain.audit import Action, acting
 from bot.domain.errors import ChargeNotFoundError, SeveralChargesError, StoreUnavailableError
 from bot.log import configure_logging
 from bot.runtime import SystemClock
+from bot.serving import serve, work
 from bot.settings import Settings, SettingsError, load_settings
+from bot.startup import StartError
 from bot.storage.audit import AuditStore
 from bot.storage.cipher import Cipher, generate_key
-from bot.storage.database import Database, SecondProcessError
+from bot.storage.connection import SecondProcessError
+from bot.storage.database import Database
 from bot.storage.rotation import rotate
 from bot.storage.schema import migrate
+from bot.timing import STOP_WITHIN_SECONDS
 from bot.trace import trace
 from handlers.manifest import make_manifest
 
@@ -42,7 +45,6 @@ NOT_NOW = 1
 NOT_THERE = 1
 NOT_WHOLE = 3
 NOT_ENDED = 1
-STOP_SECONDS = 9
 SOMETHING_WRONG = 1
 
 app = typer.Typer(
@@ -129,7 +131,7 @@ def migrate_command() -> None:
         # A migration takes the time it takes.
         database = Database(settings.database_url, SystemClock(), statement_seconds=None)
         try:
-            database.make_folder()
+            database.backend.make_folder()
             await migrate(database)
         finally:
             await database.aclose()
@@ -208,7 +210,7 @@ def audit_export_command(
 
     async def export(audit: AuditStore) -> None:
         async for seal in audit.sealed(since=_utc(since), until=_utc(until)):
-            entry = {**asdict(seal.entry), "at": seal.entry.at.isoformat(), "facts": seal.entry.told}
+            entry = {**asdict(seal.entry), "at": seal.entry.at.isoformat(), "facts": seal.entry.details}
             typer.echo(json.dumps({"number": seal.number, **entry, "digest": seal.digest}))
 
     _with_audit(export)
@@ -223,9 +225,9 @@ def rotate_keys_command() -> None:
         database = Database(settings.database_url, SystemClock())
         try:
             audit = AuditStore(database)
-            await audit.note(Action.KEYS, actor="operator", subject="stored tokens", result="asked")
+            await audit.record(Action.KEYS, actor="operator", subject="stored tokens", result="asked")
             done = await rotate(database, Cipher(settings.keys()))
-            await audit.note(
+            await audit.record(
                 Action.KEYS,
                 actor="operator",
                 subject="stored tokens",
@@ -249,7 +251,7 @@ def _with_audit(use: Callable[[AuditStore], Coroutine[Any, Any, T]]) -> T:
 
     async def go() -> T:
         database = Database(settings.database_url, SystemClock())
-        if not database.made():
+        if not database.backend.exists():
             raise StoreUnavailableError("there is none yet")
         try:
             return await use(AuditStore(database))
@@ -296,10 +298,12 @@ def _run(program: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        running, stopping = asyncio.create_task(program(stop)), asyncio.create_task(stop.wait())
+        with acting("command line"):
+            running = asyncio.create_task(program(stop))
+        stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        ended, _ = await asyncio.wait({running}, timeout=STOP_SECONDS)
+        ended, _ = await asyncio.wait({running}, timeout=STOP_WITHIN_SECONDS)
         if not ended:
             # Something hangs. Nothing is lost by leaving it: what is held is taken over.
             typer.echo("stopped without waiting any longer", err=True)

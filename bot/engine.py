@@ -1,8 +1,8 @@
-"""The reconciler: claims what is due, advances it under a lease, stores when it is due next.
+"""The reconciler: claims due work, advances it under a lease, and stores when it is due next.
 
-It knows no billing. A kind's `advance` may start anywhere in a thing's life, any number of times; each
-step it takes asks the stored state first. Nothing is terminal by accident: an exception is logged and
-tried again, later and later.
+It knows no billing. A kind's `advance` may start anywhere in a thing's life, and any number of times: each
+step asks the stored state first. No error ends a thing's life: it is logged, and the run comes again, ever
+later.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import structlog
+
+from bot.domain.backoff import Backoff
+from bot.timing import LEASE_SECONDS, LOOK_FOR_WORK_SECONDS, RENEW_EVERY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -23,31 +26,26 @@ if TYPE_CHECKING:
     from bot.domain.clock import Clock
     from bot.metrics import Metrics
 
-LEASE_SECONDS = 14.0
-"""Below 15, so that another process has taken over within 15 seconds of the last renewal."""
-RENEW_EVERY_SECONDS = 3.0
-IDLE_SECONDS = 5.0
 GATHER_SECONDS = 0.01
-"""Between two looks: what comes together is claimed together."""
+"""Between two looks for work: what becomes due together is claimed together."""
 CONCURRENCY = 8_000
-"""Of each kind: twice the charges that one core follows on time. Late is better than not at all."""
-RETRY_CAP_SECONDS = 60.0
+"""Of each kind: twice the charges that one core polls on time. Late is better than never."""
+RETRY = Backoff(0.5, 60)
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 log = structlog.get_logger(__name__)
 
 
-def nothing_found() -> None:
-    """Read nothing: the store says no more of what was claimed."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
+class Claim(Generic[T_co]):
     """A row held under a lease.
 
-    `attempts` counts the runs since the last one that returned properly, this one included; `wakes` is
-    what the row's counter said when it was claimed; `taken_over` tells that its last holder has let the
-    lease run out: it died, or was stopped for too long. `found` reads the thing as it was then; one that
-    cannot be read raises there, in its own run.
+    `attempts` counts the runs since the last one that returned, this one included. `wakes` is the row's
+    counter of wakes at the claim. `taken_over` is true where the last holder's lease ran out: its process
+    died, or was paused too long. `load` reads the thing as it was at the claim, and raises where it cannot
+    be read, so that only this thing's run fails.
     """
 
     id: str
@@ -55,45 +53,54 @@ class Claim:
     attempts: int
     wakes: int
     taken_over: bool = False
-    found: Callable[[], Any] = nothing_found
+    load: Callable[[], T_co]
 
 
-class Leases(Protocol):
+class Leases(Protocol[T]):
     """Where a kind's things are claimed and given back."""
 
-    async def claim(self, limit: int, seconds: float) -> Sequence[Claim]:
+    @property
+    def kind(self) -> str:
+        """The kind's name, for metrics, the log and announcements."""
+
+    async def claim(self, limit: int, seconds: float) -> Sequence[Claim[T]]:
         """Take up to `limit` due things for `seconds`."""
 
-    async def renew(self, claims: Sequence[Claim], seconds: float) -> set[tuple[str, str]]:
+    async def renew(self, claims: Sequence[Claim[T]], seconds: float) -> set[tuple[str, str]]:
         """Prolong; return the ids still held, each with its token: one row may have been claimed twice."""
 
-    async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> datetime | None:
-        """Give back; return when it is due by now: at once if it was woken meanwhile."""
+    async def release(self, claim: Claim[T], due_at: datetime | None, *, failed: bool) -> datetime | None:
+        """Give back; return when it is due now: at once if it was woken meanwhile."""
 
     async def next_due(self) -> datetime | None:
-        """Return when the next thing can be claimed: free and due, or its holder's lease at its end."""
+        """Return when the next thing can be claimed: when it is free and due, or when its lease ends."""
 
     async def clear(self) -> None:
-        """End the leases of a former life."""
+        """End the leases of a former process."""
 
 
 class LeaseLostError(Exception):
-    """Somebody else holds the thing now: whatever this run still wanted to do is theirs to do."""
+    """Another run holds the thing now, and does what this run still wanted to do."""
 
 
 class StoppingError(Exception):
     """The engine stops: return at once; the thing is due again at the next start."""
 
 
-class Lease:
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What `advance` returns when its last write has given the thing back; it is due again at `due_at`."""
+
+    due_at: datetime | None = None
+
+
+class Lease(Generic[T]):
     """What `advance` is given: the claim, and a way to wait that ends when the engine stops."""
 
-    def __init__(self, engine: Engine, kind: Kind, claim: Claim, good_until: float) -> None:
+    def __init__(self, engine: Engine, kind: Kind[T], claim: Claim[T], good_until: float) -> None:
         self.claim = claim
         self.kind = kind
         self.good_until = good_until
-        self.is_given_back = False
-        self.due_at: datetime | None = None
         self._engine = engine
 
     @property
@@ -106,16 +113,15 @@ class Lease:
         """What every state change compares with (fencing)."""
         return self.claim.token
 
-    def given_back(self, due_at: datetime | None) -> None:
-        """Remember that the thing was given back with its last change, and when it is due next."""
-        self.is_given_back = True
-        self.due_at = due_at
+    def load(self) -> T:
+        """Return the thing as it was at the claim."""
+        return self.claim.load()
 
     async def ensure(self, seconds: float) -> None:
         """Make sure that the lease outlives a call of `seconds`, before that call leaves.
 
         Raises:
-            LeaseLostError: it is somebody else's already.
+            LeaseLostError: another run holds the thing.
         """
         if self.good_until - time.monotonic() <= seconds:
             await self._engine.renew([self])
@@ -132,24 +138,30 @@ class Lease:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kind:
-    """A sort of durable thing. `advance` returns when the thing is due next, None for never by itself.
+class Kind(Generic[T]):
+    """A sort of durable work.
 
-    `outages` are the errors that come from others being away: a line in the log, without a traceback.
+    `advance` takes a thing as far as it goes and returns when it is due next, None for not by itself, or
+    Released where its last write has said so already. `outages` are the errors of servers that are away:
+    they are logged in one line, without a traceback.
     """
 
-    name: str
-    leases: Leases
-    advance: Callable[[Lease], Awaitable[datetime | None]]
+    leases: Leases[T]
+    advance: Callable[[Lease[T]], Awaitable[Released | datetime | None]]
     outages: tuple[type[Exception], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name under which its store announces it."""
+        return self.leases.kind
 
 
 class Engine:
-    """Runs the kinds. `run` until `stop`."""
+    """Advances the work of all kinds, from `run` until `stop`."""
 
     def __init__(
         self,
-        kinds: Sequence[Kind],
+        kinds: Sequence[Kind[Any]],
         clock: Clock,
         metrics: Metrics,
         *,
@@ -171,7 +183,7 @@ class Engine:
         self._ended = asyncio.Event()
         self._ended.set()
         # Not by token: what is claimed together has one.
-        self._held: dict[str, set[Lease]] = {kind.name: set() for kind in kinds}
+        self._held: dict[str, set[Lease[Any]]] = {kind.name: set() for kind in kinds}
         self._tasks: set[asyncio.Task[None]] = set()
         self.beat_at: float | None = None
 
@@ -202,7 +214,7 @@ class Engine:
                     log.warning("engine.cannot_look", failures=failures, problem=repr(error))
                     self._due = set(self._kinds)
                     with suppress(StoppingError):
-                        await self.sleep(_backoff(failures))
+                        await self.sleep(_retry_wait(failures))
         finally:
             # It ends by itself: cancelling it within a statement would leave the connection in mid-air.
             self._stopping.set()
@@ -238,9 +250,9 @@ class Engine:
         finally:
             self._sleeping.discard(task)
 
-    async def renew(self, leases: Sequence[Lease]) -> None:
-        """Prolong these leases; what was lost is over at once and runs into LeaseLostError."""
-        by_kind: dict[str, list[Lease]] = {}
+    async def renew(self, leases: Sequence[Lease[Any]]) -> None:
+        """Prolong these leases. One that was lost ends at once: its run meets LeaseLostError."""
+        by_kind: dict[str, list[Lease[Any]]] = {}
         for lease in leases:
             by_kind.setdefault(lease.kind.name, []).append(lease)
         for name, group in by_kind.items():
@@ -271,7 +283,7 @@ class Engine:
         self._due |= full
         self.beat_at = time.monotonic()
 
-    def _start(self, kind: Kind, claim: Claim, good_until: float) -> None:
+    def _start(self, kind: Kind[T], claim: Claim[T], good_until: float) -> None:
         lease = Lease(self, kind, claim, good_until)
         self._held[kind.name].add(lease)
         self._metrics.in_flight.labels(kind.name).inc()
@@ -282,13 +294,13 @@ class Engine:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _advance(self, lease: Lease) -> None:
+    async def _advance(self, lease: Lease[Any]) -> None:
         failed = False
-        due_at: datetime | None = self._clock.now()
+        ended: Released | datetime | None = self._clock.now()
         try:
-            due_at = await lease.kind.advance(lease)
+            ended = await lease.kind.advance(lease)
         except LeaseLostError:
-            # Nobody knows what this run had sent: the next one must see that there was one.
+            # It is unknown what this run had sent, so the next run must see that there was one.
             failed = True
             self._metrics.leases_lost.labels(lease.kind.name).inc()
             log.warning("engine.lease_lost", kind=lease.kind.name, id=lease.id)
@@ -296,14 +308,14 @@ class Engine:
             failed = lease.claim.attempts > 1
         except asyncio.CancelledError:
             failed = True
-        except Exception as error:  # noqa: BLE001 - nothing is terminal by accident
+        except Exception as error:  # noqa: BLE001 - no error ends a thing's life
             failed = True
-            due_at = self._again(lease, error)
-        await self._give_back(lease, due_at, failed=failed)
+            ended = self._again(lease, error)
+        await self._give_back(lease, ended, failed=failed)
 
-    def _again(self, lease: Lease, error: Exception) -> datetime:
+    def _again(self, lease: Lease[Any], error: Exception) -> datetime:
         """Log a run that ended in an error; return when the next one may begin."""
-        wait = _backoff(lease.claim.attempts)
+        wait = _retry_wait(lease.claim.attempts)
         self._metrics.retries.labels(lease.kind.name).inc()
         facts = {"kind": lease.kind.name, "id": lease.id, "in_seconds": round(wait, 2)}
         if isinstance(error, lease.kind.outages):
@@ -312,15 +324,20 @@ class Engine:
             log.error("engine.retry", exc_info=error, **facts)
         return self._clock.now() + timedelta(seconds=wait)
 
-    async def _give_back(self, lease: Lease, due_at: datetime | None, *, failed: bool) -> None:
+    async def _give_back(
+        self, lease: Lease[Any], ended: Released | datetime | None, *, failed: bool
+    ) -> None:
+        name = lease.kind.name
         try:
-            if not lease.is_given_back:
-                lease.due_at = await lease.kind.leases.release(lease.claim, due_at, failed=failed)
-            self._expect(lease.kind.name, lease.due_at)
+            if isinstance(ended, Released):
+                due_at = ended.due_at
+            else:
+                due_at = await lease.kind.leases.release(lease.claim, ended, failed=failed)
+            self._expect(name, due_at)
         except Exception as error:  # noqa: BLE001 - the lease runs out by itself, and it is due again
-            log.warning("engine.release_failed", kind=lease.kind.name, id=lease.id, problem=repr(error))
-        self._held[lease.kind.name].discard(lease)
-        self._metrics.in_flight.labels(lease.kind.name).dec()
+            log.warning("engine.release_failed", kind=name, id=lease.id, problem=repr(error))
+        self._held[name].discard(lease)
+        self._metrics.in_flight.labels(name).dec()
 
     def _expect(self, kind: str, moment: datetime | None) -> None:
         """Look for due things of this kind then."""
@@ -344,7 +361,7 @@ class Engine:
             return
         if idle <= 0:
             self._due = set(self._kinds)
-            self._look_at_all_at = time.monotonic() + IDLE_SECONDS
+            self._look_at_all_at = time.monotonic() + LOOK_FOR_WORK_SECONDS
         self._due.update(name for name, wait in waits.items() if wait <= 0)
 
     async def _renew_all(self) -> None:
@@ -358,6 +375,5 @@ class Engine:
                 log.warning("engine.renew_failed", problem=repr(error))
 
 
-def _backoff(attempts: int) -> float:
-    ceiling = min(RETRY_CAP_SECONDS, 0.5 * 2 ** min(attempts, 10))
-    return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - spreads load, guards nothing
+def _retry_wait(attempts: int) -> float:
+    return RETRY.wait(attempts, random.random())  # noqa: S311 - spreads load, guards nothing

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from bot.domain.charge import ChargeKind, ChargeState
+from bot.domain.charge import Charge, ChargeKind, ChargeState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
 
 OUTCOME_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 3_600, 86_400)
 CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -98,6 +99,13 @@ class Metrics:
         self.engine_failures = Counter(
             "billing_engine_failures", "Looks for work that the database did not answer", registry=registry
         )
+
+    def charge_entered(self, charge: Charge, *, now: Callable[[], datetime]) -> None:
+        """Count the state that a charge has just entered, and how long the person waited for it."""
+        self.charges.labels(charge.kind.value, charge.state.value).inc()
+        if charge.confirmed_at is not None and charge.has_news:
+            waited = now() - charge.confirmed_at
+            self.outcome_seconds.labels(charge.state.value).observe(waited.total_seconds())
 
     def expect_work(self, kinds: Iterable[str]) -> None:
         """Show these kinds of work from 0 on."""

@@ -8,16 +8,15 @@ from blocks.history import outcome, story
 from blocks.words import method_name
 from bot.domain.money import show
 from bot.log import fingerprint
-from bot.metrics import Metrics
 from bot.runtime import SystemClock
 from bot.services.purchases import the_one
-from bot.storage.charges import ChargeStore
+from bot.storage.charges.store import ChargeStore
 from bot.storage.database import Database
-from bot.storage.messages import MessageStore
+from bot.storage.deliveries import delivery_of
 
 if TYPE_CHECKING:
     from bot.domain.charge import Charge
-    from bot.domain.message import OutgoingMessage
+    from bot.domain.delivery import Delivery
 
 
 async def trace(database_url: str, named: str) -> str:
@@ -29,21 +28,21 @@ async def trace(database_url: str, named: str) -> str:
     """
     database = Database(database_url, SystemClock())
     try:
-        charge = the_one(await ChargeStore(database, Metrics()).find(None, named))
-        telling = await MessageStore(database).get(charge.id)
+        charge = the_one(await ChargeStore(database).find(None, named))
+        delivery = await delivery_of(database, charge.id)
     finally:
         await database.aclose()
-    return "\n".join([*_facts(charge, telling), "", *_steps(charge, telling)])
+    return "\n".join([*_facts(charge, delivery), "", *_steps(charge, delivery)])
 
 
-def _facts(charge: Charge, telling: OutgoingMessage | None) -> list[str]:
-    place = f"{telling.channel} {telling.ts}" if telling and telling.ts else "not posted"
+def _facts(charge: Charge, delivery: Delivery | None) -> list[str]:
+    place = f"{delivery.channel} {delivery.ts}" if delivery and delivery.ts else "not posted"
     facts = {
         "Purchase": charge.id,
-        "Amount": f"{show(charge.told_amount)}, {charge.kind.value.replace('_', ' ')}",
+        "Amount": f"{show(charge.display_amount)}, {charge.kind.value.replace('_', ' ')}",
         "State": f"{charge.state.value}: {outcome(charge)}",
         "Person": charge.identity.key,
-        "Organization": f"{charge.organisation_name or ''} ({charge.organisation_id})".strip(),
+        "Organization": f"{charge.organization_name or ''} ({charge.organization_id})".strip(),
         "Paid with": charge.payment_method and method_name(charge.payment_method),
         "Account": charge.account_email,
         "Key": f"{fingerprint(charge.idempotency_key)} (fingerprint)",
@@ -55,5 +54,5 @@ def _facts(charge: Charge, telling: OutgoingMessage | None) -> list[str]:
     return [f"{name:<16} {value}" for name, value in facts.items() if value is not None]
 
 
-def _steps(charge: Charge, telling: OutgoingMessage | None) -> list[str]:
-    return [f"{when:%Y-%m-%d %H:%M:%S UTC}  {words}" for words, when in story(charge, telling)]
+def _steps(charge: Charge, delivery: Delivery | None) -> list[str]:
+    return [f"{when:%Y-%m-%d %H:%M:%S UTC}  {words}" for words, when in story(charge, delivery)]

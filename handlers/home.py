@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError
 
 from blocks.connect import welcome_home
 from blocks.errors import error_copy, error_home
 from blocks.overview import overview_home, overview_message
 from bot.domain.errors import BillingError, NotLinkedError
 from bot.domain.rules import Rule, RuleError
+from bot.slack.errors import SlackError
+from bot.slack.response_url import post_response
 from bot.storage.overviews import ShownOverview
-from handlers.call import post_response
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,22 +22,22 @@ if TYPE_CHECKING:
     from blocks.kit import Json
     from bot.domain.identity import Identity
     from bot.runtime import Runtime
-    from handlers.call import Call
+    from handlers.context import Context
 
 RECENT = 3
 
 log = structlog.get_logger(__name__)
 
 
-async def handle_home_opened(call: Call) -> None:
+async def handle_home_opened(context: Context) -> None:
     """Publish the person's Home as it is now."""
-    await call.runtime.homes.opened(call.identity)
-    await publish_home(call.runtime, call.identity)
+    await context.runtime.app_home_viewers.opened(context.identity)
+    await publish_home(context.runtime, context.identity)
 
 
 async def refresh_home(runtime: Runtime, identity: Identity) -> None:
     """Publish a person's Home anew, if they ever looked at it."""
-    if await runtime.homes.is_open(identity):
+    if await runtime.app_home_viewers.has_app_home(identity):
         await publish_home(runtime, identity)
 
 
@@ -48,18 +47,18 @@ async def publish_home(runtime: Runtime, identity: Identity) -> None:
         view = await _home(runtime, identity)
         slack = await runtime.workspaces.slack_of(identity)
         await slack.views_publish(user_id=identity.user, view=view)
-    except (BillingError, SlackApiError, aiohttp.ClientError, OSError) as error:
+    except (BillingError, SlackError) as error:
         log.info("home.not_published", problem=str(error)[:200])
 
 
-async def remember_overview(call: Call) -> None:
+async def remember_overview(context: Context) -> None:
     """Have the overview that was clicked in follow the person's purchases, by this click's response_url."""
-    if not call.in_ephemeral or call.response_url is None:
+    if not context.request.in_ephemeral or context.request.response_url is None:
         return
     with contextlib.suppress(BillingError):  # it is only not followed
-        link = await call.runtime.accounts.link(call.identity)
-        shown = ShownOverview(response_url=call.response_url, account=link.account)
-        await call.runtime.overviews.remember(call.identity, shown)
+        link = await context.runtime.accounts.link(context.identity)
+        shown = ShownOverview(response_url=context.request.response_url, account=link.account)
+        await context.runtime.overviews.remember(context.identity, shown)
 
 
 async def refresh_overview(runtime: Runtime, identity: Identity, *, since: datetime) -> None:
@@ -69,13 +68,12 @@ async def refresh_overview(runtime: Runtime, identity: Identity, *, since: datet
         return
     try:
         overview = await runtime.billing.overview(identity)
-        if not overview.connection.account.same_grant_as(shown.account):
+        if overview.connection.account.grant != shown.account.grant:
             return
         stopped = await runtime.permission.stopped(identity)
-        await post_response(
-            runtime, shown.response_url, overview_message(overview, stopped=stopped), replace=True
-        )
-    except (BillingError, aiohttp.ClientError, OSError) as error:
+        message = overview_message(overview, stopped=stopped).json
+        await post_response(runtime.http, shown.response_url, message, replace=True)
+    except (BillingError, SlackError) as error:
         log.info("home.overview_not_refreshed", problem=type(error).__name__)
 
 

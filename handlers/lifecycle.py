@@ -5,44 +5,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot.domain.identity import Identity
-from handlers.call import place_of
 
 if TYPE_CHECKING:
     from bot.domain.installation import Installation
-    from handlers.call import Call
+    from handlers.context import Context
 
 
-async def handle_ended(call: Call) -> None:
+async def handle_ended(context: Context) -> None:
     """Forget an installation: the app was removed, or its tokens were revoked."""
-    installation = await _installation(call)
+    installation = await _installation(context)
     if installation is not None:
-        await call.runtime.lifecycle.ended(installation, why=str(call.body["event"]["type"]))
+        await context.runtime.lifecycle.ended(installation, why=str(_event(context).get("type")))
 
 
-async def handle_access_revoked(call: Call) -> None:
+async def handle_access_revoked(context: Context) -> None:
     """Forget the people of workspaces that no longer take part in an org-wide installation."""
-    installation = await _installation(call)
-    teams = call.body["event"].get("team_ids")
+    installation = await _installation(context)
+    teams = _event(context).get("team_ids")
     if installation is not None and not installation.team and isinstance(teams, list) and teams:
-        await call.runtime.lifecycle.access_revoked(installation, [str(team) for team in teams])
+        await context.runtime.lifecycle.access_revoked(installation, [str(team) for team in teams])
 
 
-async def handle_user_change(call: Call) -> None:
+async def handle_user_change(context: Context) -> None:
     """Forget the connection of a person whose account was deactivated."""
-    user = call.body["event"].get("user")
-    installation = await _installation(call)
+    user = _event(context).get("user")
+    installation = await _installation(context)
     if installation is None or not isinstance(user, dict) or user.get("deleted") is not True:
         return
     team, enterprise = str(user.get("team_id") or ""), _enterprise_of(user)
     ours = {installation.team, installation.enterprise} - {""}
     if team in ours or enterprise in ours:
         person = Identity(enterprise=installation.enterprise, team=team, user=str(user.get("id") or ""))
-        await call.runtime.lifecycle.deactivated(person)
+        await context.runtime.lifecycle.deactivated(person)
 
 
-async def _installation(call: Call) -> Installation | None:
-    place = place_of(call.body)
-    found = await call.runtime.workspaces.find(place)
+def _event(context: Context) -> dict[str, Any]:
+    return context.request.event or {}
+
+
+async def _installation(context: Context) -> Installation | None:
+    place = context.request.place
+    found = await context.runtime.workspaces.find(place)
     return found if found is not None and found.named_by(place) else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.installing import REDIRECT_PATH
+from bot.slack.installing import REDIRECT_PATH
 from handlers import lifecycle
 from handlers.register import COMMAND
 from handlers.registry import usage_hint

@@ -1,4 +1,4 @@
-"""Every listener, hung on the Bolt app: acknowledge, know who asks, run inside the error boundary."""
+"""Every listener, registered with Bolt: acknowledge, admit, run inside the error boundary."""
 
 from __future__ import annotations
 
@@ -13,23 +13,17 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.middleware.async_middleware import AsyncMiddleware
 
 from blocks import ids
-from blocks.errors import error_modal, stranger_copy, stranger_message
 from bot.domain.audit import acting
-from bot.domain.errors import (
-    NotInstalledError,
-    NotReadyError,
-    StaleError,
-    StoreUnavailableError,
-    TooFastError,
-)
+from bot.domain.errors import NotReadyError, StaleError, StoreUnavailableError
 from bot.services.lifecycle import NotSureError
+from bot.timing import ACK_WITHIN_SECONDS
 from handlers import lifecycle
-from handlers.call import ACK_WITHIN_SECONDS, Call, identity_of, place_of
+from handlers.admission import admitted
+from handlers.context import Context
 from handlers.errors import run_guarded
 from handlers.home import handle_home_opened
-from handlers.payload import is_well_made
 from handlers.registry import SUBCOMMANDS
-from handlers.slash import handle_command, handle_go_on, needs_nobody
+from handlers.slash import answered_from_memory, handle_command, handle_go_on
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -48,12 +42,12 @@ log = structlog.get_logger(__name__)
 
 
 def register(app: AsyncApp, runtime: Runtime) -> None:
-    """Register what the registry lists, and the App Home."""
+    """Register what the registry lists, and App Home."""
+    # One listener for all of a kind: Bolt asks each listener in turn.
     submissions = {name: handle for row in SUBCOMMANDS for name, handle in row.submissions.items()}
+    closings = {name: handle for row in SUBCOMMANDS for name, handle in row.closings.items()}
     actions = {name: handle for row in SUBCOMMANDS for name, handle in row.actions.items()}
     actions[ids.GO_ON] = handle_go_on
-    closings = {name: handle for row in SUBCOMMANDS for name, handle in row.closings.items()}
-    # One listener for all of a kind: Bolt asks each listener in turn, at a price.
     app.command(COMMAND)(_command(runtime))
     app.view_submission(_any_of(submissions))(_submission(runtime, _by_view(submissions)))
     app.action(_any_of(actions))(_acknowledged(runtime, _by_action(actions)))
@@ -68,30 +62,30 @@ def _any_of(handles: Mapping[str, Handle]) -> re.Pattern[str]:
 
 
 def _by_view(handles: Mapping[str, Handle]) -> Handle:
-    async def handle(call: Call) -> None:
-        await handles[call.body["view"]["callback_id"]](call)
+    async def handle(context: Context) -> None:
+        await handles[context.request.view.callback_id or ""](context)
 
     return handle
 
 
 def _by_action(handles: Mapping[str, Handle]) -> Handle:
-    async def handle(call: Call) -> None:
-        await handles[call.action["action_id"]](call)
+    async def handle(context: Context) -> None:
+        await handles[context.request.action.action_id or ""](context)
 
     return handle
 
 
 def _command(runtime: Runtime) -> Listener:
-    """Answer in the acknowledgement itself what needs nobody else; acknowledge the rest at once."""
+    """Answer in the acknowledgement itself what needs no server; acknowledge the rest at once."""
     listen = _acknowledged(runtime, handle_command)
 
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
-        if not needs_nobody(body):
+        context = Context.of(runtime, ack, body)
+        if not answered_from_memory(context.request):
             await listen(ack, body)
             return
-        call = _call(runtime, ack, body)
-        call.answers_by_ack = True
-        await run_guarded(call, _admitted(handle_command, _refuse_stranger), acked=True)
+        context.reply.answers_by_ack = True
+        await run_guarded(context, admitted(handle_command), acked=True)
         if ack.response is None:
             await ack()
 
@@ -103,8 +97,8 @@ def _acknowledged(runtime: Runtime, handle: Handle) -> Listener:
 
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
-        call = _call(runtime, ack, body)
-        runtime.calls.start(_answer(call, _admitted(handle, _refuse_stranger), acked=True))
+        context = Context.of(runtime, ack, body)
+        runtime.open_requests.start(_answer(context, admitted(handle), acked=True))
 
     return listener
 
@@ -113,16 +107,52 @@ def _decided(runtime: Runtime, handle: Handle) -> Listener:
     """Work, then acknowledge: what comes later finds it decided. A slow database delays it little."""
 
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
-        call = _call(runtime, ack, body)
-        work = runtime.calls.start(_answer(call, _admitted(handle, _refuse_stranger), acked=True))
+        context = Context.of(runtime, ack, body)
+        work = runtime.open_requests.start(_answer(context, admitted(handle), acked=True))
         await asyncio.wait({work}, timeout=ACK_WITHIN_SECONDS)
         await ack()
 
     return listener
 
 
+def _submission(runtime: Runtime, handle: Handle) -> Listener:
+    """Let the handler acknowledge with what the modal becomes; it asks the database alone before that."""
+
+    async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
+        given = _GivenAck()
+        context = Context.of(runtime, given, body)
+        answer = runtime.open_requests.start(_answer(context, admitted(handle), acked=False))
+        answer.add_done_callback(given.over)
+        await given.wait()
+        ack.response = given.response
+
+    return listener
+
+
+class _GivenAck(AsyncAck):
+    """An acknowledgement to wait for, while the work that gives it goes on."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._given = asyncio.Event()
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> BoltResponse:  # noqa: ANN401 - Bolt's own
+        """Acknowledge."""
+        response = await super().__call__(*args, **kwargs)
+        self._given.set()
+        return response
+
+    def over(self, _work: object) -> None:
+        """End the wait: the work has ended without an acknowledgement."""
+        self._given.set()
+
+    async def wait(self) -> None:
+        """Return once it is given."""
+        await self._given.wait()
+
+
 class _AboutTheApp(AsyncMiddleware):
-    """Does what Slack says of the app itself before it is acknowledged: Slack repeats what was not.
+    """Handles what Slack says of the app itself before it is acknowledged: Slack repeats what was not.
 
     A middleware, since Bolt acknowledges events before their listeners run.
     """
@@ -143,9 +173,10 @@ class _AboutTheApp(AsyncMiddleware):
         handle = lifecycle.EVENTS.get(kind) if isinstance(kind, str) else None
         if handle is None:
             return await next()
-        with self._runtime.calls.one(), acting(f"slack event {kind}"):
+        ack = AsyncAck()  # type: ignore[no-untyped-call]
+        with self._runtime.open_requests.one(), acting(f"slack event {kind}"):
             try:
-                await handle(_call(self._runtime, AsyncAck(), req.body))  # type: ignore[no-untyped-call]
+                await handle(Context.of(self._runtime, ack, req.body))
             except (NotReadyError, StoreUnavailableError, NotSureError) as error:
                 log.warning("register.again_later", problem=type(error).__name__)
                 return BoltResponse(status=503, body="again later")
@@ -153,7 +184,7 @@ class _AboutTheApp(AsyncMiddleware):
 
 
 def _unhandled(runtime: Runtime) -> Callable[..., Awaitable[BoltResponse]]:
-    """Answer what nobody answers: a button or modal of another release, or what is none of Slack's."""
+    """Answer what no listener answers: a button or modal of another release, or what is none of Slack's."""
 
     async def handle_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
         if not isinstance(error, BoltUnhandledRequestError):
@@ -161,106 +192,20 @@ def _unhandled(runtime: Runtime) -> Callable[..., Awaitable[BoltResponse]]:
             return BoltResponse(status=400, body="cannot be read")
         log.info("register.unhandled", payload=str(body.get("type") or body.get("command"))[:40])
         ack = AsyncAck()  # type: ignore[no-untyped-call]
-        call = _call(runtime, ack, body)
-        if body.get("type") == "view_submission":
-            await run_guarded(call, _admitted(_say_stale, _refuse_submission), acked=False)
-        elif body.get("type") == "block_actions" or "command" in body:
-            runtime.calls.start(run_guarded(call, _admitted(_say_stale, _refuse_stranger), acked=True))
+        context = Context.of(runtime, ack, body)
+        if context.request.is_submission:
+            await run_guarded(context, admitted(_say_stale), acked=False)
+        elif context.request.is_command or body.get("type") == "block_actions":
+            runtime.open_requests.start(run_guarded(context, admitted(_say_stale), acked=True))
         return ack.response or BoltResponse(status=200, body="")
 
     return handle_error
 
 
-async def _say_stale(_call: Call) -> None:
+async def _say_stale(_context: Context) -> None:
     raise StaleError
 
 
-def _submission(runtime: Runtime, handle: Handle) -> Listener:
-    """Let the handler acknowledge with what the modal becomes; it asks nobody but the database first."""
-
-    async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
-        given = _Given()
-        call = _call(runtime, given, body)
-        answer = runtime.calls.start(_answer(call, _admitted(handle, _refuse_submission), acked=False))
-        answer.add_done_callback(given.over)
-        await given.wait()
-        ack.response = given.response
-
-    return listener
-
-
-class _Given(AsyncAck):
-    """An acknowledgement to wait for, while the one that gives it goes on."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._given = asyncio.Event()
-
-    async def __call__(self, *args: Any, **kwargs: Any) -> BoltResponse:  # noqa: ANN401 - Bolt's own
-        """Acknowledge."""
-        response = await super().__call__(*args, **kwargs)
-        self._given.set()
-        return response
-
-    def over(self, _work: object) -> None:
-        """Let nobody wait for what has ended without an acknowledgement."""
-        self._given.set()
-
-    async def wait(self) -> None:
-        """Return once it is given."""
-        await self._given.wait()
-
-
-async def _answer(call: Call, handle: Handle, *, acked: bool) -> None:
-    with acting(call.origin):
-        await run_guarded(call, handle, acked=acked)
-
-
-def _call(runtime: Runtime, ack: AsyncAck, body: dict[str, Any]) -> Call:
-    # Until it is known which installation this is, the app's own token answers, if it has one.
-    return Call(runtime=runtime, identity=identity_of(body), slack=runtime.slack, body=body, ack=ack)
-
-
-def _admitted(handle: Handle, refuse: Handle) -> Handle:
-    """Let only those through who belong where the app is installed, at a person's pace."""
-
-    async def admit(call: Call) -> None:
-        if not is_well_made(call.body):
-            raise StaleError
-        runtime, place = call.runtime, place_of(call.body)
-        installation = await runtime.workspaces.find(place)
-        if installation is None:
-            raise NotInstalledError
-        member = installation.member(call.identity, place)
-        if member is None:
-            await refuse(call)
-            return
-        call.identity, call.slack = member, runtime.workspaces.slack(installation)
-        if not (runtime.person_pace.allows(member.key) and runtime.workspace_pace.allows(installation.key)):
-            raise TooFastError
-        _require_allowed(call)
-        await handle(call)
-
-    return admit
-
-
-def _require_allowed(call: Call) -> None:
-    """Let those through whom the operator lets use the app; App Home is no channel."""
-    rules = call.runtime.permission.rules
-    if "event" in call.body:
-        return  # App Home says by itself what may be done
-    rules.require_person(call.identity)
-    if call.in_home and call.action.get("action_id") not in ids.LINKS:
-        rules.require_no_channels()
-
-
-async def _refuse_stranger(call: Call) -> None:
-    log.warning("call.stranger", identity=call.identity.key)
-    if call.response_url is not None:
-        call.body["container"] = {}  # a stranger's click replaces nothing
-        await call.reply(stranger_message())
-
-
-async def _refuse_submission(call: Call) -> None:
-    log.warning("call.stranger", identity=call.identity.key)
-    await call.ack(response_action="update", view=error_modal("Billing", stranger_copy()))
+async def _answer(context: Context, handle: Handle, *, acked: bool) -> None:
+    with acting(context.request.origin):
+        await run_guarded(context, handle, acked=acked)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
+from blocks.help import DOES
 from handlers.subcommands import (
     auto_reload,
     buy,
@@ -22,9 +23,9 @@ from handlers.subcommands import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from handlers.call import Call
+    from handlers.context import Context
 
-    Handle = Callable[[Call], Awaitable[None]]
+    Handle = Callable[[Context], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,12 +39,16 @@ class Subcommand:
 
     name: str
     arguments: str = ""
-    does: str
     handle: Handle
     anywhere: bool = False
     actions: Mapping[str, Handle] = field(default_factory=dict)
     submissions: Mapping[str, Handle] = field(default_factory=dict)
     closings: Mapping[str, Handle] = field(default_factory=dict)
+
+    @property
+    def does(self) -> str:
+        """What it does, in the words of the usage."""
+        return DOES[self.name]
 
     @property
     def typed(self) -> str:
@@ -54,14 +59,12 @@ class Subcommand:
 SUBCOMMANDS = (
     Subcommand(
         name="",
-        does="your balance, and what you can do",
         handle=overview.handle_overview,
         actions=overview.ACTIONS,
     ),
     Subcommand(
         name="buy",
         arguments="[AMOUNT]",
-        does="add funds: choose an amount, confirm, and follow it to the outcome",
         handle=buy.handle_buy,
         actions=buy.ACTIONS,
         submissions=buy.SUBMISSIONS,
@@ -69,27 +72,23 @@ SUBCOMMANDS = (
     ),
     Subcommand(
         name="usage",
-        does="what is left of your plan and top-ups",
         handle=usage.handle_usage,
         actions=usage.ACTIONS,
     ),
     Subcommand(
         name="limit",
-        does="how much may be charged this month",
         handle=limit.handle_limit,
         actions=limit.ACTIONS,
     ),
     Subcommand(
         name="auto-reload",
         arguments="[BELOW TO | off]",
-        does="have funds bought by themselves when the balance is low",
         handle=auto_reload.handle_auto_reload,
         actions=auto_reload.ACTIONS,
         submissions=auto_reload.SUBMISSIONS,
     ),
     Subcommand(
         name="subscription",
-        does="your plan: see it, change it, cancel it, undo a change",
         handle=subscription.handle_subscription,
         actions=subscription.ACTIONS,
         submissions=subscription.SUBMISSIONS,
@@ -97,53 +96,46 @@ SUBCOMMANDS = (
     ),
     Subcommand(
         name="history",
-        does="your purchases through this app",
         handle=history.handle_history,
         actions=history.ACTIONS,
     ),
     Subcommand(
         name="trace",
         arguments="[CHARGE]",
-        does="the story of a purchase, the last one if none is named",
         handle=history.handle_trace,
         actions=history.TRACE_ACTIONS,
     ),
     Subcommand(
         name="connect",
-        does="link your Nous Portal account",
         handle=connect.handle_connect,
         actions=connect.ACTIONS,
     ),
     Subcommand(
         name="disconnect",
-        does="forget your Nous Portal account",
         handle=disconnect.handle_disconnect,
         actions=disconnect.ACTIONS,
     ),
     Subcommand(
         name="lock",
         arguments="[REASON]",
-        does="stop all spending through this app, for those who may",
         handle=lock.handle_lock,
         anywhere=True,
     ),
     Subcommand(
         name="unlock",
-        does="release it again",
         handle=lock.handle_unlock,
         anywhere=True,
     ),
 )
 
 HELP = "help"
-HELP_DOES = "this list"
 
 
 @cache
 def usage_rows() -> tuple[tuple[str, str], ...]:
     """Return (what to type, what it does) for every row, help last."""
     rows = [(row.typed, row.does) for row in SUBCOMMANDS]
-    return (*rows, (f"/billing {HELP}", HELP_DOES))
+    return (*rows, (f"/billing {HELP}", DOES[HELP]))
 
 
 def usage_hint() -> str:

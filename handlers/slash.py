@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import html
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from blocks.help import help_message
 from handlers.registry import HELP, SUBCOMMANDS, usage_rows
 
 if TYPE_CHECKING:
     from blocks.kit import Message
-    from handlers.call import Call
+    from bot.slack.request import SlackRequest
+    from handlers.context import Context
     from handlers.registry import Subcommand
 
 _BY_NAME = {row.name: row for row in SUBCOMMANDS}
@@ -20,46 +20,44 @@ _SHOWN = 40
 _REMEMBERED = 100
 
 
-async def handle_command(call: Call) -> None:
+async def handle_command(context: Context) -> None:
     """Route by the first word, whatever its case; the rest is the row's own to read."""
-    typed = _typed(call.body)
+    typed = context.request.typed_text
     row = _row(typed)
     if row is not None and not row.anywhere:
-        call.runtime.permission.rules.require_channel(str(call.body.get("channel_id") or ""))
-    await run_typed(call, typed)
+        context.runtime.permission.rules.require_channel(context.request.payload.channel_id or "")
+    await run_typed(context, typed)
 
 
-def needs_nobody(body: dict[str, Any]) -> bool:
-    """Tell whether a command is answered by its usage: at once, and from memory."""
-    return _row(_typed(body)) is None
+def answered_from_memory(request: SlackRequest) -> bool:
+    """Tell whether a command is answered by the usage, which needs no server."""
+    return _row(request.typed_text) is None
 
 
-async def handle_go_on(call: Call) -> None:
+async def handle_go_on(context: Context) -> None:
     """Go on with the command that was typed before connecting."""
-    await run_typed(call, str(call.action.get("value") or ""))
+    await run_typed(context, context.request.value)
 
 
-async def run_typed(call: Call, typed: str) -> None:
+async def run_typed(context: Context, typed: str) -> None:
     """Run what was typed after `/billing`."""
-    call.wanted = typed[:_REMEMBERED] or None
+    context.wanted = typed[:_REMEMBERED] or None
     word, _, rest = typed.partition(" ")
     row = _row(typed)
     if row is not None:
-        call.text = rest.strip()
-        await row.handle(call)
+        context.text = rest.strip()
+        await row.handle(context)
     elif word.lower() in {HELP, "?", "-h", "--help"}:
-        await call.reply(_usage())
+        await context.reply.message(_usage())
     else:
-        await call.reply(help_message(usage_rows(), unknown=typed[:_SHOWN], near=near_miss(word)))
+        await context.reply.message(
+            help_message(usage_rows(), unknown=typed[:_SHOWN], near=near_miss(word))
+        )
 
 
 @cache
 def _usage() -> Message:
     return help_message(usage_rows())
-
-
-def _typed(body: dict[str, Any]) -> str:
-    return html.unescape(str(body.get("text") or "")).strip()
 
 
 def _row(typed: str) -> Subcommand | None:

@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 
 PROVING = bool(os.environ.get("PROVE"))
 SAMPLED = {
-    "test_told_to_stop_there_it_ends_with_0_and_then_it_is_the_same": 3,
+    "test_killed_there_it_is_one_charge_one_message_and_its_true_end": 2,
+    "test_told_to_stop_there_it_ends_with_0_and_then_it_is_the_same": 4,
     **dict.fromkeys(("test_opening", "test_opening_a_modal", "test_confirming", "test_polling"), 2),
 }
-"""Tests of many cases, of which every so manieth runs unless `make prove` asks for all of them."""
+"""Tests of many cases, of which every second, third … runs; `make prove` runs all of them."""
+
+SAMPLED_SCENARIOS = 3
+"""The same for scenarios on PostgreSQL: on SQLite each of them runs."""
 
 settings.register_profile("prove", max_examples=2_000, deadline=None, print_blob=True)
 if PROVING:
@@ -38,9 +42,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     seen: Counter[str] = Counter()
     left_out = []
     for item in items:
-        name = item.name.partition("[")[0]
+        name, _, case = item.name.partition("[")
+        every = SAMPLED.get(name, 1)
+        if "scenarios" in item.path.parts and case.startswith("postgresql"):
+            name, every = "scenarios on PostgreSQL", max(every, SAMPLED_SCENARIOS)
         seen[name] += 1
-        if seen[name] % SAMPLED.get(name, 1):
+        if seen[name] % every:
             left_out.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)

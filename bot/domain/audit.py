@@ -1,4 +1,4 @@
-"""What the audit log tells of every money and identity action: who, what, when, from where, result."""
+"""The audit log: for each money and identity action who, what, when, from where, and the result."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-acting_from: ContextVar[str] = ContextVar("acting_from", default="command line")
-"""From where the running task acts: set once at each way in, as a request passes through many hands."""
+acting_from: ContextVar[str] = ContextVar("acting_from", default="unknown")
+"""The origin of what the running task does, set once at each way in. A transaction takes it over."""
 
 
 @contextmanager
 def acting(origin: str) -> Iterator[None]:
-    """Name from where the block acts."""
+    """Name the origin of what the block does: a kind of request, the worker, the command line."""
     before = acting_from.set(origin)
     try:
         yield
@@ -61,7 +61,7 @@ class AuditEntry:
     id: int = 0
 
     @property
-    def told(self) -> dict[str, str]:
+    def details(self) -> dict[str, str]:
         """The facts; as they stand under `unreadable` where they are no JSON object."""
         try:
             read = json.loads(self.facts)

@@ -21,7 +21,7 @@ LOW_BALANCE = Decimal(5)
 
 
 class Role(StrEnum):
-    """A person's role in the organisation; a role the portal adds later is UNKNOWN."""
+    """A person's role in the organization; a role the portal adds later is UNKNOWN."""
 
     OWNER = "OWNER"
     ADMIN = "ADMIN"
@@ -106,8 +106,8 @@ class AutoReloadChoice:
 class BillingState:
     """`GET /api/billing/state`, in the domain's words. Money is US dollars."""
 
-    organisation_id: str
-    organisation_name: str | None
+    organization_id: str
+    organization_name: str | None
     role: Role
     balance: Decimal | None
     billing_enabled: bool
@@ -126,7 +126,7 @@ class BillingState:
 
     @property
     def may_charge(self) -> bool:
-        """May change the plan, and the organisation's switch is on (behavior 4)."""
+        """May change the plan, and the organization's switch is on (behavior 4)."""
         return self.may_change_plan and self.billing_enabled
 
     def require_charging(self) -> None:
@@ -168,7 +168,7 @@ class BalanceLevel(StrEnum):
 
 
 class AccessReason(StrEnum):
-    """Why paid use is possible or not (contract, "Account"); a reason added later is None."""
+    """Why paid use is possible or not (docs/portal.md, section 4.2); a reason added later is None."""
 
     USABLE = "usable_credits"
     NOTHING_USABLE = "no_usable_credits"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class RefusalCode(StrEnum):
-    """The portal's `error` codes (contract, "Errors"); OTHER keeps the server's message."""
+    """The portal's `error` codes (docs/portal.md, section 9.3); OTHER keeps the server's message."""
 
     UNAUTHORIZED = "unauthorized"
     SESSION_REVOKED = "session_revoked"
@@ -148,7 +148,7 @@ class CannotAskError(BillingError):
     """An open charge whose day is over and whose id is not known: asking again might make the charge."""
 
     def __init__(self, portal_url: str | None) -> None:
-        super().__init__("the day is over")
+        super().__init__()
         self.portal_url = portal_url
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from bot.domain.backoff import Backoff
+from bot.domain.delivery import ShownAt
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from bot.domain.identity import Identity
 
 
@@ -17,19 +19,19 @@ class GrantState(StrEnum):
 
     PENDING = "pending"
     GRANTED = "granted"
-    """Tokens are here and stored; whose they are is still to be asked."""
+    """The tokens are stored; whose they are is still to be asked."""
     LINKED = "linked"
     DENIED = "denied"
     EXPIRED = "expired"
     FAILED = "failed"
     MISMATCH = "mismatch"
-    """Another account or organisation than the one whose permission was to be widened."""
+    """Another account or organization than the one whose permission was to be widened."""
     NO_ORGANIZATION = "no_organization"
     """The login belongs to no organization, so there is nothing to link."""
     UNUSABLE = "unusable"
-    """What the portal says of the account cannot be kept."""
+    """What the portal says of the account cannot be stored."""
     SUPERSEDED = "superseded"
-    """The person started another one."""
+    """The person started another one, or cancelled it."""
 
 
 NOT_CONNECTED = frozenset(
@@ -42,19 +44,145 @@ NOT_CONNECTED = frozenset(
         GrantState.UNUSABLE,
     }
 )
-"""Ended, and not in a connection."""
+"""Ended without a connection."""
 
 
-RESUME, ENABLE, GO_ON = "resume", "enable", "go"
-"""What a grant was begun for: a purchase that waits, a command that needs the permission, a command."""
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The grant is for a purchase that waits for the billing permission."""
+
+    charge_id: str
+
+    def to_text(self) -> str:
+        """Return it as it is stored."""
+        return f"resume {self.charge_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Enable:
+    """The grant is to bring the billing permission; `command` is what to go on with, e.g. `buy 50`."""
+
+    command: str = ""
+
+    def to_text(self) -> str:
+        """Return it as it is stored."""
+        return f"enable {self.command}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """The grant is for a connection; `command` is what to go on with."""
+
+    command: str
+
+    def to_text(self) -> str:
+        """Return it as it is stored."""
+        return f"go {self.command}"
+
+
+Purpose: TypeAlias = Resume | Enable | GoOn
+_PURPOSES: dict[str, type[Purpose]] = {"resume": Resume, "enable": Enable, "go": GoOn}
+
+
+def purpose_from_text(text: str | None) -> Purpose | None:
+    """Read a stored purpose; None for a connection that was begun for nothing in particular."""
+    word, _, rest = (text or "").partition(" ")
+    kind = _PURPOSES.get(word)
+    return None if kind is None else kind(rest)
+
+
+def is_step_up(purpose: Purpose | None) -> bool:
+    """Tell whether such a grant widens a connection's permission: then the account must be the same."""
+    return isinstance(purpose, Resume | Enable)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkMessage:
+    """The message in a thread that shows the link."""
+
+    channel: str
+    ts: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceCodes:
+    """A grant's secrets, and where its link is shown. `waiting_shown`: the person knows that it waits."""
+
+    device_code: str = field(repr=False)
+    user_code: str = field(repr=False)
+    url: str = field(repr=False)
+    shown_at: ShownAt = field(default_factory=ShownAt)
+    message: LinkMessage | None = None
+    waiting_shown: bool = False
+
+    def to_facts(self) -> dict[str, Any]:
+        """Return it as it is sealed."""
+        facts: dict[str, Any] = {
+            "device_code": self.device_code,
+            "user_code": self.user_code,
+            "url": self.url,
+            "response_url": self.shown_at.response_url,
+            "view_id": self.shown_at.view_id,
+        }
+        if self.message is not None:
+            facts |= {"channel": self.message.channel, "ts": self.message.ts}
+        if self.waiting_shown:
+            facts["waiting"] = True
+        return facts
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> DeviceCodes:
+        """Read what was sealed."""
+        message = LinkMessage(channel=facts["channel"], ts=facts["ts"]) if facts.get("ts") else None
+        return cls(
+            device_code=facts["device_code"],
+            user_code=facts["user_code"],
+            url=facts["url"],
+            shown_at=ShownAt(response_url=facts.get("response_url"), view_id=facts.get("view_id")),
+            message=message,
+            waiting_shown=bool(facts.get("waiting")),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GrantedTokens:
+    """The tokens of an approved grant until they become a link's. Times are UTC."""
+
+    access: str = field(repr=False)
+    refresh: str | None = field(repr=False)
+    scope: str
+    expires_at: datetime
+    granted_at: datetime | None
+    """When the approval was exchanged: the connection's 30 days count from then."""
+
+    def to_facts(self) -> dict[str, Any]:
+        """Return it as it is sealed."""
+        return {
+            "access": self.access,
+            "refresh": self.refresh,
+            "scope": self.scope,
+            "expires_at": self.expires_at.timestamp(),
+            "granted_at": self.granted_at and self.granted_at.timestamp(),
+        }
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> GrantedTokens:
+        """Read what was sealed; a release before sealed no `granted_at`."""
+        granted_at = facts.get("granted_at")
+        return cls(
+            access=facts["access"],
+            refresh=facts["refresh"],
+            scope=facts["scope"],
+            expires_at=datetime.fromtimestamp(float(facts["expires_at"]), UTC),
+            granted_at=None if granted_at is None else datetime.fromtimestamp(float(granted_at), UTC),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceGrant:
-    """One "connect". `wanted` is what to go on with: one of the words above, and what it is for.
+    """One "connect". `purpose` is what it was begun for; `codes` is None once they are of no more use.
 
-    `codes` holds device_code, url, and where the link stands: response_url, view_id, or channel and ts.
-    `waiting` in it says that the person knows that the portal keeps them waiting.
+    `notified_at` (UTC) is when the outcome was handed to its delivery.
     """
 
     id: str
@@ -62,56 +190,49 @@ class DeviceGrant:
     state: GrantState
     base_url: str
     asked_scope: str
-    wanted: str | None
+    purpose: Purpose | None
     interval_seconds: int
     expires_at: datetime
     created_at: datetime
-    codes: dict[str, Any] = field(repr=False)
-    tokens: dict[str, Any] | None = field(default=None, repr=False)
-    told_at: datetime | None = None
-
-    @property
-    def purpose(self) -> tuple[str, str]:
-        """What the grant was begun for, and the charge or command that it is for; empty words for none."""
-        word, _, rest = (self.wanted or "").partition(" ")
-        return word, rest
+    codes: DeviceCodes | None
+    tokens: GrantedTokens | None = None
+    notified_at: datetime | None = None
 
     @property
     def is_step_up(self) -> bool:
-        """Tell whether it widens the permission of a connection: then the account must be the same."""
-        return is_step_up(self.wanted)
+        """Whether it widens the permission of a connection."""
+        return is_step_up(self.purpose)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it has ended, in a connection or without one."""
+        return self.state not in {GrantState.PENDING, GrantState.GRANTED}
 
 
-def is_step_up(wanted: str | None) -> bool:
-    """Tell whether a grant that is begun for this widens the permission of a connection."""
-    return (wanted or "").partition(" ")[0] in {RESUME, ENABLE}
-
-
-FIRST_PAUSE_SECONDS = 5
-LONGEST_PAUSE_SECONDS = 60
+OUTAGE = Backoff(5, 60)
 SLOW_DOWN_SECONDS = 5
 
 
 @dataclass(slots=True)
 class PollingPace:
-    """How often a device grant is asked about, in seconds (RFC 8628, 3.5)."""
+    """How often a device grant is asked about, in seconds (RFC 8628, section 3.5)."""
 
     interval: int
-    pauses: int = 0
+    outages: int = 0
 
     def pending(self) -> int:
         """Return the wait after an ordinary answer."""
-        self.pauses = 0
+        self.outages = 0
         return self.interval
 
     def slow_down(self) -> int:
         """Return the wait after a `slow_down`, which holds from now on."""
-        self.pauses = 0
+        self.outages = 0
         self.interval += SLOW_DOWN_SECONDS
         return self.interval
 
     def outage(self, retry_after: int | None) -> int:
         """Return the wait after an answer that means back off: as named, else doubling up to a minute."""
-        doubled = min(FIRST_PAUSE_SECONDS * 2 ** min(self.pauses, 10), LONGEST_PAUSE_SECONDS)
-        self.pauses += 1
+        doubled = int(OUTAGE.longest(self.outages))
+        self.outages += 1
         return max(self.interval, doubled if retry_after is None else retry_after)

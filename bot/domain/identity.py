@@ -23,38 +23,36 @@ class Identity:
     user: str
 
     @property
-    def home(self) -> str:
+    def tenant(self) -> str:
         """The enterprise, or outside a grid the team: what a lock covers."""
         return self.enterprise or self.team
 
     @property
     def key(self) -> str:
         """The one stored form, e.g. `T0ACME:U0ADA` or `E0GRID:U0ADA`."""
-        return f"{self.home}:{self.user}"
+        return f"{self.tenant}:{self.user}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
-    """A portal account within an organisation, as a grant is bound to it."""
+    """A portal account within an organization, as a grant is bound to it."""
 
     account_id: str
     email: str | None
-    organisation_id: str
-    organisation_name: str | None
+    organization_id: str
+    organization_name: str | None
 
-    def same_grant_as(self, other: Account) -> bool:
-        """Tell whether both speak for the same account and the same organisation (behavior 42)."""
-        return (self.account_id, self.organisation_id) == (
-            other.account_id,
-            other.organisation_id,
-        )
+    @property
+    def grant(self) -> tuple[str, str]:
+        """What a grant is bound to: the account and the organization (behavior 42)."""
+        return self.account_id, self.organization_id
 
 
 BILLING_SCOPE = "billing:manage"
-"""The permission for whatever spends or changes (contract, "Authorization")."""
+"""The permission for whatever spends or changes (docs/portal.md, section 3.1)."""
 
 GRANT_LIFE = timedelta(days=30)
-"""A grant ends so long after its approval, whatever is refreshed (contract, "Authorization")."""
+"""A grant ends so long after its approval, whatever is refreshed (docs/portal.md, section 3.6)."""
 
 ENDS_SOON = timedelta(days=3)
 """So long before the end people are reminded of it."""

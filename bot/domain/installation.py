@@ -1,4 +1,4 @@
-"""Where the app is installed: a workspace, or a whole Enterprise Grid organisation."""
+"""Where the app is installed: a workspace, or a whole Enterprise Grid organization."""
 
 from __future__ import annotations
 

@@ -77,9 +77,9 @@ class Bounds:
 def parse_wire(value: object) -> Decimal | None:
     """Read dollars as the portal writes them: a decimal string, or a JSON number parsed to Decimal or int.
 
-    Any finite value is money, with any number of decimals and any exponent (contract, "Billing"). What is
-    not more than half a cent is 0, what is beyond MOST becomes MOST, and 18 decimals are kept. None stands
-    for a missing, malformed, infinite or not-a-number value; floats are refused.
+    Any finite value is money, with any number of decimals and any exponent (docs/portal.md, section 2.3).
+    What is not more than half a cent is 0, what is beyond MOST becomes MOST, and 18 decimals are kept. None
+    stands for a missing, malformed, infinite or not-a-number value; floats are refused.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None

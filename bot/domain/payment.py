@@ -11,7 +11,7 @@ LINK = "link"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentMethod:
-    """The payment method on file (contract, `paymentMethod`), or of an older server its `card`.
+    """The payment method on file (docs/portal.md, section 5.3), or of an older server its `card`.
 
     `kind` is the wire's word, empty when it names none. `last4` may be empty. `resolved_via` says why the
     portal charges this one; `wallet` is `apple_pay`, `google_pay`, or a wallet that is not known here.

@@ -30,7 +30,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lock:
-    """Somebody has stopped all spending of a workspace or organisation. `locked_at` is in UTC."""
+    """Somebody has stopped all spending of a workspace or organization. `locked_at` is in UTC."""
 
     locked_by: Identity
     locked_at: datetime
@@ -112,9 +112,15 @@ class Rules:
         """
         if self.max_charge is not None and amount > self.max_charge:
             raise RuleError(Rule.MAX_CHARGE, limit=self.max_charge)
-        if self.max_daily is not None and spent is not None and spent + amount > self.max_daily:
-            left = max(self.max_daily - spent, Decimal(0))
+        left = self.left_of_day(spent)
+        if left is not None and amount > left:
             raise RuleError(Rule.MAX_DAILY, limit=self.max_daily, left=left)
+
+    def left_of_day(self, spent: Decimal | None) -> Decimal | None:
+        """Return what is left to a person who has spent so much in 24 hours; None is no limit."""
+        if self.max_daily is None or spent is None:
+            return None
+        return max(self.max_daily - spent, Decimal(0))
 
     @property
     def at_once(self) -> Decimal | None:

@@ -65,8 +65,8 @@ class CurrentPlan:
 class Subscription:
     """`GET /api/billing/subscription`. `is_team`: no personal plan; top-ups are the way (behavior 15)."""
 
-    organisation_id: str
-    organisation_name: str | None
+    organization_id: str
+    organization_name: str | None
     role: Role
     can_change_plan: bool | None
     is_team: bool

@@ -9,18 +9,10 @@ from urllib.parse import quote
 from bot.domain.errors import AmbiguousAnswerError, PortalUnavailableError, UnusableReplyError
 from bot.domain.money import to_wire
 from bot.portal.error_map import error_for
-from bot.portal.schemas import (
-    AccountWire,
-    BillingStateWire,
-    ChargeAcceptedWire,
-    ChargeStatusWire,
-    MessageWire,
-    PreviewWire,
-    SubscriptionStateWire,
-    UnusableAnswerError,
-    UpgradeWire,
-    read,
-)
+from bot.portal.schemas.account import AccountWire
+from bot.portal.schemas.billing import BillingStateWire, ChargeAcceptedWire, ChargeStatusWire
+from bot.portal.schemas.fields import UnusableAnswerError, read
+from bot.portal.schemas.subscription import MessageWire, PreviewWire, SubscriptionStateWire, UpgradeWire
 from bot.portal.transport import Answer, Exchange, Transport
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A non-2xx answer becomes a typed error (contract, "Errors")."""
+"""A non-2xx answer becomes a typed error (docs/portal.md, section 9)."""
 
 from __future__ import annotations
 

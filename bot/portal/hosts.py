@@ -1,4 +1,4 @@
-"""Which hosts may receive a bearer token, and which links may be shown (contract, "Base URL")."""
+"""Which hosts may receive a bearer token, and which links may be shown (docs/portal.md, section 1)."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def top_up_url(base: str, slug: str | None = None) -> str:
     return f"{base}{organization}/billing?topup=open"
 
 
-def manage_subscription_url(base: str, organisation_id: str) -> str:
-    """Return the portal's page for the organisation's plan."""
-    return f"{origin_of(base)}/manage-subscription?org_id={quote(organisation_id, safe='')}"
+def manage_subscription_url(base: str, organization_id: str) -> str:
+    """Return the portal's page for the organization's plan."""
+    return f"{origin_of(base)}/manage-subscription?org_id={quote(organization_id, safe='')}"
 
 
 def portal_link(base: str, sent: str | None, *, slug: str | None = None) -> str:

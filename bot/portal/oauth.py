@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from bot.domain.errors import GrantRefusedError, PortalUnavailableError, RelinkRequiredError
 from bot.portal.hosts import HostRules, origin_of
-from bot.portal.schemas import DeviceCodeWire, TokenWire, UnusableAnswerError, read
+from bot.portal.schemas.authorization import DeviceCodeWire, TokenWire
+from bot.portal.schemas.fields import UnusableAnswerError, read
 from bot.portal.text import WORD, clean
 from bot.portal.transport import Answer, Exchange, Transport
 
@@ -179,7 +180,7 @@ def _is_outage(answer: Answer) -> bool:
 
 
 def _is_dead(answer: Answer) -> bool:
-    """Tell whether an answer to a refresh means that the session is dead (contract, "Authorization")."""
+    """Tell whether an answer to a refresh means that the session is dead (docs/portal.md, section 3.5)."""
     if _is_outage(answer):
         return False
     if answer.ok:

@@ -1,1 +1,1 @@
-"""Two servers on loopback that keep the rules of Slack and of the portal."""
+"""Two servers on loopback that follow the rules of Slack and of the portal."""

@@ -1,4 +1,4 @@
-"""The demo: both sandbox servers and the real app, as its own process, on loopback."""
+"""The demo: both sandbox servers, and the real app as a child process, on loopback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
-from bot.sandbox.slack import Cast, SlackSandbox, app_of
+from bot.sandbox.slack import Directory, SlackSandbox, app_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,13 +31,13 @@ STOP_SECONDS = 10
 async def open_sandbox(
     *, portal_port: int, slack_port: int, app_port: int, manifest: dict[str, Any]
 ) -> AsyncIterator[tuple[PortalSandbox, SlackSandbox]]:
-    """Run the two servers, knowing of each other and of the app, which is as its manifest says."""
+    """Run the two servers, connected to each other and to the app of the manifest."""
     portal = PortalSandbox()
     slack = SlackSandbox(
         app_url=f"http://127.0.0.1:{app_port}/slack/events",
         signing_secret=SIGNING_SECRET,
         bot_token=BOT_TOKEN,
-        cast=Cast(app=app_of(manifest)),
+        directory=Directory(app=app_of(manifest)),
     )
     async with (
         serve(portal.app, port=portal_port) as portal_url,
@@ -52,28 +52,28 @@ async def open_sandbox(
 async def run_sandbox(
     portal_port: int, slack_port: int, stop: asyncio.Event, *, manifest: dict[str, Any]
 ) -> None:
-    """Run the two servers until told to stop, and say how to point an app at them."""
+    """Run the two servers until `stop` is set. Print the settings that connect an app to them."""
     async with open_sandbox(
         portal_port=portal_port, slack_port=slack_port, app_port=3000, manifest=manifest
     ) as (
         portal,
         slack,
     ):
-        _say(f"Slack's page        {slack.public_url}")
-        _say("Settings for an app on 127.0.0.1:3000 (and a key from `billing-bot generate-key`):")
+        _print(f"Slack's page        {slack.public_url}")
+        _print("Settings for an app on 127.0.0.1:3000 (and a key from `billing-bot generate-key`):")
         for name, value in _environment(portal, slack).items():
-            _say(f"  {name}={value}")
-        _say("In place of the bot token, to install by OAuth at http://127.0.0.1:3000/slack/install:")
-        _say(f"  SLACK_CLIENT_ID={slack.client_id}")
-        _say(f"  SLACK_CLIENT_SECRET={slack.client_secret}")
+            _print(f"  {name}={value}")
+        _print("In place of the bot token, to install by OAuth at http://127.0.0.1:3000/slack/install:")
+        _print(f"  SLACK_CLIENT_ID={slack.client_id}")
+        _print(f"  SLACK_CLIENT_SECRET={slack.client_secret}")
         if slack.socket_mode:
-            _say("For `billing-bot serve --socket-mode`:")
-            _say(f"  SLACK_APP_TOKEN={slack.app_token}")
+            _print("For `billing-bot serve --socket-mode`:")
+            _print(f"  SLACK_APP_TOKEN={slack.app_token}")
         await stop.wait()
 
 
 async def run_demo(port: int, stop: asyncio.Event, *, manifest: dict[str, Any]) -> None:
-    """Run everything until told to stop. The app's database lives as long as the demo."""
+    """Run the servers and the app until `stop` is set. Delete the app's database at the end."""
     async with open_sandbox(
         portal_port=port + 1, slack_port=port, app_port=port + 2, manifest=manifest
     ) as (portal, slack):
@@ -83,7 +83,7 @@ async def run_demo(port: int, stop: asyncio.Event, *, manifest: dict[str, Any]) 
                 "PORT": str(port + 2),
                 "DATABASE_URL": f"sqlite:///{Path(folder) / 'demo.db'}",
                 "BILLING_BOT_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-                "LOCK_USERS": ",".join(person.id for person in slack.workspace.cast.people),
+                "LOCK_USERS": ",".join(person.id for person in slack.workspace.directory.people),
                 "LOG_FORMAT": "console",
                 "LOG_LEVEL": "WARNING",
             }
@@ -91,16 +91,16 @@ async def run_demo(port: int, stop: asyncio.Event, *, manifest: dict[str, Any]) 
             slack.restart_app = app.kill_and_restart
             try:
                 await app.start()
-                _say(f"\n  Open {slack.public_url}\n")
-                _say("  Type /billing there. The portal's own pages: " + portal.public_url)
-                _say("  Ctrl-C ends it.\n")
+                _print(f"\n  Open {slack.public_url}\n")
+                _print("  Type /billing there. The portal's own pages: " + portal.public_url)
+                _print("  Ctrl-C ends it.\n")
                 await stop.wait()
             finally:
                 await app.stop()
 
 
 class DemoApp:
-    """The app as a child process, which can be killed the hard way."""
+    """The app as a child process."""
 
     def __init__(self, environment: dict[str, str], port: int) -> None:
         self._environment = environment
@@ -108,10 +108,11 @@ class DemoApp:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start it and wait until it is ready.
+        """Start the app and wait until it is ready.
 
         Raises:
-            RuntimeError: it ended, or was not ready in time; its own words are on standard error.
+            RuntimeError: the app ended before it was ready. Its output is on standard error.
+            TimeoutError: the app was not ready within `READY_SECONDS`.
         """
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -119,7 +120,7 @@ class DemoApp:
             "bot",
             "serve",
             env={**os.environ, **self._environment},
-            # Ctrl-C in the terminal is for the demo, which then ends the app itself.
+            # Ctrl-C in the terminal must reach only the demo, which then stops the app.
             start_new_session=True,
         )
         async with asyncio.timeout(READY_SECONDS):
@@ -129,14 +130,14 @@ class DemoApp:
                 await asyncio.sleep(0.1)
 
     async def kill_and_restart(self) -> None:
-        """Kill it with SIGKILL, as a crash would, and start it again."""
+        """Kill the app with SIGKILL, like a crash, and start it again."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
         await self.start()
 
     async def stop(self) -> None:
-        """End it properly; by force if it does not end."""
+        """Stop the app with SIGTERM. Kill it when it does not end in time."""
         if self._process is None or self._process.returncode is not None:
             return
         self._process.send_signal(signal.SIGTERM)
@@ -169,6 +170,6 @@ def _environment(portal: PortalSandbox, slack: SlackSandbox) -> dict[str, str]:
     }
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()

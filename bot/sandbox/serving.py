@@ -1,8 +1,8 @@
-"""An ASGI app on a loopback socket for as long as a block lasts.
+"""A uvicorn server that runs an ASGI app on a loopback socket during a `with` block.
 
-Built on uvicorn, with three differences that a sandbox needs: it touches no signal handler, it
-stops at once even while requests hang or stream, and it lets the app close the TCP connection of a
-request or a WebSocket without a word.
+It differs from uvicorn in three ways. It changes no signal handlers. It stops at once, even while
+requests hang or stream. It lets the app close the TCP connection of a request or a WebSocket without
+a response.
 """
 
 from __future__ import annotations
@@ -24,20 +24,19 @@ if TYPE_CHECKING:
 
 _DROP = "bot.sandbox.drop_connection"
 _KEEP_ALIVE_SECONDS = 75
-_LAST_WORDS_SECONDS = 0.5
+_CLOSE_SECONDS = 0.5
 _SERVICE_RESTART = 1012
 
 
 @asynccontextmanager
 async def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Serve `app` while the block runs and yield its base URL, without a slash at its end.
+    """Serve `app` during the block and yield its base URL, without a trailing slash.
 
-    The socket is bound before the block starts, so the address can be handed out at once; port 0
-    takes a free one. On the way out every open connection is closed, whatever its request waits
-    for, WebSockets with a close frame, and the app's lifespan is ended.
+    The socket is bound before the block starts. Port 0 selects a free port. At the end of the block
+    every open connection is closed, WebSockets with a close frame, and the app's lifespan ends.
 
     Raises:
-        OSError: The address is taken or may not be bound.
+        OSError: The address is in use or cannot be bound.
     """
     listener = _listen(host, port)
     config = uvicorn.Config(
@@ -62,9 +61,9 @@ async def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
 
 
 async def drop_connection(scope: Scope, receive: Receive) -> None:
-    """Close the client's TCP connection without a word of an answer.
+    """Close the client's TCP connection without an answer.
 
-    Works for apps under `serve` only, before the response has started.
+    This works only for apps under `serve`, before the response has started.
 
     Raises:
         RuntimeError: Another server runs the app.
@@ -74,7 +73,7 @@ async def drop_connection(scope: Scope, receive: Receive) -> None:
 
 
 def cut_connection(scope: Scope) -> None:
-    """Close the client's TCP connection, of a request or a WebSocket, and do not wait for the end.
+    """Close the TCP connection of a request or a WebSocket without waiting for its end.
 
     Raises:
         RuntimeError: Another server runs the app.
@@ -86,13 +85,13 @@ def cut_connection(scope: Scope) -> None:
 
 
 async def disconnected(receive: Receive) -> None:
-    """Return once the client has gone, or the server has closed the connection."""
+    """Wait until the client has disconnected or the server has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         continue
 
 
 class _Connection(H11Protocol):
-    """One client connection that its app may drop and that ends quietly when the server stops."""
+    """A client connection that the app may drop and that ends without an error at the server's stop."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 uvicorn owns the signature
         super().__init__(*args, **kwargs)
@@ -102,19 +101,19 @@ class _Connection(H11Protocol):
             try:
                 await served(_droppable(scope, self.abort), receive, send)
             except asyncio.CancelledError:
-                # Only _stop cancels, after the connection has gone: nobody is left to be told.
+                # Only _stop cancels, after it has closed the connection.
                 if not self.transport.is_closing():
                     raise
 
         self.app = cast("Any", app)
 
     def abort(self) -> None:
-        """Close the socket now and throw away what was not sent."""
+        """Close the socket at once and discard unsent data."""
         self.transport.abort()
 
 
 class _Socket(WebSocketsSansIOProtocol):
-    """One WebSocket that its app may cut and that ends in order when the server stops."""
+    """A WebSocket that the app may drop and that ends with a close frame at the server's stop."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 uvicorn owns the signature
         super().__init__(*args, **kwargs)
@@ -127,14 +126,14 @@ class _Socket(WebSocketsSansIOProtocol):
         self._gone = asyncio.Event()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note the end of the connection."""
+        """Record the end of the connection."""
         super().connection_lost(exc)
         self._gone.set()
 
     async def end(self) -> None:
-        """Say that the server restarts, and give the client a moment to answer."""
+        """Send a close frame with the code for a restart, and wait briefly for the client's answer."""
         with contextlib.suppress(TimeoutError, OSError):
-            async with asyncio.timeout(_LAST_WORDS_SECONDS):
+            async with asyncio.timeout(_CLOSE_SECONDS):
                 if not self.close_sent:
                     await self.send({"type": "websocket.close", "code": _SERVICE_RESTART})
                 await self._gone.wait()
@@ -148,8 +147,8 @@ def _droppable(scope: Scope, drop: Callable[[], None]) -> Scope:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where the protocol is spelled out; with it on,
-    # every answer after the first on a connection comes 40 ms late.
+    # asyncio disables Nagle's algorithm only on a socket with an explicit protocol. With the
+    # algorithm, every answer after the first on a connection comes 40 ms late.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -167,7 +166,7 @@ def _address(listener: socket.socket) -> str:
 
 
 async def _stop(server: uvicorn.Server) -> None:
-    """Close the listeners, then the connections, then what still runs, then the app itself."""
+    """Close the listeners, then the connections, then the running tasks, then the app's lifespan."""
     for listener in getattr(server, "servers", ()):
         listener.close()
     connections = list(server.server_state.connections)
@@ -182,9 +181,9 @@ async def _stop(server: uvicorn.Server) -> None:
 async def _end(tasks: set[asyncio.Task[None]]) -> None:
     if not tasks:
         return
-    # Most handlers notice the disconnect by themselves and may still have something to put away.
-    _, stubborn = await asyncio.wait(tasks, timeout=_LAST_WORDS_SECONDS)
-    for task in stubborn:
+    # Most handlers notice the disconnect and end by themselves after their cleanup.
+    _, unfinished = await asyncio.wait(tasks, timeout=_CLOSE_SECONDS)
+    for task in unfinished:
         task.cancel()
-    if stubborn:
-        await asyncio.wait(stubborn)
+    if unfinished:
+        await asyncio.wait(unfinished)

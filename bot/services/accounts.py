@@ -156,7 +156,7 @@ class Accounts:
     ) -> str:
         """Return a token that is good for two minutes, never the `rejected` one. One refresh at a time.
 
-        With `account`, the token speaks for that account and organisation or for nobody.
+        With `account`, the token speaks for that account and organization or for nobody.
 
         Raises:
             NotLinkedError, RelinkRequiredError, PortalUnavailableError.
@@ -164,10 +164,10 @@ class Accounts:
         """
         cached = self._cache.get(identity.key)
         # Another process may have stored another account's link since.
-        other = cached is not None and account is not None and not account.same_grant_as(cached.account)
+        other = cached is not None and account is not None and account.grant != cached.account.grant
         if cached is None or other or cached.token == rejected or self._clock.now() >= cached.until:
             cached = await self._fresh(identity, rejected)
-        if account is not None and not account.same_grant_as(cached.account):
+        if account is not None and account.grant != cached.account.grant:
             raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
         return cached.token
 

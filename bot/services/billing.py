@@ -1,4 +1,4 @@
-"""Looking at an organisation's billing with a person's own grant."""
+"""Looking at an organization's billing with a person's own grant."""
 
 from __future__ import annotations
 
@@ -32,13 +32,16 @@ if TYPE_CHECKING:
     from bot.services.accounts import Accounts
     from bot.services.permission import Permission
     from bot.storage.audit import AuditStore
-    from bot.storage.charges import ChargeStore
+    from bot.storage.charges.store import ChargeStore
 
 log = structlog.get_logger(__name__)
 
 
 APPLYING = timedelta(minutes=2)
-"""The portal shows a new plan up to 30 s after it was paid for (contract); four times that, to be sure."""
+"""The portal shows a new plan up to 30 s after it was paid for (docs/portal.md, section 8.4).
+
+Four times that, to be sure.
+"""
 
 
 class Billing:
@@ -111,7 +114,7 @@ class Billing:
     async def _recent_upgrade(self, identity: Identity, account: Account) -> Charge | None:
         """Return the upgrade of the organization that was paid for a moment ago."""
         upgrade = await self._charges.recent_upgrade(identity.key, since=self._clock.now() - APPLYING)
-        theirs = upgrade is not None and upgrade.organisation_id == account.organisation_id
+        theirs = upgrade is not None and upgrade.organization_id == account.organization_id
         return upgrade if theirs else None
 
     async def preview_plan(self, identity: Identity, tier_id: str) -> Preview:
@@ -156,19 +159,21 @@ class Billing:
     async def _audited(self, identity: Identity, action: Action, **facts: object) -> AsyncIterator[None]:
         """Tell the audit log before the portal is asked, and how it answered."""
 
-        async def note(result: str) -> None:
-            await self._audit.note(action, actor=identity.key, subject=identity.key, result=result, **facts)
+        async def record(result: str) -> None:
+            await self._audit.record(
+                action, actor=identity.key, subject=identity.key, result=result, **facts
+            )
 
-        await note("asked")
+        await record("asked")
         try:
             yield
         except PortalRefusalError as error:
-            await note(f"refused: {error.code.value}")
+            await record(f"refused: {error.code.value}")
             raise
         except BillingError as error:
-            await note(f"unknown: {type(error).__name__}")
+            await record(f"unknown: {type(error).__name__}")
             raise
-        await note("done")
+        await record("done")
 
 
 def _applying(upgrade: Charge | None, usage: Usage | None) -> str | None:

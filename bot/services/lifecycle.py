@@ -10,24 +10,23 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
-from slack_sdk.errors import SlackApiError
 
-from bot.slack import AWAY, DEAD
+from bot.slack.errors import SlackError, TokenDeadError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
     from bot.domain.installation import Installation
     from bot.services.accounts import Accounts
     from bot.services.workspaces import Workspaces
+    from bot.storage.deliveries import DeliveryStore
     from bot.storage.device_grants import DeviceGrantStore
     from bot.storage.links import LinkStore
-    from bot.storage.messages import MessageStore
 
-UNTOLD_FOR = timedelta(days=30)
-"""How old charges may be whose messages are looked at again after an installation."""
+UNDELIVERED_FOR = timedelta(days=30)
+"""How old messages may be that are looked at again after an installation."""
 
 log = structlog.get_logger(__name__)
 
@@ -45,24 +44,22 @@ class Lifecycle:
         accounts: Accounts,
         links: LinkStore,
         grants: DeviceGrantStore,
-        messages: MessageStore,
+        deliveries: Sequence[DeliveryStore],
         clock: Clock,
     ) -> None:
         self._workspaces = workspaces
         self._accounts = accounts
         self._links = links
         self._grants = grants
-        self._messages = messages
+        self._deliveries = deliveries
         self._clock = clock
 
     async def installed(self, installation: Installation) -> None:
-        """Tell what could not be told while the app was away."""
+        """Deliver what could not be delivered while the app was not installed."""
         log.info("lifecycle.installed", installation=installation.key)
-        await self._messages.look_again(
-            enterprise=installation.enterprise,
-            team=installation.team,
-            since=self._clock.now() - UNTOLD_FOR,
-        )
+        since = self._clock.now() - UNDELIVERED_FOR
+        for store in self._deliveries:
+            await store.look_again(enterprise=installation.enterprise, team=installation.team, since=since)
 
     async def ended(self, installation: Installation, *, why: str) -> None:
         """Forget an installation that Slack says has ended, if its token is dead indeed.
@@ -127,10 +124,8 @@ class Lifecycle:
     async def _is_alive(self, installation: Installation) -> bool:
         try:
             await self._workspaces.slack(installation).auth_test()
-        except SlackApiError as error:
-            if error.response.get("error") in DEAD:
-                return False
-            raise NotSureError(str(error.response.get("error"))) from None
-        except AWAY as error:
-            raise NotSureError(type(error).__name__) from None
+        except TokenDeadError:
+            return False
+        except SlackError as error:
+            raise NotSureError(error.code) from None
         return True

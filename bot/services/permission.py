@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,12 +11,13 @@ from bot.domain.rules import Lock, Rule, RuleError
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from decimal import Decimal
 
     from bot.domain.billing import AutoReloadChoice
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
     from bot.domain.rules import Rules
-    from bot.storage.charges import ChargeStore
+    from bot.storage.charges.confirmation import ConfirmationStore
     from bot.storage.locks import LockStore
 
 DAY = timedelta(hours=24)
@@ -28,17 +28,19 @@ log = structlog.get_logger(__name__)
 class Permission:
     """Asked before an amount is shown, when a charge is confirmed, and before each request for money."""
 
-    def __init__(self, rules: Rules, locks: LockStore, charges: ChargeStore, clock: Clock) -> None:
+    def __init__(
+        self, rules: Rules, locks: LockStore, confirmations: ConfirmationStore, clock: Clock
+    ) -> None:
         self.rules = rules
         self._locks = locks
-        self._charges = charges
+        self._confirmations = confirmations
         self._clock = clock
 
     async def stopped(self, identity: Identity) -> RuleError | None:
         """Return what stops all spending where this person is, None when nothing does."""
         if self.rules.read_only:
             return RuleError(Rule.READ_ONLY)
-        lock = await self._locks.get(identity.home)
+        lock = await self._locks.get(identity.tenant)
         return None if lock is None else RuleError(Rule.LOCKED, lock=lock)
 
     async def require_spending(self, identity: Identity) -> None:
@@ -67,16 +69,12 @@ class Permission:
             RuleError: spending is stopped, or the amount is more than the rules allow.
         """
         await self.require_spending(identity)
-        since = self.day_begins()
-        spent = None if since is None else await self._charges.spent(identity.key, since=since)
-        self.rules.require(amount, spent)
+        self.rules.require(amount, await self.spent_today(identity))
 
-    async def left_today(self, identity: Identity) -> Decimal | None:
-        """Return what the person may still charge of their day; None when no day has a limit."""
-        since, most = self.day_begins(), self.rules.max_daily
-        if since is None or most is None:
-            return None
-        return max(most - await self._charges.spent(identity.key, since=since), Decimal(0))
+    async def spent_today(self, identity: Identity) -> Decimal | None:
+        """Return what the person has spent of their day (US dollars); None when no day has a limit."""
+        since = self.day_begins()
+        return None if since is None else await self._confirmations.spent(identity.key, since=since)
 
     def day_begins(self) -> datetime | None:
         """Return since when a person's charges count for their day; None when no day has a limit."""
@@ -104,7 +102,7 @@ class Permission:
             Lock(locked_by=identity, locked_at=self._clock.now(), reason=reason)
         )
         if made:
-            log.warning("permission.locked", home=identity.home, by=identity.key)
+            log.warning("permission.locked", tenant=identity.tenant, by=identity.key)
         return lock, made
 
     async def unlock(self, identity: Identity) -> Lock | None:
@@ -116,5 +114,5 @@ class Permission:
         self.rules.require_locker(identity)
         lock = await self._locks.remove(identity)
         if lock is not None:
-            log.warning("permission.unlocked", home=identity.home, by=identity.key)
+            log.warning("permission.unlocked", tenant=identity.tenant, by=identity.key)
         return lock

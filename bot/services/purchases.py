@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 from bot.domain.charge import OPEN, Charge, ChargeKind, ChargeState
 from bot.domain.errors import (
@@ -20,8 +19,11 @@ from bot.domain.errors import (
     SeveralChargesError,
     StaleError,
 )
-from bot.domain.grant import RESUME
-from bot.domain.money import CENT
+from bot.domain.follow_up import PROPOSAL_LIFE, can_be_asked_about
+from bot.domain.grant import Resume
+from bot.domain.money import CENT, AmountError
+from bot.domain.offer import AmountOffer
+from bot.domain.rules import RuleError
 from bot.domain.subscription import Effect
 
 if TYPE_CHECKING:
@@ -31,29 +33,54 @@ if TYPE_CHECKING:
     from bot.domain.billing import BillingState
     from bot.domain.clock import Clock
     from bot.domain.grant import DeviceGrant
-    from bot.domain.identity import Identity
+    from bot.domain.identity import Account, Identity
     from bot.domain.payment import PaymentMethod
     from bot.domain.subscription import Preview, Subscription
     from bot.services.accounts import Accounts
     from bot.services.permission import Permission
-    from bot.storage.charges import ChargeStore
-
-PROPOSAL_LIFE = timedelta(minutes=15)
-"""How long a confirmation can be given."""
-
-FOLLOW_UP_LIFE = timedelta(days=1)
-"""How long a charge without a clear end is asked about."""
+    from bot.storage.charges.confirmation import ConfirmationStore
+    from bot.storage.charges.store import ChargeStore
 
 TRIES = 3
-"""How often a yes is tried while what kept it from being taken is gone when one looks for it."""
+"""Attempts to confirm when the reason for the refusal disappears before it can be reported."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proposal:
-    """A charge to be confirmed; `open_equal` is one of the same amount whose end was not told yet."""
+    """A charge to be confirmed; `open_equal` is an equal one whose end the person does not know."""
 
     charge: Charge
     open_equal: Charge | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NeedsPaymentMethod:
+    """There is nothing to pay with: a payment method is added on the portal first."""
+
+    state: BillingState
+    amount: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChooseAmount:
+    """An amount is to be chosen from the offer; `problem` is what is wrong with the given `amount`."""
+
+    state: BillingState
+    offer: AmountOffer
+    account: Account
+    amount: Decimal | None = None
+    problem: AmountError | RuleError | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Confirm:
+    """The person confirms the proposal, or not."""
+
+    proposal: Proposal
+
+
+NextStep: TypeAlias = NeedsPaymentMethod | ChooseAmount | Confirm
+"""What comes next on the way to a purchase."""
 
 
 class BuyAgainError(BillingError):
@@ -66,35 +93,71 @@ class BuyAgainError(BillingError):
 
 
 class Purchases:
-    """What people ask of their charges. What happens by itself is `bot.services.charging`."""
+    """What people ask of their charges. What happens by itself is `bot.services.charge_worker`."""
 
     def __init__(
-        self, charges: ChargeStore, accounts: Accounts, permission: Permission, clock: Clock
+        self,
+        charges: ChargeStore,
+        confirmations: ConfirmationStore,
+        accounts: Accounts,
+        permission: Permission,
+        clock: Clock,
     ) -> None:
         self._charges = charges
+        self._confirmations = confirmations
         self._permission = permission
         self._accounts = accounts
         self._clock = clock
 
-    async def propose(self, identity: Identity, amount: Decimal, state: BillingState) -> Proposal:
-        """Store an intended top-up and its idempotency key, before anything is shown for confirmation.
+    async def next_step(self, identity: Identity, amount: Decimal | None) -> NextStep:
+        """Say what comes next: a payment method, an amount, or the confirmation of this amount.
+
+        Every gate is asked here, once. A proposal is stored, with its idempotency key, before it is shown.
 
         Raises:
-            NotAllowedError: role, the organization's switch, or no payment method.
-            AmountError: outside the portal's bounds.
-            RuleError: the operator's rules say no.
+            RuleError: spending is stopped.
+            NotLinkedError, RelinkRequiredError: no grant to charge with.
+            NotAllowedError: the role, or the organization's switch.
+        """
+        await self._permission.require_spending(identity)
+        account, portal = await self._accounts.portal(identity)
+        state = await portal.state()
+        state.require_charging()
+        if state.payment_method is None:
+            return NeedsPaymentMethod(state=state, amount=amount)
+        spent = await self._permission.spent_today(identity)
+        choose = self._choice(account, state, spent)
+        if amount is None or choose.offer.is_closed:
+            return choose
+        try:
+            choose.offer.bounds.check(amount)
+            self._permission.rules.require(amount, spent)
+        except (AmountError, RuleError) as error:
+            return replace(choose, amount=amount, problem=error)
+        return Confirm(
+            proposal=await self._propose(
+                identity,
+                account,
+                amount,
+                organization=(state.organization_id, state.organization_name),
+                payment_method=state.payment_method,
+                portal_url=state.portal_url,
+            )
+        )
+
+    async def choose_amount(self, identity: Identity) -> ChooseAmount:
+        """Return what can be charged now, whoever may charge it.
+
+        Raises:
             NotLinkedError, RelinkRequiredError: no grant to charge with.
         """
-        state.require_charging()
-        state.bounds.check(amount)
-        state.require_payment_method()
-        return await self._propose(
-            identity,
-            amount,
-            organisation=(state.organisation_id, state.organisation_name),
-            payment_method=state.payment_method,
-            portal_url=state.portal_url,
-        )
+        account, portal = await self._accounts.portal(identity)
+        return self._choice(account, await portal.state(), await self._permission.spent_today(identity))
+
+    def _choice(self, account: Account, state: BillingState, spent: Decimal | None) -> ChooseAmount:
+        rules = self._permission.rules
+        offer = AmountOffer.of(state, rules, left_today=rules.left_of_day(spent))
+        return ChooseAmount(state=state, offer=offer, account=account)
 
     async def propose_upgrade(
         self,
@@ -103,7 +166,7 @@ class Purchases:
         subscription: Subscription,
         payment_method: PaymentMethod | None,
     ) -> Proposal:
-        """Store an intended upgrade that charges at once, as `propose` does for a top-up.
+        """Store an intended upgrade that charges at once, with its idempotency key, before it is shown.
 
         `payment_method` is None where it is not known which one the portal charges.
 
@@ -119,10 +182,13 @@ class Purchases:
             )
         if preview.effect is not Effect.CHARGE_NOW or preview.due_now is None:
             raise ValueError("only a preview that charges now can be proposed")
+        await self._permission.require_charge(identity, preview.due_now)
+        link = await self._accounts.link(identity)
         return await self._propose(
             identity,
+            link.account,
             preview.due_now,
-            organisation=(subscription.organisation_id, subscription.organisation_name),
+            organization=(subscription.organization_id, subscription.organization_name),
             payment_method=payment_method,
             portal_url=subscription.manage_url,
             tier=(preview.target_id, preview.target_name),
@@ -131,15 +197,14 @@ class Purchases:
     async def _propose(
         self,
         identity: Identity,
+        account: Account,
         amount: Decimal,
         *,
-        organisation: tuple[str, str | None],
+        organization: tuple[str, str | None],
         payment_method: PaymentMethod | None,
         portal_url: str,
         tier: tuple[str, str] | None = None,
     ) -> Proposal:
-        await self._permission.require_charge(identity, amount)
-        link = await self._accounts.link(identity)
         now = self._clock.now()
         charge = Charge(
             id=secrets.token_hex(8),
@@ -150,15 +215,15 @@ class Purchases:
             tier_id=tier[0] if tier else None,
             tier_name=tier[1] if tier else None,
             idempotency_key=str(uuid.uuid4()),
-            account_id=link.account.account_id,
-            organisation_id=organisation[0],
-            organisation_name=organisation[1],
-            account_email=link.account.email,
+            account_id=account.account_id,
+            organization_id=organization[0],
+            organization_name=organization[1],
+            account_email=account.email,
             payment_method=payment_method,
             created_at=now,
             portal_url=portal_url,
         )
-        open_equal = await self._charges.open_equal(charge)
+        open_equal = await self._confirmations.open_equal(charge)
         await self._charges.add(charge, due_at=now + PROPOSAL_LIFE)
         return Proposal(charge=charge, open_equal=open_equal)
 
@@ -170,7 +235,7 @@ class Purchases:
         view_id: str | None,
         warned_of: str | None = None,
     ) -> Charge:
-        """Take the person's yes, once: stored durably before this returns. A second yes changes nothing.
+        """Confirm the purchase, once. It is stored durably before this returns.
 
         `warned_of` is the equal open charge that the confirmation showed.
 
@@ -195,11 +260,11 @@ class Purchases:
     async def _confirm(
         self, identity: Identity, charge_id: str, view_id: str | None, warned_of: str | None
     ) -> Charge | None:
-        """Store the yes, in one step with everything that has to hold; None when something does not."""
+        """Store the confirmation in one step with all that must hold; None when something does not."""
         if self._permission.rules.read_only:
             return None
         now = self._clock.now()
-        return await self._charges.confirm(
+        return await self._confirmations.confirm(
             charge_id,
             identity,
             now=now,
@@ -214,7 +279,7 @@ class Purchases:
         """Raise what keeps a proposal from being confirmed; return when it has just gone away."""
         if self._clock.now() >= charge.created_at + PROPOSAL_LIFE:
             raise StaleError
-        other = await self._charges.open_equal(charge)
+        other = await self._confirmations.open_equal(charge)
         if other is not None and other.id != warned_of:
             raise BuyAgainError(charge, other)
         await self._permission.require_spending(charge.identity)
@@ -236,8 +301,7 @@ class Purchases:
             CannotAskError: without the portal's id it can be asked about for a day only.
         """
         charge = await self._mine(identity, charge_id)
-        day_over = self._clock.now() >= (charge.confirmed_at or charge.created_at) + FOLLOW_UP_LIFE
-        if charge.state in OPEN and charge.portal_charge_id is None and day_over:
+        if charge.state in OPEN and not can_be_asked_about(charge, self._clock.now()):
             raise CannotAskError(charge.portal_url)
         if charge.state in OPEN:
             await self._charges.ask_check(charge_id, now=self._clock.now(), view_id=view_id)
@@ -266,7 +330,7 @@ class Purchases:
         await self._permission.require_spending(identity)
         await self._require_possible(identity, current)
         now = self._clock.now()
-        resumed = await self._charges.resume(
+        resumed = await self._confirmations.resume(
             charge_id,
             identity.key,
             now=now,
@@ -298,8 +362,9 @@ class Purchases:
 
     async def waiting_for(self, grant: DeviceGrant) -> Charge | None:
         """Return the person's charge that a grant was begun for, None otherwise."""
-        purpose, charge_id = grant.purpose
-        return await self._charges.get(charge_id, owner=grant.identity.key) if purpose == RESUME else None
+        if not isinstance(grant.purpose, Resume):
+            return None
+        return await self._charges.get(grant.purpose.charge_id, owner=grant.identity.key)
 
     async def history(self, identity: Identity, *, limit: int = 20, offset: int = 0) -> Sequence[Charge]:
         """Return the person's confirmed charges, newest first."""

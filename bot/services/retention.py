@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.storage.intents import INTENT_LIFE
+from bot.storage.device_grants import DEVICE_GRANT
+from bot.storage.pending_confirmations import PENDING_LIFE
 
 if TYPE_CHECKING:
     from bot.domain.clock import Clock
-    from bot.storage.charges import ChargeStore
+    from bot.storage.charges.purge import ChargePurge
+    from bot.storage.deliveries import DeliveryStore
     from bot.storage.device_grants import DeviceGrantStore
-    from bot.storage.intents import IntentStore
     from bot.storage.overviews import OverviewStore
+    from bot.storage.pending_confirmations import PendingConfirmations
 
 GRANTS_FOR = timedelta(days=7)
 
@@ -26,16 +28,18 @@ class Retention:
 
     def __init__(
         self,
-        charges: ChargeStore,
+        charges: ChargePurge,
+        deliveries: DeliveryStore,
         grants: DeviceGrantStore,
-        intents: IntentStore,
+        pending: PendingConfirmations,
         overviews: OverviewStore,
         clock: Clock,
         purge_after_days: int | None,
     ) -> None:
         self._charges = charges
+        self._deliveries = deliveries
         self._grants = grants
-        self._intents = intents
+        self._pending = pending
         self._overviews = overviews
         self._clock = clock
         self._purge_after = None if purge_after_days is None else timedelta(days=purge_after_days)
@@ -44,7 +48,8 @@ class Retention:
         """Forget what is due, a batch at a time; return how many charges were concerned."""
         now = self._clock.now()
         await self._grants.delete_decided(before=now - GRANTS_FOR)
-        await self._intents.delete_old(before=now - INTENT_LIFE)
+        await self._deliveries.delete_old(DEVICE_GRANT, before=now - GRANTS_FOR)
+        await self._pending.delete_old(before=now - PENDING_LIFE)
         await self._overviews.delete_old()
         if self._purge_after is None:
             return 0

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
-    from bot.slack import SlackClient
+    from bot.slack.client import SlackClient
     from bot.storage.audit import AuditStore
-    from bot.storage.connection import Connection
+    from bot.storage.connection import Transaction
 
 FIND_SECONDS = 1.0
 """Slack waits three seconds for an acknowledgement; a database that takes longer than this is away."""
@@ -32,7 +32,7 @@ class Source(Protocol):
     async def all(self) -> Sequence[Installation]:
         """Return every one."""
 
-    async def still(self, place: Place, *, within: Connection) -> bool:
+    async def is_installed(self, place: Place, *, within: Transaction) -> bool:
         """Tell whether the app is installed there, and keep it so until the transaction ends."""
 
     async def remove(self, installation: Installation, *, why: str) -> None:
@@ -49,12 +49,11 @@ class OneWorkspace:
         self._ended = False
         self.installation: Installation | None = None
 
-    async def recognise(self) -> None:
+    async def recognize(self) -> None:
         """Ask Slack whose token it is.
 
         Raises:
-            SlackApiError: Slack does not accept the token.
-            AWAY: Slack gave no answer.
+            SlackError: Slack does not accept the token, or gives no answer.
         """
         answer = await self._slack.auth_test()
         org_wide = bool(answer.get("is_enterprise_install"))
@@ -83,7 +82,7 @@ class OneWorkspace:
         """Return it, unless it has ended or is not known yet."""
         return [] if self.installation is None or self._ended else [self.installation]
 
-    async def still(self, place: Place, *, within: Connection) -> bool:  # noqa: ARG002 - as the others
+    async def is_installed(self, place: Place, *, within: Transaction) -> bool:  # noqa: ARG002 - as the others
         """Tell whether it lives, as far as Slack has said."""
         return not self._ended
 
@@ -91,7 +90,7 @@ class OneWorkspace:
         """Remember that it has ended; another token is the operator's to set."""
         if not self._ended:
             self._ended = True
-            await self._audit.note(
+            await self._audit.record(
                 Action.UNINSTALL, actor="slack", subject=installation.key, result="removed", why=why
             )
 
@@ -132,10 +131,10 @@ class Workspaces:
         """Return every installation."""
         return await self._source.all()
 
-    async def still(self, identity: Identity, *, within: Connection) -> bool:
+    async def is_installed(self, identity: Identity, *, within: Transaction) -> bool:
         """Tell whether the app is installed where a person is; it stays so until the transaction ends."""
         place = Place(enterprise=identity.enterprise, team=identity.team)
-        return await self._source.still(place, within=within)
+        return await self._source.is_installed(place, within=within)
 
     async def remove(self, installation: Installation, *, why: str) -> None:
         """Forget an installation that Slack has ended."""

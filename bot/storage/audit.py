@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import simplejson
 from sqlalchemy import func, insert, select
 
-from bot.domain.audit import AuditEntry, acting_from
+from bot.domain.audit import AuditEntry
 from bot.storage.tables import audit, audit_seals
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ SEAL_WITHIN = timedelta(minutes=5)
 """How long an entry may wait; a worker seals every two seconds."""
 
 _SEALING = 0x61_75_64_69
-# No id is asked for in return.
-_ENTRY = insert(audit).inline()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,30 +57,6 @@ class Verification:
     broken: str | None = None
 
 
-async def record(
-    connection: Connection,
-    at: datetime,
-    action: Action,
-    *,
-    actor: str,
-    subject: str,
-    result: str,
-    **facts: object,
-) -> None:
-    """Write an entry within the transaction of what it tells of. Facts without a value are left out."""
-    told = {name: str(value) for name, value in facts.items() if value is not None}
-    entry = {
-        "at": at,
-        "actor": actor,
-        "action": action.value,
-        "subject": subject,
-        "result": result,
-        "origin": acting_from.get(),
-        "facts": simplejson.dumps(told, sort_keys=True),
-    }
-    await connection.execute(_ENTRY, entry)
-
-
 def digest_of(previous: str, entry: AuditEntry) -> str:
     """Return the digest (SHA-256, hex) of an entry that follows the one with the digest `previous`."""
     told = {**asdict(entry), "at": entry.at.isoformat()}
@@ -95,11 +69,12 @@ class AuditStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def note(self, action: Action, *, actor: str, subject: str, result: str, **facts: object) -> None:
-        """Write an entry of its own."""
-        now = self._database.clock.now()
-        async with self._database.transaction() as connection:
-            await record(connection, now, action, actor=actor, subject=subject, result=result, **facts)
+    async def record(
+        self, action: Action, *, actor: str, subject: str, result: str, **facts: object
+    ) -> None:
+        """Write an entry of its own, for an action that changes nothing here."""
+        async with self._database.transaction() as transaction:
+            await transaction.record(action, actor=actor, subject=subject, result=result, facts=facts)
 
     async def seal(self, *, everything: bool = False) -> Seal | None:
         """Seal what is not sealed yet, a batch at most; return the last seal made, None without any.
@@ -107,10 +82,8 @@ class AuditStore:
         Processes take turns. `everything` looks at all entries, not at the latest ones alone.
         """
         async with self._database.transaction() as connection:
-            if not self._database.is_sqlite:
-                mine = await connection.scalar(select(func.pg_try_advisory_xact_lock(_SEALING)))
-                if not mine:
-                    return None
+            if not await self._database.backend.try_advisory_lock(connection, _SEALING):
+                return None
             number, digest, entry = await _head(connection)
             after = 0 if everything else entry - LATE
             seals = _chain(number, digest, await _unsealed(connection, after))

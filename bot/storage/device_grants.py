@@ -1,32 +1,46 @@
-"""Device grants in progress. Codes, tokens and the response_url are sealed."""
+"""Device grants in progress. Codes and tokens are sealed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import structlog
 from sqlalchemy import and_, delete, insert, literal, select, update
 
 from bot.domain.audit import Action
-from bot.domain.grant import NOT_CONNECTED, DeviceGrant, GrantState
+from bot.domain.delivery import Delivery
+from bot.domain.grant import (
+    NOT_CONNECTED,
+    DeviceCodes,
+    DeviceGrant,
+    GrantedTokens,
+    GrantState,
+    purpose_from_text,
+)
 from bot.domain.identity import Identity
-from bot.engine import LeaseLostError
-from bot.storage.audit import record
-from bot.storage.database import announce
+from bot.engine import LeaseLostError, Released
+from bot.storage.cipher import SealBrokenError
 from bot.storage.leases import LeaseStore
 from bot.storage.tables import device_grants
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Row, Update
+    from sqlalchemy import ColumnElement, Row
 
     from bot.engine import Lease
     from bot.storage.cipher import Cipher
-    from bot.storage.connection import Connection
+    from bot.storage.connection import Transaction
     from bot.storage.database import Database
+    from bot.storage.deliveries import DeliveryStore
 
+DEVICE_GRANT = "device_grant"
+T = TypeVar("T")
 
+log = structlog.get_logger(__name__)
 _GOING_ON = (GrantState.PENDING.value, GrantState.GRANTED.value)
 _SUPERSEDED = {
     "state": GrantState.SUPERSEDED.value,
@@ -37,49 +51,48 @@ _SUPERSEDED = {
 
 
 class DeviceGrantStore:
-    """Device grants of everybody."""
+    """Device grants of all people."""
 
-    def __init__(self, database: Database, cipher: Cipher) -> None:
+    def __init__(self, database: Database, cipher: Cipher, deliveries: DeliveryStore) -> None:
         self._database = database
         self._cipher = cipher
-        self.leases = LeaseStore(database, device_grants)
+        self._deliveries = deliveries
+        self.leases = LeaseStore(database, device_grants, self._loaders)
 
-    async def start(self, grant: DeviceGrant, *, due_at: datetime) -> None:
-        """Store a new grant; the person's former pending ones are superseded, silently.
+    async def start(self, grant: DeviceGrant, *, due_at: datetime) -> list[DeviceGrant]:
+        """Store a new grant; return the person's former ones that it supersedes, as they were.
 
         A person's starts take turns, so that of two at once one is left.
         """
-        row = device_grants.c
-        async with self._database.transaction() as connection:
-            await connection.execute(select(self._database.turn(literal(grant.identity.key))))
-            await connection.execute(
-                update(device_grants)
-                .where(row.owner == grant.identity.key, row.state.in_(_GOING_ON))
-                .values(**_SUPERSEDED, wakes=row.wakes + 1)
-            )
-            await connection.execute(
+        identity = grant.identity
+        async with self._database.transaction() as transaction:
+            lock = self._database.backend.advisory_lock(literal(identity.key))
+            await transaction.execute(select(lock))
+            superseded = await self._drop(transaction, device_grants.c.owner == identity.key)
+            await transaction.execute(
                 insert(device_grants).values(
                     id=grant.id,
-                    enterprise=grant.identity.enterprise,
-                    team=grant.identity.team,
-                    user=grant.identity.user,
-                    owner=grant.identity.key,
+                    enterprise=identity.enterprise,
+                    team=identity.team,
+                    user=identity.user,
+                    owner=identity.key,
                     state=grant.state.value,
                     base_url=grant.base_url,
                     asked_scope=grant.asked_scope,
-                    wanted=grant.wanted,
+                    purpose=grant.purpose and grant.purpose.to_text(),
                     interval_seconds=grant.interval_seconds,
                     expires_at=grant.expires_at,
                     created_at=grant.created_at,
-                    sealed_codes=self._cipher.seal(grant.identity.key, grant.codes),
+                    sealed_codes=self._sealed(grant, grant.codes),
                     due_at=due_at,
                 )
             )
+        return superseded
 
     async def get(self, grant_id: str) -> DeviceGrant | None:
         """Return a grant."""
         query = select(device_grants).where(device_grants.c.id == grant_id)
-        async with self._database.transaction() as connection:
+        async with self._database.read() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else self._grant(row)
 
@@ -87,131 +100,143 @@ class DeviceGrantStore:
         """Return the person's grants that are not decided yet."""
         row = device_grants.c
         query = select(device_grants).where(row.owner == identity.key, row.state.in_(_GOING_ON))
-        async with self._database.transaction() as connection:
+        async with self._database.read() as connection:
             return [self._grant(found) for found in await connection.execute(query)]
 
     async def schedule(
-        self, grant: DeviceGrant, due_at: datetime, *, codes: dict[str, Any] | None = None
+        self, grant: DeviceGrant, due_at: datetime, *, codes: DeviceCodes | None = None
     ) -> bool:
-        """Have a grant looked at then, if it is not decided; `codes` take the place of its own.
-
-        Tells whether it is going on.
-        """
+        """Have a grant looked at then; `codes` take the place of its own. False when it is decided."""
         row = device_grants.c
         values: dict[str, Any] = {"due_at": due_at}
         if codes is not None:
-            values["sealed_codes"] = self._cipher.seal(grant.identity.key, codes)
-        async with self._database.transaction() as connection:
-            stored = await connection.execute(
+            values["sealed_codes"] = self._sealed(grant, codes)
+        async with self._database.transaction() as transaction:
+            stored = await transaction.execute(
                 update(device_grants).where(row.id == grant.id, row.state.in_(_GOING_ON)).values(**values)
             )
-            announce(connection, device_grants)
+            transaction.announce(device_grants)
         return bool(stored.rowcount)
 
-    async def store_codes(self, lease: Lease, grant: DeviceGrant, codes: dict[str, Any]) -> None:
-        """Store codes in place of the grant's own, under a lease.
+    async def save(
+        self,
+        lease: Lease[DeviceGrant],
+        before: DeviceGrant,
+        after: DeviceGrant,
+        *,
+        within: Transaction | None = None,
+    ) -> DeviceGrant:
+        """Write what differs, under a lease; return the grant as it is `after`.
 
         Raises:
-            LeaseLostError: the row is no longer in the grant's state, or no longer ours.
+            LeaseLostError: the row is no longer in `before`'s state, or another run holds it.
         """
-        row = device_grants.c
-        statement = (
-            update(device_grants)
-            .where(row.id == lease.id, row.state == grant.state.value, row.lease_token == lease.token)
-            .values(sealed_codes=self._cipher.seal(grant.identity.key, codes))
-        )
-        async with self._database.transaction() as connection:
-            if not (await connection.execute(statement)).rowcount:
-                raise LeaseLostError(lease.id)
+        if within is not None:
+            await self._save(within, lease, before, after)
+        else:
+            async with self._database.transaction() as transaction:
+                await self._save(transaction, lease, before, after)
+        return after
 
-    async def cancel_pending(self, identity: Identity) -> bool:
-        """Drop the person's grants that are still going on, codes and tokens included; tell if any."""
-        return await self._drop(device_grants.c.owner == identity.key)
+    async def notify_waiting(self, lease: Lease[DeviceGrant], grant: DeviceGrant) -> None:
+        """Have the person told, once, that the portal keeps them waiting.
+
+        Raises:
+            LeaseLostError: as `save`.
+        """
+        codes = grant.codes and replace(grant.codes, waiting_shown=True)
+        async with self._database.transaction() as transaction:
+            await self._save(transaction, lease, grant, replace(grant, codes=codes))
+            await self._deliveries.add(transaction, _outcome(grant))
+
+    async def notify_outcome(self, lease: Lease[DeviceGrant], grant: DeviceGrant) -> Released:
+        """Hand a decided grant's outcome to its delivery, forget its codes, and give it back: in one step.
+
+        Raises:
+            LeaseLostError: as `save`.
+        """
+        async with self._database.transaction() as transaction:
+            notified = replace(grant, codes=None, notified_at=transaction.now())
+            await self._save(transaction, lease, grant, notified, give_back=True)
+            await self._deliveries.add(transaction, _outcome(grant))
+        return Released()
+
+    async def _save(
+        self,
+        transaction: Transaction,
+        lease: Lease[DeviceGrant],
+        before: DeviceGrant,
+        after: DeviceGrant,
+        *,
+        give_back: bool = False,
+    ) -> None:
+        row = device_grants.c
+        statement = update(device_grants).where(
+            row.id == lease.id, row.state == before.state.value, row.lease_token == lease.token
+        )
+        facts = self._difference(before, after)
+        if give_back:
+            statement = statement.values(**self.leases.given_back)
+            facts |= self.leases.when_given_back(lease.claim, None)
+        if not (await transaction.execute(statement, facts)).rowcount:
+            raise LeaseLostError(lease.id)
+        if after.state is not before.state and after.state in NOT_CONNECTED:
+            owner = after.identity.key
+            await transaction.record(Action.CONNECT, actor=owner, subject=owner, result=after.state.value)
+
+    def _difference(self, before: DeviceGrant, after: DeviceGrant) -> dict[str, Any]:
+        changes: dict[str, Any] = {"state": after.state.value}
+        if after.interval_seconds != before.interval_seconds:
+            changes["interval_seconds"] = after.interval_seconds
+        if after.notified_at != before.notified_at:
+            changes["notified_at"] = after.notified_at
+        if after.codes != before.codes:
+            changes["sealed_codes"] = self._sealed(after, after.codes)
+        if after.tokens != before.tokens:
+            changes["sealed_tokens"] = self._sealed(after, after.tokens)
+        return changes
+
+    async def cancel_pending(self, identity: Identity) -> list[DeviceGrant]:
+        """Drop the person's grants that are not decided; return them as they were."""
+        async with self._database.transaction() as transaction:
+            return await self._drop(transaction, device_grants.c.owner == identity.key)
 
     async def cancel_all(self, *, enterprise: str, teams: Collection[str], but: Collection[str]) -> None:
-        """Do so for everybody in these workspaces; without any, in the enterprise's, `but` some."""
+        """Do so for all people of these workspaces; without any, of the enterprise's, `but` some."""
         row = device_grants.c
         of = row.team.in_(teams) if teams else row.enterprise == enterprise
-        await self._drop(and_(of, row.team.not_in(but)))
+        async with self._database.transaction() as transaction:
+            await self._drop(transaction, and_(of, row.team.not_in(but)))
 
-    async def _drop(self, of: ColumnElement[bool]) -> bool:
+    async def _drop(self, transaction: Transaction, of: ColumnElement[bool]) -> list[DeviceGrant]:
+        """Supersede grants, codes and tokens included; return them as they were.
+
+        They are locked before they are read, so that none learns where its link stands in between.
+        """
         row = device_grants.c
-        async with self._database.transaction() as connection:
-            dropped = await connection.execute(
-                update(device_grants)
-                .where(of, row.state.in_(_GOING_ON))
-                .values(**_SUPERSEDED, wakes=row.wakes + 1)
-            )
-        return bool(dropped.rowcount)
+        going_on = and_(of, row.state.in_(_GOING_ON))
+        query = self._database.backend.locked(select(device_grants).where(going_on))
+        dropped = [self._grant(found) for found in await transaction.execute(query)]
+        await transaction.execute(
+            update(device_grants).where(going_on).values(**_SUPERSEDED, wakes=row.wakes + 1)
+        )
+        return dropped
 
     async def delete_decided(self, *, before: datetime) -> None:
-        """Delete the grants from before then that are decided, and whose outcome needs no telling."""
+        """Delete the grants from before then that are decided and need no more work."""
         row = device_grants.c
-        async with self._database.transaction() as connection:
-            await connection.execute(
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
                 delete(device_grants).where(
                     row.created_at < before, row.due_at.is_(None), row.state.not_in(_GOING_ON)
                 )
             )
 
-    async def move(
-        self,
-        lease: Lease,
-        grant: DeviceGrant,
-        after: GrantState,
-        *,
-        tokens: dict[str, Any] | None = None,
-        forget_tokens: bool = False,
-        within: Connection | None = None,
-    ) -> None:
-        """Change the state under a lease.
+    async def _loaders(self, rows: Sequence[Row[Any]]) -> dict[str, Callable[[], DeviceGrant]]:
+        return {row.id: partial(self._grant, row) for row in rows}
 
-        Raises:
-            LeaseLostError: the row is no longer in the grant's state, or no longer ours.
-        """
-        values: dict[str, Any] = {"state": after.value}
-        if tokens is not None:
-            values["sealed_tokens"] = self._cipher.seal(grant.identity.key, tokens)
-        if forget_tokens:
-            values["sealed_tokens"] = None
-        statement = (
-            update(device_grants)
-            .where(
-                device_grants.c.id == lease.id,
-                device_grants.c.state == grant.state.value,
-                device_grants.c.lease_token == lease.token,
-            )
-            .values(**values)
-        )
-        if within is not None:
-            await self._moved(within, statement, grant, after)
-        else:
-            async with self._database.transaction() as connection:
-                await self._moved(connection, statement, grant, after)
-
-    async def _moved(
-        self, connection: Connection, statement: Update, grant: DeviceGrant, after: GrantState
-    ) -> None:
-        if not (await connection.execute(statement)).rowcount:
-            raise LeaseLostError(grant.id)
-        if after in NOT_CONNECTED:
-            owner, now = grant.identity.key, self._database.clock.now()
-            await record(connection, now, Action.CONNECT, actor=owner, subject=owner, result=after.value)
-
-    async def note(self, lease: Lease, **values: object) -> None:
-        """Record facts under a lease.
-
-        Raises:
-            LeaseLostError: the row is no longer ours.
-        """
-        statement = (
-            update(device_grants)
-            .where(device_grants.c.id == lease.id, device_grants.c.lease_token == lease.token)
-            .values(**values)
-        )
-        async with self._database.transaction() as connection:
-            if not (await connection.execute(statement)).rowcount:
-                raise LeaseLostError(lease.id)
+    def _sealed(self, grant: DeviceGrant, secrets: DeviceCodes | GrantedTokens | None) -> bytes | None:
+        return None if secrets is None else self._cipher.seal(grant.identity.key, secrets.to_facts())
 
     def _grant(self, row: Row[Any]) -> DeviceGrant:
         return DeviceGrant(
@@ -220,11 +245,36 @@ class DeviceGrantStore:
             state=GrantState(row.state),
             base_url=row.base_url,
             asked_scope=row.asked_scope,
-            wanted=row.wanted,
+            purpose=purpose_from_text(row.purpose),
             interval_seconds=row.interval_seconds,
             expires_at=row.expires_at,
             created_at=row.created_at,
-            codes=self._cipher.open(row.owner, row.sealed_codes) if row.sealed_codes else {},
-            tokens=self._cipher.open(row.owner, row.sealed_tokens) if row.sealed_tokens else None,
-            told_at=row.told_at,
+            codes=self._open(row.owner, row.sealed_codes, DeviceCodes.from_facts),
+            tokens=self._open(row.owner, row.sealed_tokens, GrantedTokens.from_facts),
+            notified_at=row.notified_at,
         )
+
+    def _open(self, owner: str, sealed: bytes | None, read: Callable[[dict[str, Any]], T]) -> T | None:
+        if sealed is None:
+            return None
+        try:
+            return read(self._cipher.open(owner, sealed))
+        except SealBrokenError:
+            log.warning("device_grants.seal_broken", owner=owner)
+            return None  # its key is gone: the grant expires, and the person starts again
+
+
+def _outcome(grant: DeviceGrant) -> Delivery:
+    """Return what tells the person: in place of the link, or in the thread where it stands."""
+    codes = grant.codes
+    message = codes and codes.message
+    return Delivery(
+        id=grant.id,
+        subject_kind=DEVICE_GRANT,
+        subject_id=grant.id,
+        recipient=grant.identity,
+        created_at=grant.created_at,
+        place=None if codes is None or message else codes.shown_at,
+        channel=message.channel if message else None,
+        ts=message.ts if message else None,
+    )

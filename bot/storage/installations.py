@@ -11,19 +11,17 @@ from sqlalchemy import and_, delete, insert, or_, select
 
 from bot.domain.audit import Action
 from bot.domain.installation import Installation
-from bot.storage.audit import record
 from bot.storage.tables import installations, oauth_states
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from typing import Any
 
     from sqlalchemy import ColumnElement, Row
 
     from bot.domain.installation import Place
     from bot.storage.cipher import Cipher
-    from bot.storage.connection import Connection
+    from bot.storage.connection import Transaction
     from bot.storage.database import Database
 
 STATE_LIFE = timedelta(minutes=10)
@@ -37,7 +35,7 @@ class InstallationStore:
         self._cipher = cipher
 
     async def find(self, place: Place) -> Installation | None:
-        """Return the workspace's installation, or else that of its whole organisation.
+        """Return the workspace's installation, or else that of its whole organization.
 
         Raises:
             SealBrokenError: the token cannot be opened with any of the keys.
@@ -45,15 +43,15 @@ class InstallationStore:
         row = installations.c
         newest = select(installations).order_by(row.installed_at.desc())
         workspace = newest.where(row.team == place.team, row.team != "")
-        organisation = newest.where(_org_wide(place))
+        organization = newest.where(_org_wide(place))
         async with self._database.transaction() as connection:
             found = (await connection.execute(workspace)).first()
             if found is None:
-                found = (await connection.execute(organisation)).first()
+                found = (await connection.execute(organization)).first()
         return None if found is None else self._installation(found)
 
     async def put(self, installation: Installation) -> None:
-        """Store an installation, in place of a former one of the same workspace or organisation."""
+        """Store an installation, in place of a former one of the same workspace or organization."""
         values = {
             "owner": installation.key,
             "enterprise": installation.enterprise,
@@ -65,19 +63,18 @@ class InstallationStore:
             "installed_at": installation.installed_at,
             "sealed_token": self._cipher.seal(installation.key, {"bot": installation.token}),
         }
-        statement = self._database.insert(installations).values(**values)
+        statement = self._database.backend.insert(installations).values(**values)
         async with self._database.transaction() as connection:
             await connection.execute(
                 statement.on_conflict_do_update(index_elements=[installations.c.owner], set_=values)
             )
-            await record(
-                connection,
-                installation.installed_at,
+            await connection.record(
                 Action.INSTALL,
+                at=installation.installed_at,
                 actor=installation.installer,
                 subject=installation.key,
                 result="installed",
-                scopes=installation.scopes,
+                facts={"scopes": installation.scopes},
             )
 
     async def all(self) -> Sequence[Installation]:
@@ -86,13 +83,11 @@ class InstallationStore:
             rows = (await connection.execute(select(installations))).all()
         return [self._installation(row) for row in rows]
 
-    async def still(self, place: Place, *, within: Connection) -> bool:
+    async def is_installed(self, place: Place, *, within: Transaction) -> bool:
         """Tell whether the app is installed there, and keep it so until the transaction ends."""
         row = installations.c
         of = or_(and_(row.team == place.team, row.team != ""), _org_wide(place))
-        query = select(row.owner).where(of)
-        if not self._database.is_sqlite:
-            query = query.with_for_update(read=True)
+        query = self._database.backend.locked(select(row.owner).where(of), shared=True)
         return (await within.execute(query)).first() is not None
 
     async def remove(self, installation: Installation, *, why: str) -> None:
@@ -100,7 +95,7 @@ class InstallationStore:
         statement = delete(installations).where(installations.c.owner == installation.key)
         async with self._database.transaction() as connection:
             if (await connection.execute(statement)).rowcount:
-                await _record_end(connection, self._database.clock.now(), installation, why)
+                await _record_end(connection, installation, why)
 
     async def issue_state(self) -> str:
         """Return a new state (RFC 6749, 10.12), good for ten minutes and for one use."""
@@ -134,16 +129,14 @@ class InstallationStore:
         )
 
 
-async def _record_end(connection: Connection, at: datetime, installation: Installation, why: str) -> None:
+async def _record_end(connection: Transaction, installation: Installation, why: str) -> None:
     """Tell the audit log that an installation has ended."""
-    await record(
-        connection,
-        at,
+    await connection.record(
         Action.UNINSTALL,
         actor="slack",
         subject=installation.key,
         result="removed",
-        why=why,
+        facts={"why": why},
     )
 
 

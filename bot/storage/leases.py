@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import secrets
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from sqlalchemy import Integer, String, and_, bindparam, case, func, or_, select, update
 
-from bot.engine import Claim, nothing_found
-from bot.storage.database import announce
+from bot.engine import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,28 +17,35 @@ if TYPE_CHECKING:
     from sqlalchemy import BindParameter, Executable, Row, Table, Update
     from sqlalchemy.sql.dml import ReturningUpdate
 
-    from bot.storage.connection import Connection
+    from bot.storage.connection import Transaction
     from bot.storage.database import Database
 
-    Find = Callable[[Sequence[Row[Any]]], Awaitable[Mapping[str, Callable[[], Any]]]]
+
+T = TypeVar("T")
+Loaders: TypeAlias = "Callable[[Sequence[Row[Any]]], Awaitable[Mapping[str, Callable[[], T]]]]"
 
 
-class LeaseStore:
+class LeaseStore(Generic[T]):
     """The lease columns of one table, as the engine wants them (`bot.engine.Leases`)."""
 
-    def __init__(self, database: Database, table: Table, find: Find | None = None) -> None:
-        """Let `find` tell of the rows, as they were claimed, how `Claim.found` is read, by id."""
+    def __init__(self, database: Database, table: Table, loaders: Loaders[T]) -> None:
+        """`loaders` returns, for claimed rows, how each is read (`Claim.load`), by id."""
         self._database = database
         self._table = table
-        self._find = find
+        self._loaders = loaders
 
-    async def claim(self, limit: int, seconds: float) -> Sequence[Claim]:
-        """Take up to `limit` due rows that nobody holds. Rows another process is taking are passed over."""
+    @property
+    def kind(self) -> str:
+        """The kind's name, under which transactions announce work of this table."""
+        return str(self._table.info["kind"])
+
+    async def claim(self, limit: int, seconds: float) -> Sequence[Claim[T]]:
+        """Take up to `limit` due rows that are free; those that another process is taking are left out."""
         facts = {"token": secrets.token_hex(16), "now": self._database.clock.now(), "most": limit}
-        facts |= self._database.lease_facts(seconds)
-        async with self._database.single() as connection:
+        facts |= self._database.backend.lease_facts(seconds)
+        async with self._database.autocommit() as connection:
             rows = (await connection.execute(self._claim, facts)).all()
-        found = await self._find(rows) if self._find is not None and rows else {}
+        loaders = await self._loaders(rows) if rows else {}
         return [
             Claim(
                 id=r.id,
@@ -47,25 +53,25 @@ class LeaseStore:
                 attempts=r.attempts,
                 wakes=r.wakes,
                 taken_over=r.taken_over,
-                found=found.get(r.id, nothing_found),
+                load=loaders[r.id],
             )
             for r in rows
         ]
 
-    async def renew(self, claims: Sequence[Claim], seconds: float) -> set[tuple[str, str]]:
+    async def renew(self, claims: Sequence[Claim[T]], seconds: float) -> set[tuple[str, str]]:
         """Prolong leases in one statement; return the ids still held, each with its token."""
         facts = {"ids": [c.id for c in claims], "tokens": [c.token for c in claims]}
-        facts |= self._database.lease_facts(seconds)
-        async with self._database.single() as connection:
+        facts |= self._database.backend.lease_facts(seconds)
+        async with self._database.autocommit() as connection:
             return {(row.id, row.lease_token) for row in await connection.execute(self._renewal, facts)}
 
-    async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> datetime | None:
+    async def release(self, claim: Claim[T], due_at: datetime | None, *, failed: bool) -> datetime | None:
         """Give a row back, next due then. A wake that came meanwhile keeps it due at once.
 
         `attempts` counts the runs since the last one that returned properly.
         """
         facts = {"this": claim.id, "token": claim.token, **self.when_given_back(claim, due_at)}
-        async with self._database.single() as connection:
+        async with self._database.autocommit() as connection:
             released = await connection.execute(self._failure if failed else self._release, facts)
             due: datetime | None = released.scalar_one_or_none()
         return due
@@ -78,7 +84,7 @@ class LeaseStore:
         return {"lease_token": None, "lease_until": None, "attempts": 0, "due_at": kept}
 
     @staticmethod
-    def when_given_back(claim: Claim, due_at: datetime | None) -> dict[str, Any]:
+    def when_given_back(claim: Claim[T], due_at: datetime | None) -> dict[str, Any]:
         """Return what `given_back` is executed with."""
         return {"claimed_wakes": claim.wakes, "next_due": due_at}
 
@@ -106,21 +112,20 @@ class LeaseStore:
     @cached_property
     def _claim(self) -> Executable:
         row = self._table.c
-        free = or_(row.lease_until.is_(None), row.lease_until < self._database.lease_now())
+        free = or_(row.lease_until.is_(None), row.lease_until < self._database.backend.lease_now())
         due = (
             select(row.id)
             .where(and_(row.due_at <= bindparam("now", type_=row.due_at.type), free))
             .order_by(row.due_at)
             .limit(bindparam("most", type_=Integer))
         )
-        if not self._database.is_sqlite:
-            due = due.with_for_update(skip_locked=True)
+        due = self._database.backend.locked(due, skip=True)
         return (
             update(self._table)
             .where(row.id.in_(due.scalar_subquery()))
             .values(
                 lease_token=bindparam("token", type_=String),
-                lease_until=self._database.lease_end(),
+                lease_until=self._database.backend.lease_end(),
                 attempts=row.attempts + 1,
                 taken_over=row.lease_token.is_not(None),
             )
@@ -136,21 +141,21 @@ class LeaseStore:
                 row.id.in_(bindparam("ids", expanding=True)),
                 row.lease_token.in_(bindparam("tokens", expanding=True)),
             )
-            .values(lease_until=self._database.lease_end())
+            .values(lease_until=self._database.backend.lease_end())
             .returning(row.id, row.lease_token)
         )
 
     async def next_due(self) -> datetime | None:
         """Return when the next row can be claimed: due and free, or at the end of its holder's lease."""
-        async with self._database.reading() as connection:
+        async with self._database.read() as connection:
             found: datetime | None = await connection.scalar(self._soonest)
         return found
 
     @cached_property
     def _soonest(self) -> Executable:
         row = self._table.c
-        if self._database.is_sqlite:
-            # Whatever is held is held by this process, which knows when it ends, or looks again soon.
+        if self._database.is_embedded:
+            # What is held is held by this process, which knows when it ends, or looks again soon.
             return select(func.min(row.due_at)).where(row.lease_until.is_(None))
         later = case((row.lease_until > row.due_at, row.lease_until), else_=row.due_at)
         return select(func.min(later, type_=row.due_at.type)).where(row.due_at.is_not(None))
@@ -163,10 +168,11 @@ class LeaseStore:
             )
 
 
-async def wake(connection: Connection, table: Table, row_id: str, now: datetime) -> None:
-    """Make a row due at once, also when somebody is working on it, within the caller's transaction."""
-    await connection.execute(_wake(table), {"this": row_id, "due_at": now})
-    announce(connection, table)
+async def wake(transaction: Transaction, table: Table, row_id: str) -> bool:
+    """Make a row due at once, also when a run holds it; False when there is no such row."""
+    woken = await transaction.execute(_wake(table), {"this": row_id, "due_at": transaction.now()})
+    transaction.announce(table)
+    return bool(woken.rowcount)
 
 
 @cache

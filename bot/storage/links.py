@@ -11,10 +11,9 @@ from sqlalchemy import bindparam, delete, select, update
 
 from bot.domain.audit import Action
 from bot.domain.identity import BILLING_SCOPE, GRANT_LIFE, Account, Connection, Identity, has_scope
-from bot.storage.audit import record
-from bot.storage.charges import withdraw_permission
+from bot.storage.batch_loader import BatchLoader
+from bot.storage.charges.permits import withdraw_permission
 from bot.storage.cipher import SealBrokenError
-from bot.storage.gathering import Gathered
 from bot.storage.tables import links, overviews
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from bot.storage.cipher import Cipher
     from bot.storage.connection import Connection as DatabaseConnection
+    from bot.storage.connection import Transaction
     from bot.storage.database import Database
 
 log = structlog.get_logger(__name__)
@@ -71,13 +71,13 @@ class LinkStore:
     def __init__(self, database: Database, cipher: Cipher) -> None:
         self._database = database
         self._cipher = cipher
-        self._gathered = Gathered(self._read_all)
+        self._gathered = BatchLoader(self._read_all)
 
     async def get(self, identity: Identity) -> Link | None:
         """Return the person's link."""
         return await self._gathered.get(identity.key)
 
-    async def put(self, link: Link, *, within: DatabaseConnection | None = None) -> None:
+    async def put(self, link: Link, *, within: Transaction | None = None) -> None:
         """Store a link, in place of the person's former one."""
         if within is None:
             async with self._database.transaction() as connection:
@@ -104,26 +104,24 @@ class LinkStore:
             return await self._forget(connection, [of, links.c.team.not_in(but)], why)
 
     async def _forget(
-        self, connection: DatabaseConnection, conditions: list[ColumnElement[bool]], why: str
+        self, connection: Transaction, conditions: list[ColumnElement[bool]], why: str
     ) -> Sequence[str]:
         forgotten = await connection.execute(delete(links).where(*conditions).returning(links.c.owner))
-        now, owners = self._database.clock.now(), forgotten.scalars().all()
-        await withdraw_permission(connection, owners, now)
+        owners = forgotten.scalars().all()
+        await withdraw_permission(connection, owners)
         await connection.execute(delete(overviews).where(overviews.c.owner.in_(owners)))
         for owner in owners:
-            await record(connection, now, Action.DISCONNECT, actor=owner, subject=owner, result=why)
+            await connection.record(Action.DISCONNECT, actor=owner, subject=owner, result=why)
         return owners
 
     @asynccontextmanager
-    async def locked(
-        self, identity: Identity
-    ) -> AsyncIterator[tuple[Link | None, DatabaseConnection | None]]:
+    async def locked(self, identity: Identity) -> AsyncIterator[tuple[Link | None, Transaction | None]]:
         """Hold the person's link against refreshers in other processes; yields it as it is now.
 
         On PostgreSQL the row is locked until the block ends, which commits what was written `within` the
         yielded connection. SQLite has one process, which keeps its own lock: the connection is None there.
         """
-        if self._database.is_sqlite:
+        if self._database.is_embedded:
             yield await self.get(identity), None
             return
         async with self._database.transaction() as connection:
@@ -131,7 +129,7 @@ class LinkStore:
             await connection.execute(query)
             yield await self._read(connection, identity), connection
 
-    async def replace_tokens(self, link: Link, *, within: DatabaseConnection | None = None) -> bool:
+    async def replace_tokens(self, link: Link, *, within: Transaction | None = None) -> bool:
         """Store the link's rotated tokens (None: the grant is dead); tell whether they were stored.
 
         They are not when others came since the link was read: its `generation` has passed.
@@ -152,12 +150,12 @@ class LinkStore:
         async with self._database.transaction() as connection:
             return await self._replaced(connection, statement, link)
 
-    async def _replaced(self, connection: DatabaseConnection, statement: Update, link: Link) -> bool:
+    async def _replaced(self, connection: Transaction, statement: Update, link: Link) -> bool:
         stored = bool((await connection.execute(statement)).rowcount)
         if stored and link.dead:
-            owner, now = link.identity.key, self._database.clock.now()
-            await withdraw_permission(connection, [owner], now)
-            await record(connection, now, Action.SESSION, actor="portal", subject=owner, result="ended")
+            owner = link.identity.key
+            await withdraw_permission(connection, [owner])
+            await connection.record(Action.SESSION, actor="portal", subject=owner, result="ended")
         return stored
 
     def _sealed(self, link: Link) -> bytes | None:
@@ -166,7 +164,7 @@ class LinkStore:
         return self._cipher.seal(link.identity.key, {"access": link.access, "refresh": link.refresh})
 
     async def _read_all(self, owners: Sequence[str]) -> Mapping[str, Link]:
-        async with self._database.reading() as connection:
+        async with self._database.read() as connection:
             rows = await connection.execute(_OF_OWNERS, {"owners": owners})
             return {row.owner: self._link(row) for row in rows}
 
@@ -174,23 +172,24 @@ class LinkStore:
         row = (await connection.execute(_OF_OWNERS, {"owners": [identity.key]})).one_or_none()
         return None if row is None else self._link(row)
 
-    async def _write(self, connection: DatabaseConnection, link: Link) -> None:
+    async def _write(self, connection: Transaction, link: Link) -> None:
         values = self._values(link)
-        statement = self._database.insert(links).values(**values, generation=1)
+        statement = self._database.backend.insert(links).values(**values, generation=1)
         changed = {**values, "generation": links.c.generation + 1}
         await connection.execute(
             statement.on_conflict_do_update(index_elements=[links.c.owner], set_=changed)
         )
-        await record(
-            connection,
-            link.linked_at,
+        await connection.record(
             Action.CONNECT,
+            at=link.linked_at,
             actor=link.identity.key,
             subject=link.identity.key,
             result="connected",
-            account=link.account.account_id,
-            organisation=link.account.organisation_id,
-            scope=link.scope,
+            facts={
+                "account": link.account.account_id,
+                "organisation": link.account.organization_id,
+                "scope": link.scope,
+            },
         )
 
     def _values(self, link: Link) -> dict[str, Any]:
@@ -202,8 +201,8 @@ class LinkStore:
             "base_url": link.base_url,
             "account_id": link.account.account_id,
             "email": link.account.email,
-            "organisation_id": link.account.organisation_id,
-            "organisation_name": link.account.organisation_name,
+            "organization_id": link.account.organization_id,
+            "organization_name": link.account.organization_name,
             "scope": link.scope,
             "expires_at": link.expires_at,
             "sealed_tokens": self._sealed(link),
@@ -227,8 +226,8 @@ class LinkStore:
             account=Account(
                 account_id=row.account_id,
                 email=row.email,
-                organisation_id=row.organisation_id,
-                organisation_name=row.organisation_name,
+                organization_id=row.organization_id,
+                organization_name=row.organization_name,
             ),
             base_url=row.base_url,
             scope=row.scope,

@@ -45,14 +45,14 @@ class OverviewStore:
         facts = {
             "url": shown.response_url,
             "account": account.account_id,
-            "organization": account.organisation_id,
+            "organization": account.organization_id,
         }
         values = {
             "sealed_url": self._cipher.seal(identity.key, facts),
             "issued_at": now,
             "drawn_at": now,
         }
-        statement = self._database.insert(overviews).values(owner=identity.key, **values)
+        statement = self._database.backend.insert(overviews).values(owner=identity.key, **values)
         async with self._database.transaction() as connection:
             await connection.execute(
                 statement.on_conflict_do_update(index_elements=[overviews.c.owner], set_=values)
@@ -76,7 +76,7 @@ class OverviewStore:
             .values(drawn_at=now)
             .returning(row.sealed_url)
         )
-        async with self._database.reading() as connection:
+        async with self._database.read() as connection:
             found = (await connection.execute(select(row.owner).where(row.owner == identity.key))).first()
         if found is None:
             return None
@@ -91,8 +91,8 @@ class OverviewStore:
         account = Account(
             account_id=facts["account"],
             email=None,
-            organisation_id=facts["organization"],
-            organisation_name=None,
+            organization_id=facts["organization"],
+            organization_name=None,
         )
         return ShownOverview(response_url=facts["url"], account=account)
 

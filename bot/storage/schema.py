@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import literal, select
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.storage.database import Database
 
 _SCRIPTS = Path(__file__).parent / "migrations"
-_MIGRATION_LOCK = 0x62_69_6C_6C
+_MIGRATION_LOCK = "billing-bot migrations"
 
 
 def alembic_config() -> Config:
@@ -34,8 +34,7 @@ async def migrate(database: Database) -> None:
     Processes that start together wait for one another on PostgreSQL.
     """
     async with database.transaction() as connection:
-        if not database.is_sqlite:
-            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+        await connection.execute(select(database.backend.advisory_lock(literal(_MIGRATION_LOCK))))
         await connection.run_sync(_upgrade)
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    UniqueConstraint,
     false,
 )
 
@@ -82,7 +83,8 @@ def _who() -> list[Column[Any]]:
     ]
 
 
-def _lease() -> list[Column[Any]]:
+def lease_columns() -> list[Column[Any]]:
+    """Return the columns of a table whose rows are durable work; its `info["kind"]` names the work."""
     return [
         Column("due_at", Moment, index=True),
         Column("lease_token", String(32)),
@@ -103,8 +105,8 @@ links = Table(
     Column("base_url", String(500), nullable=False),
     Column("account_id", String(255), nullable=False),
     Column("email", String(320)),
-    Column("organisation_id", String(255), nullable=False),
-    Column("organisation_name", String(255)),
+    Column("organisation_id", String(255), key="organization_id", nullable=False),
+    Column("organisation_name", String(255), key="organization_name"),
     Column("scope", Text, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("sealed_tokens", LargeBinary),
@@ -124,8 +126,8 @@ charges = Table(
     Column("tier_name", String(255)),
     Column("idempotency_key", String(64), nullable=False, unique=True),
     Column("account_id", String(255), nullable=False),
-    Column("organisation_id", String(255), nullable=False),
-    Column("organisation_name", String(255)),
+    Column("organisation_id", String(255), key="organization_id", nullable=False),
+    Column("organisation_name", String(255), key="organization_name"),
     Column("account_email", String(320)),
     Column("payment_method", Text),
     Column("card", String(120)),
@@ -152,7 +154,7 @@ charges = Table(
     Column("polls", Integer, nullable=False, server_default="0"),
     Column("first_poll_at", Moment),
     Column("last_poll_at", Moment),
-    *_lease(),
+    *lease_columns(),
     Index("ix_charges_owner_created_at", "owner", "created_at"),
     info={"kind": "charge"},
 )
@@ -170,23 +172,49 @@ Index(
     postgresql_where=charges.c.owner != "forgotten",
 )
 
-messages = Table(
+messages = Table(  # written by the release before; `deliveries` has taken its place
     "messages",
     metadata,
     Column("id", String(32), ForeignKey("charges.id"), primary_key=True),
     Column("channel", String(32)),
     Column("ts", String(32)),
     Column("posting_since", Moment),
-    Column("shown", String(64)),
-    Column("reply_state", String(16)),
-    Column("replied_state", String(16)),
+    Column("shown", String(64), key="digest"),
+    Column("reply_state", String(16), key="reply_key"),
+    Column("replied_state", String(16), key="replied_key"),
     Column("view_id", String(32)),
     Column("posted_at", Moment),
     Column("edited_at", Moment),
     Column("replied_at", Moment),
-    *_lease(),
+    *lease_columns(),
     info={"kind": "message"},
 )
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("subject_kind", String(32), nullable=False),
+    Column("subject_id", String(32), nullable=False),
+    *_who(),
+    Column("created_at", Moment, nullable=False),
+    Column("sealed_place", LargeBinary),
+    Column("channel", String(32)),
+    Column("ts", String(32)),
+    Column("posting_since", Moment),
+    Column("digest", String(64)),
+    Column("drawn", Integer),
+    Column("reply_key", String(32)),
+    Column("replied_key", String(32)),
+    Column("view_id", String(32)),
+    Column("posted_at", Moment),
+    Column("edited_at", Moment),
+    Column("replied_at", Moment),
+    *lease_columns(),
+    UniqueConstraint("subject_kind", "subject_id", "owner", name="uq_deliveries_subject_owner"),
+    info={"kind": "delivery"},
+)
+"""`wakes` is the version of the subject that is wanted, `drawn` the one that the message shows."""
 
 device_grants = Table(
     "device_grants",
@@ -196,14 +224,14 @@ device_grants = Table(
     Column("state", String(16), nullable=False),
     Column("base_url", String(500), nullable=False),
     Column("asked_scope", Text, nullable=False),
-    Column("wanted", String(120)),
+    Column("wanted", String(120), key="purpose"),
     Column("interval_seconds", Integer, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("sealed_codes", LargeBinary),
     Column("sealed_tokens", LargeBinary),
-    Column("told_at", Moment),
-    *_lease(),
+    Column("told_at", Moment, key="notified_at"),
+    *lease_columns(),
     Index("ix_device_grants_owner", "owner"),
     info={"kind": "device_grant"},
 )
@@ -229,7 +257,7 @@ oauth_states = Table(
     Column("expires_at", Moment, nullable=False),
 )
 
-homes = Table("homes", metadata, Column("owner", String(80), primary_key=True))
+app_home_viewers = Table("homes", metadata, Column("owner", String(80), primary_key=True))
 
 overviews = Table(
     "overviews",
@@ -240,7 +268,7 @@ overviews = Table(
     Column("drawn_at", Moment, nullable=False),
 )
 
-intents = Table(
+pending_confirmations = Table(
     "intents",
     metadata,
     Column("id", String(32), primary_key=True),
@@ -253,7 +281,7 @@ intents = Table(
 locks = Table(
     "locks",
     metadata,
-    Column("home", String(32), primary_key=True),
+    Column("home", String(32), key="tenant", primary_key=True),
     Column("locked_by", String(80), nullable=False),
     Column("locked_at", Moment, nullable=False),
     Column("reason", Text),

@@ -1,1 +1,1 @@
-"""What the clock triggers: the same services, the same screens."""
+"""What happens by itself: the same services, the same screens. The table is `handlers.jobs.kinds`."""

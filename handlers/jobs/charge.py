@@ -1,16 +1,61 @@
-"""A charge advances: submitted, polled, followed up. What to tell of it is the message's own job."""
+"""Charges: advanced by their worker, and what their message shows."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
+
+from blocks.charge import charge_message, charge_modal, charge_reply
+from bot.domain.charge import ChargeState
+from bot.domain.delivery import Drawing, Reply
+from bot.timing import AFTER_ACK_SECONDS
+from handlers.home import publish_home, refresh_overview
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bot.engine import Lease
+    from bot.domain.charge import Charge
+    from bot.domain.delivery import Delivery
+    from bot.engine import Lease, Released
     from bot.runtime import Runtime
 
+LOOK_AGAIN = timedelta(minutes=2)
+"""While a charge is on its way: a process of the release before that ends it does not wake the delivery."""
 
-async def advance_charge(runtime: Runtime, lease: Lease) -> datetime | None:
-    """Take a charge as far as it goes; return when it is due next."""
-    return await runtime.charging.advance(lease)
+
+async def advance_charge(runtime: Runtime, lease: Lease[Charge]) -> Released | datetime | None:
+    """Take a charge as far as it goes."""
+    return await runtime.charge_worker.advance(lease)
+
+
+async def draw_charge(runtime: Runtime, delivery: Delivery) -> Drawing | None:
+    """Show a charge as it stands: the message, a thread reply for each outcome, and the open modal."""
+    charge = await runtime.charges.get(delivery.subject_id)
+    if charge is None:
+        return None
+    message = charge_message(charge).json
+    if not charge.has_news:
+        return Drawing(message=message, is_news=False, look_again=LOOK_AGAIN)
+    return Drawing(
+        message=message,
+        reply=_reply(charge, delivery),
+        modal=None if charge.check_under_way else charge_modal(charge),
+        modal_at=charge.confirmed_at and charge.confirmed_at + timedelta(seconds=AFTER_ACK_SECONDS),
+        after=partial(_show_new_balance, runtime, charge),
+    )
+
+
+def _reply(charge: Charge, delivery: Delivery) -> Reply | None:
+    """Reply to every outcome but a quick settlement: Slack has just notified of the message itself."""
+    if charge.settled_quickly and delivery.replied_key is None:
+        return None
+    return Reply(key=charge.state.value, message=charge_reply(charge).json)
+
+
+async def _show_new_balance(runtime: Runtime, charge: Charge) -> None:
+    """Bring App Home, and the overview from which the person bought, to the balance after the purchase."""
+    if await runtime.app_home_viewers.has_app_home(charge.identity):
+        await publish_home(runtime, charge.identity)
+    if charge.state is ChargeState.SETTLED and charge.ended_at is not None:
+        await refresh_overview(runtime, charge.identity, since=charge.ended_at)

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from blocks import ids
 from blocks.auto_reload import (
+    BOTH,
+    ORDER,
+    SAVING,
     TITLE,
     auto_reload_confirm_modal,
     auto_reload_done_modal,
@@ -26,110 +29,117 @@ if TYPE_CHECKING:
 
     from blocks.kit import Json
     from bot.domain.billing import BillingState
-    from handlers.call import Call
+    from handlers.context import Context
 
-ORDER = "Choose more than the amount it falls below"
 ARGUMENTS = 2
 INTENT = "auto-reload"
 
 
-async def handle_auto_reload(call: Call) -> None:
+async def handle_auto_reload(context: Context) -> None:
     """Show the form, or go straight to the confirmation of what was typed."""
-    await call.open_loading(TITLE)
-    call.runtime.permission.require_changes()
-    state = await call.runtime.billing.state(call.identity)
-    words = call.text.split()
+    await context.reply.open_modal(TITLE)
+    context.runtime.permission.require_changes()
+    state = await context.runtime.billing.state(context.identity)
+    words = context.text.split()
     if not words:
-        await call.show(_form(call, state))
+        await context.reply.show(_form(context, state))
         return
     state.require_charging()
-    await call.show(await _confirm_modal(call, state, lambda: _typed_choice(words, state)))
+    await context.reply.show(await _confirm_modal(context, state, lambda: _typed_choice(words, state)))
 
 
-async def handle_form(call: Call) -> None:
+async def handle_form(context: Context) -> None:
     """Check what was typed at once; the confirmation follows with the state as it is then."""
-    call.view_id, call.view_title = call.view["id"], TITLE
+    context.reply.in_submitted_modal(TITLE)
     try:
-        below = _amount(call.typed(ids.RELOAD_BELOW))
+        below = _amount(context.request.entered(ids.RELOAD_BELOW))
     except AmountError as error:
-        await call.ack(response_action="errors", errors={ids.RELOAD_BELOW: amount_problem(error)})
+        await context.reply.ack(response_action="errors", errors={ids.RELOAD_BELOW: amount_problem(error)})
         return
     try:
-        to = _amount(call.typed(ids.RELOAD_TO))
+        to = _amount(context.request.entered(ids.RELOAD_TO))
         if below is not None and to is not None:
             AutoReloadChoice.on(below, to, Bounds())
     except AmountError as error:
-        await call.ack(response_action="errors", errors={ids.RELOAD_TO: amount_problem(error)})
+        await context.reply.ack(response_action="errors", errors={ids.RELOAD_TO: amount_problem(error)})
         return
     except AutoReloadOrderError:
-        await call.ack(response_action="errors", errors={ids.RELOAD_TO: ORDER})
+        await context.reply.ack(response_action="errors", errors={ids.RELOAD_TO: ORDER})
         return
-    await call.become(loading_modal(TITLE), _confirmation(call, below, to))
+    await context.reply.become(loading_modal(TITLE), _confirmation(context, below, to))
 
 
-async def handle_off(call: Call) -> None:
+async def handle_off(context: Context) -> None:
     """Ask before switching it off."""
-    await call.open_loading(TITLE)
-    state = await call.runtime.billing.state(call.identity)
+    await context.reply.open_modal(TITLE)
+    state = await context.runtime.billing.state(context.identity)
     state.require_charging()
-    await call.show(await _confirm_modal(call, state, lambda: AutoReloadChoice.off(_setting(state))))
+    await context.reply.show(
+        await _confirm_modal(context, state, lambda: AutoReloadChoice.off(_setting(state)))
+    )
 
 
-async def handle_confirmed(call: Call) -> None:
+async def handle_confirmed(context: Context) -> None:
     """Save what was shown, once, and not a quarter of an hour later."""
-    call.view_id, call.view_title = call.view["id"], TITLE
-    call.wanted = "auto-reload"
-    await call.become(loading_modal(TITLE, doing="Saving…"), _save(call))
+    context.reply.in_submitted_modal(TITLE)
+    context.wanted = "auto-reload"
+    await context.reply.become(loading_modal(TITLE, doing=SAVING), _save(context))
 
 
-async def _save(call: Call) -> Json:
-    link = await call.runtime.accounts.link(call.identity)
-    shown = await call.runtime.intents.take(call.identity, link.account, INTENT, call.metadata)
+async def _save(context: Context) -> Json:
+    link = await context.runtime.accounts.link(context.identity)
+    shown = await context.runtime.pending_confirmations.take(
+        context.identity, link.account, INTENT, context.request.metadata
+    )
     if shown is None:
         raise StaleError
     choice = _read(shown)
-    state = await call.runtime.billing.state(call.identity)
+    state = await context.runtime.billing.state(context.identity)
     state.require_charging()
-    await call.runtime.billing.set_auto_reload(call.identity, choice)
+    await context.runtime.billing.set_auto_reload(context.identity, choice)
     return auto_reload_done_modal(choice)
 
 
-async def _confirmation(call: Call, below: Decimal | None, to: Decimal | None) -> Json:
+async def _confirmation(context: Context, below: Decimal | None, to: Decimal | None) -> Json:
     """Fill in what was left empty with what is set, and ask."""
-    state = await call.runtime.billing.state(call.identity)
+    state = await context.runtime.billing.state(context.identity)
     state.require_charging()
     setting = state.auto_reload
     threshold = below if below is not None else (setting.threshold if setting else None)
     reload_to = to if to is not None else (setting.reload_to if setting else None)
     if threshold is None or reload_to is None:
-        return _form(call, state, note="*Enter both amounts.*")
+        return _form(context, state, note=f"*{BOTH}.*")
     return await _confirm_modal(
-        call, state, lambda: AutoReloadChoice.on(threshold, reload_to, state.bounds)
+        context, state, lambda: AutoReloadChoice.on(threshold, reload_to, state.bounds)
     )
 
 
-async def _confirm_modal(call: Call, state: BillingState, choose: Callable[[], AutoReloadChoice]) -> Json:
+async def _confirm_modal(
+    context: Context, state: BillingState, choose: Callable[[], AutoReloadChoice]
+) -> Json:
     """Ask for the consent to a choice, or show the form with what is wrong with it."""
     try:
         choice = choose()
         if choice.enabled and state.payment_method is None:
-            return _form(call, state)
-        await call.runtime.permission.require_auto_reload(call.identity, choice)
+            return _form(context, state)
+        await context.runtime.permission.require_auto_reload(context.identity, choice)
     except AmountError as error:
-        return _form(call, state, note=f"*{amount_problem(error)}.*")
+        return _form(context, state, note=f"*{amount_problem(error)}.*")
     except AutoReloadOrderError:
-        return _form(call, state, note=f"*{ORDER}.*")
+        return _form(context, state, note=f"*{ORDER}.*")
     except RuleError as error:
         if error.limit is None:
             raise
-        return _form(call, state, note=f"*{rule_words(error)}*")
-    link = await call.runtime.accounts.link(call.identity)
-    intent = await call.runtime.intents.put(call.identity, link.account, INTENT, _written(choice))
+        return _form(context, state, note=f"*{rule_words(error)}*")
+    link = await context.runtime.accounts.link(context.identity)
+    intent = await context.runtime.pending_confirmations.put(
+        context.identity, link.account, INTENT, _written(choice)
+    )
     return auto_reload_confirm_modal(choice, state, link.account, intent=intent)
 
 
-def _form(call: Call, state: BillingState, *, note: str | None = None) -> Json:
-    return auto_reload_modal(state, note=note, most=call.runtime.permission.rules.at_once)
+def _form(context: Context, state: BillingState, *, note: str | None = None) -> Json:
+    return auto_reload_modal(state, note=note, most=context.runtime.permission.rules.at_once)
 
 
 def _written(choice: AutoReloadChoice) -> str:

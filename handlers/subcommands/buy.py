@@ -1,10 +1,10 @@
-"""`/billing buy [AMOUNT]`: from the amount to the person's yes. The engine does the rest."""
+"""`/billing buy [AMOUNT]`: from the amount to the confirmation. The engine does the rest."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blocks import ids
+from blocks import ids, titles
 from blocks.charge import (
     already_message,
     charge_message,
@@ -12,10 +12,11 @@ from blocks.charge import (
     permission_missing_message,
     resumed_message,
 )
-from blocks.errors import rule_words
 from blocks.help import amount_help_message
 from blocks.loading import loading_modal
 from blocks.purchase import (
+    STORING,
+    TWO_AMOUNTS,
     AmountForm,
     add_card_modal,
     amount_modal,
@@ -27,205 +28,187 @@ from blocks.purchase import (
 from bot.domain.charge import ON_ITS_WAY, OPEN
 from bot.domain.errors import PermissionMissingError
 from bot.domain.money import AmountError, parse_typed, show
-from bot.domain.rules import RuleError
-from bot.services.purchases import BuyAgainError
+from bot.services.purchases import BuyAgainError, ChooseAmount, Confirm, NeedsPaymentMethod
 from handlers.home import remember_overview
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from blocks.kit import Json
-    from bot.domain.billing import BillingState
-    from handlers.call import Call
+    from handlers.context import Context
 
 
-async def handle_buy(call: Call) -> None:
+async def handle_buy(context: Context) -> None:
     """Ask for an amount, or go straight to the confirmation with the typed one."""
     amount = None
-    if call.text:
+    if context.text:
         try:
-            amount = parse_typed(call.text)
+            amount = parse_typed(context.text)
         except AmountError as error:
-            await call.reply(amount_help_message(call.text, amount_problem(error)))
+            await context.reply.message(amount_help_message(context.text, amount_problem(error)))
             return
-    await call.open_loading("Add funds")
-    await call.show(await _next_step(call, amount))
+    await context.reply.open_modal(titles.ADD_FUNDS)
+    await context.reply.show(await _next_step(context, amount))
 
 
-async def handle_add_funds(call: Call) -> None:
+async def handle_add_funds(context: Context) -> None:
     """Ask for an amount."""
-    call.wanted = "buy"
-    await call.open_loading("Add funds")
-    await remember_overview(call)
-    await call.show(await _next_step(call, None))
+    context.wanted = "buy"
+    await context.reply.open_modal(titles.ADD_FUNDS)
+    await remember_overview(context)
+    await context.reply.show(await _next_step(context, None))
 
 
-async def handle_refresh_amount(call: Call) -> None:
+async def handle_refresh_amount(context: Context) -> None:
     """Ask for the amount again with the balance as it is now; what was chosen and typed stays."""
-    view = call.view
-    call.view_id, call.view_hash, call.view_title = view["id"], view.get("hash"), "Add funds"
-    chosen, typed = call.typed(ids.AMOUNT_PRESET), call.typed(ids.AMOUNT_CUSTOM)
-    await call.show(await _ask_amount(call, chosen=chosen, typed=typed))
+    context.reply.in_modal(titles.ADD_FUNDS)
+    chosen, typed = context.request.entered(ids.AMOUNT_PRESET), context.request.entered(ids.AMOUNT_CUSTOM)
+    await context.reply.show(await _ask_amount(context, chosen=chosen, typed=typed))
 
 
-async def handle_amount_choice(call: Call) -> None:
+async def handle_amount_choice(context: Context) -> None:
     """Show the line to type in for another amount, and take it away for a preset."""
-    view = call.view
-    chosen = (call.action.get("selected_option") or {}).get("value")
-    has_line = any(block.get("block_id") == ids.AMOUNT_CUSTOM for block in view["blocks"])
+    chosen = context.request.action.entered
+    has_line = any(block.block_id == ids.AMOUNT_CUSTOM for block in context.request.view.blocks)
     if has_line == (chosen == ids.CUSTOM):
         return
-    call.view_id, call.view_hash, call.view_title = view["id"], view.get("hash"), "Add funds"
-    await call.show(amount_modal(AmountForm.recall(call.metadata), chosen=chosen))
+    context.reply.in_modal(titles.ADD_FUNDS)
+    await context.reply.show(amount_modal(AmountForm.recall(context.request.metadata), chosen=chosen))
 
 
-async def handle_amount(call: Call) -> None:
+async def handle_amount(context: Context) -> None:
     """Read the chosen amount; go on to the confirmation, or say what is wrong beside the field."""
-    call.view_id, call.view_title = call.view["id"], "Add funds"
-    form = AmountForm.recall(call.metadata)
+    context.reply.in_submitted_modal(titles.ADD_FUNDS)
+    form = AmountForm.recall(context.request.metadata)
     try:
-        amount = form.bounds.check(_chosen_amount(call))
+        amount = form.offer.bounds.check(_chosen_amount(context))
     except AmountError as error:
-        await _refuse_amount(call, form.problem(error))
+        await _refuse_amount(context, form.problem(error))
         return
     except _TwoAmountsError:
-        await _refuse_amount(call, "You chose an amount above too. Clear this, or choose “Another amount”")
+        await _refuse_amount(context, TWO_AMOUNTS)
         return
-    call.wanted = f"buy {format(amount, 'f')}"
-    await call.become(loading_modal("Add funds"), _next_step(call, amount))
+    context.wanted = f"buy {format(amount, 'f')}"
+    await context.reply.become(loading_modal(titles.ADD_FUNDS), _next_step(context, amount))
 
 
-async def _refuse_amount(call: Call, words: str) -> None:
+async def _refuse_amount(context: Context, words: str) -> None:
     """Put the words beside the line to type in, or beside the choice where the line is not there yet."""
-    field = ids.AMOUNT_CUSTOM if ids.AMOUNT_CUSTOM in call.inputs else ids.AMOUNT_PRESET
-    await call.ack(response_action="errors", errors={field: words})
+    field = ids.AMOUNT_CUSTOM if ids.AMOUNT_CUSTOM in context.request.inputs else ids.AMOUNT_PRESET
+    await context.reply.ack(response_action="errors", errors={field: words})
 
 
-async def handle_back(call: Call) -> None:
+async def handle_back(context: Context) -> None:
     """Return to the amount; a proposal that was shown is turned down."""
-    await call.open_loading("Add funds")
-    charge_id = call.action.get("value")
-    typed = call.metadata if call.view.get("callback_id") == ids.CARD_VIEW else ""
+    await context.reply.open_modal(titles.ADD_FUNDS)
+    charge_id = context.request.value
+    typed = context.request.metadata if context.request.view.callback_id == ids.CARD_VIEW else ""
     if charge_id:
-        charge = await call.runtime.purchases.cancel(call.identity, charge_id)
+        charge = await context.runtime.purchases.cancel(context.identity, charge_id)
         typed = show(charge.amount)
-    await call.show(await _ask_amount(call, typed=typed or None))
+    await context.reply.show(await _ask_amount(context, typed=typed or None))
 
 
-async def handle_check_card(call: Call) -> None:
+async def handle_check_card(context: Context) -> None:
     """Look again whether there is a payment method, and go on with the purchase if so."""
-    await call.open_loading("Add a card first")
-    amount = parse_typed(call.metadata) if call.metadata else None
-    await call.show(await _next_step(call, amount, checked=True))
+    await context.reply.open_modal(titles.ADD_CARD)
+    amount = parse_typed(context.request.metadata) if context.request.metadata else None
+    await context.reply.show(await _next_step(context, amount, checked=True))
 
 
-async def handle_pay(call: Call) -> None:
-    """Store the person's yes before anything else; the acknowledgement says that it is under way."""
-    call.view_id, call.view_title = call.view["id"], "Confirm purchase"
+async def handle_pay(context: Context) -> None:
+    """Store the confirmation before anything else; the acknowledgement says that it is under way."""
+    context.reply.in_submitted_modal(titles.CONFIRM_PURCHASE)
     # A database that is slow must not cost the acknowledgement.
-    await call.become(loading_modal("Confirm purchase", doing="Storing your yes…"), _confirm(call))
+    await context.reply.become(loading_modal(titles.CONFIRM_PURCHASE, doing=STORING), _confirm(context))
 
 
-async def _confirm(call: Call) -> Json:
-    """Store the yes, once; return the modal that says so."""
-    charge_id, _, warned_of = call.metadata.partition(" ")
+async def _confirm(context: Context) -> Json:
+    """Store the confirmation, once; return the modal that says so."""
+    charge_id, _, warned_of = context.request.metadata.partition(" ")
     try:
-        charge = await call.runtime.purchases.confirm(
-            call.identity, charge_id, view_id=call.view_id, warned_of=warned_of or None
+        charge = await context.runtime.purchases.confirm(
+            context.identity, charge_id, view_id=context.reply.view_id, warned_of=warned_of or None
         )
     except BuyAgainError as error:
         return confirm_modal(error.charge, open_equal=error.other)
     return processing_modal(charge) if charge.state in ON_ITS_WAY else charge_modal(charge)
 
 
-async def handle_confirm_closed(call: Call) -> None:
+async def handle_confirm_closed(context: Context) -> None:
     """Turn the proposal down: the person closed the confirmation."""
-    await call.runtime.purchases.cancel(call.identity, call.metadata.partition(" ")[0])
+    await context.runtime.purchases.cancel(context.identity, context.request.metadata.partition(" ")[0])
 
 
-async def handle_check_again(call: Call) -> None:
+async def handle_check_again(context: Context) -> None:
     """Have an open charge asked about now; its message, or the modal, is brought up to date."""
-    charge = await call.runtime.purchases.check_again(
-        call.identity, call.action.get("value") or "", view_id=call.clicked_modal
+    charge = await context.runtime.purchases.check_again(
+        context.identity, context.request.value, view_id=context.request.modal_id
     )
     if charge.state not in OPEN:
-        await call.reply(charge_message(charge))
-    elif call.clicked_modal is not None:
-        await call.open_loading("Checking")
+        await context.reply.message(charge_message(charge))
+    elif context.request.modal is not None:
+        await context.reply.open_modal(titles.CHECKING)
 
 
-async def handle_resume(call: Call) -> None:
+async def handle_resume(context: Context) -> None:
     """Go on with a purchase that waited for the billing permission: the same charge, the same key."""
-    charge_id = call.action.get("value") or ""
+    charge_id = context.request.value
     try:
-        charge, resumed = await call.runtime.purchases.resume(
-            call.identity, charge_id, view_id=call.clicked_modal
+        charge, resumed = await context.runtime.purchases.resume(
+            context.identity, charge_id, view_id=context.request.modal_id
         )
     except PermissionMissingError:
-        charge = await call.runtime.purchases.trace(call.identity, charge_id)
-        await call.reply(permission_missing_message(charge))
+        charge = await context.runtime.purchases.trace(context.identity, charge_id)
+        await context.reply.message(permission_missing_message(charge))
         return
     if not resumed:
-        await call.reply(already_message(charge))
-    elif call.clicked_modal is not None:
-        await call.open_loading("Processing")
-        await call.show(processing_modal(charge))
-    elif call.in_ephemeral:
-        await call.reply(resumed_message(charge))
+        await context.reply.message(already_message(charge))
+    elif context.request.modal is not None:
+        await context.reply.open_modal(titles.PROCESSING)
+        await context.reply.show(processing_modal(charge))
+    elif context.request.in_ephemeral:
+        await context.reply.message(resumed_message(charge))
 
 
-async def _next_step(call: Call, amount: Decimal | None, *, checked: bool = False) -> Json:
-    """Return the next view towards a charge: a payment method, an amount, or the confirmation."""
-    await call.runtime.permission.require_spending(call.identity)
-    state = await call.runtime.billing.state(call.identity)
-    state.require_charging()
-    if state.payment_method is None:
-        typed = show(amount) if amount is not None else None
-        return add_card_modal(state, typed=typed, still=checked)
-    form = await _form(call, state)
-    if form.is_closed:
-        return closed_modal(form, state)
-    if amount is None:
-        return amount_modal(form)
-    try:
-        form.bounds.check(amount)
-        proposal = await call.runtime.purchases.propose(call.identity, amount, state)
-    except AmountError as error:
-        return amount_modal(form, typed=show(amount), problem=form.problem(error))
-    except RuleError as error:
-        if error.limit is None:
-            raise
-        return amount_modal(form, typed=show(amount), problem=rule_words(error).removesuffix("."))
-    return confirm_modal(proposal.charge, open_equal=proposal.open_equal)
+async def _next_step(context: Context, amount: Decimal | None, *, checked: bool = False) -> Json:
+    """Return the next view on the way to a purchase; `checked`: a payment method was just looked for."""
+    match await context.runtime.purchases.next_step(context.identity, amount):
+        case NeedsPaymentMethod(state=state):
+            return add_card_modal(state, typed=show(amount) if amount is not None else None, still=checked)
+        case Confirm(proposal=proposal):
+            return confirm_modal(proposal.charge, open_equal=proposal.open_equal)
+        case ChooseAmount() as choice:
+            return _choose(context, choice)
 
 
-async def _ask_amount(call: Call, *, chosen: str | None = None, typed: str | None = None) -> Json:
+def _choose(
+    context: Context, choice: ChooseAmount, *, chosen: str | None = None, typed: str | None = None
+) -> Json:
     """Return the view that asks for an amount, or says why none can be charged."""
-    state = await call.runtime.billing.state(call.identity)
-    form = await _form(call, state)
-    return closed_modal(form, state) if form.is_closed else amount_modal(form, chosen=chosen, typed=typed)
+    now = context.runtime.clock.now()
+    form = AmountForm.of(choice.state, choice.offer, read_at=now, account=choice.account)
+    if choice.offer.is_closed:
+        return closed_modal(form, choice.state)
+    if choice.amount is None:
+        return amount_modal(form, chosen=chosen, typed=typed)
+    problem = form.problem(choice.problem) if choice.problem is not None else None
+    return amount_modal(form, typed=show(choice.amount), problem=problem)
 
 
-async def _form(call: Call, state: BillingState) -> AmountForm:
-    """Make the form with all that bounds an amount for this person now."""
-    permission = call.runtime.permission
-    link = await call.runtime.accounts.link(call.identity)
-    return AmountForm.of(
-        state,
-        permission.rules,
-        left_today=await permission.left_today(call.identity),
-        read_at=call.runtime.clock.now(),
-        account=link.account,
-    )
+async def _ask_amount(context: Context, *, chosen: str | None = None, typed: str | None = None) -> Json:
+    """Ask for the amount again, with what was chosen and typed before."""
+    choice = await context.runtime.purchases.choose_amount(context.identity)
+    return _choose(context, choice, chosen=chosen, typed=typed)
 
 
 class _TwoAmountsError(Exception):
     """A preset and another amount were both given: it is not for us to say which was meant."""
 
 
-def _chosen_amount(call: Call) -> Decimal:
-    preset = call.typed(ids.AMOUNT_PRESET)
-    custom = (call.typed(ids.AMOUNT_CUSTOM) or "").strip()
+def _chosen_amount(context: Context) -> Decimal:
+    preset = context.request.entered(ids.AMOUNT_PRESET)
+    custom = (context.request.entered(ids.AMOUNT_CUSTOM) or "").strip()
     if preset in {None, ids.CUSTOM}:
         return parse_typed(custom)
     amount = parse_typed(preset or "")

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 from blocks import ids
 from blocks.connect import cancelled_message, disconnected_message
-from handlers.link_place import replace_link
+from handlers.subcommands.connect import replace_link
 
 if TYPE_CHECKING:
-    from handlers.call import Call
+    from handlers.context import Context
 
 
-async def handle_disconnect(call: Call) -> None:
+async def handle_disconnect(context: Context) -> None:
     """Forget the link and its tokens, and say what was forgotten."""
-    for grant in await call.runtime.linking.cancel(call.identity):
-        await replace_link(call.runtime, grant, cancelled_message())
-    link = await call.runtime.accounts.disconnect(call.identity)
-    await call.reply(disconnected_message(link.account if link else None))
+    for grant in await context.runtime.linking.cancel(context.identity):
+        await replace_link(context.runtime, grant, cancelled_message())
+    link = await context.runtime.accounts.disconnect(context.identity)
+    await context.reply.message(disconnected_message(link.account if link else None))
 
 
 ACTIONS = {ids.DISCONNECT: handle_disconnect}

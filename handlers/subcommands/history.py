@@ -8,32 +8,35 @@ from blocks import ids
 from blocks.history import PAGE, history_message, no_trace_message, several_message, trace_message
 from bot.domain.errors import ChargeNotFoundError, SeveralChargesError
 from bot.log import fingerprint
+from bot.storage.deliveries import delivery_of
 
 if TYPE_CHECKING:
-    from handlers.call import Call
+    from handlers.context import Context
 
 
-async def handle_history(call: Call) -> None:
+async def handle_history(context: Context) -> None:
     """Show a page of the person's own charges."""
-    named = str(call.action.get("value") or "")
+    named = context.request.value
     page = int(named) if named.isascii() and named.isdigit() else 0
-    found = await call.runtime.purchases.history(call.identity, limit=PAGE + 1, offset=page * PAGE)
-    await call.reply(history_message(found[:PAGE], page=page, more=len(found) > PAGE))
+    found = await context.runtime.purchases.history(context.identity, limit=PAGE + 1, offset=page * PAGE)
+    await context.reply.message(history_message(found[:PAGE], page=page, more=len(found) > PAGE))
 
 
-async def handle_trace(call: Call) -> None:
+async def handle_trace(context: Context) -> None:
     """Tell the story of one of the person's charges; without a name, of the last one."""
-    named = call.text or str(call.action.get("value") or "")
+    named = context.text or context.request.value
     try:
-        charge = await call.runtime.purchases.trace(call.identity, named or None)
+        charge = await context.runtime.purchases.trace(context.identity, named or None)
     except ChargeNotFoundError:
-        await call.reply(no_trace_message())
+        await context.reply.message(no_trace_message())
         return
     except SeveralChargesError:
-        await call.reply(several_message())
+        await context.reply.message(several_message())
         return
-    telling = await call.runtime.messages.get(charge.id)
-    await call.reply(trace_message(charge, telling, key_fingerprint=fingerprint(charge.idempotency_key)))
+    delivery = await delivery_of(context.runtime.database, charge.id)
+    await context.reply.message(
+        trace_message(charge, delivery, key_fingerprint=fingerprint(charge.idempotency_key))
+    )
 
 
 ACTIONS = {

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blocks import ids
+from blocks import ids, titles
 from blocks.limit import limit_modal
 
 if TYPE_CHECKING:
-    from handlers.call import Call
+    from handlers.context import Context
 
 
-async def handle_limit(call: Call) -> None:
+async def handle_limit(context: Context) -> None:
     """Show the monthly limit in a modal."""
-    await call.open_loading("Monthly limit")
-    state = await call.runtime.billing.state(call.identity)
-    link = await call.runtime.accounts.link(call.identity)
-    await call.show(limit_modal(state, link.account, call.runtime.clock.now()))
+    await context.reply.open_modal(titles.MONTHLY_LIMIT)
+    state = await context.runtime.billing.state(context.identity)
+    link = await context.runtime.accounts.link(context.identity)
+    await context.reply.show(limit_modal(state, link.account, context.runtime.clock.now()))
 
 
 ACTIONS = {ids.MONTHLY_LIMIT: handle_limit}

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from blocks.lock import locked_message, unlocked_message
 
 if TYPE_CHECKING:
-    from handlers.call import Call
+    from handlers.context import Context
 
 MAX_REASON = 200
 
 
-async def handle_lock(call: Call) -> None:
+async def handle_lock(context: Context) -> None:
     """Stop all spending at once, if this person may."""
-    reason = call.text[:MAX_REASON].strip() or None
-    lock, made = await call.runtime.permission.lock(call.identity, reason)
-    await call.reply(locked_message(lock, already=not made))
+    reason = context.text[:MAX_REASON].strip() or None
+    lock, made = await context.runtime.permission.lock(context.identity, reason)
+    await context.reply.message(locked_message(lock, already=not made))
 
 
-async def handle_unlock(call: Call) -> None:
+async def handle_unlock(context: Context) -> None:
     """Release spending, if this person may."""
-    await call.reply(unlocked_message(await call.runtime.permission.unlock(call.identity)))
+    await context.reply.message(unlocked_message(await context.runtime.permission.unlock(context.identity)))

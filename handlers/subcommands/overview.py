@@ -11,32 +11,32 @@ from bot.domain.errors import NotLinkedError
 from handlers.home import publish_home, remember_overview
 
 if TYPE_CHECKING:
-    from handlers.call import Call
+    from handlers.context import Context
 
 
-async def handle_overview(call: Call) -> None:
+async def handle_overview(context: Context) -> None:
     """Show what there is to use, or how to begin."""
-    async with call.patience():
+    async with context.reply.patience():
         try:
-            overview = await call.runtime.billing.overview(call.identity)
-            stopped = await call.runtime.permission.stopped(call.identity)
+            overview = await context.runtime.billing.overview(context.identity)
+            stopped = await context.runtime.permission.stopped(context.identity)
         except NotLinkedError:
             answer = welcome_message()
         else:
             answer = overview_message(overview, stopped=stopped)
-    await call.reply(answer)
+    await context.reply.message(answer)
 
 
-async def handle_refresh(call: Call) -> None:
+async def handle_refresh(context: Context) -> None:
     """Show the overview as it is now, where it stands."""
-    if call.in_home:
-        await publish_home(call.runtime, call.identity)
+    if context.request.in_home:
+        await publish_home(context.runtime, context.identity)
         return
-    await handle_overview(call)
-    await remember_overview(call)
+    await handle_overview(context)
+    await remember_overview(context)
 
 
-async def handle_link_button(_call: Call) -> None:
+async def handle_link_button(_context: Context) -> None:
     """Do nothing: the button is a link, and its click only needs its acknowledgement."""
 
 

@@ -11,6 +11,8 @@ from blocks.kit import escape
 from blocks.loading import loading_modal
 from blocks.purchase import processing_modal
 from blocks.subscription import (
+    PREVIEWING,
+    SAVING,
     TITLE,
     blocked_modal,
     cancel_modal,
@@ -27,118 +29,123 @@ if TYPE_CHECKING:
     from blocks.kit import Json
     from bot.domain.identity import Account
     from bot.domain.subscription import Subscription
-    from handlers.call import Call
+    from handlers.context import Context
 
 
 INTENT = "plan"
 COMMAND = "subscription"
 
 
-async def handle_subscription(call: Call) -> None:
+async def handle_subscription(context: Context) -> None:
     """Show the plan."""
-    await call.open_loading(TITLE)
-    await call.show(await _plan(call))
+    await context.reply.open_modal(TITLE)
+    await context.reply.show(await _plan(context))
 
 
-async def handle_tier(call: Call) -> None:
+async def handle_tier(context: Context) -> None:
     """Preview the chosen plan: nothing is done before it is shown what would be done."""
-    call.view_id, call.view_title, call.wanted = call.view["id"], TITLE, COMMAND
-    tier_id = call.typed(ids.PLAN_TIER) or ""
-    await call.become(loading_modal(TITLE, doing="Asking what would change…"), _preview(call, tier_id))
+    context.reply.in_submitted_modal(TITLE)
+    context.wanted = COMMAND
+    tier_id = context.request.entered(ids.PLAN_TIER) or ""
+    await context.reply.become(loading_modal(TITLE, doing=PREVIEWING), _preview(context, tier_id))
 
 
-async def _preview(call: Call, tier_id: str) -> Json:
-    call.runtime.permission.require_changes()
-    subscription, state, connection = await call.runtime.billing.subscription(call.identity)
+async def _preview(context: Context, tier_id: str) -> Json:
+    context.runtime.permission.require_changes()
+    subscription, state, connection = await context.runtime.billing.subscription(context.identity)
     _require_role(subscription)
     if subscription.tier(tier_id) is None:
         raise StaleError
-    preview = await call.runtime.billing.preview_plan(call.identity, tier_id)
+    preview = await context.runtime.billing.preview_plan(context.identity, tier_id)
     match preview.effect:
         case Effect.SCHEDULED:
-            intent = await _intent(call, connection.account, PlanChange.SCHEDULE, preview.target_id)
+            intent = await _intent(context, connection.account, PlanChange.SCHEDULE, preview.target_id)
             return schedule_modal(preview, connection.account, intent=intent)
         case Effect.CHARGE_NOW:
-            proposal = await call.runtime.purchases.propose_upgrade(
-                call.identity, preview, subscription, charged_method(state)
+            proposal = await context.runtime.purchases.propose_upgrade(
+                context.identity, preview, subscription, charged_method(state)
             )
             return upgrade_modal(proposal.charge, preview)
         case Effect.NO_OP | Effect.BLOCKED:
             return blocked_modal(preview, subscription)
 
 
-async def handle_cancel_plan(call: Call) -> None:
+async def handle_cancel_plan(context: Context) -> None:
     """Ask before the plan is cancelled."""
-    call.wanted = COMMAND
-    await call.open_loading(TITLE)
-    subscription, _, connection = await call.runtime.billing.subscription(call.identity)
+    context.wanted = COMMAND
+    await context.reply.open_modal(TITLE)
+    subscription, _, connection = await context.runtime.billing.subscription(context.identity)
     _require_role(subscription)
     if subscription.current is None or subscription.is_team:
-        await call.show(await _plan(call))
+        await context.reply.show(await _plan(context))
     else:
-        intent = await _intent(call, connection.account, PlanChange.CANCEL, None)
-        await call.show(cancel_modal(subscription.current, connection.account, intent=intent))
+        intent = await _intent(context, connection.account, PlanChange.CANCEL, None)
+        await context.reply.show(cancel_modal(subscription.current, connection.account, intent=intent))
 
 
-async def handle_keep(call: Call) -> None:
+async def handle_keep(context: Context) -> None:
     """Undo what is scheduled: it only puts things back, so it asks nothing."""
-    call.wanted = COMMAND
-    await call.open_loading(TITLE)
-    await call.show(await _change(call, PlanChange.KEEP, None))
+    context.wanted = COMMAND
+    await context.reply.open_modal(TITLE)
+    await context.reply.show(await _change(context, PlanChange.KEEP, None))
 
 
-async def handle_change(call: Call) -> None:
+async def handle_change(context: Context) -> None:
     """Make the change that was shown, once, and not a quarter of an hour later."""
-    call.view_id, call.view_title, call.wanted = call.view["id"], TITLE, COMMAND
-    await call.become(loading_modal(TITLE, doing="Saving…"), _agreed(call))
+    context.reply.in_submitted_modal(TITLE)
+    context.wanted = COMMAND
+    await context.reply.become(loading_modal(TITLE, doing=SAVING), _agreed(context))
 
 
-async def _agreed(call: Call) -> Json:
-    link = await call.runtime.accounts.link(call.identity)
-    shown = await call.runtime.intents.take(call.identity, link.account, INTENT, call.metadata)
+async def _agreed(context: Context) -> Json:
+    link = await context.runtime.accounts.link(context.identity)
+    shown = await context.runtime.pending_confirmations.take(
+        context.identity, link.account, INTENT, context.request.metadata
+    )
     if shown is None:
         raise StaleError
     change, tier_id = json.loads(shown)
-    return await _change(call, PlanChange(change), tier_id)
+    return await _change(context, PlanChange(change), tier_id)
 
 
-async def _intent(call: Call, account: Account, change: PlanChange, tier_id: str | None) -> str:
+async def _intent(context: Context, account: Account, change: PlanChange, tier_id: str | None) -> str:
     shown = json.dumps([change.value, tier_id])
-    return await call.runtime.intents.put(call.identity, account, INTENT, shown)
+    return await context.runtime.pending_confirmations.put(context.identity, account, INTENT, shown)
 
 
-async def handle_upgrade(call: Call) -> None:
+async def handle_upgrade(context: Context) -> None:
     """Store the person's yes; the engine charges, once."""
-    view = call.view
-    call.view_id, call.view_hash, call.view_title = view["id"], view.get("hash"), TITLE
-    charge = await call.runtime.purchases.confirm(
-        call.identity, call.action.get("value") or "", view_id=view["id"]
+    context.reply.in_modal(TITLE)
+    charge = await context.runtime.purchases.confirm(
+        context.identity, context.request.value, view_id=context.request.view.id
     )
-    await call.show(processing_modal(charge) if charge.state in ON_ITS_WAY else charge_modal(charge))
+    await context.reply.show(
+        processing_modal(charge) if charge.state in ON_ITS_WAY else charge_modal(charge)
+    )
 
 
-async def handle_back(call: Call) -> None:
+async def handle_back(context: Context) -> None:
     """Return to the plan; an upgrade that was proposed is turned down."""
-    await call.open_loading(TITLE)
-    charge_id = call.action.get("value")
+    await context.reply.open_modal(TITLE)
+    charge_id = context.request.value
     if charge_id:
-        await call.runtime.purchases.cancel(call.identity, charge_id)
-    await call.show(await _plan(call))
+        await context.runtime.purchases.cancel(context.identity, charge_id)
+    await context.reply.show(await _plan(context))
 
 
-async def handle_upgrade_closed(call: Call) -> None:
+async def handle_upgrade_closed(context: Context) -> None:
     """Turn the proposal down: the person closed the confirmation."""
-    await call.runtime.purchases.cancel(call.identity, call.metadata)
+    await context.runtime.purchases.cancel(context.identity, context.request.metadata)
 
 
-async def _change(call: Call, change: PlanChange, tier_id: str | None) -> Json:
-    words = await call.runtime.billing.change_plan(call.identity, change, tier_id)
-    return await _plan(call, note=words)
+async def _change(context: Context, change: PlanChange, tier_id: str | None) -> Json:
+    words = await context.runtime.billing.change_plan(context.identity, change, tier_id)
+    return await _plan(context, note=words)
 
 
-async def _plan(call: Call, *, note: str | None = None) -> Json:
-    subscription, _, connection = await call.runtime.billing.subscription(call.identity)
-    now = call.runtime.clock.now()
+async def _plan(context: Context, *, note: str | None = None) -> Json:
+    subscription, _, connection = await context.runtime.billing.subscription(context.identity)
+    now = context.runtime.clock.now()
     return subscription_modal(subscription, connection.account, now, note=escape(note) if note else None)
 
 

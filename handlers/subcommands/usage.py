@@ -8,14 +8,14 @@ from blocks import ids
 from blocks.usage import usage_message
 
 if TYPE_CHECKING:
-    from handlers.call import Call
+    from handlers.context import Context
 
 
-async def handle_usage(call: Call) -> None:
+async def handle_usage(context: Context) -> None:
     """Show the bars."""
-    async with call.patience():
-        info, applying = await call.runtime.billing.account(call.identity)
-    await call.reply(usage_message(info, call.runtime.clock.now(), applying=applying))
+    async with context.reply.patience():
+        info, applying = await context.runtime.billing.account(context.identity)
+    await context.reply.message(usage_message(info, context.runtime.clock.now(), applying=applying))
 
 
 ACTIONS = {ids.REFRESH_USAGE: handle_usage}

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from bot.domain.charge import Charge, ChargeState
 from bot.domain.identity import Identity
-from bot.engine import Engine, Kind
+from bot.engine import Engine, Kind, Released
 from bot.metrics import Metrics
 from bot.runtime import SystemClock
-from bot.storage.charges import ChargeStore
+from bot.storage.charges.store import ChargeStore
 from bot.storage.database import Database
 from bot.storage.schema import migrate
 
@@ -52,15 +52,16 @@ async def ours(url: str, count: int, polls: int, seconds: float) -> float:
     clock, metrics, ended = SystemClock(), Metrics(), asyncio.Semaphore(0)
     database = Database(url, clock, works=True)
     await migrate(database)
-    store = ChargeStore(database, metrics)
+    store = ChargeStore(database)
 
-    async def advance(lease: Lease) -> datetime | None:
+    async def advance(lease: Lease[Charge]) -> Released:
         await wait_often(polls, seconds)
-        await store.move(lease, ChargeState.PROPOSED, ChargeState.EXPIRED, ended_at=clock.now())
+        charge = lease.load()
+        await store.save(lease, charge, charge.expired(now=clock.now()))
         ended.release()
-        return None
+        return Released()
 
-    engine = Engine([Kind(name="charge", leases=store.leases, advance=advance)], clock, metrics)
+    engine = Engine([Kind(leases=store.leases, advance=advance)], clock, metrics)
     running = asyncio.create_task(engine.run())
     before = time.process_time()
     for _ in range(count):
@@ -84,8 +85,8 @@ def thing(now: datetime) -> Charge:
         amount=Decimal(50),
         idempotency_key=str(uuid.uuid4()),
         account_id="a",
-        organisation_id="o",
-        organisation_name=None,
+        organization_id="o",
+        organization_name=None,
         payment_method=None,
         created_at=now,
     )

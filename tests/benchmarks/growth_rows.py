@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from bot.domain.identity import Identity
-from bot.metrics import Metrics
 from bot.runtime import SystemClock
-from bot.storage.charges import ChargeStore
 from bot.storage.database import Database
 from bot.storage.schema import migrate
 from tests.benchmarks.engines import thing
 from tests.benchmarks.table import RUNS, Row, ratio
+from tests.support.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -110,8 +109,8 @@ async def fly(database: Database, after: int) -> None:
 
 async def settle(database: Database) -> None:
     """Have PostgreSQL do now what a filled table makes it do in the background for minutes."""
-    if not database.is_sqlite:
-        async with database.reading() as connection:
+    if not database.is_embedded:
+        async with database.read() as connection:
             await connection.execute(text("VACUUM ANALYZE"))
             await connection.execute(text("CHECKPOINT"))
 
@@ -131,7 +130,7 @@ async def measured(*databases: Database) -> list[dict[str, float]]:
 
 def questions(database: Database) -> dict[str, Callable[[], Awaitable[None]]]:
     """Return what a person or the engine asks of a ledger, by name."""
-    store = ChargeStore(database, Metrics())
+    store = Ledger(database)
     now = database.clock.now()
 
     def proposed() -> Charge:
@@ -182,9 +181,9 @@ async def timed(ask: Callable[[], Awaitable[None]]) -> float:
 
 async def fill(database: Database, count: int, after: int) -> None:
     """Put settled charges of two hundred people into the ledger, made by the database itself."""
-    kind = "sqlite" if database.is_sqlite else "postgresql"
+    kind = "sqlite" if database.is_embedded else "postgresql"
     series, name, user = (each[kind].format(count=count, after=after) for each in (SERIES, ID, USER))
-    at = "'2025-01-01 00:00:00.000000'" if database.is_sqlite else "timestamptz '2025-01-01 00:00:00+00'"
+    at = "'2025-01-01 00:00:00.000000'" if database.is_embedded else "timestamptz '2025-01-01 00:00:00+00'"
     columns = (
         'id, enterprise, team, "user", owner, kind, state, amount, idempotency_key, account_id,'
         "organisation_id, created_at, confirmed_at, ended_at, settled_amount"
@@ -200,6 +199,6 @@ async def fill(database: Database, count: int, after: int) -> None:
     async with database.transaction() as connection:
         for statement in statements:
             await connection.execute(text(statement))
-    if not database.is_sqlite:
+    if not database.is_embedded:
         async with database.transaction() as connection:
             await connection.execute(text("ANALYZE"))

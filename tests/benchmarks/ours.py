@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert
 
-from bot.app import Listener, _listen, _serve_http, open_app, settle_memory
+from bot.app import Listener, open_app
 from bot.domain.charge import Charge, ChargeState
 from bot.domain.identity import Account, Identity
 from bot.domain.payment import PaymentMethod
 from bot.log import configure_logging
+from bot.serving import listen, serve_http, settle_memory
 from bot.settings import load_settings
 from bot.storage.cipher import Cipher
 from bot.storage.links import Link, LinkStore
@@ -52,8 +53,8 @@ def charge(runtime: Runtime, number: int, state: ChargeState) -> Charge:
         amount=Decimal(500 + number % 90_000) / 100,
         idempotency_key=str(uuid.uuid4()),
         account_id="did:bench",
-        organisation_id="org_acme",
-        organisation_name="Acme Research",
+        organization_id="org_acme",
+        organization_name="Acme Research",
         payment_method=PaymentMethod(brand="visa", last4="4242"),
         created_at=now,
         confirmed_at=now if going else None,
@@ -66,7 +67,7 @@ def charge(runtime: Runtime, number: int, state: ChargeState) -> Charge:
 async def link(runtime: Runtime, people: set[Identity]) -> None:
     store = LinkStore(runtime.database, Cipher(runtime.settings.keys()))
     account = Account(
-        account_id="did:bench", email=None, organisation_id="org_acme", organisation_name="Acme"
+        account_id="did:bench", email=None, organization_id="org_acme", organization_name="Acme"
     )
     now = runtime.clock.now()
     async with runtime.database.transaction() as connection:
@@ -114,10 +115,10 @@ async def main(plan_file: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     listener = Listener.HTTP if plan.get("listen", True) else Listener.NONE
-    with _listen(settings) as address:
+    with listen(settings) as address:
         async with open_app(settings, listener=listener, worker=plan.get("work", True)) as app:
             runtime = app.runtime
-            for pace in (runtime.person_pace, runtime.workspace_pace):
+            for pace in (runtime.person_rate, runtime.workspace_rate):
                 pace.__init__(burst=1e12, per_second=1e12)  # type: ignore[misc]
             if plan.get("fill", True):
                 proposals = [
@@ -132,7 +133,7 @@ async def main(plan_file: Path) -> None:
                 plan["ids"] = [(each.id, each.identity.user, each.idempotency_key) for each in proposals]
                 plan_file.write_text(json.dumps(plan))
             settle_memory()
-            await _serve_http(app.asgi, address, stop)
+            await serve_http(app.asgi, address, stop)
 
 
 if __name__ == "__main__":

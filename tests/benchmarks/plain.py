@@ -19,15 +19,15 @@ from decimal import Decimal
 import aiohttp
 import httpx
 
-from bot.app import settle_memory
+from bot.availability import Availability
 from bot.domain.billing import ChargeStatusKind
 from bot.domain.errors import PortalUnavailableError
 from bot.metrics import Metrics
 from bot.portal.client import PortalClient
 from bot.portal.transport import Transport
-from bot.reach import Reach
 from bot.runtime import SystemClock
-from bot.slack import SlackClient
+from bot.serving import settle_memory
+from bot.slack.client import SlackClient
 
 INTERVAL = 2.0
 
@@ -68,7 +68,7 @@ async def _buy(portal: PortalClient, slack: SlackClient, key: str) -> None:
 async def main(wire: int, what: str, count: int, seconds: float, transport_name: str) -> None:
     settle_memory()
     clock = SystemClock()
-    transport = Transport(clock, Metrics(), Reach("portal", clock))
+    transport = Transport(clock, Metrics(), Availability("portal", clock))
     if transport_name == "httpx":
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
         transport._http = httpx.AsyncHTTPTransport(limits=limits)
@@ -80,7 +80,7 @@ async def main(wire: int, what: str, count: int, seconds: float, transport_name:
             session=http,
             timeout=10,
             metrics=Metrics(),
-            reach=Reach("slack", clock),
+            availability=Availability("slack", clock),
         )
         if what == "poll":
             await asyncio.gather(*(poll(portal, f"bg_{number}", seconds) for number in range(count)))

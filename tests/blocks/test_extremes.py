@@ -31,19 +31,15 @@ from bot.domain.billing import AutoReload, AutoReloadChoice, Overview
 from bot.domain.charge import ChargeState, FailureReason
 from bot.domain.errors import NoOrganizationError, PortalRefusalError
 from bot.domain.identity import Connection
+from bot.domain.offer import AmountOffer
 from bot.domain.subscription import Effect
 from bot.portal.error_map import error_for
-from bot.portal.schemas import (
-    AccountWire,
-    BillingStateWire,
-    PreviewWire,
-    SubscriptionStateWire,
-    UnusableAnswerError,
-    UpgradeWire,
-    read,
-)
+from bot.portal.schemas.account import AccountWire
+from bot.portal.schemas.billing import BillingStateWire
+from bot.portal.schemas.fields import UnusableAnswerError, read
+from bot.portal.schemas.subscription import PreviewWire, SubscriptionStateWire, UpgradeWire
 from bot.portal.transport import Answer
-from bot.sandbox.slack.block_kit import judge_blocks, judge_view
+from bot.sandbox.slack.validation import validate_blocks, validate_view
 from tests.support import extremes
 from tests.support.catalogue import ACCOUNT, CHARGE, CONNECTION, NOW, PORTAL, STATE, USAGE
 from tests.support.catalogue import SUBSCRIPTION as KNOWN
@@ -60,8 +56,9 @@ def of_state(body: dict[str, Any]) -> Iterator[Message | Json]:
     overview = Overview(state=state, usage=USAGE, connection=CONNECTION, read_at=NOW)
     yield overview_message(overview)
     yield overview_home(overview, [])
-    form = AmountForm.of(state, read_at=NOW, account=ACCOUNT)
-    yield closed_modal(form, state) if form.is_closed else amount_modal(form)
+    offer = AmountOffer.of(state)
+    form = AmountForm.of(state, offer, read_at=NOW, account=ACCOUNT)
+    yield closed_modal(form, state) if offer.is_closed else amount_modal(form)
     yield amount_modal(AmountForm.recall(form.remember()), chosen="custom")
     yield add_card_modal(state, typed="$50", still=True)
     yield limit_modal(state, ACCOUNT, NOW)
@@ -73,7 +70,7 @@ def of_state(body: dict[str, Any]) -> Iterator[Message | Json]:
         yield auto_reload_confirm_modal(replace(choice, enabled=enabled), state, ACCOUNT, intent="i1")
     charge = replace(
         CHARGE,
-        organisation_name=state.organisation_name,
+        organization_name=state.organization_name,
         payment_method=state.payment_method,
         portal_url=state.portal_url,
     )
@@ -161,10 +158,10 @@ def judged(shown: Message | Json) -> object:
     """What Slack would say against a screen."""
     if isinstance(shown, Message):
         assert shown.text.encode()
-        return judge_blocks(list(shown.blocks))
+        return validate_blocks(list(shown.blocks))
     if shown["type"] == "home":
-        return judge_blocks(shown["blocks"])
-    return judge_view(shown)
+        return validate_blocks(shown["blocks"])
+    return validate_view(shown)
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
@@ -200,6 +197,6 @@ def test_only_what_a_screen_cannot_do_without_makes_an_answer_unusable() -> None
 
 def test_presets_are_offered_within_all_that_bounds_an_amount() -> None:
     tight = replace(STATE, presets=(Decimal(5), Decimal(50), Decimal(500)))
-    form = AmountForm.of(tight, left_today=Decimal("49.99"))
-    assert form.presets == (Decimal(5),)
-    assert form.bounds.maximum == Decimal("49.99")
+    offer = AmountOffer.of(tight, left_today=Decimal("49.99"))
+    assert offer.presets == (Decimal(5),)
+    assert offer.bounds.maximum == Decimal("49.99")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.slack.block_kit import judge_blocks, judge_view
+from bot.sandbox.slack.validation import validate_blocks, validate_view
 from tests.support.catalogue import SCREENS, SECTIONS, Screen
 from tests.support.reading import page
 
@@ -32,9 +32,9 @@ def test_the_screen_is_as_it_was_approved(screen: Screen) -> None:
 @each_screen
 def test_slack_would_take_the_screen(screen: Screen) -> None:
     if "text" in screen.json:
-        assert judge_blocks(screen.json["blocks"]) is None
+        assert validate_blocks(screen.json["blocks"]) is None
     else:
-        assert judge_view(screen.json) is None
+        assert validate_view(screen.json) is None
 
 
 @pytest.mark.behavior(10)

@@ -29,8 +29,9 @@ from bot.domain.charge import Charge, ChargeState, FailureReason
 from bot.domain.errors import NotLinkedError, PortalRefusalError, PortalUnavailableError, RefusalCode
 from bot.domain.identity import Account, Connection, Identity
 from bot.domain.money import AmountError, AmountProblem, Bounds
+from bot.domain.offer import AmountOffer
 from bot.domain.payment import PaymentMethod
-from bot.sandbox.slack.block_kit import judge_blocks, judge_view
+from bot.sandbox.slack.validation import validate_blocks, validate_view
 from tests.bot.domain.test_billing import STATE
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ACCOUNT = Account(
     account_id="did:ada",
     email="ada@acme.example",
-    organisation_id="org_acme",
-    organisation_name="Acme Research",
+    organization_id="org_acme",
+    organization_name="Acme Research",
 )
 CONNECTION = Connection(account=ACCOUNT, may_bill=True, ends_at=NOW + timedelta(days=20))
 NASTY = "<!channel> *Evil* & Co\n" + "x" * 200
@@ -52,8 +53,8 @@ CHARGE = Charge(
     amount=Decimal("50.00"),
     idempotency_key="k",
     account_id="a",
-    organisation_id="o",
-    organisation_name="Acme Research",
+    organization_id="o",
+    organization_name="Acme Research",
     payment_method=PaymentMethod(brand="visa", last4="4242"),
     created_at=NOW,
     confirmed_at=NOW,
@@ -62,7 +63,7 @@ CHARGE = Charge(
 
 
 def acceptable(message: Message) -> None:
-    assert judge_blocks(list(message.blocks)) is None
+    assert validate_blocks(list(message.blocks)) is None
     assert message.text
 
 
@@ -72,10 +73,10 @@ def acceptable(message: Message) -> None:
 def test_every_state_of_a_charge_has_a_message_a_modal_and_a_reply(
     state: ChargeState, refusal: RefusalCode | None
 ) -> None:
-    charge = replace(CHARGE, state=state, refusal=refusal, organisation_name=NASTY)
+    charge = replace(CHARGE, state=state, refusal=refusal, organization_name=NASTY)
     acceptable(charge_message(charge))
     acceptable(charge_reply(charge))
-    assert judge_view(charge_modal(charge)) is None
+    assert validate_view(charge_modal(charge)) is None
     assert "<!channel>" not in charge_message(charge).text
 
 
@@ -257,17 +258,18 @@ def test_any_presets_and_anything_typed_make_an_acceptable_modal(
     presets: list[Decimal], typed: str
 ) -> None:
     unique = list(dict.fromkeys(presets))
-    form = AmountForm(presets=tuple(unique[:9]), bounds=Bounds(maximum=Decimal(9)), balance=None)
-    assert judge_view(amount_modal(form, typed=typed or None)) is None
+    offer = AmountOffer(presets=tuple(unique[:9]), bounds=Bounds(maximum=Decimal(9)))
+    form = AmountForm(offer=offer, balance=None)
+    assert validate_view(amount_modal(form, typed=typed or None)) is None
     assert AmountForm.recall(form.remember()) == form
 
 
 def test_the_confirmation_and_the_card_modal_are_acceptable() -> None:
-    state = replace(STATE, organisation_name=NASTY)
+    state = replace(STATE, organization_name=NASTY)
     method = PaymentMethod(brand=NASTY, last4=NASTY)
-    charge = replace(CHARGE, organisation_name=NASTY, payment_method=method, account_email=NASTY)
-    assert judge_view(confirm_modal(charge, open_equal=charge)) is None
-    assert judge_view(add_card_modal(state, typed="$50", still=True)) is None
+    charge = replace(CHARGE, organization_name=NASTY, payment_method=method, account_email=NASTY)
+    assert validate_view(confirm_modal(charge, open_equal=charge)) is None
+    assert validate_view(add_card_modal(state, typed="$50", still=True)) is None
 
 
 @pytest.mark.parametrize("problem", AmountProblem)
@@ -279,6 +281,6 @@ def test_every_problem_with_an_amount_is_one_sentence(problem: AmountProblem) ->
 
 @pytest.mark.behavior(39)
 def test_a_connection_without_the_permission_says_who_can_give_it() -> None:
-    account = Account(account_id="a", email="a@x", organisation_id="o", organisation_name="O")
+    account = Account(account_id="a", email="a@x", organization_id="o", organization_name="O")
     note = connected_note(account, may_bill=False, for_purchase=True)
     assert "an org admin or owner has to approve it; your card was not charged" in note

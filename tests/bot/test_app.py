@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.app import _running
+from bot.background import running
 from bot.domain.audit import acting_from
 
 
@@ -12,5 +12,5 @@ async def test_what_goes_on_beside_the_work_acts_as_the_worker() -> None:
     async def look() -> None:
         origin.set_result(acting_from.get())
 
-    async with _running([look()]):
+    async with running([look()]):
         assert await origin == "worker"

@@ -14,7 +14,7 @@ from bot.runtime import open_runtime
 from bot.sandbox.portal import Fault, PortalSandbox
 from bot.sandbox.serving import serve
 from bot.sandbox.slack import SlackSandbox
-from bot.sandbox.slack.people import Cast, SlackApp
+from bot.sandbox.slack.directory import Directory, SlackApp
 from bot.storage.cipher import generate_key
 from bot.storage.schema import migrate
 from tests.support.house import make_settings, make_slack, store_link
@@ -117,7 +117,7 @@ async def test_the_app_level_token_is_tried_where_there_is_one(settings: Setting
 
 async def test_a_missing_scope_is_named_with_where_to_add_it(settings: Settings) -> None:
     app = replace(SlackApp(), scopes=frozenset({"commands", "chat:write"}))
-    slack = make_slack(Cast(app=app))
+    slack = make_slack(Directory(app=app))
     async with serve(slack.app) as url:
         (said,) = await wrong(settings, slack_api_url=f"{url}/api/")
     assert said.startswith(

@@ -15,10 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 
+def nothing() -> None:
+    """Read nothing: these things have no facts."""
+
+
 class Shelf:
     """Durable things in a dict: the engine's contract without a database."""
 
-    def __init__(self, *ids: str) -> None:
+    def __init__(self, *ids: str, kind: str = "thing") -> None:
+        self.kind = kind
         self.due: dict[str, datetime | None] = dict.fromkeys(ids, SystemClock().now())
         self.held: dict[str, str] = {}
         self.released: list[tuple[str, bool]] = []
@@ -28,7 +33,7 @@ class Shelf:
         self.renewed: set[str] = set()
         self.changed = asyncio.Condition()
 
-    async def claim(self, limit: int, seconds: float) -> Sequence[Claim]:
+    async def claim(self, limit: int, seconds: float) -> Sequence[Claim[None]]:
         assert seconds > 0
         if self.broken:
             self.broken -= 1
@@ -39,15 +44,20 @@ class Shelf:
         for id_ in free:
             self.attempts[id_] = self.attempts.get(id_, 0) + 1
             self.held[id_] = f"token-{self.claims}"
-        return [Claim(id=id_, token=self.held[id_], attempts=self.attempts[id_], wakes=0) for id_ in free]
+        return [
+            Claim(id=id_, token=self.held[id_], attempts=self.attempts[id_], wakes=0, load=nothing)
+            for id_ in free
+        ]
 
-    async def renew(self, claims: Sequence[Claim], seconds: float) -> set[tuple[str, str]]:
+    async def renew(self, claims: Sequence[Claim[None]], seconds: float) -> set[tuple[str, str]]:
         assert seconds > 0
         held = {(claim.id, claim.token) for claim in claims if self.held.get(claim.id) == claim.token}
         self.renewed |= {id_ for id_, _ in held}
         return held
 
-    async def release(self, claim: Claim, due_at: datetime | None, *, failed: bool) -> datetime | None:
+    async def release(
+        self, claim: Claim[None], due_at: datetime | None, *, failed: bool
+    ) -> datetime | None:
         if self.held.get(claim.id) == claim.token:
             del self.held[claim.id]
             self.due[claim.id] = due_at
@@ -69,9 +79,9 @@ class Shelf:
 
 @asynccontextmanager
 async def running(
-    shelf: Shelf, advance: Callable[[Lease], Awaitable[datetime | None]]
+    shelf: Shelf, advance: Callable[[Lease[None]], Awaitable[datetime | None]]
 ) -> AsyncIterator[Engine]:
-    engine = Engine([Kind(name="thing", leases=shelf, advance=advance)], SystemClock(), Metrics())
+    engine = Engine([Kind(leases=shelf, advance=advance)], SystemClock(), Metrics())
     task = asyncio.create_task(engine.run())
     try:
         yield engine
@@ -83,7 +93,7 @@ async def running(
 async def test_everything_due_is_advanced_and_what_returns_nothing_is_done() -> None:
     seen: list[str] = []
 
-    async def advance(lease: Lease) -> datetime | None:
+    async def advance(lease: Lease[None]) -> datetime | None:
         seen.append(lease.id)
         return None
 
@@ -95,7 +105,7 @@ async def test_everything_due_is_advanced_and_what_returns_nothing_is_done() -> 
 
 
 async def test_an_exception_is_retried_later_and_never_terminal() -> None:
-    async def advance(lease: Lease) -> datetime | None:
+    async def advance(lease: Lease[None]) -> datetime | None:
         if lease.claim.attempts == 1:
             raise RuntimeError("once")
         return None
@@ -107,7 +117,7 @@ async def test_an_exception_is_retried_later_and_never_terminal() -> None:
 
 
 async def test_a_database_that_is_away_for_a_while_is_tried_again() -> None:
-    async def advance(_lease: Lease) -> datetime | None:
+    async def advance(_lease: Lease[None]) -> datetime | None:
         return None
 
     shelf = Shelf("a")
@@ -120,7 +130,7 @@ async def test_a_database_that_is_away_for_a_while_is_tried_again() -> None:
 async def test_stopping_ends_a_wait_at_once_and_gives_the_thing_back_due() -> None:
     waiting = asyncio.Event()
 
-    async def advance(lease: Lease) -> datetime | None:
+    async def advance(lease: Lease[None]) -> datetime | None:
         waiting.set()
         await lease.sleep(3600)
         return None
@@ -135,13 +145,13 @@ async def test_stopping_ends_a_wait_at_once_and_gives_the_thing_back_due() -> No
 async def test_a_step_that_does_not_end_in_time_is_cut_off_and_counts_as_failed() -> None:
     started = asyncio.Event()
 
-    async def advance(_lease: Lease) -> datetime | None:
+    async def advance(_lease: Lease[None]) -> datetime | None:
         started.set()
         await asyncio.Event().wait()
         return None
 
     shelf = Shelf("a")
-    engine = Engine([Kind(name="thing", leases=shelf, advance=advance)], SystemClock(), Metrics())
+    engine = Engine([Kind(leases=shelf, advance=advance)], SystemClock(), Metrics())
     task = asyncio.create_task(engine.run())
     await started.wait()
     await engine.stop(0.01)
@@ -152,7 +162,7 @@ async def test_a_step_that_does_not_end_in_time_is_cut_off_and_counts_as_failed(
 async def test_a_lost_lease_lets_nothing_leave() -> None:
     lost: list[bool] = []
 
-    async def advance(lease: Lease) -> datetime | None:
+    async def advance(lease: Lease[None]) -> datetime | None:
         shelf.held["a"] = "somebody else"
         lease.good_until = 0
         try:
@@ -172,7 +182,7 @@ async def test_a_lost_lease_lets_nothing_leave() -> None:
 async def test_a_lease_that_is_short_is_renewed_before_a_call() -> None:
     good: list[float] = []
 
-    async def advance(lease: Lease) -> datetime | None:
+    async def advance(lease: Lease[None]) -> datetime | None:
         before = lease.good_until
         lease.good_until = before - 10
         await lease.ensure(10)
@@ -189,7 +199,7 @@ async def test_all_that_was_claimed_together_is_renewed(monkeypatch: pytest.Monk
     monkeypatch.setattr("bot.engine.RENEW_EVERY_SECONDS", 0.05)
     shelf = Shelf("a", "b", "c")
 
-    async def advance(lease: Lease) -> datetime | None:
+    async def advance(lease: Lease[None]) -> datetime | None:
         while shelf.renewed < {"a", "b", "c"}:
             await lease.sleep(0.01)
         return None
@@ -201,7 +211,7 @@ async def test_all_that_was_claimed_together_is_renewed(monkeypatch: pytest.Monk
 
 
 async def test_a_wake_is_answered_without_waiting_for_the_next_look() -> None:
-    async def advance(_lease: Lease) -> datetime | None:
+    async def advance(_lease: Lease[None]) -> datetime | None:
         return None
 
     shelf = Shelf()
@@ -216,7 +226,7 @@ async def test_a_wake_is_answered_without_waiting_for_the_next_look() -> None:
 async def test_a_thing_is_due_again_when_it_said_so() -> None:
     runs: list[datetime] = []
 
-    async def advance(_lease: Lease) -> datetime | None:
+    async def advance(_lease: Lease[None]) -> datetime | None:
         runs.append(SystemClock().now())
         return runs[0] + timedelta(milliseconds=200) if len(runs) == 1 else None
 
@@ -228,7 +238,7 @@ async def test_a_thing_is_due_again_when_it_said_so() -> None:
 
 @pytest.mark.parametrize("count", [250])
 async def test_more_things_than_one_claim_takes_are_all_advanced(count: int) -> None:
-    async def advance(_lease: Lease) -> datetime | None:
+    async def advance(_lease: Lease[None]) -> datetime | None:
         return None
 
     shelf = Shelf(*(str(number) for number in range(count)))
@@ -240,17 +250,17 @@ async def test_more_things_than_one_claim_takes_are_all_advanced(count: int) -> 
 async def test_a_kind_that_is_full_keeps_no_other_waiting_and_the_engine_is_alive() -> None:
     ended = asyncio.Event()
 
-    async def slow(_lease: Lease) -> datetime | None:
+    async def slow(_lease: Lease[None]) -> datetime | None:
         await ended.wait()
         return None
 
-    async def quick(_lease: Lease) -> datetime | None:
+    async def quick(_lease: Lease[None]) -> datetime | None:
         return None
 
-    many, one = Shelf("a", "b", "c"), Shelf()
+    many, one = Shelf("a", "b", "c", kind="many"), Shelf(kind="one")
     kinds = [
-        Kind(name="many", leases=many, advance=slow),
-        Kind(name="one", leases=one, advance=quick),
+        Kind(leases=many, advance=slow),
+        Kind(leases=one, advance=quick),
     ]
     engine = Engine(kinds, SystemClock(), Metrics(), concurrency=2)
     task = asyncio.create_task(engine.run())
@@ -272,7 +282,7 @@ async def test_a_kind_that_is_full_keeps_no_other_waiting_and_the_engine_is_aliv
 
 
 async def test_a_run_that_lost_its_lease_counts_as_one_that_may_have_sent_something() -> None:
-    async def advance(_lease: Lease) -> datetime | None:
+    async def advance(_lease: Lease[None]) -> datetime | None:
         raise LeaseLostError("slow renewal")
 
     shelf = Shelf("a")
@@ -285,18 +295,18 @@ async def test_a_due_kind_is_not_kept_waiting_by_the_wakes_of_another() -> None:
     ran: list[float] = []
     loop = asyncio.get_running_loop()
 
-    async def quiet(_lease: Lease) -> datetime | None:
+    async def quiet(_lease: Lease[None]) -> datetime | None:
         ran.append(loop.time())
         return None
 
-    async def busy(_lease: Lease) -> datetime | None:
+    async def busy(_lease: Lease[None]) -> datetime | None:
         return SystemClock().now()
 
-    late, noise = Shelf("late"), Shelf("noise")
+    late, noise = Shelf("late", kind="quiet"), Shelf("noise", kind="busy")
     late.due["late"] = SystemClock().now() + timedelta(milliseconds=100)
     kinds = [
-        Kind(name="quiet", leases=late, advance=quiet),
-        Kind(name="busy", leases=noise, advance=busy),
+        Kind(leases=late, advance=quiet),
+        Kind(leases=noise, advance=busy),
     ]
     engine = Engine(kinds, SystemClock(), Metrics())
     task = asyncio.create_task(engine.run())

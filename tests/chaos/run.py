@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
-from bot.sandbox.slack.people import Person as SlackPerson
+from bot.sandbox.slack.directory import Person as SlackPerson
 from tests.chaos.books import Report, audit
 from tests.chaos.storm import Storm
 from tests.support.cluster import Cluster, open_cluster
@@ -84,8 +84,8 @@ async def run(plan: Plan, folder: Path, database_url: str) -> Outcome:
     async with open_cluster(folder, database_url, seed=plan.seed, people=people) as cluster:
         cluster.portal.charge_rate_limit = None
         cluster.portal_clock.speed = PORTAL_SPEED
-        for organisation in cluster.portal.organisations.values():
-            organisation.cap = None
+        for organization in cluster.portal.organizations.values():
+            organization.cap = None
         for _ in range(plan.replicas):
             await cluster.start(POLL_INTERVAL_SECONDS="0.5", LOG_LEVEL="INFO")
         for person in people:
@@ -116,7 +116,7 @@ async def _play(plan: Plan, cluster: Cluster, users: list[str]) -> Outcome:
         report=await audit(cluster),
         storm=storm.done,
         takeovers=logs.count("engine.taken_over"),
-        taken_back=logs.count("posting.taken_back"),
+        taken_back=logs.count("delivery.taken_back"),
         seconds=time.monotonic() - began,
         unfinished=unfinished,
     )

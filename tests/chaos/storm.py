@@ -57,7 +57,7 @@ class Storm:
             for replica in self.cluster.replicas:
                 group.create_task(self._harm(replica, stop))
             group.create_task(self._misbehave(stop))
-        self.cluster.portal.mend()
+        self.cluster.portal.clear_faults()
         self.cluster.slack.faults.clear()
 
     async def _harm(self, replica: AppProcess, stop: asyncio.Event) -> None:

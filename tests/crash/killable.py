@@ -17,15 +17,20 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.cli import main
 from bot.portal.transport import Transport
-from bot.slack import SlackClient
-from bot.storage.charges import ChargeStore
+from bot.slack.client import SlackClient
+from bot.storage.charges.confirmation import ConfirmationStore
+from bot.storage.charges.store import ChargeStore
+from bot.storage.deliveries import DeliveryStore
 from bot.storage.device_grants import DeviceGrantStore
 from bot.storage.leases import LeaseStore
 from bot.storage.links import LinkStore
-from bot.storage.messages import MessageStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from bot.domain.charge import Charge
+    from bot.domain.delivery import Delivery
+    from bot.domain.grant import DeviceGrant
 
 KILL_AT = os.environ.get("KILL_AT")
 PAUSE_AT = [os.environ.get("PAUSE_AT")]
@@ -66,7 +71,7 @@ def make_points(owner: type, method: str, name: Callable[..., str | None]) -> No
 def claimed_something() -> None:
     original = LeaseStore.claim
 
-    async def claim(self: LeaseStore, limit: int, seconds: float) -> Any:
+    async def claim(self: LeaseStore[Any], limit: int, seconds: float) -> Any:
         claims = await original(self, limit, seconds)
         if claims:
             passing(f"after the claim of a {self._table.info['kind']}")
@@ -79,37 +84,41 @@ def slack_name(_self: object, method: str, **named: Any) -> str:
     return f"{method} in the thread" if (named.get("json") or {}).get("thread_ts") else method
 
 
-def note_name(_store: object, _lease: object, **values: object) -> str:
-    return f"the record of the message: {', '.join(sorted(values))}"
+def charge_name(_store: object, _lease: object, before: Charge, after: Charge) -> str:
+    return "the charge's facts" if before.state is after.state else f"the charge is {after.state.value}"
 
 
-def finish_name(
-    _store: object, lease: object, _due_at: object, *, modal: str | None = None, **values: object
+def delivery_name(_store: object, _lease: object, before: Delivery, after: Delivery, **_named: Any) -> str:
+    """Name what is stored of a message by what has just happened to it."""
+    happened = {
+        "posted": before.ts != after.ts,
+        "edited": before.edited_at != after.edited_at,
+        "to be replied to": before.reply_key != after.reply_key,
+        "replied to": before.replied_key != after.replied_key,
+        "in its modal": before.view_id != after.view_id,
+    }
+    return f"the message is {', '.join(what for what, true in happened.items() if true) or 'as it was'}"
+
+
+def grant_name(
+    _store: object, _lease: object, before: DeviceGrant, after: DeviceGrant, **_named: Any
 ) -> str:
-    return note_name(_store, lease, **values, **({} if modal is None else {"view_id": None}))
+    return "the grant's facts" if before.state is after.state else f"the grant is {after.state.value}"
 
 
 make_points(Transport, "send", lambda _self, exchange: exchange.route)
 make_points(SlackClient, "api_call", slack_name)
 make_points(AsyncWebhookClient, "send_dict", lambda _self, _body: "the answer to a response_url")
-make_points(ChargeStore, "add", lambda _self, _charge, **_named: "the proposal is stored")
-make_points(ChargeStore, "confirm", lambda *_arguments, **_named: "the yes is stored")
-make_points(ChargeStore, "resume", lambda *_arguments, **_named: "the resumption is stored")
-make_points(
-    ChargeStore, "move", lambda _self, _lease, _before, after, **_named: f"the charge is {after.value}"
-)
-make_points(MessageStore, "note", note_name)
-make_points(MessageStore, "finish", finish_name)
+make_points(ChargeStore, "add", lambda *_arguments, **_named: "the proposal is stored")
+make_points(ChargeStore, "save", charge_name)
+make_points(ConfirmationStore, "confirm", lambda *_arguments, **_named: "the confirmation is stored")
+make_points(ConfirmationStore, "resume", lambda *_arguments, **_named: "the resumption is stored")
+make_points(DeliveryStore, "save", delivery_name)
+make_points(DeliveryStore, "finish", delivery_name)
 make_points(DeviceGrantStore, "start", lambda *_arguments, **_named: "the grant is stored")
 make_points(DeviceGrantStore, "schedule", lambda *_arguments, **_named: "the grant is due")
-make_points(
-    DeviceGrantStore, "move", lambda _self, _lease, _grant, after, **_named: f"the grant is {after.value}"
-)
-make_points(
-    DeviceGrantStore,
-    "note",
-    lambda _self, _lease, **values: "the grant is told" if "told_at" in values else None,
-)
+make_points(DeviceGrantStore, "save", grant_name)
+make_points(DeviceGrantStore, "notify_outcome", lambda *_arguments: "the outcome is handed over")
 make_points(LinkStore, "replace_tokens", lambda *_arguments, **_named: "the rotated tokens are stored")
 make_points(
     asyncpg.Connection,

@@ -69,20 +69,20 @@ MATRIX = {
         "GET /api/billing/state",
         "the proposal is stored",
         "views.update",
-        "the yes is stored",
+        "the confirmation is stored",
         "the claim of a charge",
-        "the claim of a message",
+        "the claim of a delivery",
         "POST /api/billing/charge",
         "the charge is submitted",
         "conversations.open",
         "chat.postMessage",
-        "the record of the message: channel, posted_at, shown, ts",
+        "the message is posted",
         "GET /api/billing/charge/{id}",
         "the charge is settled",
         "chat.update",
         "GET /api/oauth/account",
         "views.publish",
-        "the record of the message: edited_at, shown, view_id",
+        "the message is edited, in its modal",
     ),
     "not linked": (
         "POST /api/oauth/device/code",
@@ -93,27 +93,29 @@ MATRIX = {
         "the grant is granted",
         "GET /api/oauth/account",
         "the grant is linked",
-        "the grant is told",
-        "the release of a device_grant",
+        "the outcome is handed over",
+        "the message is edited",
     ),
     "token to refresh": ("POST /api/oauth/token", "the rotated tokens are stored"),
     "permission missing": (
         "the charge is needs_scope",
         "the release of a charge",
-        "the record of the message: edited_at, shown",
+        "the message is edited",
+        "the message is as it was",
         "the resumption is stored",
     ),
     "from the overview": ("the answer to a response_url",),
     "declined": (
         "the charge is failed",
-        "the record of the message: reply_state",
+        "the message is edited, to be replied to",
         "chat.postMessage in the thread",
-        "the record of the message: replied_at, replied_state",
+        "the message is replied to",
     ),
     "Slack away at first": (
-        "the release of a message",
+        "the message is to be replied to",
+        "the release of a delivery",
         "conversations.history",
-        "the record of the message: view_id",
+        "the message is in its modal",
     ),
 }
 """What happens on each way, in the order of the story; a process is killed before it and after it."""
@@ -141,7 +143,7 @@ class Stage:
             return connection.execute(
                 """SELECT c.state, c.idempotency_key, c.due_at IS NOT NULL OR m.due_at IS NOT NULL
                 OR c.lease_until IS NOT NULL OR m.lease_until IS NOT NULL
-                FROM charges c LEFT JOIN messages m ON m.id = c.id WHERE c.confirmed_at IS NOT NULL"""
+                FROM charges c LEFT JOIN deliveries m ON m.id = c.id WHERE c.confirmed_at IS NOT NULL"""
             ).fetchall()
 
     async def play(self, told: str) -> int:
@@ -182,14 +184,14 @@ async def stage(folder: Path, way: Way, **extra: str) -> AsyncIterator[Stage]:
         async with open_runtime(settings, wake=lambda *_kinds: None) as runtime:
             await migrate(runtime.database)
             # Who has opened App Home has it brought up to date after an outcome: more points.
-            await runtime.homes.opened(identity(ADA))
+            await runtime.app_home_viewers.opened(identity(ADA))
             if way.linked:
                 await store_link(runtime, portal, billing=way.billing, minutes=way.minutes)
             if way.overview:
                 # It follows the purchase that was begun from it.
                 place = slack._parts.installations.get(TEAM)
                 assert place is not None
-                url = slack._parts.interactions._slack.response_urls.issue(ADA, slack.dm(ADA), place)
+                url = slack._parts.interactions._context.response_urls.issue(ADA, slack.dm(ADA), place)
                 link = await runtime.accounts.link(identity(ADA))
                 shown = ShownOverview(response_url=url, account=link.account)
                 await runtime.overviews.remember(identity(ADA), shown)

@@ -13,8 +13,9 @@ import yaml
 from pydantic import SecretStr
 from typer.main import get_group
 
-from bot.cli import STOP_SECONDS, app
+from bot.cli import app
 from bot.settings import Settings
+from bot.timing import STOP_WITHIN_SECONDS
 
 Json = dict[str, Any]
 
@@ -26,7 +27,7 @@ FILES = [ROOT / "Dockerfile", ROOT / "compose.yaml", *sorted(p for p in DEPLOY.r
 SETTINGS = {name.upper(): field for name, field in Settings.model_fields.items()}
 SECRETS = {name for name, field in SETTINGS.items() if SecretStr.__name__ in str(field.annotation)}
 PORT: int = SETTINGS["PORT"].default
-LONGEST_STOP_SECONDS = STOP_SECONDS + 1
+LONGEST_STOP_SECONDS = STOP_WITHIN_SECONDS + 1
 """What is promised of the program's end; whoever kills it earlier makes another take over."""
 
 

@@ -60,7 +60,7 @@ async def alive(http: httpx.AsyncClient) -> bool:
 async def test_a_body_that_comes_too_slowly_is_given_up(
     house: House, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.http.BODY_SECONDS", 0.2)
+    monkeypatch.setattr("bot.slack.http.READ_BODY_SECONDS", 0.2)
     answer = await raw(house, head("Content-Length: 100") + b"\r\n", b"x" * 10)
     assert b" 408 " in answer
     assert await alive(http)
@@ -112,7 +112,7 @@ async def test_what_is_not_signed_is_not_even_parsed(
     def parsed(*_: object) -> None:
         raise AssertionError("a body was read before its signature")
 
-    monkeypatch.setattr("bot.http.to_async_bolt_request", parsed)
+    monkeypatch.setattr("bot.slack.http.to_async_bolt_request", parsed)
     stamp = str(int(time.time()))
     headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": "v0=" + "0" * 64}
     answer = await http.post("/slack/events", content="[" * 900_000, headers=headers)
@@ -168,7 +168,7 @@ async def test_every_answer_carries_the_security_headers_and_no_banner(
 
 
 async def test_a_workspace_is_slowed_down_as_a_whole_too(house: House) -> None:
-    pace = house.app.runtime.workspace_pace
+    pace = house.app.runtime.workspace_rate
     while pace.allows(":T0ACME"):
         pass
     await asyncio.gather(

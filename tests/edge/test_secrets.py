@@ -14,7 +14,7 @@ from bot.sandbox.serving import serve
 from tests.crash.test_kill import confirm, connect, secrets_of, told
 from tests.installs.browser import Browser
 from tests.installs.conftest import CLIENT_ID, CLIENT_SECRET, oauth_slack
-from tests.support.house import ADA, CAST, SIGNING_SECRET
+from tests.support.house import ADA, DIRECTORY, SIGNING_SECRET
 from tests.support.process import AppProcess
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ async def told_by_commands(app: AppProcess) -> list[str]:
 async def test_no_secret_is_readable_in_logs_pages_meters_commands_arguments_or_the_database(
     tmp_path: Path,
 ) -> None:
-    portal, slack = PortalSandbox(seed=1), oauth_slack(CAST)
+    portal, slack = PortalSandbox(seed=1), oauth_slack(DIRECTORY)
     portal.sign_in.interval = 1
     async with AsyncExitStack() as stack:
         portal.public_url = await stack.enter_async_context(serve(portal.app))

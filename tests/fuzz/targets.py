@@ -14,11 +14,11 @@ from blocks.purchase import AmountForm
 from bot.domain.errors import NoOrganizationError
 from bot.domain.installation import Installation
 from bot.domain.money import AmountError, parse_typed
-from bot.portal import schemas
 from bot.portal.error_map import error_for
-from bot.portal.schemas import UnusableAnswerError, read
+from bot.portal.schemas import account, authorization, billing, subscription
+from bot.portal.schemas.fields import UnusableAnswerError, Wire, read
 from bot.portal.transport import Answer, parse_retry_after
-from handlers.call import identity_of, place_of
+from bot.slack.request import identity_of, place_of
 from handlers.slash import near_miss
 
 if TYPE_CHECKING:
@@ -84,15 +84,15 @@ def read_retry_after(data: bytes) -> None:
 
 
 _ANSWERS: tuple[Callable[[Any], object], ...] = (
-    lambda body: read(schemas.BillingStateWire, body).to_domain(BASE),
-    lambda body: read(schemas.ChargeAcceptedWire, body),
-    lambda body: read(schemas.ChargeStatusWire, body).to_domain(),
-    lambda body: read(schemas.AccountWire, body).to_domain(),
-    lambda body: read(schemas.SubscriptionStateWire, body).to_domain(BASE),
-    lambda body: read(schemas.PreviewWire, body).to_domain("tier"),
-    lambda body: read(schemas.UpgradeWire, body).to_domain(BASE),
-    lambda body: read(schemas.DeviceCodeWire, body),
-    lambda body: read(schemas.TokenWire, body),
+    lambda body: read(billing.BillingStateWire, body).to_domain(BASE),
+    lambda body: read(billing.ChargeAcceptedWire, body),
+    lambda body: read(billing.ChargeStatusWire, body).to_domain(),
+    lambda body: read(account.AccountWire, body).to_domain(),
+    lambda body: read(subscription.SubscriptionStateWire, body).to_domain(BASE),
+    lambda body: read(subscription.PreviewWire, body).to_domain("tier"),
+    lambda body: read(subscription.UpgradeWire, body).to_domain(BASE),
+    lambda body: read(authorization.DeviceCodeWire, body),
+    lambda body: read(authorization.TokenWire, body),
 )
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
@@ -106,9 +106,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 def _names() -> list[str]:
     """Every name that a payload or an answer is looked through for."""
-    wires = [
-        each for each in vars(schemas).values() if isinstance(each, type) and issubclass(each, schemas.Wire)
-    ]
+    modules = (account, authorization, billing, subscription)
+    defined = (each for module in modules for each in vars(module).values())
+    wires = {each for each in defined if isinstance(each, type) and issubclass(each, Wire)}
     fields = {field.alias or name for wire in wires for name, field in wire.model_fields.items()}
     payload = {"user", "team", "enterprise", "team_id", "enterprise_id", "user_id", "id", "event", "error"}
     return sorted(fields | payload | {"authorizations", "code", "message", "remainingUsd", "actor"})

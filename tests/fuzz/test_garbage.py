@@ -67,8 +67,8 @@ async def harmless(house: House, body: str, content_type: str) -> None:
     before = await money(house)
     with structlog.testing.capture_logs() as said:
         answer = await house.send_signed(body, content_type=content_type)
-        await house.app.runtime.calls.finish(5)
-    assert [each for each in said if each["event"] == "call.failed"] == []
+        await house.app.runtime.open_requests.finish(5)
+    assert [each for each in said if each["event"] == "request.failed"] == []
     assert answer.status in {200, 400, 404}
     assert "Traceback" not in str(answer.response)
     assert await money(house) == before

@@ -10,9 +10,9 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from bot.sandbox.slack import SlackSandbox
-from bot.sandbox.slack.people import GRID, Cast
+from bot.sandbox.slack.directory import GRID, Directory
 from tests.installs.browser import Browser
-from tests.support.house import CAST, SIGNING_SECRET, House, open_house
+from tests.support.house import DIRECTORY, SIGNING_SECRET, House, open_house
 from tests.support.postgresql import new_database
 
 if TYPE_CHECKING:
@@ -23,18 +23,20 @@ CLIENT_ID = "1111.2222"
 CLIENT_SECRET = "test-client-secret"
 
 
-def oauth_slack(cast: Cast) -> SlackSandbox:
+def oauth_slack(directory: Directory) -> SlackSandbox:
     """A Slack in which nothing is installed yet."""
     return SlackSandbox(
         signing_secret=SIGNING_SECRET,
         bot_token=None,
-        cast=replace(cast, app=CAST.app),
+        directory=replace(directory, app=DIRECTORY.app),
         client_id=CLIENT_ID,
         client_secret=CLIENT_SECRET,
     )
 
 
-async def oauth_house(request: pytest.FixtureRequest, folder: Path, cast: Cast) -> AsyncIterator[House]:
+async def oauth_house(
+    request: pytest.FixtureRequest, folder: Path, directory: Directory
+) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
         changed: dict[str, Any] = {
             "slack_bot_token": None,
@@ -44,7 +46,7 @@ async def oauth_house(request: pytest.FixtureRequest, folder: Path, cast: Cast) 
         if request.param == "postgresql":
             server, template = map(request.getfixturevalue, ["postgresql_server", "postgresql_template"])
             changed["database_url"] = await stack.enter_async_context(new_database(server, template))
-        yield await stack.enter_async_context(open_house(folder, slack=oauth_slack(cast), **changed))
+        yield await stack.enter_async_context(open_house(folder, slack=oauth_slack(directory), **changed))
 
 
 both = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
@@ -53,13 +55,13 @@ both = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
 @pytest_asyncio.fixture(params=both)
 async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
     """Two workspaces, into which the app may be installed by OAuth."""
-    async for made in oauth_house(request, tmp_path, Cast()):
+    async for made in oauth_house(request, tmp_path, Directory()):
         yield made
 
 
 @pytest_asyncio.fixture(params=both)
 async def grid(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
-    """An Enterprise Grid organisation of two workspaces, and a workspace outside."""
+    """An Enterprise Grid organization of two workspaces, and a workspace outside."""
     async for made in oauth_house(request, tmp_path, GRID):
         yield made
 

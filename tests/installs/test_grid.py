@@ -1,4 +1,4 @@
-"""Enterprise Grid: one installation for the whole organisation, or one in a workspace of it."""
+"""Enterprise Grid: one installation for the whole organization, or one in a workspace of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def home_shows_balance(house: House, user: str) -> None:
     await house.until(lambda: "Balance" in str(house.slack.home(user)))
 
 
-async def test_one_installation_serves_every_workspace_of_the_organisation(
+async def test_one_installation_serves_every_workspace_of_the_organization(
     grid: House, browser: Browser
 ) -> None:
     page = await browser.install(install_url(grid), "E0GRID")
@@ -65,7 +65,7 @@ async def test_a_workspace_that_leaves_takes_its_people_along(grid: House, brows
     assert await installed(grid) == {"E0GRID:"}
 
 
-async def test_uninstalling_the_organisation_forgets_everybody(grid: House, browser: Browser) -> None:
+async def test_uninstalling_the_organization_forgets_everybody(grid: House, browser: Browser) -> None:
     await browser.install(install_url(grid), "E0GRID")
     await connect(grid, MARY, "ada")
     await connect(grid, KATE, "grace")
@@ -79,7 +79,7 @@ async def test_uninstalling_the_organisation_forgets_everybody(grid: House, brow
     assert await link_of(grid, KATE, "T0SOUTH") is None
 
 
-async def test_the_end_of_the_organisations_installation_is_not_that_of_a_workspaces_own(
+async def test_the_end_of_the_organizations_installation_is_not_that_of_a_workspaces_own(
     grid: House, browser: Browser
 ) -> None:
     await browser.install(install_url(grid), "T0NORTH")

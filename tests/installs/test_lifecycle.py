@@ -113,7 +113,7 @@ async def test_an_event_that_comes_after_a_new_installation_ends_nothing(
     await house.slack.event({"type": "tokens_revoked", "tokens": {"bot": ["U0BILLBOT"]}}, team_id=ACME)
     await house.slack.command(ADA, "/billing")
     await house.until(lambda: "Balance" in house.last_ephemeral()["text"])
-    await house.app.runtime.calls.finish(2)
+    await house.app.runtime.open_requests.finish(2)
     assert (await installed(house), await linked(house)) == ({f":{ACME}"}, {ADA})
 
 
@@ -156,8 +156,7 @@ async def test_a_deactivated_persons_open_connect_link_is_dropped(house: House, 
     await house.slack.deactivate(ADA)
 
     async def dropped() -> bool:
-        grants = house.app.runtime.leases["device_grant"]
-        return await grants.next_due() is None
+        return await house.app.runtime.device_grants.leases.next_due() is None
 
     await house.until_async(dropped)
     house.portal.approve(code, person="ada")
@@ -174,7 +173,7 @@ async def test_while_slack_does_not_say_nothing_is_forgotten_and_the_event_comes
     house.slack.faults.add("auth.test", "error", error, times=2)
     delivery = await house.slack.event({"type": "app_uninstalled"}, team_id=ACME)
     assert delivery.status == 503
-    await house.app.runtime.calls.finish(2)
+    await house.app.runtime.open_requests.finish(2)
     assert (await installed(house), await linked(house)) == ({f":{ACME}"}, {ADA})
     await house.slack.uninstall(ACME)
     await house.until_async(lambda: _gone(house))
@@ -186,7 +185,7 @@ async def test_slack_being_away_is_not_taken_for_an_end(house: House, browser: B
     house.slack.faults.add("auth.test", "drop_before", times=2)
     delivery = await house.slack.event({"type": "app_uninstalled"}, team_id=ACME)
     assert delivery.status == 503
-    await house.app.runtime.calls.finish(2)
+    await house.app.runtime.open_requests.finish(2)
     assert (await installed(house), await linked(house)) == ({f":{ACME}"}, {ADA})
 
 
@@ -221,5 +220,5 @@ async def test_a_foreign_workspaces_event_ends_nothing_here(house: House, browse
     await house.slack.event(
         {"type": "user_change", "user": {"id": ADA, "team_id": OTHER, "deleted": True}}, team_id=ACME
     )
-    await house.app.runtime.calls.finish(2)
+    await house.app.runtime.open_requests.finish(2)
     assert (await installed(house), await linked(house)) == ({f":{ACME}"}, {ADA})

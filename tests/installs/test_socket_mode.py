@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from bot.app import Listener, StartError, open_app
+from bot.app import Listener, open_app
+from bot.startup import StartError
 from tests.support.house import ADA, House, make_slack, open_house
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
-from bot.app import StartError
 from bot.domain.charge import ChargeState
 from bot.domain.errors import StoreUnavailableError
 from bot.sandbox.portal import Fault
-from bot.storage.connection import SqliteEngine
+from bot.startup import StartError
+from bot.storage.sqlite import Sqlite
 from tests.support.house import ADA, House, open_house
 from tests.support.postgresql import Server, new_database
 
@@ -37,9 +37,9 @@ async def on_postgresql(
 
 async def pragma(house: House, statement: str) -> None:
     """Say something to the one connection with which the app writes on SQLite."""
-    engine = house.app.runtime.database.engine
-    assert isinstance(engine, SqliteEngine)
-    with engine.writer.connect() as connection:
+    backend = house.app.runtime.database.backend
+    assert isinstance(backend, Sqlite)
+    with backend.writer.connect() as connection:
         connection.exec_driver_sql(f"PRAGMA {statement}")
 
 
@@ -115,7 +115,7 @@ async def test_a_locked_file_does_not_keep_the_closing_of_a_confirmation_waiting
     async with locked(tmp_path / "test.db"):
         await house.slack.close(ADA)
         assert house.slack.deliveries[-1].ack_ms < 1500
-    await house.app.runtime.calls.finish(5)
+    await house.app.runtime.open_requests.finish(5)
     assert "This has expired. Nothing was charged" in str(await house.submit_again(view))
 
 

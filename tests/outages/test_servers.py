@@ -67,11 +67,11 @@ async def test_a_portal_that_is_away_is_named_and_does_not_make_us_unready(house
     await house.until(lambda: "did not answer" in house.last_ephemeral()["text"])
     status, body = await house.readyz()
     assert (status, body["problems"]) == (200, [])
-    assert body["trouble"][0].startswith("portal: no usable answer since ")
-    house.portal.mend()
+    assert body["degraded"][0].startswith("portal: no usable answer since ")
+    house.portal.clear_faults()
     await house.slack.command(ADA, "/billing")
     await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
-    assert (await house.readyz())[1]["trouble"] == []
+    assert (await house.readyz())[1]["degraded"] == []
 
 
 async def test_a_portal_that_is_away_is_asked_ever_less_often(house: House) -> None:

@@ -180,7 +180,7 @@ async def test_a_reply_that_two_have_posted_is_taken_back_by_the_late_one(cluste
     await cluster.start()
     await cluster.until(lambda: len(cluster.slack.messages(cluster.slack.dm(ADA))) == 2, 40)
     paused.signal(signal.SIGCONT)
-    await cluster.until(lambda: "posting.taken_back" in paused.log.read_text(), 40)
+    await cluster.until(lambda: "delivery.taken_back" in paused.log.read_text(), 40)
     await cluster.until(lambda: len(cluster.slack.messages(cluster.slack.dm(ADA))) == 2)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.postgresql
 
 REPOSITORY = Path(__file__).parents[2]
-BEFORE = "b748576202399a78b110bbc004b5e7959e6e2050"
+BEFORE = "0c65d8cb45850c43a45e13ccbd387eaf80a76d29"
 SETTLED = "$50 added to your balance"
 
 

@@ -140,7 +140,7 @@ async def test_no_amount_is_offered_that_is_known_to_fail(house: House) -> None:
 
 async def test_when_no_amount_is_possible_it_says_why(house: House) -> None:
     await house.link()
-    cap = house.portal.organisations["acme"].cap
+    cap = house.portal.organizations["acme"].cap
     assert cap is not None
     cap.spent = cap.limit - 3
     shown = await modal(house, "/billing buy", "Nothing can be added now")
@@ -161,7 +161,7 @@ async def test_what_was_confirmed_is_kept_as_facts(house: House) -> None:
 
 async def test_a_login_that_has_lost_its_organization_is_told_so_everywhere(house: House) -> None:
     await house.link()
-    house.portal.people["ada"].organisation = None
+    house.portal.people["ada"].organization = None
     assert "does not belong to an organization" in await ask(house, "/billing")
     assert "does not belong to an organization" in await ask(house, "/billing usage")
 
@@ -182,7 +182,7 @@ async def test_an_owner_over_their_own_limit_is_led_to_the_portal_and_not_to_add
 
 
 async def test_a_negative_month_is_shown(house: House) -> None:
-    cap = house.portal.organisations["acme"].cap
+    cap = house.portal.organizations["acme"].cap
     assert cap is not None
     cap.limit, cap.spent = Decimal(10), Decimal(-2000)
     await house.link()

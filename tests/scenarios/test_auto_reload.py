@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def setting(house: House) -> AutoReload:
-    found = house.portal.organisations["acme"].auto_reload
+    found = house.portal.organizations["acme"].auto_reload
     assert found is not None
     return found
 

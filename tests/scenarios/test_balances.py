@@ -29,14 +29,14 @@ async def test_the_open_modal_gets_its_outcome_although_no_message_can_be_posted
 async def test_a_balance_says_as_of_when_and_is_refreshed_by_a_button(house: House) -> None:
     await house.link()
     assert "As of" in await ask(house, "/billing")
-    house.portal.organisations["acme"].balance += 10
+    house.portal.organizations["acme"].balance += 10
     shown = len(house.slack.ephemerals(ADA))
     await house.slack.click_text(ADA, "Refresh")
     await house.until(lambda: "Balance $152.50" in house.last_ephemeral()["text"])
     assert len(house.slack.ephemerals(ADA)) == shown
     await house.slack.open_home(ADA)
     await house.until(lambda: "Balance $152.50" in str(house.slack.home(ADA)))
-    house.portal.organisations["acme"].balance += 10
+    house.portal.organizations["acme"].balance += 10
     await house.slack.click_text(ADA, "Refresh", in_="home")
     await house.until(lambda: "Balance $162.50" in str(house.slack.home(ADA)))
 
@@ -47,7 +47,7 @@ async def test_the_amount_modal_is_refreshed_and_keeps_what_was_typed(house: Hou
     await house.slack.select(ADA, "amount_preset", "custom")
     await house.until(lambda: "amount_custom" in str(house.slack.view(ADA)))
     await house.slack.type(ADA, "amount_custom", "77")
-    house.portal.organisations["acme"].balance += 10
+    house.portal.organizations["acme"].balance += 10
     await house.slack.click_text(ADA, "Refresh")
     await house.until(lambda: "Your balance is *$152.50*" in str(house.slack.view(ADA)))
     await house.slack.submit(ADA)
@@ -129,11 +129,11 @@ async def test_a_slow_answer_to_a_click_in_a_message_leaves_the_message(house: H
 
 
 async def test_a_database_that_cannot_be_written_leaves_buttons_that_read_alive(house: House) -> None:
-    if not house.app.runtime.database.is_sqlite:
+    if not house.app.runtime.database.is_embedded:
         pytest.skip("a PostgreSQL that cannot be written is in tests/outages")
     await house.link()
     await ask(house, "/billing")
-    house.portal.organisations["acme"].balance += 10
+    house.portal.organizations["acme"].balance += 10
     with locked(house.app.runtime.database.url.database):
         await house.slack.click_text(ADA, "Refresh", in_="ephemeral")
         await house.until(lambda: "Balance $152.50" in house.last_ephemeral()["text"])

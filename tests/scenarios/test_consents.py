@@ -10,7 +10,7 @@ from tests.support.steps import modal
 
 @pytest.mark.behavior(21)
 async def test_an_owner_who_never_set_auto_reload_up_reads_off(house: House) -> None:
-    house.portal.organisations["acme"].auto_reload = None
+    house.portal.organizations["acme"].auto_reload = None
     await house.link()
     shown = await modal(house, "/billing auto-reload", "Auto-reload is")
     assert "Auto-reload is *off*" in shown
@@ -44,7 +44,7 @@ async def test_what_was_shown_for_one_account_is_done_at_no_other(house: House, 
     house.app.runtime.accounts.forget_cached(house.identity().key)
     await house.slack.submit(ADA)
     await house.until(lambda: "This has expired" in str(house.slack.view(ADA)))
-    other = house.portal.organisations["plus-rollover"]
+    other = house.portal.organizations["plus-rollover"]
     assert other.subscription is not None
     assert not other.subscription.cancels
     assert other.auto_reload is None or not other.auto_reload.enabled

@@ -61,7 +61,7 @@ async def test_a_failed_charge_names_whom_to_ask(house: House) -> None:
 
 @pytest.mark.behavior(26)
 async def test_a_charge_id_that_cannot_be_kept_is_not_asked_for_again_and_again(house: House) -> None:
-    house.portal.organisations["extreme"].charge_id_length = 2500
+    house.portal.organizations["extreme"].charge_id_length = 2500
     await house.link(ADA, "xena")
     await house.buy("50")
     await house.told("may or may not have been charged")

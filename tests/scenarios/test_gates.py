@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from freezegun import freeze_time
 
-from tests.support.house import ADA, CAST, GRACE, LINUS, TEAM, House
+from tests.support.house import ADA, DIRECTORY, GRACE, LINUS, TEAM, House
 
 
 @pytest.mark.behavior(6)
@@ -263,7 +263,7 @@ async def test_a_charge_that_is_not_there_cannot_be_confirmed(house: House, chan
 
 
 async def test_a_bot_user_acts_for_nobody(house: House) -> None:
-    bot = CAST.app.bot_user_id
+    bot = DIRECTORY.app.bot_user_id
     await house.link(ADA)
     fields = {"command": "/billing", "text": "buy 50", "team_id": TEAM, "user_id": bot, "trigger_id": "1"}
     assert (await house.send_signed(urlencode(fields))).status == 200

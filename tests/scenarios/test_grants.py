@@ -143,7 +143,7 @@ async def test_a_charge_in_flight_when_the_connection_ends_goes_on_after_connect
     house.portal.advance(31 * DAY)
     message = await house.told("may or may not have been charged")
     assert "Connect" in buttons(message)
-    house.portal.charges[0].fate = "settled"
+    house.portal.charges[0].final_status = "settled"
     house.portal.charges[0].settle_at = house.portal.now()
     await house.connect()
     await house.told("$50 added to your balance")
@@ -160,7 +160,7 @@ async def test_a_charge_without_a_clear_answer_goes_on_after_connecting_again(ho
         house.portal.advance(31 * DAY)
         frozen.tick(61)
         await house.told("may or may not have been charged")
-        house.portal.mend()
+        house.portal.clear_faults()
         house.portal.advance(3)
         await house.link(minutes=60)
         house.app.runtime.accounts.forget_cached(house.identity().key)

@@ -40,7 +40,7 @@ def token_requests(house: House) -> int:
 
 
 @pytest.mark.parametrize("replaces", [True, False])
-async def test_connecting_names_the_account_and_the_organisation(house: House, replaces: bool) -> None:
+async def test_connecting_names_the_account_and_the_organization(house: House, replaces: bool) -> None:
     house.slack.command_urls_replace = replaces
     await house.connect()
     text = house.last_ephemeral()["text"]

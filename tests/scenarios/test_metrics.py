@@ -73,7 +73,7 @@ async def test_a_restart_in_mid_purchase_is_no_takeover_and_a_refusal_has_its_co
     await house.told("$50 added to your balance")
     assert await value(house, "billing_work_takeovers_total") == 0
     assert await value(house, "billing_slack_request_seconds_count", result="fatal_error") == 1
-    assert await value(house, "billing_work_retries_total", kind="message") == 1
+    assert await value(house, "billing_work_retries_total", kind="delivery") == 1
 
 
 async def test_the_meters_name_no_person_and_no_secret(house: House) -> None:

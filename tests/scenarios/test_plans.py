@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.sandbox.portal.world import Subscription
+from bot.sandbox.portal.models import Subscription
 from tests.support.house import ADA, House
 from tests.support.steps import ask, modal, preview_super, upgraded_late
 
@@ -69,7 +69,7 @@ async def test_usage_says_applying_after_an_upgrade_too(house: House) -> None:
 
 async def test_a_plan_charge_to_a_method_that_is_no_card_speaks_of_no_card(house: House) -> None:
     await house.link(ADA, "lena")
-    lena = house.portal.organisations["linkpay"]
+    lena = house.portal.organizations["linkpay"]
     lena.subscription = Subscription(tier="plus", credits_remaining=Decimal("13.199784210017"))
     object.__setattr__(lena.other_method, "resolved_via", None)
     house.portal.set_scenario("linkpay", "declined")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.app import StartError
+from bot.startup import StartError
 from tests.support.house import open_house
 from tests.support.postgresql import new_database
 

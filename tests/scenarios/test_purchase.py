@@ -46,9 +46,9 @@ async def test_a_purchase_from_the_first_command_to_the_settled_message(house: H
 
 
 @pytest.mark.behavior(13)
-async def test_the_confirmation_names_total_card_reason_organisation_and_consent(house: House) -> None:
+async def test_the_confirmation_names_total_card_reason_organization_and_consent(house: House) -> None:
     await house.link()
-    cap = house.portal.organisations["acme"].cap
+    cap = house.portal.organizations["acme"].cap
     assert cap is not None
     cap.limit = Decimal(2000)
     await house.slack.command(ADA, "/billing buy $1,000.00")
@@ -286,7 +286,7 @@ async def test_an_unconfirmed_charge_is_resolved_by_check_again_with_the_same_ke
         await house.unanswered()
         frozen.tick(61)
         await house.told("may or may not have been charged")
-        house.portal.mend()
+        house.portal.clear_faults()
         await house.slack.click_text(ADA, "Check again")
         await house.told("Adding $50")
         frozen.tick(3)
@@ -331,7 +331,7 @@ async def test_check_again_in_the_modal_ends_in_what_the_check_found(house: Hous
         frozen.tick(61)
         await house.told("may or may not have been charged")
         await house.until(lambda: "Check again" in str(house.slack.view(ADA)))
-        house.portal.mend()
+        house.portal.clear_faults()
         house.portal.fail("/api/billing/charge", Fault(seconds=1), times=1, method="POST")
         await house.slack.click(ADA, "check_again", in_="view")
         await house.told("Adding $50")

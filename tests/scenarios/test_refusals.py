@@ -1,4 +1,4 @@
-"""Every row of the contract's error table, at every place it can occur: what the person sees next."""
+"""Every refusal of docs/portal.md, section 9.3, wherever it can occur: what the person sees next."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from freezegun import freeze_time
 from bot.domain.charge import ChargeState
 from bot.domain.rules import RuleError
 from bot.sandbox.portal import Fault
+from bot.services.purchases import Confirm
 from tests.support.house import ADA, GRACE, LINUS, House, identity
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ async def answered(house: House, words: str, user: str = ADA) -> None:
 
 async def proposed(house: House, amount: str) -> Proposal:
     """A confirmation that is open somewhere."""
-    state = await house.app.runtime.billing.state(identity(ADA))
-    return await house.app.runtime.purchases.propose(identity(ADA), Decimal(amount), state)
+    step = await house.app.runtime.purchases.next_step(identity(ADA), Decimal(amount))
+    assert isinstance(step, Confirm)
+    return step.proposal
 
 
 async def audited(house: House, action: str) -> list[tuple[str, str]]:
@@ -362,5 +364,5 @@ async def test_the_log_tells_who_did_what_from_where_and_how_it_ended(house: Hou
         "worker",
         "slack command C0GENERAL",
     ]
-    assert told[1].told["amount"] == "50.00"
+    assert told[1].details["amount"] == "50.00"
     assert (await audit.verify()).broken is None

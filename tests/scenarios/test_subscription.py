@@ -79,7 +79,7 @@ async def test_an_upgrade_is_previewed_and_waits_for_a_question_of_its_own(house
     ("via", "named"), [("subPin", True), ("customerDefault", True), ("autoRefill", False)]
 )
 async def test_the_card_is_named_only_where_it_is_sure(house: House, via: str, named: bool) -> None:
-    card = house.portal.organisations["acme"].card
+    card = house.portal.organizations["acme"].card
     assert card is not None
     object.__setattr__(card, "resolved_via", via)
     await plan(house)
@@ -149,7 +149,7 @@ async def test_an_upgrade_without_a_clear_answer_may_or_may_not_have_been_charge
 
 @pytest.mark.behavior(60)
 async def test_a_scheduled_change_leads_the_screen_and_is_undone_there(house: House) -> None:
-    subscription = house.portal.organisations["acme"].subscription
+    subscription = house.portal.organizations["acme"].subscription
     assert subscription is not None
     subscription.tier = "super"
     await plan(house)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.storage.leases import wake
-from bot.storage.tables import messages
+from bot.storage.tables import deliveries
 from tests.support.house import ADA, House
 
 
@@ -113,7 +113,7 @@ async def test_what_notified_once_does_not_notify_again_after_a_restart(house: H
     await house.restart()
     (charge,) = await house.charges()
     async with house.app.runtime.database.transaction() as connection:
-        await wake(connection, messages, charge.id, house.app.runtime.clock.now())
+        await wake(connection, deliveries, charge.id)
     published = sum(call.method == "views.publish" for call in house.slack.api_calls)
     await house.until(
         lambda: sum(call.method == "views.publish" for call in house.slack.api_calls) > published

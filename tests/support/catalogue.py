@@ -63,6 +63,7 @@ from bot.domain.billing import (
     Usage,
 )
 from bot.domain.charge import Charge, ChargeKind, ChargeState, FailureReason
+from bot.domain.delivery import Delivery
 from bot.domain.errors import (
     CannotAskError,
     ChargeNotFoundError,
@@ -79,12 +80,13 @@ from bot.domain.errors import (
     TooFastError,
 )
 from bot.domain.identity import Account, Connection, Identity
-from bot.domain.message import OutgoingMessage
 from bot.domain.money import Bounds
+from bot.domain.offer import AmountOffer
 from bot.domain.payment import PaymentMethod
 from bot.domain.rules import Lock, Rule, RuleError, Rules
 from bot.domain.subscription import CurrentPlan, Effect, Preview, Subscription, Tier
-from bot.portal.schemas import AccountWire, read
+from bot.portal.schemas.account import AccountWire
+from bot.portal.schemas.fields import read
 from handlers.registry import usage_rows
 from tests.support.live import PLUS_WITH_ROLLOVER, PLUS_WITH_THE_PLAN_SPENT
 
@@ -95,8 +97,8 @@ NOW = datetime(2026, 11, 22, 14, 3, tzinfo=UTC)
 PORTAL = "https://portal.nousresearch.com"
 VISA = PaymentMethod(brand="visa", last4="4242", resolved_via="subPin")
 STATE = BillingState(
-    organisation_id="org_acme",
-    organisation_name="Acme Research",
+    organization_id="org_acme",
+    organization_name="Acme Research",
     role=Role.OWNER,
     balance=Decimal("142.50183461729"),
     billing_enabled=True,
@@ -122,8 +124,8 @@ PLUS_ROLLOVER = read(AccountWire, PLUS_WITH_ROLLOVER).to_domain()
 ACCOUNT = Account(
     account_id="did:ada",
     email="ada@acme.example",
-    organisation_id="org_acme",
-    organisation_name="Acme Research",
+    organization_id="org_acme",
+    organization_name="Acme Research",
 )
 CONNECTION = Connection(account=ACCOUNT, may_bill=True, ends_at=NOW + timedelta(days=20))
 LINK = PaymentMethod(kind="link", email="ada@acme.example", resolved_via="customerDefault")
@@ -135,8 +137,8 @@ CHARGE = Charge(
     amount=Decimal("50.00"),
     idempotency_key="11111111-2222-4333-8444-555555555555",
     account_id="did:ada",
-    organisation_id="org_acme",
-    organisation_name="Acme Research",
+    organization_id="org_acme",
+    organization_name="Acme Research",
     account_email="ada@acme.example",
     payment_method=VISA,
     created_at=NOW - timedelta(seconds=20),
@@ -163,8 +165,8 @@ CURRENT = CurrentPlan(
     cycle_ends=date(2026, 12, 1),
 )
 SUBSCRIPTION = Subscription(
-    organisation_id="org_acme",
-    organisation_name="Acme Research",
+    organization_id="org_acme",
+    organization_name="Acme Research",
     role=Role.OWNER,
     can_change_plan=None,
     is_team=False,
@@ -181,7 +183,7 @@ PREVIEW = Preview(
     due_now=Decimal(30),
     effective_on=None,
 )
-FORM = AmountForm.of(STATE, read_at=NOW, account=ACCOUNT)
+FORM = AmountForm.of(STATE, AmountOffer.of(STATE), read_at=NOW, account=ACCOUNT)
 SPENT_UP = replace(STATE, monthly_cap=MonthlyCap(limit=Decimal(1000), spent=Decimal("996.8")))
 TIGHT = replace(STATE, monthly_cap=MonthlyCap(limit=Decimal(1000), spent=Decimal("987.4999")))
 ON = AutoReloadChoice(enabled=True, threshold=Decimal(20), reload_to=Decimal(100))
@@ -222,7 +224,7 @@ def _usage(usage: Usage) -> Message:
 
 def _of_account(info: AccountInfo) -> Overview:
     """The overview of somebody with a live account: their balance is their top-ups."""
-    state = replace(STATE, balance=info.usage.topped_up, organisation_name=info.account.organisation_name)
+    state = replace(STATE, balance=info.usage.topped_up, organization_name=info.account.organization_name)
     return _overview(state, info.usage, connection=replace(CONNECTION, account=info.account))
 
 
@@ -362,7 +364,7 @@ def _governing() -> list[Screen]:
             "amount-over-limit",
             "more than one charge may be",
             amount_modal(
-                AmountForm.of(STATE, Rules(max_charge=Decimal(100))),
+                AmountForm.of(STATE, AmountOffer.of(STATE, Rules(max_charge=Decimal(100)))),
                 typed="$150",
                 problem=rule_words(too_much).removesuffix("."),
             ),
@@ -449,12 +451,16 @@ def _buying() -> list[Screen]:
         _screen(
             "amount-tight",
             "the monthly limit leaves less than a preset",
-            amount_modal(AmountForm.of(TIGHT, read_at=NOW, account=ACCOUNT), chosen="custom"),
+            amount_modal(
+                AmountForm.of(TIGHT, AmountOffer.of(TIGHT), read_at=NOW, account=ACCOUNT), chosen="custom"
+            ),
         ),
         _screen(
             "amount-closed",
             "the monthly limit leaves less than the smallest purchase",
-            closed_modal(AmountForm.of(SPENT_UP, read_at=NOW, account=ACCOUNT), SPENT_UP),
+            closed_modal(
+                AmountForm.of(SPENT_UP, AmountOffer.of(SPENT_UP), read_at=NOW, account=ACCOUNT), SPENT_UP
+            ),
         ),
         _screen(
             "amount-unreadable",
@@ -559,15 +565,15 @@ def _looking() -> list[Screen]:
                     ended_at=NOW + timedelta(seconds=8),
                     portal_charge_id="ch_1",
                 ),
-                OutgoingMessage(
+                Delivery(
                     id="3f9a5c0e71d2b846",
+                    subject_kind="charge",
+                    subject_id="3f9a5c0e71d2b846",
+                    recipient=Identity(enterprise="", team="T0ACME", user="U0ADA"),
+                    created_at=NOW,
                     channel="D0ADA",
                     ts="1795356181.000100",
                     posting_since=NOW,
-                    shown=None,
-                    reply_state=None,
-                    replied_state=None,
-                    view_id=None,
                     posted_at=NOW + timedelta(seconds=1),
                     edited_at=NOW + timedelta(seconds=9),
                 ),

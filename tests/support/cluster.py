@@ -13,7 +13,7 @@ from bot.runtime import open_runtime
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
 from bot.storage.cipher import generate_key
-from tests.support.house import CAST, PortalClock, make_settings, make_slack, store_link
+from tests.support.house import DIRECTORY, PortalClock, make_settings, make_slack, store_link
 from tests.support.process import AppProcess
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.sandbox.slack import SlackSandbox
-    from bot.sandbox.slack.people import Person
+    from bot.sandbox.slack.directory import Person
 
 
 @dataclass(kw_only=True)
@@ -90,7 +90,7 @@ async def open_cluster(
     clock = PortalClock()
     portal = PortalSandbox(seed=seed, now=clock)
     portal.sign_in.interval = 1
-    slack = make_slack(replace(CAST, people=(*CAST.people, *people)))
+    slack = make_slack(replace(DIRECTORY, people=(*DIRECTORY.people, *people)))
     async with AsyncExitStack() as stack:
         portal.public_url = await stack.enter_async_context(serve(portal.app))
         slack.public_url = await stack.enter_async_context(serve(slack.app))

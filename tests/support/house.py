@@ -20,10 +20,11 @@ from bot.domain.identity import Identity
 from bot.runtime import SystemClock
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
-from bot.sandbox.slack import Cast, Delivery, SlackSandbox, app_of
+from bot.sandbox.slack import Delivery, Directory, SlackSandbox, app_of
 from bot.settings import Settings
-from bot.storage.cipher import Cipher, generate_key
-from bot.storage.links import Link, LinkStore
+from bot.storage.charges.permits import permit
+from bot.storage.cipher import generate_key
+from bot.storage.links import Link
 from handlers.manifest import make_manifest
 
 if TYPE_CHECKING:
@@ -39,15 +40,15 @@ LINUS = "U0LINUS"
 TEAM = "T0ACME"
 BOT_TOKEN = "xoxb-test-0000-billing"
 SIGNING_SECRET = "test-signing-secret"
-CAST = Cast(app=app_of(make_manifest("https://bot.example.com")))
+DIRECTORY = Directory(app=app_of(make_manifest("https://bot.example.com")))
 """The workspace, with the app as its manifest describes it."""
 
 FORM = "application/x-www-form-urlencoded"
 
 
-def make_slack(cast: Cast = CAST) -> SlackSandbox:
+def make_slack(directory: Directory = DIRECTORY) -> SlackSandbox:
     """A sandbox Slack whose secrets the app under test knows."""
-    return SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN, cast=cast)
+    return SlackSandbox(signing_secret=SIGNING_SECRET, bot_token=BOT_TOKEN, directory=directory)
 
 
 class PortalClock:
@@ -309,10 +310,10 @@ async def store_link(
         linked_at=now,
     )
     async with runtime.database.transaction() as connection:
-        await LinkStore(runtime.database, Cipher(runtime.settings.keys())).put(link, within=connection)
+        await runtime.links.put(link, within=connection)
         await runtime.charges.look_again(link.identity.key, within=connection)
         account = link.account if billing else None
-        await runtime.charges.permit(account, link.identity.key, within=connection)
+        await permit(connection, account, link.identity.key)
 
 
 def identity(user: str) -> Identity:

@@ -1,4 +1,4 @@
-"""Two whole answers of the live portal to `GET /api/oauth/account`, as its contract page has them.
+"""Two answers of the live portal to `GET /api/oauth/account` (docs/portal.md, section 4.6).
 
 Money is text here as it would be in JSON: parsed to Decimal, without a float in between.
 """

@@ -77,7 +77,7 @@ class Person:
         seen = str([view.get("blocks"), *latest])
         for code in _CODE.findall(seen):
             with contextlib.suppress(DeviceCodeError):
-                self.portal.sign_in.waiting(code)
+                self.portal.sign_in.pending_grant(code)
                 return f"approve {code}"
             if self._since_last() < OUTCOME_SECONDS:
                 return None

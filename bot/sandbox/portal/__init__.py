@@ -1,22 +1,24 @@
-"""A portal on loopback that keeps the wire contract with rules of its own.
+"""A portal on loopback that speaks the wire of docs/portal.md.
 
-`PortalSandbox` is the whole of it; `SCENARIOS` and `AMOUNT_SCENARIOS` say what it can be made to do.
+`PortalSandbox` is the server. `SCENARIOS` and `AMOUNT_SCENARIOS` list the behaviors that a test can
+select.
 """
 
 from bot.sandbox.portal.faults import FIREWALL, FIREWALL_DENIES, Fault
 from bot.sandbox.portal.ledger import Charge, ChargePost, Upgrade
-from bot.sandbox.portal.scenarios import AMOUNT_SCENARIOS, SCENARIOS, Scenario
-from bot.sandbox.portal.server import PortalSandbox
-from bot.sandbox.portal.sign_in import DeviceCodeError
-from bot.sandbox.portal.traffic import SeenRequest
-from bot.sandbox.portal.world import (
+from bot.sandbox.portal.models import (
     AutoReload,
     Card,
     MonthlyCap,
-    Organisation,
+    Organization,
     OtherMethod,
     Person,
 )
+from bot.sandbox.portal.scenario import Scenario
+from bot.sandbox.portal.scenarios import AMOUNT_SCENARIOS, SCENARIOS
+from bot.sandbox.portal.server import PortalSandbox
+from bot.sandbox.portal.sign_in import DeviceCodeError
+from bot.sandbox.portal.traffic import SeenRequest
 
 __all__ = [
     "AMOUNT_SCENARIOS",
@@ -30,7 +32,7 @@ __all__ = [
     "DeviceCodeError",
     "Fault",
     "MonthlyCap",
-    "Organisation",
+    "Organization",
     "OtherMethod",
     "Person",
     "PortalSandbox",

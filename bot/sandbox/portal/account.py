@@ -1,4 +1,4 @@
-"""The account call: who is signed in, the plan, and what they may use."""
+"""The account call: the person, the plan and the entitlement."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from bot.sandbox.portal.cycle import cycle_end
 from bot.sandbox.portal.entitlement import entitlement, tool_access, usable
 from bot.sandbox.portal.gates import identified
+from bot.sandbox.portal.models import tier_of
 from bot.sandbox.portal.wire import ExactJSONResponse, money, sum_of
-from bot.sandbox.portal.world import tier_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -16,42 +16,42 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from bot.sandbox.portal.estate import Estate
+    from bot.sandbox.portal.accounts import Accounts
     from bot.sandbox.portal.gates import Caller
-    from bot.sandbox.portal.world import Organisation, Person
+    from bot.sandbox.portal.models import Organization, Person
 
 
-async def read_account(estate: Estate, request: Request) -> Response:
-    """`GET /api/oauth/account`: amounts are US dollars as JSON numbers.
+async def read_account(accounts: Accounts, request: Request) -> Response:
+    """Answer `GET /api/oauth/account`. Amounts are US dollars as JSON numbers.
 
-    `organisation` is absent for a login without one.
+    `organisation` is absent for a login without an organization.
     """
-    caller = identified(estate, request)
+    caller = identified(accounts, request)
     caller.require_session()
-    organisation = caller.membership
+    organization = caller.membership
     answer: dict[str, object] = {
         "user": {"email": caller.person.email, "privy_did": caller.person.account},
-        "subscription": None if organisation is None else _plan(organisation, estate.now()),
-        "paid_service_access": _access(caller, estate.now()),
-        "tool_access": tool_access(organisation),
+        "subscription": None if organization is None else _plan(organization, accounts.now()),
+        "paid_service_access": _access(caller, accounts.now()),
+        "tool_access": tool_access(organization),
     }
-    if organisation is not None:
+    if organization is not None:
         answer["organisation"] = {
-            "id": organisation.id,
-            "slug": organisation.slug,
-            "name": organisation.name,
+            "id": organization.id,
+            "slug": organization.slug,
+            "name": organization.name,
         }
     return ExactJSONResponse(answer)
 
 
-def _plan(organisation: Organisation, now: float) -> dict[str, object] | None:
-    """`subscription`: None on the free plan.
+def _plan(organization: Organization, now: float) -> dict[str, object] | None:
+    """Return `subscription`. It is None on the free plan.
 
-    `rollover_credits` is part of `credits_remaining`, which may therefore exceed `monthly_credits`
-    and, as use settles late, may be below zero. Where the numbers are hidden, the name is all
-    there is.
+    `credits_remaining` includes `rollover_credits` and may therefore exceed `monthly_credits`. It may
+    be below zero, because usage settles late. An organization that hides its numbers sends only the
+    name.
     """
-    subscription = organisation.subscription
+    subscription = organization.subscription
     tier = None if subscription is None else tier_of(subscription.tier)
     if subscription is None or tier is None:
         return None
@@ -63,14 +63,14 @@ def _plan(organisation: Organisation, now: float) -> dict[str, object] | None:
         "credits_remaining": subscription.credits_remaining,
         "rollover_credits": subscription.rollover,
     }
-    return {"plan": tier.name, **_unless_hidden(organisation, numbers)}
+    return {"plan": tier.name, **_unless_hidden(organization, numbers)}
 
 
 def _access(caller: Caller, now: float) -> dict[str, object]:
-    """`paid_service_access`: the decision and its reason, then the amounts it does not depend on.
+    """Return `paid_service_access`: the decision, its reason and the amounts.
 
-    The amounts of a plan are 0 without one, and all of them are null without an organization or
-    where it hides its numbers. The fields of the member's own cap are there without a cap too.
+    Without a plan, the plan's remainder is 0. Without an organization, or when the organization hides
+    its numbers, all amounts are null. The fields of the member's cap are present without a cap.
     """
     decision = entitlement(caller.person, caller.membership)
     return {
@@ -83,34 +83,34 @@ def _access(caller: Caller, now: float) -> dict[str, object]:
     }
 
 
-def _amounts(organisation: Organisation | None) -> dict[str, object]:
-    subscription = None if organisation is None else organisation.subscription
+def _amounts(organization: Organization | None) -> dict[str, object]:
+    subscription = None if organization is None else organization.subscription
     tier = None if subscription is None else tier_of(subscription.tier)
     numbers: dict[str, object] = {
         "subscription_tier": None if tier is None else tier.order,
         "subscription_monthly_charge": None if tier is None else tier.price,
-        **_remainder(organisation),
-        "purchased_credits_remaining": None if organisation is None else organisation.balance,
-        "total_usable_credits": None if organisation is None else usable(organisation),
+        **_remainder(organization),
+        "purchased_credits_remaining": None if organization is None else organization.balance,
+        "total_usable_credits": None if organization is None else usable(organization),
     }
     return {
-        "organisation_id": None if organisation is None else organisation.id,
+        "organisation_id": None if organization is None else organization.id,
         "has_active_subscription": tier is not None,
         "active_subscription_is_paid": tier is not None and tier.price > 0,
-        **_unless_hidden(organisation, numbers),
+        **_unless_hidden(organization, numbers),
     }
 
 
-def _remainder(organisation: Organisation | None) -> dict[str, object]:
-    """The plan's remainder, which some answers of the live portal leave out here."""
-    if organisation is not None and organisation.leaves_out_remainder:
+def _remainder(organization: Organization | None) -> dict[str, object]:
+    """Return the plan's remainder. Some answers of the live portal omit it."""
+    if organization is not None and organization.leaves_out_remainder:
         return {}
-    subscription = None if organisation is None else organisation.subscription
+    subscription = None if organization is None else organization.subscription
     return {"subscription_credits_remaining": 0 if subscription is None else subscription.credits_remaining}
 
 
-def _member_cap(person: Person, organisation: Organisation | None) -> dict[str, object]:
-    if organisation is None:
+def _member_cap(person: Person, organization: Organization | None) -> dict[str, object]:
+    if organization is None:
         return {
             "member_spend_cap_exceeded": False,
             "member_spend_cap_usd": None,
@@ -119,9 +119,9 @@ def _member_cap(person: Person, organisation: Organisation | None) -> dict[str, 
         }
     return {
         "member_spend_cap_exceeded": person.is_over_spend_cap,
-        "member_spend_cap_usd": _money_or_null(person.spend_cap, organisation),
-        "member_spend_usd": _money_or_null(person.spent, organisation),
-        "member_spend_cap_remaining_usd": _money_or_null(_left_of_cap(person), organisation),
+        "member_spend_cap_usd": _money_or_null(person.spend_cap, organization),
+        "member_spend_usd": _money_or_null(person.spent, organization),
+        "member_spend_cap_remaining_usd": _money_or_null(_left_of_cap(person), organization),
     }
 
 
@@ -129,10 +129,10 @@ def _left_of_cap(person: Person) -> Decimal | None:
     return None if person.spend_cap is None else max(sum_of(), sum_of(person.spend_cap, -person.spent))
 
 
-def _money_or_null(amount: Decimal | None, organisation: Organisation) -> object:
-    return None if amount is None else money(amount, as_number=organisation.writes_numbers)
+def _money_or_null(amount: Decimal | None, organization: Organization) -> object:
+    return None if amount is None else money(amount, as_number=organization.writes_numbers)
 
 
-def _unless_hidden(organisation: Organisation | None, numbers: dict[str, object]) -> dict[str, object]:
-    hidden = organisation is None or organisation.hides_numbers
+def _unless_hidden(organization: Organization | None, numbers: dict[str, object]) -> dict[str, object]:
+    hidden = organization is None or organization.hides_numbers
     return dict.fromkeys(numbers) if hidden else numbers

@@ -1,4 +1,4 @@
-"""Stand-ins for the portal's billing pages, where a card is added and a switch is turned."""
+"""The sandbox's billing pages, on which a person changes the card, the switch and the plan."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from starlette.responses import RedirectResponse
 
 from bot.sandbox.portal.display import dollars, payment_method_name, shortened
 from bot.sandbox.portal.markup import Html, lines, page, render
+from bot.sandbox.portal.models import TIERS, Card, Subscription, tier_of
 from bot.sandbox.portal.scenarios import SCENARIOS, amount_of
 from bot.sandbox.portal.wire import form_of
-from bot.sandbox.portal.world import TIERS, Card, Subscription, tier_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from bot.sandbox.portal.estate import Estate
+    from bot.sandbox.portal.accounts import Accounts
     from bot.sandbox.portal.ledger import Charge
-    from bot.sandbox.portal.world import MonthlyCap, Organisation
+    from bot.sandbox.portal.models import MonthlyCap, Organization
 
 _TABS = '<nav aria-label="Organisations"><ul class="tabs">{tabs}</ul></nav>'
 _TAB = '<li><a href="{href}"{current}>{name}</a></li>'
@@ -35,7 +35,7 @@ _BILLING = """{tabs}
 {rows}
 </ul>
 </section>
-{book}
+{charges}
 <section class="sheet controls" aria-labelledby="scenario-title">
 <h2 id="scenario-title">What the sandbox does with {name}</h2>
 <form class="stack" method="post" action="/billing">
@@ -49,13 +49,13 @@ _BILLING = """{tabs}
 _ROW = """<li><div class="what"><strong>{what}</strong><span>{value}</span></div>{button}</li>"""
 _BUTTON = """<form method="post" action="{action}"><input type="hidden" name="org" value="{slug}">
 <button class="small" name="action" value="{verb}">{label}</button></form>"""
-_BOOK = """<section class="sheet" aria-labelledby="book-title">
+_LATEST_CHARGES = """<section class="sheet" aria-labelledby="book-title">
 <h2 id="book-title">Latest charges</h2>
 <ul class="rows">
 {rows}
 </ul>
 </section>"""
-_ENTRY = """<li><div class="what"><strong>{status}</strong><span>{who}, {when}</span></div>
+_CHARGE_ROW = """<li><div class="what"><strong>{status}</strong><span>{who}, {when}</span></div>
 <span class="amount">{amount}</span></li>"""
 _PLAN = """{tabs}
 <section class="sheet">
@@ -71,82 +71,82 @@ _PLAN = """{tabs}
 _LATEST = 5
 
 
-async def read_billing(estate: Estate, request: Request) -> Response:
-    """`GET /billing` and `GET /orgs/{slug}/billing`: the organization's balance and settings."""
+async def read_billing(accounts: Accounts, request: Request) -> Response:
+    """Answer `GET /billing` and `GET /orgs/{slug}/billing` with the balance and the settings."""
     slug = request.path_params.get("slug") or request.query_params.get("org", "")
-    organisation = _chosen(estate, slug)
-    scenario = SCENARIOS[organisation.scenario]
+    organization = _organization_by_slug(accounts, slug)
+    scenario = SCENARIOS[organization.scenario]
     content = render(
         _BILLING,
-        tabs=_tabs(estate, organisation, "/billing", "org"),
-        name=shortened(organisation.name),
-        slug=organisation.slug,
-        balance=dollars(organisation.balance),
-        rows=lines([_card_row(organisation), _switch_row(organisation), *_facts(organisation)]),
-        book=_book(estate, organisation),
-        options=_options(organisation),
+        tabs=_tabs(accounts, organization, "/billing", "org"),
+        name=shortened(organization.name),
+        slug=organization.slug,
+        balance=dollars(organization.balance),
+        rows=lines([_card_row(organization), _switch_row(organization), *_facts(organization)]),
+        charges=_latest_charges(accounts, organization),
+        options=_options(organization),
         hint=scenario.hint,
     )
     return page("Billing", content)
 
 
-async def touch_billing(estate: Estate, request: Request) -> Response:
-    """`POST /billing`: a button of that page."""
+async def change_billing(accounts: Accounts, request: Request) -> Response:
+    """Answer `POST /billing`, a button of the billing page."""
     form = await form_of(request)
-    organisation = _chosen(estate, form.get("org", ""))
+    organization = _organization_by_slug(accounts, form.get("org", ""))
     action = form.get("action")
     if action == "add-card":
-        organisation.card = Card()
+        organization.card = Card()
     elif action == "remove-card":
-        organisation.card = organisation.other_method = None
+        organization.card = organization.other_method = None
     elif action in ("switch-on", "switch-off"):
-        organisation.cli_billing_enabled = action == "switch-on"
+        organization.cli_billing_enabled = action == "switch-on"
     elif action == "scenario" and form.get("scenario") in SCENARIOS:
-        estate.set_scenario(organisation.slug, form["scenario"])
-    return RedirectResponse(f"/billing?{urlencode({'org': organisation.slug})}", 303)
+        accounts.set_scenario(organization.slug, form["scenario"])
+    return RedirectResponse(f"/billing?{urlencode({'org': organization.slug})}", 303)
 
 
-async def read_plan(estate: Estate, request: Request) -> Response:
-    """`GET /manage-subscription?org_id=…`: the plan and the plans there are."""
-    organisation = _by_id(estate, request.query_params.get("org_id", ""))
-    subscription = organisation.subscription
+async def read_plan(accounts: Accounts, request: Request) -> Response:
+    """Answer `GET /manage-subscription?org_id=…` with the current plan and all plans."""
+    organization = _organization_by_id(accounts, request.query_params.get("org_id", ""))
+    subscription = organization.subscription
     tier = tier_of(subscription.tier) if subscription is not None else None
     content = render(
         _PLAN,
-        tabs=_tabs(estate, organisation, "/manage-subscription", "org_id"),
+        tabs=_tabs(accounts, organization, "/manage-subscription", "org_id"),
         plan=tier.name if tier is not None else TIERS[0].name,
-        sentence=_plan_sentence(organisation),
-        rows=lines(_plan_rows(organisation)),
-        slug=organisation.slug,
-        name=shortened(organisation.name),
+        sentence=_plan_sentence(organization),
+        rows=lines(_plan_rows(organization)),
+        slug=organization.slug,
+        name=shortened(organization.name),
     )
     return page("Plan", content)
 
 
-async def touch_plan(estate: Estate, request: Request) -> Response:
-    """`POST /manage-subscription`: put the organisation on a plan at once, without a charge."""
+async def change_plan(accounts: Accounts, request: Request) -> Response:
+    """Answer `POST /manage-subscription`. Change the plan at once, without a charge."""
     form = await form_of(request)
-    organisation = _chosen(estate, form.get("org", ""))
+    organization = _organization_by_slug(accounts, form.get("org", ""))
     tier = tier_of(form.get("action"))
-    if tier is not None and organisation.context != "team":
+    if tier is not None and organization.context != "team":
         free = tier.price == 0
-        organisation.subscription = (
+        organization.subscription = (
             None if free else Subscription(tier=tier.id, credits_remaining=tier.monthly_credits)
         )
-    return RedirectResponse(f"/manage-subscription?{urlencode({'org_id': organisation.id})}", 303)
+    return RedirectResponse(f"/manage-subscription?{urlencode({'org_id': organization.id})}", 303)
 
 
-def _chosen(estate: Estate, slug: str) -> Organisation:
-    organisations = estate.organisations
-    return organisations.get(slug) or next(iter(organisations.values()))
+def _organization_by_slug(accounts: Accounts, slug: str) -> Organization:
+    organizations = accounts.organizations
+    return organizations.get(slug) or next(iter(organizations.values()))
 
 
-def _by_id(estate: Estate, organisation_id: str) -> Organisation:
-    every = list(estate.organisations.values())
-    return next((each for each in every if each.id == organisation_id), every[0])
+def _organization_by_id(accounts: Accounts, organization_id: str) -> Organization:
+    every = list(accounts.organizations.values())
+    return next((each for each in every if each.id == organization_id), every[0])
 
 
-def _tabs(estate: Estate, shown: Organisation, path: str, name: str) -> Html:
+def _tabs(accounts: Accounts, shown: Organization, path: str, name: str) -> Html:
     tabs = [
         render(
             _TAB,
@@ -154,42 +154,42 @@ def _tabs(estate: Estate, shown: Organisation, path: str, name: str) -> Html:
             current=Html(' aria-current="page"' if each is shown else ""),
             name=shortened(each.name),
         )
-        for each in estate.organisations.values()
+        for each in accounts.organizations.values()
     ]
     return render(_TABS, tabs=lines(tabs))
 
 
-def _button(organisation: Organisation, verb: str, label: str, action: str = "/billing") -> Html:
-    return render(_BUTTON, action=action, slug=organisation.slug, verb=verb, label=label)
+def _button(organization: Organization, verb: str, label: str, action: str = "/billing") -> Html:
+    return render(_BUTTON, action=action, slug=organization.slug, verb=verb, label=label)
 
 
-def _card_row(organisation: Organisation) -> Html:
-    shown = payment_method_name(organisation)
+def _card_row(organization: Organization) -> Html:
+    shown = payment_method_name(organization)
     if shown is None:
-        button = _button(organisation, "add-card", "Add a card")
+        button = _button(organization, "add-card", "Add a card")
         return render(_ROW, what="Payment method", value="None on file", button=button)
-    button = _button(organisation, "remove-card", "Remove")
+    button = _button(organization, "remove-card", "Remove")
     return render(_ROW, what="Payment method", value=shown, button=button)
 
 
-def _switch_row(organisation: Organisation) -> Html:
-    on = organisation.cli_billing_enabled
+def _switch_row(organization: Organization) -> Html:
+    on = organization.cli_billing_enabled
     value = "On: apps may charge the card" if on else "Off: no app may charge the card"
     verb, label = ("switch-off", "Turn off") if on else ("switch-on", "Turn on")
-    return render(_ROW, what="Remote Spending", value=value, button=_button(organisation, verb, label))
+    return render(_ROW, what="Remote Spending", value=value, button=_button(organization, verb, label))
 
 
-def _facts(organisation: Organisation) -> list[Html]:
-    auto_reload = organisation.auto_reload
+def _facts(organization: Organization) -> list[Html]:
+    auto_reload = organization.auto_reload
     reload_text = "Off"
     if auto_reload is not None and auto_reload.enabled:
         below, to = dollars(auto_reload.threshold), dollars(auto_reload.reload_to)
         reload_text = f"Below {below}, up to {to}"
-    plan = Html(f'<a href="/manage-subscription?{urlencode({"org_id": organisation.id})}">Manage</a>')
+    plan = Html(f'<a href="/manage-subscription?{urlencode({"org_id": organization.id})}">Manage</a>')
     return [
-        render(_ROW, what="Monthly limit", value=_cap_text(organisation.cap), button=Html("")),
+        render(_ROW, what="Monthly limit", value=_cap_text(organization.cap), button=Html("")),
         render(_ROW, what="Auto-reload", value=reload_text, button=Html("")),
-        render(_ROW, what="Plan", value=_plan_name(organisation), button=plan),
+        render(_ROW, what="Plan", value=_plan_name(organization), button=plan),
     ]
 
 
@@ -200,32 +200,32 @@ def _cap_text(cap: MonthlyCap | None) -> str:
     return f"{dollars(cap.spent)} of {dollars(cap.limit)} this month{ceiling}"
 
 
-def _book(estate: Estate, organisation: Organisation) -> Html:
-    mine = [charge for charge in estate.charges if charge.organisation == organisation.slug]
+def _latest_charges(accounts: Accounts, organization: Organization) -> Html:
+    mine = [charge for charge in accounts.charges if charge.organization == organization.slug]
     if not mine:
         return Html("")
     latest = reversed(mine[-_LATEST:])
-    return render(_BOOK, rows=lines(_entry(estate, charge) for charge in latest))
+    return render(_LATEST_CHARGES, rows=lines(_charge_row(accounts, charge) for charge in latest))
 
 
-def _entry(estate: Estate, charge: Charge) -> Html:
-    person = estate.people.get(charge.person)
-    why = f": {(charge.reason or '').replace('_', ' ')}" if charge.status == "failed" else ""
+def _charge_row(accounts: Accounts, charge: Charge) -> Html:
+    person = accounts.people.get(charge.person)
+    reason = f": {(charge.reason or '').replace('_', ' ')}" if charge.status == "failed" else ""
     return render(
-        _ENTRY,
-        status=charge.status.capitalize() + why,
+        _CHARGE_ROW,
+        status=charge.status.capitalize() + reason,
         who=person.name if person is not None else charge.person,
         when=f"{datetime.fromtimestamp(charge.created_at, UTC):%H:%M:%S} UTC",
         amount=dollars(charge.amount),
     )
 
 
-def _options(organisation: Organisation) -> Html:
+def _options(organization: Organization) -> Html:
     options = []
     for row in SCENARIOS.values():
         amount = amount_of(row.name)
         label = row.title if amount is None else f"{row.title} (${amount:.2f})"
-        selected = Html(" selected" if row.name == organisation.scenario else "")
+        selected = Html(" selected" if row.name == organization.scenario else "")
         options.append(
             render(
                 '<option value="{name}"{selected}>{label}</option>',
@@ -237,16 +237,16 @@ def _options(organisation: Organisation) -> Html:
     return lines(options)
 
 
-def _plan_name(organisation: Organisation) -> str:
-    subscription = organisation.subscription
+def _plan_name(organization: Organization) -> str:
+    subscription = organization.subscription
     tier = tier_of(subscription.tier) if subscription is not None else None
     name = (tier or TIERS[0]).name
-    return f"{name}, for a team" if organisation.context == "team" else name
+    return f"{name}, for a team" if organization.context == "team" else name
 
 
-def _plan_sentence(organisation: Organisation) -> str:
-    subscription = organisation.subscription
-    if organisation.context == "team":
+def _plan_sentence(organization: Organization) -> str:
+    subscription = organization.subscription
+    if organization.context == "team":
         return "A team's plan is not changed here. Top up the balance instead."
     if subscription is None:
         return "No paid plan yet."
@@ -259,17 +259,17 @@ def _plan_sentence(organisation: Organisation) -> str:
     return left
 
 
-def _plan_rows(organisation: Organisation) -> list[Html]:
-    if organisation.context == "team":
+def _plan_rows(organization: Organization) -> list[Html]:
+    if organization.context == "team":
         return [render(_ROW, what="Plans", value="Not offered to teams here", button=Html(""))]
-    current = organisation.subscription.tier if organisation.subscription else TIERS[0].id
+    current = organization.subscription.tier if organization.subscription else TIERS[0].id
     rows = []
     for tier in TIERS:
         if not tier.is_enabled:
             continue
         button = Html('<span class="soft">Current</span>')
         if tier.id != current:
-            button = _button(organisation, tier.id, f"Choose {tier.name}", "/manage-subscription")
+            button = _button(organization, tier.id, f"Choose {tier.name}", "/manage-subscription")
         value = f"{dollars(tier.price)} a month, {dollars(tier.monthly_credits)} to use"
         rows.append(render(_ROW, what=tier.name, value=value, button=button))
     return rows

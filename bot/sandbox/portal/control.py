@@ -1,4 +1,4 @@
-"""The control API (`/sandbox/…`): what a page on loopback may read and switch."""
+"""The control API (`/sandbox/…`), with which a page on loopback reads and changes the portal."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.routing import BaseRoute
 
-    from bot.sandbox.portal.estate import Estate
+    from bot.sandbox.portal.accounts import Accounts
     from bot.sandbox.portal.ledger import Charge, ChargePost
-    from bot.sandbox.portal.scenarios import Scenario
-    from bot.sandbox.portal.world import Organisation
+    from bot.sandbox.portal.models import Organization
+    from bot.sandbox.portal.scenario import Scenario
 
 _FURTHEST_SECONDS = 366 * 86_400
 _LOOPBACK = r"https?://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?"
 
 
-def control_routes(estate: Estate) -> list[BaseRoute]:
-    """The routes, open to pages from loopback origins only."""
+def control_routes(accounts: Accounts) -> list[BaseRoute]:
+    """Return the routes. Only pages from loopback origins may call them."""
     cors = Middleware(
         CORSMiddleware,
         allow_origin_regex=_LOOPBACK,
@@ -44,73 +44,73 @@ def control_routes(estate: Estate) -> list[BaseRoute]:
         allow_headers=["Content-Type"],
     )
     routes = [
-        api_route(estate, "/scenarios", "GET", list_scenarios),
-        api_route(estate, "/scenario", "POST", switch_scenario),
-        api_route(estate, "/charges", "GET", list_charges),
-        api_route(estate, "/clock", "POST", advance_clock),
-        api_route(estate, "/reset", "POST", reset),
+        api_route(accounts, "/scenarios", "GET", list_scenarios),
+        api_route(accounts, "/scenario", "POST", switch_scenario),
+        api_route(accounts, "/charges", "GET", list_charges),
+        api_route(accounts, "/clock", "POST", advance_clock),
+        api_route(accounts, "/reset", "POST", reset),
     ]
     return [Mount("/sandbox", routes=routes, middleware=[cors])]
 
 
-async def list_scenarios(estate: Estate, request: Request) -> Response:  # noqa: ARG001
-    """`GET /sandbox/scenarios`: the organisations as they are, and what they can be switched to."""
-    organisations = [_organisation(estate, each) for each in estate.organisations.values()]
+async def list_scenarios(accounts: Accounts, request: Request) -> Response:  # noqa: ARG001
+    """Answer `GET /sandbox/scenarios` with the organizations and the scenarios."""
+    organizations = [_organization(accounts, each) for each in accounts.organizations.values()]
     scenarios = [_scenario(row) for row in SCENARIOS.values()]
-    return ExactJSONResponse({"organisations": organisations, "scenarios": scenarios})
+    return ExactJSONResponse({"organisations": organizations, "scenarios": scenarios})
 
 
-async def switch_scenario(estate: Estate, request: Request) -> Response:
-    """`POST /sandbox/scenario` with `organisation` and `scenario`; answers the organisation."""
+async def switch_scenario(accounts: Accounts, request: Request) -> Response:
+    """Answer `POST /sandbox/scenario`. The body has `organisation` and `scenario`."""
     body = await json_object(request)
     slug, name = body.get("organisation"), body.get("scenario")
-    if not isinstance(slug, str) or slug not in estate.organisations:
+    if not isinstance(slug, str) or slug not in accounts.organizations:
         raise RefusalError.of("not_found", message="There is no such organisation.")
     if not isinstance(name, str) or name not in SCENARIOS:
         raise invalid("There is no such scenario.")
-    estate.set_scenario(slug, name)
-    return ExactJSONResponse(_organisation(estate, estate.organisations[slug]))
+    accounts.set_scenario(slug, name)
+    return ExactJSONResponse(_organization(accounts, accounts.organizations[slug]))
 
 
-async def list_charges(estate: Estate, request: Request) -> Response:  # noqa: ARG001
-    """`GET /sandbox/charges`: the book, and every post that led to it or did not."""
-    charges = [_charge(charge) for charge in estate.charges]
-    posts = [_post(post) for post in estate.charge_posts]
+async def list_charges(accounts: Accounts, request: Request) -> Response:  # noqa: ARG001
+    """Answer `GET /sandbox/charges` with the charges and every received post."""
+    charges = [_charge(charge) for charge in accounts.charges]
+    posts = [_post(post) for post in accounts.charge_posts]
     return ExactJSONResponse({"charges": charges, "posts": posts})
 
 
-async def advance_clock(estate: Estate, request: Request) -> Response:
-    """`POST /sandbox/clock` with `advanceSeconds`; answers the portal's new time."""
+async def advance_clock(accounts: Accounts, request: Request) -> Response:
+    """Answer `POST /sandbox/clock` with the portal's new time. The body has `advanceSeconds`."""
     seconds = whole_or_decimal((await json_object(request)).get("advanceSeconds"))
     if seconds is None or not 0 <= seconds <= _FURTHEST_SECONDS:
         raise invalid("advanceSeconds must be a number from 0 to a year's seconds.")
-    return ExactJSONResponse({"now": iso_instant(estate.advance(float(seconds)))})
+    return ExactJSONResponse({"now": iso_instant(accounts.advance(float(seconds)))})
 
 
-async def reset(estate: Estate, request: Request) -> Response:  # noqa: ARG001
-    """`POST /sandbox/reset`: everything as at the start, the clock too; people stay signed in."""
-    estate.reset()
+async def reset(accounts: Accounts, request: Request) -> Response:  # noqa: ARG001
+    """Answer `POST /sandbox/reset`. Restore the initial state and keep the sessions."""
+    accounts.reset()
     return ExactJSONResponse({"ok": True})
 
 
-def _organisation(estate: Estate, organisation: Organisation) -> dict[str, object]:
-    cap = organisation.cap
-    people = (each for each in estate.people.values() if each.organisation == organisation.slug)
+def _organization(accounts: Accounts, organization: Organization) -> dict[str, object]:
+    cap = organization.cap
+    people = (each for each in accounts.people.values() if each.organization == organization.slug)
     return {
-        "slug": organisation.slug,
-        "id": organisation.id,
-        "name": shortened(organisation.name),
-        "scenario": organisation.scenario,
-        "balanceUsd": decimal_string(organisation.balance),
-        "card": _payment_method(organisation),
-        "cliBillingEnabled": organisation.cli_billing_enabled,
+        "slug": organization.slug,
+        "id": organization.id,
+        "name": shortened(organization.name),
+        "scenario": organization.scenario,
+        "balanceUsd": decimal_string(organization.balance),
+        "card": _payment_method(organization),
+        "cliBillingEnabled": organization.cli_billing_enabled,
         "capLeftUsd": None if cap is None else decimal_string(sum_of(cap.limit, -cap.spent)),
         "people": [{"key": each.key, "name": each.name, "role": each.role} for each in people],
     }
 
 
-def _payment_method(organisation: Organisation) -> str | None:
-    card, other = organisation.card, organisation.other_method
+def _payment_method(organization: Organization) -> str | None:
+    card, other = organization.card, organization.other_method
     if card is not None:
         return f"{card.brand} {card.last4}".strip()
     return None if other is None else other.kind
@@ -125,7 +125,7 @@ def _scenario(row: Scenario) -> dict[str, object]:
 def _charge(charge: Charge) -> dict[str, object]:
     return {
         "id": charge.id,
-        "organisation": charge.organisation,
+        "organisation": charge.organization,
         "person": charge.person,
         "amountUsd": decimal_string(charge.amount),
         "status": charge.status,
@@ -144,7 +144,7 @@ def _post(post: ChargePost) -> dict[str, object]:
     return {
         "key": post.key,
         "amountUsd": None if post.amount is None else decimal_string(post.amount),
-        "organisation": post.organisation,
+        "organisation": post.organization,
         "person": post.person,
         "at": iso_instant(post.at),
         "status": post.status,

@@ -6,7 +6,7 @@ from bot.sandbox.portal.wire import iso_instant
 
 
 def cycle_end(now: float) -> str:
-    """The first moment of next month, ISO 8601: when plans renew and pending changes happen."""
+    """Return the start of next month in ISO 8601. Plans renew and pending changes apply then."""
     year, month = int(iso_instant(now)[:4]), int(iso_instant(now)[5:7])
     following = (year + 1, 1) if month == 12 else (year, month + 1)  # noqa: PLR2004 December
     return "{:04d}-{:02d}-01T00:00:00.000Z".format(*following)

@@ -1,4 +1,4 @@
-"""The page of the device authorization grant: who are you, and may this app in?"""
+"""The page of the device authorization grant, on which a person approves or denies the app."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from bot.sandbox.portal.estate import Estate
+    from bot.sandbox.portal.accounts import Accounts
+    from bot.sandbox.portal.models import Person
     from bot.sandbox.portal.sign_in import DeviceGrant
-    from bot.sandbox.portal.world import Person
 
 _ASK_FOR_CODE = """<section class="sheet">
 <h1>Connect an app</h1>
@@ -50,11 +50,11 @@ _CONSENT = """<section class="sheet">
 </div>
 </form>"""
 _ABILITY = "<li><strong>{what}</strong> <span class='note'>{detail}</span></li>"
-_LOOK = (
+_READ_ABILITY = (
     "See who you are and what is left",
     "Your name, your organization, its balance and plan.",
 )
-_SPEND = (
+_SPEND_ABILITY = (
     "Allow Remote Spending for your organization",
     "Add funds with the card on file, set auto-reload, change the plan. It asks you first.",
 )
@@ -68,7 +68,7 @@ _RESULT = """<section class="sheet" role="status">
 <p>{sentence}</p>
 <p class="soft">You can close this tab and go back to Slack.</p>
 </section>"""
-_DEAD = """<section class="sheet" role="alert">
+_INVALID_CODE = """<section class="sheet" role="alert">
 <h1>{title}</h1>
 <p>{sentence}</p>
 <p><a href="/device">Type another code</a></p>
@@ -80,7 +80,7 @@ _ROLES = {
     "SECURITY_ADMIN": "security admin",
     "MEMBER": "member",
 }
-_DEAD_CODES = {
+_INVALID_CODES = {
     "unknown": (
         404,
         "We don't know this code",
@@ -96,35 +96,35 @@ _DEAD_CODES = {
 _APP_NAMES = {"hermes-cli": "Billing for Slack"}
 
 
-async def read_device(estate: Estate, request: Request) -> Response:
-    """`GET /device`: the question, or the field for the code."""
+async def read_device(accounts: Accounts, request: Request) -> Response:
+    """Answer `GET /device` with the approval form, or with a field for the code."""
     user_code = request.query_params.get("user_code", "").strip()
     if not user_code:
         return page("Connect an app", render(_ASK_FOR_CODE))
     try:
-        grant = estate.sign_in.waiting(user_code)
+        grant = accounts.sign_in.pending_grant(user_code)
     except DeviceCodeError as error:
-        return _dead(error)
-    return page("Connect an app", _consent(estate, grant))
+        return _invalid_code(error)
+    return page("Connect an app", _consent(accounts, grant))
 
 
-async def answer_device(estate: Estate, request: Request) -> Response:
-    """`POST /device`: the button that was pressed."""
+async def answer_device(accounts: Accounts, request: Request) -> Response:
+    """Answer `POST /device`, a button of the approval form."""
     form = await form_of(request)
     user_code, person = form.get("user_code", ""), form.get("person", "")
     decision = form.get("decision", "")
     try:
         if decision == "deny":
-            estate.deny(user_code)
+            accounts.deny(user_code)
             return _result("Turned away", "The app was not connected. Nothing was changed.")
-        grant = estate.sign_in.waiting(user_code)
-        if person not in estate.people or not decision.startswith("approve"):
-            return page("Connect an app", _consent(estate, grant), 400)
+        grant = accounts.sign_in.pending_grant(user_code)
+        if person not in accounts.people or not decision.startswith("approve"):
+            return page("Connect an app", _consent(accounts, grant), 400)
         billing = decision == "approve"
-        estate.approve(user_code, person, billing=billing)
+        accounts.approve(user_code, person, billing=billing)
     except DeviceCodeError as error:
-        return _dead(error)
-    return _approved(estate.people[person], grant, billing=billing)
+        return _invalid_code(error)
+    return _approved(accounts.people[person], grant, billing=billing)
 
 
 def _approved(person: Person, grant: DeviceGrant, *, billing: bool) -> Response:
@@ -142,26 +142,26 @@ def _approved(person: Person, grant: DeviceGrant, *, billing: bool) -> Response:
     return _result("You're connected", sentence)
 
 
-def _consent(estate: Estate, grant: DeviceGrant) -> Html:
+def _consent(accounts: Accounts, grant: DeviceGrant) -> Html:
     spends = BILLING_SCOPE in grant.scope
-    abilities = [_LOOK, _SPEND] if spends else [_LOOK]
+    abilities = [_READ_ABILITY, _SPEND_ABILITY] if spends else [_READ_ABILITY]
     return render(
         _CONSENT,
         app=_APP_NAMES.get(grant.client_id, grant.client_id),
         code=grant.user_code,
-        abilities=lines(render(_ABILITY, what=what, detail=why) for what, why in abilities),
-        people=_people(estate),
+        abilities=lines(render(_ABILITY, what=what, detail=detail) for what, detail in abilities),
+        people=_people(accounts),
         without=Html(_WITHOUT if spends else ""),
     )
 
 
-def _people(estate: Estate) -> Html:
+def _people(accounts: Accounts) -> Html:
     parts: list[Html] = []
     teams: dict[str | None, str] = {
-        slug: shortened(each.name) for slug, each in estate.organisations.items()
+        slug: shortened(each.name) for slug, each in accounts.organizations.items()
     }
     for slug, name in {**teams, None: "No organization"}.items():
-        members = [each for each in estate.people.values() if each.organisation == slug]
+        members = [each for each in accounts.people.values() if each.organization == slug]
         parts.append(render(_TEAM, name=name))
         parts.extend(_choice(each, chosen=each.key == "ada") for each in members)
     return lines(parts)
@@ -179,6 +179,6 @@ def _result(title: str, sentence: str) -> Response:
     return page(title, render(_RESULT, title=title, sentence=sentence))
 
 
-def _dead(error: DeviceCodeError) -> Response:
-    status, title, sentence = _DEAD_CODES[error.why]
-    return page(title, render(_DEAD, title=title, sentence=sentence), status)
+def _invalid_code(error: DeviceCodeError) -> Response:
+    status, title, sentence = _INVALID_CODES[error.reason]
+    return page(title, render(_INVALID_CODE, title=title, sentence=sentence), status)

@@ -1,4 +1,4 @@
-"""How amounts and names look to people: rounded to cents, cut to what a page has room for."""
+"""The display of amounts, names and payment methods on pages."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING
 from bot.sandbox.portal.wire import EXACT
 
 if TYPE_CHECKING:
-    from bot.sandbox.portal.world import Organisation
+    from bot.sandbox.portal.models import Organization
 
 NAME_LIMIT = 60
 _CENT = Decimal("0.01")
 
 
 def dollars(amount: Decimal) -> str:
-    """US dollars, half-even: `$100`, `$142.50`, `$1,000`, `-$3.20`, `$0` below half a cent."""
+    """Return US dollars, rounded half-even: `$100`, `$142.50`, `$1,000`, `-$3.20`."""
     cents = amount.quantize(_CENT, rounding=ROUND_HALF_EVEN, context=EXACT)
     whole = cents == cents.to_integral_value()
-    # abs() would round to the usual context's 28 digits.
+    # abs() would round to the 28 digits of the default context.
     size = cents.copy_abs()
     shown = f"{size:,.0f}" if whole else f"{size:,.2f}"
     return f"-${shown}" if cents < 0 else f"${shown}"
 
 
 def shortened(name: str) -> str:
-    """The name, cut to `NAME_LIMIT` characters."""
+    """Return the name, truncated to `NAME_LIMIT` characters."""
     return name if len(name) <= NAME_LIMIT else f"{name[: NAME_LIMIT - 1]}…"
 
 
-def payment_method_name(organisation: Organisation) -> str | None:
-    """`Visa ending in 4242`, `link (lena@example.com)`; None without a payment method."""
-    card, other = organisation.card, organisation.other_method
+def payment_method_name(organization: Organization) -> str | None:
+    """Return the payment method, e.g. `Visa ending in 4242`, or None without a payment method."""
+    card, other = organization.card, organization.other_method
     if card is not None:
         return f"{card.brand} ending in {card.last4}" if card.last4 else card.brand
     if other is not None:

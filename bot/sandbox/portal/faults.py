@@ -1,4 +1,4 @@
-"""Ways in which an answer goes wrong: late, torn off, refused, or not JSON at all."""
+"""Faults of an answer: delays, dropped connections, error statuses, answers that are not JSON."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One thing that goes wrong with a request.
+    """One fault of a request.
 
     Attributes:
-        after_work: The request is carried out first and only its answer suffers. Otherwise
-            nothing is carried out, unless the fault is nothing but a wait.
-        seconds: Wait so long, in real time, before anything else.
-        hangs: Wait `PortalSandbox.hang_seconds` instead.
+        after_work: Perform the request first and change only its answer. Otherwise the request is
+            not performed, unless the fault is only a delay.
+        seconds: The delay, in real seconds.
+        hangs: Delay for `PortalSandbox.hang_seconds` instead.
         drop: Close the TCP connection without an answer.
-        status: Answer this; None leaves the answer alone.
-        body: The answer's text.
-        retry_after: The `Retry-After` header as it stands, good or bad.
-        headers: More headers of the answer.
-        first_try_only: Later tries with the same idempotency key are spared.
+        status: The status of the answer. None keeps the true answer.
+        body: The text of the answer.
+        retry_after: The value of the `Retry-After` header, valid or not.
+        headers: Additional headers of the answer.
+        first_try_only: Whether only the first attempt with an idempotency key has the fault.
     """
 
     after_work: bool = False
@@ -48,11 +48,11 @@ class Fault:
 
     @property
     def replaces_answer(self) -> bool:
-        """Whether the client gets something else than the true answer."""
+        """Return whether the fault replaces the true answer."""
         return self.drop or self.status is not None
 
     def answer(self) -> Response:
-        """What the client gets in place of the true answer."""
+        """Return the answer that replaces the true answer."""
         if self.drop:
             return DroppedConnection()
         headers = dict(self.headers)
@@ -61,6 +61,7 @@ class Fault:
         return Response(self.body, self.status or 500, headers=headers, media_type=self.content_type)
 
 
+MAINTENANCE_PAGE = "<!doctype html><title>Nous Portal</title><p>We'll be right back."
 _CHALLENGE_PAGE = "<!doctype html><title>Vercel Security Checkpoint</title><p>We're verifying your browser."
 FIREWALL = Fault(
     status=429,
@@ -68,7 +69,7 @@ FIREWALL = Fault(
     content_type="text/html",
     headers={"x-vercel-mitigated": "challenge"},
 )
-"""The firewall before the portal answers a poll with a challenge: back off, it is no answer."""
+"""The firewall in front of the portal answers a poll with a challenge."""
 
 FIREWALL_DENIES = Fault(
     status=403,
@@ -77,24 +78,24 @@ FIREWALL_DENIES = Fault(
     headers={"x-vercel-mitigated": "deny"},
     retry_after="7",
 )
-"""The firewall before the portal turns a request away: an outage, not the portal's refusal."""
+"""The firewall in front of the portal denies a request. This is an outage, not a refusal."""
 
 
-def refusing(
+def refusal_fault(
     status: int,
     error: str,
     message: str,
     retry_after: str | None = None,
     portal_url: str | None = "/billing",
 ) -> Fault:
-    """A fault that answers with the contract's error body."""
+    """Return a fault that answers with the body of a refusal (docs/portal.md, section 9.1)."""
     link = {} if portal_url is None else {"portalUrl": portal_url}
     body = dump_json({"error": error, "message": message, **link})
     return Fault(status=status, body=body, retry_after=retry_after)
 
 
 class DroppedConnection(Response):
-    """Not an answer: the connection ends without one."""
+    """A response that closes the connection without an answer."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Close the connection."""
@@ -102,7 +103,7 @@ class DroppedConnection(Response):
 
 
 class LateResponse(Response):
-    """Another response, sent only after a wait, and not at all when the client has left."""
+    """A response that is sent after a delay, unless the client has disconnected."""
 
     def __init__(self, response: Response, seconds: float) -> None:
         super().__init__()
@@ -111,13 +112,13 @@ class LateResponse(Response):
         self.status_code = response.status_code
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait, then send."""
-        if await still_there_after(self.seconds, receive):
+        """Wait, then send the response."""
+        if await wait_while_connected(self.seconds, receive):
             await self.response(scope, receive, send)
 
 
-async def still_there_after(seconds: float, receive: Receive) -> bool:
-    """Wait in real time; False as soon as the client goes or the server stops."""
+async def wait_while_connected(seconds: float, receive: Receive) -> bool:
+    """Wait in real time. Return False as soon as the client disconnects or the server stops."""
     with suppress(TimeoutError):
         await asyncio.wait_for(disconnected(receive), seconds)
         return False

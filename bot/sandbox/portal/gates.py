@@ -1,6 +1,6 @@
-"""Who may do what: the contract's gate order up to the card.
+"""The gates of a call, in the order of docs/portal.md, section 9.2: login, role, switch, scope, card.
 
-Login, role, kill-switch, scope, card; the cap and the hourly limit follow in the ledger.
+The ledger checks the cap and the hourly limit after these gates.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from bot.sandbox.portal.scenarios import scenario_of
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from bot.sandbox.portal.estate import Estate
-    from bot.sandbox.portal.scenarios import Gate, Scenario
+    from bot.sandbox.portal.accounts import Accounts
+    from bot.sandbox.portal.models import Organization, Person
+    from bot.sandbox.portal.scenario import Gate, Scenario
     from bot.sandbox.portal.sign_in import AccessToken
-    from bot.sandbox.portal.world import Organisation, Person
 
 _CARD_GATES = ("consent_required", "card_paused", "card_expired", "card_mismatch")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """Who a bearer token speaks for; `membership` is None for a login without an organization."""
+    """The person of a bearer token. `membership` is None for a login without an organization."""
 
     token: AccessToken
     person: Person
-    membership: Organisation | None
+    membership: Organization | None
 
     @property
-    def organisation(self) -> Organisation:
-        """The organization.
+    def organization(self) -> Organization:
+        """Return the organization.
 
         Raises:
-            RefusalError: `org_access_denied`, without an organization.
+            RefusalError: `org_access_denied` for a login without an organization.
         """
         if self.membership is None:
             raise RefusalError.of("org_access_denied")
@@ -43,11 +43,11 @@ class Caller:
 
     @property
     def scenario(self) -> Scenario:
-        """The row of `SCENARIOS` that the caller's organization is switched to."""
+        """Return the scenario of the caller's organization."""
         return scenario_of(self.membership)
 
     def require_session(self) -> None:
-        """Only while the session lives.
+        """Require that the session is active.
 
         Raises:
             RefusalError: `session_revoked`.
@@ -55,8 +55,8 @@ class Caller:
         if self._gate("session_revoked"):
             raise RefusalError.of("session_revoked")
 
-    def require_organisation(self) -> None:
-        """Only for an organisation that the person manages.
+    def require_organization(self) -> None:
+        """Require an organization that the person manages.
 
         Raises:
             RefusalError: `org_access_denied`.
@@ -65,7 +65,7 @@ class Caller:
             raise RefusalError.of("org_access_denied")
 
     def require_role(self) -> None:
-        """Only who may change plans.
+        """Require a person who may change plans.
 
         Raises:
             RefusalError: `role_required`.
@@ -74,18 +74,18 @@ class Caller:
             raise RefusalError.of("role_required")
 
     def require_switch(self) -> None:
-        """Only while the organisation allows charges from outside the portal.
+        """Require that the organization allows charges from outside the portal.
 
         Raises:
             RefusalError: `cli_billing_disabled`, or its other name `remote_spending_disabled`.
         """
         if self._gate("remote_spending_disabled"):
             raise RefusalError.of("remote_spending_disabled")
-        if not self.organisation.cli_billing_enabled:
+        if not self.organization.cli_billing_enabled:
             raise RefusalError.of("cli_billing_disabled")
 
     def require_scope(self) -> None:
-        """Only with `billing:manage`, and as long as spending is not revoked.
+        """Require the scope `billing:manage` and a session whose spending is not revoked.
 
         Raises:
             RefusalError: `remote_spending_revoked` or `insufficient_scope`.
@@ -99,19 +99,19 @@ class Caller:
             raise RefusalError.of("insufficient_scope")
 
     def require_card(self) -> None:
-        """Only with a payment method on file that may be charged from here.
+        """Require a payment method that may be charged.
 
         Raises:
-            RefusalError: `no_payment_method`, `consent_required`, or a trouble with the card.
+            RefusalError: `no_payment_method`, `consent_required`, or an error of the card.
         """
-        if not self.organisation.has_payment_method:
+        if not self.organization.has_payment_method:
             raise RefusalError.of("no_payment_method")
         for error in _CARD_GATES:
             if self._gate(error):
                 raise RefusalError.of(error)
 
     def require_upgrade_today(self) -> None:
-        """Only below the day's number of upgrades, which a scenario may have used up.
+        """Require that no scenario has exhausted the daily upgrades.
 
         Raises:
             RefusalError: `upgrade_cap_exceeded`.
@@ -120,7 +120,7 @@ class Caller:
             raise RefusalError.of("upgrade_cap_exceeded")
 
     def require_unbroken_auto_reload(self) -> None:
-        """Only when auto-reload was not switched off after failures.
+        """Require that auto-reload was not disabled after failures.
 
         Raises:
             RefusalError: `auto_top_up_disabled_failures`.
@@ -133,8 +133,8 @@ class Caller:
         return gate if gate is not None and gate.error == error else None
 
 
-def identified(estate: Estate, request: Request) -> Caller:
-    """Who calls, whatever the organisation's scenario.
+def identified(accounts: Accounts, request: Request) -> Caller:
+    """Return the caller of a bearer token. The organization's scenario has no effect.
 
     Raises:
         RefusalError: `unauthorized` or `session_revoked`.
@@ -142,26 +142,26 @@ def identified(estate: Estate, request: Request) -> Caller:
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise RefusalError.of("unauthorized")
-    token = estate.sign_in.bearer(text.strip())
-    person = estate.people[token.session.person]
-    return Caller(token=token, person=person, membership=estate.organisation_of(person))
+    token = accounts.sign_in.bearer(text.strip())
+    person = accounts.people[token.session.person]
+    return Caller(token=token, person=person, membership=accounts.organization_of(person))
 
 
-def logged_in(estate: Estate, request: Request) -> Caller:
-    """The first gate of every billing call.
+def logged_in(accounts: Accounts, request: Request) -> Caller:
+    """Return the caller after the first gate of every billing call.
 
     Raises:
         RefusalError: `unauthorized`, `session_revoked` or `org_access_denied`.
     """
-    caller = identified(estate, request)
+    caller = identified(accounts, request)
     caller.require_session()
-    caller.require_organisation()
+    caller.require_organization()
     return caller
 
 
-def caller_if_known(estate: Estate, request: Request) -> Caller | None:
-    """Who calls, or None where `identified` would refuse."""
+def caller_if_known(accounts: Accounts, request: Request) -> Caller | None:
+    """Return the caller, or None when `identified` refuses."""
     try:
-        return identified(estate, request)
+        return identified(accounts, request)
     except RefusalError:
         return None

@@ -1,4 +1,4 @@
-"""Identifiers and secrets of a sandbox, repeatable when a seed is given."""
+"""Identifiers and secrets of a sandbox. A seed makes them reproducible."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
-_SIGNS = "abcdefghjkmnpqrstuvwxyz23456789"
+_CHARACTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 class Identifiers:
-    """Makes every identifier of one portal.
+    """Create the identifiers of one portal.
 
-    They guard nothing but a sandbox, so an ordinary generator will do; with the same seed the
-    same calls give the same identifiers.
+    The same seed and the same calls give the same identifiers. The generator is not cryptographic,
+    because the identifiers protect only a sandbox.
     """
 
     def __init__(self, seed: int | None) -> None:
@@ -27,16 +27,16 @@ class Identifiers:
         self._signing_key = self._random.randbytes(32)
 
     def opaque(self, prefix: str, length: int = 20) -> str:
-        """`prefix` and so many letters and digits."""
-        return prefix + "".join(self._random.choices(_SIGNS, k=length))
+        """Return `prefix`, followed by `length` random letters and digits."""
+        return prefix + "".join(self._random.choices(_CHARACTERS, k=length))
 
     def user_code(self) -> str:
-        """What a person may have to type, e.g. `BCDF-GHJK`: no vowels, nothing to mix up."""
+        """Return a code that a person can type, e.g. `BCDF-GHJK`. It has no vowels and no digits."""
         letters = "".join(self._random.choices(_LETTERS, k=8))
         return f"{letters[:4]}-{letters[4:]}"
 
     def signed(self, claims: Mapping[str, object]) -> str:
-        """The claims as a JWT, signed with a key that nobody else has."""
+        """Return the claims as a JWT, signed with a key of this object."""
         head = base64url(dump_json({"alg": "HS256", "typ": "JWT"}).encode())
         body = base64url(dump_json(dict(claims)).encode())
         signature = hmac.digest(self._signing_key, f"{head}.{body}".encode(), "sha256")

@@ -1,7 +1,7 @@
-"""The books: charges made at the payment processor, idempotency keys, hourly limits.
+"""The ledger: charges, upgrades, idempotency keys and hourly limits.
 
-A charge's fate is decided when it is made; the clock only reveals it. Settling adds to the
-organisation's balance and month exactly once, the next time anybody asks.
+The final status of a charge is fixed when the charge is made, and becomes visible at its time. A
+settled charge changes the organization's balance and monthly total exactly once, at the next read.
 """
 
 from __future__ import annotations
@@ -10,61 +10,60 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from bot.sandbox.portal.models import tier_of
 from bot.sandbox.portal.refusals import RefusalError
 from bot.sandbox.portal.wire import sum_of, whole_seconds
-from bot.sandbox.portal.world import tier_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bot.sandbox.portal.ids import Identifiers
-    from bot.sandbox.portal.scenarios import Outcome
-    from bot.sandbox.portal.world import Organisation
+    from bot.sandbox.portal.models import Organization
+    from bot.sandbox.portal.scenario import Outcome
 
 HOUR_SECONDS = 3600
 
 
 @dataclass(kw_only=True, slots=True)
 class Charge:
-    """Money taken, or tried to be taken, from a card. Moments are Unix seconds.
+    """A charge of a payment method. Times are Unix seconds.
 
     Attributes:
-        organisation: The slug.
-        person: The key of who charged.
-        token: The access token that was shown.
-        status: `pending`, `settled` or `failed`, as of the last time anybody asked.
-        settle_at: When the status becomes final; None when it never does.
-        fate: The status it reaches then.
-        reason: Why it fails.
+        organization: The slug of the organization.
+        person: The key of the person who charged.
+        token: The access token of the request.
+        status: `pending`, `settled` or `failed`, as of the last read.
+        settle_at: The time at which the status becomes final, or None for a charge that stays pending.
+        final_status: The status at that time.
+        reason: The reason of a failure.
     """
 
     id: str
-    organisation: str
+    organization: str
     person: str
     amount: Decimal
     idempotency_key: str
     token: str
     created_at: float
     settle_at: float | None
-    fate: str
+    final_status: str
     reason: str | None
     status: str = "pending"
 
 
 @dataclass(kw_only=True, slots=True)
 class ChargePost:
-    """One `POST /charge` that arrived.
+    """One received `POST /charge`.
 
     Attributes:
-        amount: None when it was not a JSON number.
-        status: The status code of the answer; None as long as there is none, and for a
-            connection that was dropped.
-        answer: The charge's id, the error's code, or what else became of it.
+        amount: The amount, or None when it was not a JSON number.
+        status: The status code of the answer. None before the answer and for a dropped connection.
+        answer: The charge's id, the error code, or another short description of the answer.
     """
 
     key: str | None
     amount: Decimal | None
-    organisation: str | None
+    organization: str | None
     person: str | None
     at: float
     status: int | None = None
@@ -73,14 +72,14 @@ class ChargePost:
 
 @dataclass(kw_only=True, slots=True)
 class Upgrade:
-    """A plan upgrade that was paid for. Moments are Unix seconds.
+    """A paid upgrade of a plan. Times are Unix seconds.
 
     Attributes:
-        applies_at: When the organization's plan becomes the new one.
-        applied: Whether it has.
+        applies_at: The time at which the organization's plan changes.
+        applied: Whether the plan has changed.
     """
 
-    organisation: str
+    organization: str
     person: str
     tier: str
     idempotency_key: str
@@ -91,85 +90,85 @@ class Upgrade:
 
 @dataclass(kw_only=True, slots=True)
 class Ledger:
-    """Every charge that was made, and the keys under which they were made."""
+    """The charges, the upgrades and their idempotency keys."""
 
     now: Callable[[], float]
     ids: Identifiers
-    organisations: Mapping[str, Organisation]
+    organizations: Mapping[str, Organization]
     posts: list[ChargePost] = field(default_factory=list)
     upgrades: list[Upgrade] = field(default_factory=list)
     _charges: list[Charge] = field(default_factory=list)
     _by_key: dict[tuple[str, str], Charge] = field(default_factory=dict)
 
     def charges(self) -> list[Charge]:
-        """All charges, oldest first, as they stand now."""
+        """Return all charges with their current status, oldest first."""
         self.settle()
         return self._charges
 
-    def find(self, charge_id: str, organisation: str) -> Charge | None:
-        """The organisation's charge as it stands now; another's is not found."""
-        mine = (c for c in self.charges() if c.organisation == organisation)
+    def find(self, charge_id: str, organization: str) -> Charge | None:
+        """Return the organization's charge with this id, or None."""
+        mine = (c for c in self.charges() if c.organization == organization)
         return next((charge for charge in mine if charge.id == charge_id), None)
 
-    def made_before(self, organisation: str, key: str, amount: Decimal) -> Charge | None:
-        """The charge that was made under this key.
+    def made_before(self, organization: str, key: str, amount: Decimal) -> Charge | None:
+        """Return the charge with this idempotency key, or None.
 
         Raises:
-            RefusalError: `idempotency_conflict`, when its amount was another.
+            RefusalError: `idempotency_conflict`, when the charge has a different amount.
         """
-        earlier = self._by_key.get((organisation, key))
+        earlier = self._by_key.get((organization, key))
         if earlier is not None and earlier.amount != amount:
             raise RefusalError.of("idempotency_conflict")
         return earlier
 
     def make(
-        self, organisation: str, person: str, amount: Decimal, key: str, token: str, fate: Outcome
+        self, organization: str, person: str, amount: Decimal, key: str, token: str, outcome: Outcome
     ) -> Charge:
-        """Take the money: from here on the key stands for this charge."""
+        """Make a charge and store it under its idempotency key."""
         now = self.now()
         charge = Charge(
-            id=self.ids.opaque("ch_", self.organisations[organisation].charge_id_length),
-            organisation=organisation,
+            id=self.ids.opaque("ch_", self.organizations[organization].charge_id_length),
+            organization=organization,
             person=person,
             amount=amount,
             idempotency_key=key,
             token=token,
             created_at=now,
-            settle_at=None if fate.status == "pending" else now + fate.after,
-            fate=fate.status,
-            reason=fate.reason,
+            settle_at=None if outcome.status == "pending" else now + outcome.after,
+            final_status=outcome.status,
+            reason=outcome.reason,
         )
         self._charges.append(charge)
-        self._by_key[organisation, key] = charge
+        self._by_key[organization, key] = charge
         return charge
 
     def settle(self) -> None:
-        """Book what has become final by now."""
+        """Apply the charges and upgrades that are due."""
         now = self.now()
         for charge in self._charges:
             if charge.status != "pending" or charge.settle_at is None or now < charge.settle_at:
                 continue
-            charge.status = charge.fate
+            charge.status = charge.final_status
             if charge.status == "settled":
-                self._book(charge)
+                self._add_to_balance(charge)
         for upgrade in self.upgrades:
             if not upgrade.applied and now >= upgrade.applies_at:
                 self._apply(upgrade)
 
-    def tier_paid_for(self, organisation: str) -> str | None:
-        """The plan of an upgrade that was paid for and does not show yet."""
-        waiting = (each for each in reversed(self.upgrades) if each.organisation == organisation)
+    def tier_paid_for(self, organization: str) -> str | None:
+        """Return the plan of a paid upgrade that is not applied yet, or None."""
+        waiting = (each for each in reversed(self.upgrades) if each.organization == organization)
         return next((each.tier for each in waiting if not each.applied), None)
 
-    def _book(self, charge: Charge) -> None:
-        organisation = self.organisations[charge.organisation]
-        organisation.balance = sum_of(organisation.balance, charge.amount)
-        if organisation.cap is not None:
-            organisation.cap.spent = sum_of(organisation.cap.spent, charge.amount)
+    def _add_to_balance(self, charge: Charge) -> None:
+        organization = self.organizations[charge.organization]
+        organization.balance = sum_of(organization.balance, charge.amount)
+        if organization.cap is not None:
+            organization.cap.spent = sum_of(organization.cap.spent, charge.amount)
 
     def _apply(self, upgrade: Upgrade) -> None:
         upgrade.applied = True
-        subscription = self.organisations[upgrade.organisation].subscription
+        subscription = self.organizations[upgrade.organization].subscription
         before = None if subscription is None else tier_of(subscription.tier)
         after = tier_of(upgrade.tier)
         if subscription is None or before is None or after is None:
@@ -179,37 +178,37 @@ class Ledger:
         )
         subscription.tier, subscription.pending_tier, subscription.cancels = after.id, None, False
 
-    def left_of_cap(self, organisation: Organisation) -> Decimal | None:
-        """US dollars that may still be charged this month; None without a cap.
+    def left_of_cap(self, organization: Organization) -> Decimal | None:
+        """Return the US dollars that may still be charged this month, or None without a cap.
 
-        Money under way counts as spent, or two quick charges would pass where one may.
+        Pending charges count as spent. Otherwise two quick charges could exceed the cap.
         """
-        if organisation.cap is None:
+        if organization.cap is None:
             return None
         under_way = sum_of(
             *(
                 charge.amount
                 for charge in self.charges()
-                if charge.organisation == organisation.slug
+                if charge.organization == organization.slug
                 and charge.status == "pending"
-                and charge.fate == "settled"
+                and charge.final_status == "settled"
             )
         )
-        cap = organisation.cap
+        cap = organization.cap
         return max(Decimal(0), sum_of(cap.limit, -cap.spent, -under_way))
 
-    def check_hourly_limit(self, organisation: str, token: str, limit: int | None) -> None:
-        """Let so many charges by per organisation and hour, and per token and hour.
+    def check_hourly_limit(self, organization: str, token: str, limit: int | None) -> None:
+        """Check the hourly number of charges of an organization and of a token.
 
         Raises:
-            RefusalError: `rate_limited`, with the seconds until the next one may come.
+            RefusalError: `rate_limited`, with the seconds until the next charge is allowed.
         """
         if limit is None:
             return
         since = self.now() - HOUR_SECONDS
         recent = [charge for charge in self._charges if charge.created_at > since]
         for counted in (
-            [charge for charge in recent if charge.organisation == organisation],
+            [charge for charge in recent if charge.organization == organization],
             [charge for charge in recent if charge.token == token],
         ):
             if len(counted) >= limit:
@@ -219,6 +218,6 @@ class Ledger:
 
     def clear(self) -> None:
         """Forget every charge, key and upgrade."""
-        for book in (self.posts, self.upgrades, self._charges):
-            book.clear()
+        for records in (self.posts, self.upgrades, self._charges):
+            records.clear()
         self._by_key.clear()

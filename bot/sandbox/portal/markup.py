@@ -1,4 +1,4 @@
-"""HTML in which every value is escaped unless it is HTML already, and carries no control characters."""
+"""HTML templates that escape values and replace control characters."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from starlette.responses import HTMLResponse
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Control characters and halves of surrogate pairs: HTML forbids the ones, UTF-8 the others.
-_UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
-_SAFETY = {
+# HTML forbids control characters, and UTF-8 forbids lone surrogates.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -42,29 +42,29 @@ _PAGE = """<!doctype html>
 
 
 class Html(str):
-    """Text that is markup: safe to send as it stands."""
+    """Markup that needs no escaping."""
 
     __slots__ = ()
 
 
 def render(template: str, **values: object) -> Html:
-    """Fill the `{names}` of a template; whatever is not `Html` is escaped."""
+    """Fill the `{names}` of a template. Escape each value that is not `Html`."""
     return Html(template.format(**{name: _safe(value) for name, value in values.items()}))
 
 
 def lines(parts: Iterable[object]) -> Html:
-    """The parts below one another; whatever is not `Html` is escaped."""
+    """Join the parts with newlines. Escape each part that is not `Html`."""
     return Html("\n".join(_safe(part) for part in parts))
 
 
 def page(title: str, content: Html, status: int = 200) -> HTMLResponse:
-    """A whole page."""
+    """Return a whole page."""
     whole = render(_PAGE, title=title, css=Html(_stylesheet()), content=content)
-    return HTMLResponse(whole, status, headers=_SAFETY)
+    return HTMLResponse(whole, status, headers=_SECURITY_HEADERS)
 
 
 def _safe(value: object) -> str:
-    return value if isinstance(value, Html) else _UNSHOWABLE.sub("\ufffd", escape(str(value)))
+    return value if isinstance(value, Html) else _UNPRINTABLE.sub("\ufffd", escape(str(value)))
 
 
 @cache

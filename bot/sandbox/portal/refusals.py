@@ -1,6 +1,6 @@
-"""The contract's error table: status, code and a message for people.
+"""The table of refusals (docs/portal.md, section 9.3): status, code and a message for people.
 
-RefusalError             any non-2xx answer with the contract's body
+RefusalError             any non-2xx answer with the body of a refusal
 └── TokenRefusalError    the token endpoint's, with `error_description`
 """
 
@@ -19,10 +19,10 @@ class _Row:
     """One row of the table.
 
     Attributes:
-        message: For people; None where the portal sends none.
-        portal_url: Where people can do something about it; None where the portal sends none.
-        recovery: What a client should do; None where the portal sends none.
-        code: A second, newer name of the same error.
+        message: The message for people, or None when the portal sends none.
+        portal_url: The page on which people can solve the problem, or None.
+        recovery: The action for the client, or None.
+        code: A second, newer name of the error, or None.
     """
 
     status: int
@@ -88,7 +88,7 @@ _TABLE: dict[str, _Row] = {
 
 
 class RefusalError(Exception):
-    """An answer that says no, e.g. `RefusalError.of("no_payment_method")`."""
+    """A refusal of a call, e.g. `RefusalError.of("no_payment_method")`."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class RefusalError(Exception):
     def of(
         cls, error: str, *, retry_after: str | None = None, message: str | None = None, **facts: object
     ) -> RefusalError:
-        """The row of the contract's error table with that code, with more facts for its body."""
+        """Return the refusal with this error code, with additional fields for its body."""
         row = _TABLE[error]
         usual = {"portalUrl": row.portal_url, "recovery": row.recovery, "code": row.code}
         refusal = cls(row.status, error, message or row.message, retry_after=retry_after)
@@ -119,12 +119,12 @@ class RefusalError(Exception):
         return refusal
 
     def body(self) -> dict[str, object]:
-        """The JSON body."""
+        """Return the JSON body."""
         said = {} if self.message is None else {"message": self.message}
         return {"error": self.error, **said, **self.facts}
 
     def response(self) -> ExactJSONResponse:
-        """The answer as it goes over the wire."""
+        """Return the HTTP response."""
         headers = {} if self.retry_after is None else {"Retry-After": self.retry_after}
         if self.status == 401:  # noqa: PLR2004 RFC 6750 wants the challenge
             headers["WWW-Authenticate"] = "Bearer"
@@ -132,16 +132,16 @@ class RefusalError(Exception):
 
 
 class TokenRefusalError(RefusalError):
-    """A refusal as RFC 6749, section 5.2, writes it."""
+    """A refusal in the form of RFC 6749, section 5.2."""
 
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(status, error, description)
 
     def body(self) -> dict[str, object]:
-        """The JSON body."""
+        """Return the JSON body."""
         return {"error": self.error, "error_description": self.message}
 
 
 def invalid(message: str, **facts: str) -> RefusalError:
-    """A request whose form is wrong."""
+    """Return the refusal of an invalid request."""
     return RefusalError(400, "validation_failed", message, **facts)

@@ -1,18 +1,18 @@
-"""The people and organizations that are there at the start.
+"""The initial people and organizations.
 
-Balances, remainders, rollovers and sums of use have long decimal tails, as on the live portal, where
-they are sums of costs per token. What a person sets (bounds, presets, limits, prices) has none.
+Balances, remainders, rollovers and usage have many decimals, as on the live portal, where they are
+sums of costs per token. Bounds, presets, limits and prices are set by people and have few decimals.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from bot.sandbox.portal.world import (
+from bot.sandbox.portal.models import (
     AutoReload,
     Card,
     MonthlyCap,
-    Organisation,
+    Organization,
     OtherMethod,
     Person,
     Subscription,
@@ -21,20 +21,20 @@ from bot.sandbox.portal.world import (
 EXTREME_NAME = ("Extreme 🧪 \x00\x07\x1b[31m\u202eevil\u202c \u200f\ud800 <b>&amp;</b> \r\n" * 100)[
     :2931
 ] + " the end."
-"""A name with everything that JSON can carry: emoji, controls, direction marks, half a pair."""
+"""A name with emoji, control characters, direction marks and a lone surrogate."""
 
 _TWENTY_NINES = Decimal("9" * 20)
 _THIRTY_NINES = Decimal("9" * 30)
 
 
 def seeded_people() -> dict[str, Person]:
-    """The accounts by their key: one of every role, and one or more for every organization."""
+    """Return the people by key. Each role and each organization has at least one person."""
     return {person.key: person for person in _people()}
 
 
-def seeded_organisations() -> dict[str, Organisation]:
-    """The organizations by their slug, as they are before anything was changed."""
-    return {organisation.slug: organisation for organisation in _organisations()}
+def seeded_organizations() -> dict[str, Organization]:
+    """Return the initial organizations by slug."""
+    return {organization.slug: organization for organization in _organizations()}
 
 
 def _people() -> list[Person]:
@@ -68,27 +68,27 @@ def _people() -> list[Person]:
     return people
 
 
-def _person(key: str, name: str, organisation: str | None, role: str) -> Person:
+def _person(key: str, name: str, organization: str | None, role: str) -> Person:
     return Person(
         key=key,
         name=name,
-        email=f"{key}@{organisation or 'nowhere'}.example",
+        email=f"{key}@{organization or 'nowhere'}.example",
         account=f"did:privy:{key}",
-        organisation=organisation,
+        organization=organization,
         role=role,
     )
 
 
-def _organisations() -> list[Organisation]:
+def _organizations() -> list[Organization]:
     return [
-        Organisation(
+        Organization(
             slug="acme",
             id="org_acme",
             name="Acme Research",
             balance=Decimal("142.500213968254"),
             subscription=Subscription(tier="plus", credits_remaining=Decimal("13.199784210017")),
         ),
-        Organisation(
+        Organization(
             slug="globex",
             id="org_globex",
             name="Globex Labs",
@@ -103,7 +103,7 @@ def _organisations() -> list[Organisation]:
             context="team",
             is_older_server=True,
         ),
-        Organisation(
+        Organization(
             slug="solo",
             id="org_solo",
             name="Mara Lindqvist",
@@ -114,21 +114,21 @@ def _organisations() -> list[Organisation]:
         ),
         *_as_published(),
         *_payment_methods(),
-        *_oddities(),
+        *_edge_cases(),
     ]
 
 
-def _as_published() -> list[Organisation]:
-    """The two account answers of the contract, number by number."""
+def _as_published() -> list[Organization]:
+    """Return the organizations of the two account answers (docs/portal.md, section 4.6)."""
     return [
-        Organisation(
+        Organization(
             slug="plus-spent",
             id="org_plus-spent",
             name="Plus, spent",
             balance=Decimal("32.0836345329777"),
             subscription=Subscription(tier="plus", credits_remaining=Decimal("-1e-22")),
         ),
-        Organisation(
+        Organization(
             slug="plus-rollover",
             id="org_plus-rollover",
             name="Plus, with rollover",
@@ -143,9 +143,9 @@ def _as_published() -> list[Organisation]:
     ]
 
 
-def _payment_methods() -> list[Organisation]:
+def _payment_methods() -> list[Organization]:
     return [
-        Organisation(
+        Organization(
             slug="linkpay",
             id="org_linkpay",
             name="Link Pay",
@@ -155,7 +155,7 @@ def _payment_methods() -> list[Organisation]:
                 kind="link", email="lena@linkpay.example", resolved_via="customerDefault"
             ),
         ),
-        Organisation(
+        Organization(
             slug="wallet",
             id="org_wallet",
             name="Wallet",
@@ -164,7 +164,7 @@ def _payment_methods() -> list[Organisation]:
             subscription=Subscription(tier="plus", credits_remaining=Decimal("9.040016283755")),
             writes_numbers=True,
         ),
-        Organisation(
+        Organization(
             slug="newkind",
             id="org_newkind",
             name="New Kind",
@@ -175,9 +175,9 @@ def _payment_methods() -> list[Organisation]:
     ]
 
 
-def _oddities() -> list[Organisation]:
+def _edge_cases() -> list[Organization]:
     return [
-        Organisation(
+        Organization(
             slug="unknown",
             id="org_unknown",
             name="Unknown Numbers",
@@ -185,15 +185,15 @@ def _oddities() -> list[Organisation]:
             subscription=Subscription(tier="plus", credits_remaining=Decimal("5.602917734081")),
             hides_numbers=True,
         ),
-        Organisation(
+        Organization(
             slug="torn",
             id="org_torn",
             name="Torn Tiers",
             balance=Decimal("54.018273940655"),
             subscription=Subscription(tier="plus", credits_remaining=Decimal("20.770164950338")),
-            has_torn_tiers=True,
+            has_incomplete_tiers=True,
         ),
-        Organisation(
+        Organization(
             slug="extreme",
             id="org_extreme",
             name=EXTREME_NAME,

@@ -9,10 +9,10 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from bot.sandbox.portal import account, billing, oauth, subscription
+from bot.sandbox.portal.accounts import Accounts
 from bot.sandbox.portal.control import control_routes
-from bot.sandbox.portal.estate import Estate
 from bot.sandbox.portal.pages import page_routes
-from bot.sandbox.portal.pipeline import api_route, charge_route, struck_by_scenario
+from bot.sandbox.portal.pipeline import api_route, charge_route, with_scenario_faults
 from bot.sandbox.portal.refusals import RefusalError
 from bot.sandbox.portal.traffic import TrafficLog
 
@@ -31,11 +31,11 @@ _STATE = attrgetter("state")
 _ACCOUNT = attrgetter("account")
 
 
-class PortalSandbox(Estate):
-    """The portal with its wire contract: hand `app` to `bot.sandbox.serving.serve`.
+class PortalSandbox(Accounts):
+    """The portal as an ASGI app, for `bot.sandbox.serving.serve`.
 
-    State is in memory. `public_url` may be set once the port is known; `now` moves the clock and
-    is `time.time` by default; the same `seed` gives the same identifiers.
+    The state is in memory. `public_url` may be set once the port is known. `now` is the clock, by
+    default `time.time`. The same `seed` gives the same identifiers.
     """
 
     def __init__(
@@ -58,39 +58,39 @@ class PortalSandbox(Estate):
         )
 
 
-def _oauth_routes(estate: Estate) -> list[BaseRoute]:
-    read_account = struck_by_scenario(account.read_account, _ACCOUNT)
+def _oauth_routes(accounts: Accounts) -> list[BaseRoute]:
+    read_account = with_scenario_faults(account.read_account, _ACCOUNT)
     return [
-        api_route(estate, "/api/oauth/device/code", "POST", oauth.start_device_grant),
-        api_route(estate, "/api/oauth/token", "POST", oauth.give_token),
-        api_route(estate, "/api/oauth/account", "GET", read_account),
+        api_route(accounts, "/api/oauth/device/code", "POST", oauth.start_device_grant),
+        api_route(accounts, "/api/oauth/token", "POST", oauth.give_token),
+        api_route(accounts, "/api/oauth/account", "GET", read_account),
     ]
 
 
-def _billing_routes(estate: Estate) -> list[BaseRoute]:
+def _billing_routes(accounts: Accounts) -> list[BaseRoute]:
     base = "/api/billing"
     rows: tuple[tuple[str, str, Handler], ...] = (
-        ("GET", "/state", struck_by_scenario(billing.read_state, _BILLING, _STATE)),
-        ("GET", "/charge/{charge_id:path}", struck_by_scenario(billing.read_charge, _BILLING, _POLL)),
-        ("PATCH", "/auto-top-up", struck_by_scenario(billing.change_auto_reload, _BILLING)),
-        ("GET", "/subscription", struck_by_scenario(subscription.read_subscription, _BILLING)),
-        ("POST", "/subscription/preview", struck_by_scenario(subscription.preview_change, _BILLING)),
+        ("GET", "/state", with_scenario_faults(billing.read_state, _BILLING, _STATE)),
+        ("GET", "/charge/{charge_id:path}", with_scenario_faults(billing.read_charge, _BILLING, _POLL)),
+        ("PATCH", "/auto-top-up", with_scenario_faults(billing.change_auto_reload, _BILLING)),
+        ("GET", "/subscription", with_scenario_faults(subscription.read_subscription, _BILLING)),
+        ("POST", "/subscription/preview", with_scenario_faults(subscription.preview_change, _BILLING)),
         (
             "PUT",
             "/subscription/pending-change",
-            struck_by_scenario(subscription.schedule_change, _BILLING),
+            with_scenario_faults(subscription.schedule_change, _BILLING),
         ),
         (
             "DELETE",
             "/subscription/pending-change",
-            struck_by_scenario(subscription.undo_change, _BILLING),
+            with_scenario_faults(subscription.undo_change, _BILLING),
         ),
-        ("POST", "/subscription/upgrade", struck_by_scenario(subscription.upgrade, _BILLING)),
+        ("POST", "/subscription/upgrade", with_scenario_faults(subscription.upgrade, _BILLING)),
     )
-    charge = struck_by_scenario(billing.post_charge, _BILLING)
+    charge = with_scenario_faults(billing.post_charge, _BILLING)
     return [
-        charge_route(estate, f"{base}/charge", charge),
-        *(api_route(estate, base + path, method, handler) for method, path, handler in rows),
+        charge_route(accounts, f"{base}/charge", charge),
+        *(api_route(accounts, base + path, method, handler) for method, path, handler in rows),
     ]
 
 

@@ -1,6 +1,6 @@
-"""Who is signed in: device codes, sessions, rotating refresh tokens (contract, "Authorization").
+"""Sign-in: device codes, sessions, rotating refresh tokens (docs/portal.md, section 3).
 
-DeviceCodeError          a user code that cannot be answered: unknown, expired or used
+DeviceCodeError          a user code is unknown, expired or used
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from bot.sandbox.portal.ids import Identifiers
-    from bot.sandbox.portal.world import Person
+    from bot.sandbox.portal.models import Person
 
 BILLING_SCOPE = "billing:manage"
 LOGIN_SCOPES = ("inference:invoke",)
 KNOWN_SCOPES = ("inference:invoke", "tool:invoke", BILLING_SCOPE)
-"""`tool:invoke` is no longer asked for at a first login, and grants from before still hold it."""
+"""A first login no longer requests `tool:invoke`. Older grants still have it."""
 
 ACCESS_SECONDS = 900
 SESSION_SECONDS = 30 * 86_400
@@ -29,20 +29,20 @@ _JITTER_SECONDS = 0.2
 
 
 class DeviceCodeError(ValueError):
-    """A user code that nobody can answer any more; `why` is `unknown`, `expired` or `used`."""
+    """A user code cannot be approved or denied. `reason` is `unknown`, `expired` or `used`."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(f"this code is {why}")
-        self.why = why
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"this code is {reason}")
+        self.reason = reason
 
 
 @dataclass(kw_only=True, slots=True)
 class DeviceGrant:
-    """One run of the device authorization grant. Moments are Unix seconds.
+    """One device authorization grant. Times are Unix seconds.
 
     Attributes:
-        interval: Seconds between two polls, as the device-code answer says.
-        approved_at: When a person let the device in.
+        interval: The minimum seconds between two polls, as sent to the client.
+        approved_at: The time of the approval.
     """
 
     device_code: str
@@ -60,11 +60,11 @@ class DeviceGrant:
 
 @dataclass(kw_only=True, slots=True)
 class Session:
-    """One login of one person: a chain of refresh tokens of which only the newest is good.
+    """One login of one person. Only the newest refresh token is valid.
 
     Attributes:
-        ends_at: When it is over, whatever is refreshed (Unix seconds).
-        spending_revoked_by: `self`, `admin`, or None as long as spending is not revoked.
+        ends_at: The end of the session in Unix seconds. A refresh does not extend it.
+        spending_revoked_by: `self`, `admin`, or None while spending is not revoked.
     """
 
     id: str
@@ -79,13 +79,13 @@ class Session:
 
     @property
     def may_manage_billing(self) -> bool:
-        """Whether the scope was granted, as a whole token."""
+        """Return whether the session has the scope `billing:manage`."""
         return BILLING_SCOPE in self.scope
 
 
 @dataclass(kw_only=True, slots=True)
 class AccessToken:
-    """A bearer token and the session it speaks for."""
+    """A bearer token and its session."""
 
     text: str
     session: Session
@@ -94,7 +94,7 @@ class AccessToken:
 
 @dataclass(kw_only=True, slots=True)
 class SignIn:
-    """Every device code, session and token that the portal gave out."""
+    """Issue and check device codes, sessions and tokens."""
 
     now: Callable[[], float]
     ids: Identifiers
@@ -110,10 +110,10 @@ class SignIn:
     _refresh: dict[str, Session] = field(default_factory=dict)
 
     def start(self, client_id: str, scope: str) -> DeviceGrant:
-        """A new device code; an empty scope is that of a first login.
+        """Start a device grant. An empty scope means the scope of a first login.
 
         Raises:
-            TokenRefusalError: `invalid_scope`, when any token of the scope is not known.
+            TokenRefusalError: `invalid_scope`, when the scope has an unknown token.
         """
         asked = scope.split()
         if not set(asked) <= set(KNOWN_SCOPES):
@@ -129,11 +129,11 @@ class SignIn:
         self._grants[grant.device_code] = grant
         return grant
 
-    def waiting(self, user_code: str) -> DeviceGrant:
-        """The grant that waits for a person's answer.
+    def pending_grant(self, user_code: str) -> DeviceGrant:
+        """Return the pending grant with this user code.
 
         Raises:
-            DeviceCodeError: It is not known, or no longer waits.
+            DeviceCodeError: The code is unknown, expired or used.
         """
         typed = "".join(sign for sign in user_code.upper() if sign.isalnum())
         for grant in self._grants.values():
@@ -147,13 +147,13 @@ class SignIn:
         raise DeviceCodeError("unknown")
 
     def approve(self, user_code: str, person: str, *, billing: bool) -> DeviceGrant:
-        """Let the device in as that person, with or without the billing permission.
+        """Approve the grant as the person, with or without the billing permission.
 
         Raises:
-            DeviceCodeError: The code does not wait for an answer.
-            KeyError: Nobody has that key.
+            DeviceCodeError: The code is unknown, expired or used.
+            KeyError: No person has the key.
         """
-        grant = self.waiting(user_code)
+        grant = self.pending_grant(user_code)
         grant.person = self.people[person].key
         grant.billing = billing
         grant.approved_at = self.now()
@@ -161,20 +161,20 @@ class SignIn:
         return grant
 
     def deny(self, user_code: str) -> DeviceGrant:
-        """Turn the device away.
+        """Deny the grant.
 
         Raises:
-            DeviceCodeError: The code does not wait for an answer.
+            DeviceCodeError: The code is unknown, expired or used.
         """
-        grant = self.waiting(user_code)
+        grant = self.pending_grant(user_code)
         grant.answer = "denied"
         return grant
 
     def redeem(self, client_id: str, device_code: str) -> tuple[Session, AccessToken]:
-        """One poll of the token endpoint: a session once a person has approved, and only once.
+        """Exchange an approved device code for a session. A code can be exchanged once.
 
         Raises:
-            TokenRefusalError: Not yet, too fast, too late, denied, or not a code of this client.
+            TokenRefusalError: The code is pending, polled too fast, expired, denied, used or unknown.
         """
         grant = self._grants.get(device_code)
         if grant is None or grant.client_id != client_id or grant.answer == "redeemed":
@@ -188,21 +188,20 @@ class SignIn:
         grant.answer = "redeemed"
         person = self.people[grant.person or ""]
         scope = _granted(grant.scope, person, billing=grant.billing)
-        return self.open(person, scope, client_id, approved_at=grant.approved_at)
+        return self.open_session(person, scope, client_id, approved_at=grant.approved_at)
 
     def _not_yet(self, grant: DeviceGrant) -> TokenRefusalError:
-        """`authorization_pending`, or `slow_down` for a poll too soon after the one before.
+        """Return `authorization_pending`, or `slow_down` for a poll within the interval.
 
-        RFC 8628, section 3.5, makes `slow_down` a kind of pending, and has the client add five
-        seconds. The interval enforced here stays the one that was handed out, so that a client
-        which adds less gets through as soon as it keeps that one.
+        RFC 8628, section 3.5, asks the client to add five seconds after `slow_down`. The sandbox
+        keeps enforcing the original interval, so that a client that adds less also succeeds.
         """
         now, polled_at, grant.polled_at = self.now(), grant.polled_at, self.now()
         if polled_at is not None and now - polled_at < grant.interval - _JITTER_SECONDS:
             return TokenRefusalError("slow_down", f"Poll every {grant.interval} seconds at most.")
         return TokenRefusalError("authorization_pending", "The request is not approved yet.")
 
-    def open(
+    def open_session(
         self,
         person: Person,
         scope: Iterable[str],
@@ -210,9 +209,9 @@ class SignIn:
         seconds: float | None = None,
         approved_at: float | None = None,
     ) -> tuple[Session, AccessToken]:
-        """A new session and its first tokens; the access token lives for `seconds`.
+        """Open a session and return it with an access token, which expires after `seconds`.
 
-        The session ends 30 days after `approved_at` (Unix seconds; None is now).
+        The session ends 30 days after `approved_at`, in Unix seconds. None means now.
         """
         began = self.now() if approved_at is None else approved_at
         session = Session(
@@ -228,11 +227,12 @@ class SignIn:
         return session, self._access_token(session, seconds)
 
     def refresh(self, client_id: str, refresh_token: str) -> tuple[Session, AccessToken]:
-        """The next pair of tokens; the refresh token that was shown is used up.
+        """Rotate the refresh token and return the session with a new access token.
+
+        The reuse of an old refresh token ends the session.
 
         Raises:
-            TokenRefusalError: It is unknown, of another client, of a session that is dead or over,
-                or was used before: then the session dies with everything that belongs to it.
+            TokenRefusalError: The token is unknown, of another client, of an ended session, or reused.
         """
         session = self._refresh.get(refresh_token)
         if session is None or session.client_id != client_id:
@@ -254,7 +254,7 @@ class SignIn:
         return session, self._access_token(session)
 
     def bearer(self, text: str) -> AccessToken:
-        """The access token with that text.
+        """Return the access token with this text.
 
         Raises:
             RefusalError: `session_revoked` or `unauthorized`.
@@ -269,16 +269,16 @@ class SignIn:
         return token
 
     def person_of_refresh(self, refresh_token: str) -> Person | None:
-        """Whose refresh token it is or was."""
+        """Return the person of a current or former refresh token, or None."""
         session = self._refresh.get(refresh_token)
         return None if session is None else self.people[session.person]
 
     def sessions_of(self, person: str) -> list[Session]:
-        """The person's sessions, dead ones too."""
+        """Return the person's sessions, including ended ones."""
         return [session for session in self.sessions if session.person == person]
 
     def expire_access_tokens(self) -> None:
-        """End the life of every access token given out so far."""
+        """Expire every issued access token."""
         for token in self._access.values():
             token.expires_at = min(token.expires_at, self.now())
 
@@ -303,6 +303,6 @@ class SignIn:
 
 
 def _granted(scope: Iterable[str], person: Person, *, billing: bool) -> tuple[str, ...]:
-    """What is left of a scope: billing only when approved, by somebody who may spend."""
+    """Return the granted scope. `billing:manage` requires the approval of a person who may spend."""
     allowed = billing and person.may_change_plan
     return tuple(each for each in scope if each != BILLING_SCOPE or allowed)

@@ -1,4 +1,4 @@
-"""What arrived: every request as it came in and how it was answered."""
+"""The record of every received request and the status of its answer."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True, slots=True)
 class SeenRequest:
-    """One request; `at` in Unix seconds.
+    """One request. `at` is in Unix seconds.
 
     Attributes:
-        status: The status code of the answer; None as long as there is none, and for a
-            connection that was dropped.
+        status: The status code of the answer. None before the answer and for a dropped connection.
     """
 
     method: str
@@ -32,7 +31,7 @@ class SeenRequest:
 
 
 class TrafficLog:
-    """ASGI middleware that writes every request into a list before the app sees it."""
+    """ASGI middleware that adds every request to a list before the app receives it."""
 
     def __init__(self, app: ASGIApp, seen: list[SeenRequest], now: Callable[[], float]) -> None:
         self._app = app
@@ -40,7 +39,7 @@ class TrafficLog:
         self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Record, pass on, and note the status."""
+        """Record the request, call the app and record the status."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -73,7 +72,7 @@ async def _body(receive: Receive) -> bytes:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Hand the body out once more, then whatever comes after it."""
+    """Return a `receive` that replays the body and then returns the following messages."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replayed() -> Message:

@@ -1,6 +1,6 @@
-"""How values travel: JSON without a float in between, decimal text, ISO dates, form bodies.
+"""The formats on the wire: exact JSON, decimal strings, ISO dates, forms.
 
-RepeatedFieldError       a form in which a field comes twice
+RepeatedFieldError       a form has a field twice
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 EXACT = Context(prec=120)
-"""For sums of money: no digit is rounded away, whatever the sizes."""
+"""The decimal context for exact sums of money."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _LARGEST_PLAIN = 20
@@ -28,7 +28,7 @@ _SMALLEST_PLAIN = -6
 
 
 class RepeatedFieldError(ValueError):
-    """A form has a field twice, which RFC 6749, section 3.2, forbids; `name` says which."""
+    """A form has the field `name` twice, which RFC 6749, section 3.2, forbids."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} is there twice")
@@ -36,29 +36,29 @@ class RepeatedFieldError(ValueError):
 
 
 class ExactJSONResponse(Response):
-    """JSON in which a `Decimal` becomes a number with every one of its digits."""
+    """A JSON response in which a `Decimal` is a number with all its digits."""
 
     media_type = "application/json"
 
     def render(self, content: object) -> bytes:
-        """Write `content`; a float is refused, because money must never have been one."""
+        """Render `content` as JSON. Refuse floats, because they are not exact."""
         return dump_json(content).encode()
 
 
 def dump_json(content: object) -> str:
-    """JSON text of dicts, lists, strings, whole numbers and `Decimal`.
+    """Return the JSON text of dicts, lists, strings, integers and `Decimal`.
 
-    Half of a surrogate pair, which UTF-8 cannot carry, is written as a JSON escape.
+    A lone surrogate becomes a JSON escape, because UTF-8 cannot encode it.
     """
     text = simplejson.dumps(_numbers_as_text(content), ensure_ascii=False, separators=(",", ":"))
     return _LONE_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def load_json(text: bytes) -> Any:  # noqa: ANN401 any JSON value
-    """What the JSON text says, with every fraction as `Decimal`.
+    """Parse JSON text with fractions as `Decimal`.
 
     Raises:
-        ValueError: The text is not JSON; NaN and Infinity are not.
+        ValueError: The text is not valid JSON. NaN and Infinity are invalid.
     """
     try:
         return simplejson.loads(
@@ -69,7 +69,7 @@ def load_json(text: bytes) -> Any:  # noqa: ANN401 any JSON value
 
 
 def decimal_string(amount: Decimal) -> str:
-    """The contract's money: as many places as needed and no more, e.g. `142.5`, `-1e-22`, `1e+25`."""
+    """Return the shortest exact decimal string, e.g. `142.5`, `-1e-22`, `1e+25`."""
     if amount == 0:
         return "0"
     if _needs_exponent(amount):
@@ -79,19 +79,19 @@ def decimal_string(amount: Decimal) -> str:
 
 
 def money(amount: Decimal, *, as_number: bool = False) -> Decimal | str:
-    """An amount as the billing calls send it: a decimal string, or a JSON number."""
+    """Return an amount for the billing calls: a decimal string or a JSON number."""
     return amount if as_number else decimal_string(amount)
 
 
 def whole_or_decimal(number: object) -> Decimal | None:
-    """The JSON number as `Decimal`; None for anything else, a boolean too."""
+    """Return a JSON number as `Decimal`, or None for another value or a boolean."""
     if isinstance(number, bool) or not isinstance(number, int | Decimal):
         return None
     return Decimal(number)
 
 
 def sum_of(*amounts: Decimal) -> Decimal:
-    """The sum, to the last digit."""
+    """Return the exact sum."""
     total = Decimal(0)
     for amount in amounts:
         total = EXACT.add(total, amount)
@@ -99,31 +99,31 @@ def sum_of(*amounts: Decimal) -> Decimal:
 
 
 def iso_instant(moment: float) -> str:
-    """The moment (Unix seconds) as `2026-07-24T11:05:01.000Z`."""
+    """Return a time in Unix seconds as `2026-07-24T11:05:01.000Z`."""
     whole = datetime.fromtimestamp(moment, UTC)
     return f"{whole:%Y-%m-%dT%H:%M:%S}.{whole.microsecond // 1000:03d}Z"
 
 
 def whole_seconds(seconds: float) -> str:
-    """A span for `Retry-After`: rounded up, at least one second."""
+    """Return a duration for `Retry-After`, rounded up to at least one second."""
     return str(max(1, math.ceil(seconds)))
 
 
 def base64url(raw: bytes) -> str:
-    """The unpadded URL-safe form that JWTs are made of."""
+    """Return unpadded URL-safe base64, as in JWTs."""
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """The fields of a URL-encoded form; the last of equal names counts, bad bytes give none."""
+    """Return the fields of a URL-encoded form. The last of equal names wins."""
     return dict(await _fields(request))
 
 
 async def strict_form_of(request: Request) -> dict[str, str]:
-    """The fields of a URL-encoded form.
+    """Return the fields of a URL-encoded form.
 
     Raises:
-        RepeatedFieldError: A field is there twice.
+        RepeatedFieldError: A field occurs twice.
     """
     form: dict[str, str] = {}
     for name, value in await _fields(request):
@@ -142,7 +142,7 @@ async def _fields(request: Request) -> list[tuple[str, str]]:
 
 
 def _needs_exponent(amount: Decimal) -> bool:
-    """Whether JavaScript, which the live portal runs on, would write an exponent too."""
+    """Return whether JavaScript, the live portal's language, writes the amount with an exponent."""
     exponent = amount.as_tuple().exponent
     rounded = isinstance(exponent, int) and exponent > 0
     return (rounded and amount.adjusted() > _LARGEST_PLAIN) or amount.adjusted() < _SMALLEST_PLAIN
@@ -160,7 +160,7 @@ def _refuse_constant(name: str) -> Decimal:
 
 
 def _numbers_as_text(value: object) -> object:
-    """The same value with every `Decimal` as the text of a JSON number; a float is refused."""
+    """Return the value with each `Decimal` as a raw JSON number. Refuse floats."""
     if isinstance(value, float):
         raise TypeError("a float would not be exact")
     if isinstance(value, Decimal):

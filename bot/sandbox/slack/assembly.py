@@ -1,4 +1,4 @@
-"""How the sandbox is put together: every part is made once, here."""
+"""The construction of the sandbox from its parts."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,49 +6,49 @@ from dataclasses import dataclass
 
 from starlette.applications import Starlette
 
+from bot.sandbox.slack.access import Access
 from bot.sandbox.slack.acks import Acks
 from bot.sandbox.slack.administration import Administration
 from bot.sandbox.slack.authorize_page import AuthorizePage
 from bot.sandbox.slack.chat_methods import ChatMethods
 from bot.sandbox.slack.conversation_methods import ConversationMethods
-from bot.sandbox.slack.coverage import Coverage
 from bot.sandbox.slack.deliveries import Deliveries
-from bot.sandbox.slack.delivery import Courier
+from bot.sandbox.slack.delivery import Sender
+from bot.sandbox.slack.directory import Directory
 from bot.sandbox.slack.event_delivery import EventDelivery
-from bot.sandbox.slack.events import Feed
 from bot.sandbox.slack.faults import Faults
+from bot.sandbox.slack.feed import Feed
 from bot.sandbox.slack.inspector import Inspector
 from bot.sandbox.slack.installations import Installations
-from bot.sandbox.slack.interactions import Interactions, Slack
+from bot.sandbox.slack.interactions import InteractionContext, Interactions
 from bot.sandbox.slack.messages import Report
 from bot.sandbox.slack.oauth import AuthorizationServer
-from bot.sandbox.slack.page_api import PageRoutes, Surroundings
-from bot.sandbox.slack.people import Cast
+from bot.sandbox.slack.page_api import PageOptions, PageRoutes
 from bot.sandbox.slack.response_urls import ResponseUrls
 from bot.sandbox.slack.server import SlackRoutes
+from bot.sandbox.slack.settings import Settings
 from bot.sandbox.slack.socket_mode import SocketMode
-from bot.sandbox.slack.surfaces import Sight
+from bot.sandbox.slack.surfaces import Visible
 from bot.sandbox.slack.view_methods import ViewMethods
 from bot.sandbox.slack.views import Views
 from bot.sandbox.slack.web_api import WebApi
-from bot.sandbox.slack.wiring import Wiring
-from bot.sandbox.slack.workspace import MessageClock, Sequence, Workspace
+from bot.sandbox.slack.workspace import IdSequence, MessageClock, Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """Everything that the sandbox consists of."""
+    """The parts of the sandbox."""
 
-    wiring: Wiring
-    surroundings: Surroundings
+    settings: Settings
+    page_options: PageOptions
     faults: Faults
     workspace: Workspace
     views: Views
     feed: Feed
-    sight: Sight
+    visible: Visible
     inspector: Inspector
     installations: Installations
-    courier: Courier
+    sender: Sender
     socket_mode: SocketMode
     deliveries: Deliveries
     events: EventDelivery
@@ -58,79 +58,79 @@ class Parts:
     slack_routes: SlackRoutes
 
     async def aclose(self) -> None:
-        """Ends streams and WebSockets, gives up what was to be repeated, closes the HTTP session."""
+        """End streams and WebSockets, cancel pending retries and close the HTTP session."""
         self.feed.close()
         await self.events.stop()
         await self.socket_mode.close()
-        await self.courier.close()
+        await self.sender.close()
 
 
-def assemble(cast: Cast, wiring: Wiring, surroundings: Surroundings, report: Report) -> Parts:
-    """Makes the parts, each from those it needs; `report` hears of every limit that is broken."""
-    clock, ids = MessageClock(wiring.now), Sequence()
-    workspace, views = Workspace(cast, clock, ids), Views(cast, clock, ids, wiring.now)
-    feed, sight = Feed(workspace, views), Sight(workspace, views)
-    inspector, courier, faults = Inspector(feed), Courier(wiring), Faults()
-    installations = Installations(cast)
-    coverage = Coverage(installations, workspace)
-    response_urls = ResponseUrls(workspace, feed, report, wiring)
-    socket_mode = SocketMode(cast.app.id, feed, wiring)
-    deliveries = Deliveries(courier, socket_mode, inspector, wiring)
-    events = EventDelivery(deliveries, workspace, installations, wiring)
-    slack = Slack(
+def assemble(directory: Directory, settings: Settings, page_options: PageOptions, report: Report) -> Parts:
+    """Create the parts. `report` is called for each limit that the app breaks."""
+    clock, ids = MessageClock(settings.now), IdSequence()
+    workspace, views = Workspace(directory, clock, ids), Views(directory, clock, ids, settings.now)
+    feed, visible = Feed(workspace, views), Visible(workspace, views)
+    inspector, sender, faults = Inspector(feed), Sender(settings), Faults()
+    installations = Installations(directory)
+    access = Access(installations, workspace)
+    response_urls = ResponseUrls(workspace, feed, report, settings)
+    socket_mode = SocketMode(directory.app.id, feed, settings)
+    deliveries = Deliveries(sender, socket_mode, inspector, settings)
+    events = EventDelivery(deliveries, workspace, installations, settings)
+    context = InteractionContext(
         workspace=workspace,
         views=views,
         feed=feed,
-        sight=sight,
+        visible=visible,
         acks=Acks(views, response_urls, report),
         response_urls=response_urls,
         installations=installations,
-        coverage=coverage,
+        access=access,
         deliveries=deliveries,
         events=events,
-        wiring=wiring,
+        settings=settings,
     )
-    authorization = AuthorizationServer(installations, workspace, wiring)
+    authorization = AuthorizationServer(installations, workspace, settings)
     methods = {
-        **ConversationMethods(workspace, coverage).methods(),
-        **ChatMethods(workspace, coverage, feed, report).methods(),
-        **ViewMethods(workspace, coverage, views, feed, report).methods(),
+        **ConversationMethods(workspace, access).methods(),
+        **ChatMethods(workspace, access, feed, report).methods(),
+        **ViewMethods(workspace, access, views, feed, report).methods(),
     }
     open_methods = {**authorization.methods(), **socket_mode.methods()}
-    web_api = WebApi(methods, open_methods, installations, workspace, wiring)
+    web_api = WebApi(methods, open_methods, installations, workspace, settings)
     return Parts(
-        wiring=wiring,
-        surroundings=surroundings,
+        settings=settings,
+        page_options=page_options,
         faults=faults,
         workspace=workspace,
         views=views,
         feed=feed,
-        sight=sight,
+        visible=visible,
         inspector=inspector,
         installations=installations,
-        courier=courier,
+        sender=sender,
         socket_mode=socket_mode,
         deliveries=deliveries,
         events=events,
-        interactions=Interactions(slack),
-        administration=Administration(workspace, views, feed, installations, coverage, events),
+        interactions=Interactions(context),
+        administration=Administration(workspace, views, feed, installations, access, events),
         authorization=authorization,
-        slack_routes=SlackRoutes(web_api, response_urls, faults, inspector, wiring),
+        slack_routes=SlackRoutes(web_api, response_urls, faults, inspector, settings),
     )
 
 
-def served(parts: Parts) -> Starlette:
-    """The ASGI app: Slack's side, the page's and the authorization page; its end closes the parts."""
+def create_app(parts: Parts) -> Starlette:
+    """Create the ASGI app from the parts. The end of its lifespan closes the parts."""
     page = PageRoutes(
         parts.workspace,
         parts.views,
-        parts.sight,
+        parts.visible,
         parts.feed,
         parts.inspector,
         parts.interactions,
-        parts.surroundings,
+        parts.page_options,
     )
-    authorize = AuthorizePage(parts.authorization, parts.workspace.cast.app)
+    authorize = AuthorizePage(parts.authorization, parts.workspace.directory.app)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

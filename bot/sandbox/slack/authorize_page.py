@@ -1,4 +1,4 @@
-"""The page on which a person lets the app into a workspace, or turns it away."""
+"""The page on which a person allows or cancels the installation of the app."""
 
 from collections.abc import Mapping
 from html import escape
@@ -8,17 +8,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from bot.sandbox.slack.directory import Enterprise, SlackApp, Team
 from bot.sandbox.slack.oauth import AuthorizationError, AuthorizationRequest, AuthorizationServer
 from bot.sandbox.slack.origin import from_another_site
-from bot.sandbox.slack.people import Enterprise, SlackApp, Team
 
 PATH = "/oauth/v2/authorize"
 _ASKED = ("client_id", "scope", "user_scope", "state", "redirect_uri", "team")
-_SAFETY = {
+_SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    # Under no-referrer a browser would not tell where the form came from.
+    # With no-referrer, a browser sends `Origin: null` with the form.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -41,7 +41,7 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
-_QUESTION = """<h1>{app} wants to be installed</h1>
+_CONSENT = """<h1>{app} wants to be installed</h1>
 <p class="muted">It will be able to:</p>
 <ul class="scopes">
 {scopes}
@@ -64,7 +64,7 @@ _PLACE = """<label class="place"><input type="radio" name="place" value="{id}"{c
 _REFUSAL = """<h1>Something went wrong when authorizing this app.</h1>
 <p>{explanation}</p>
 <p class="muted">Error details: <code>{code}</code></p>"""
-_WORDS = {
+_SCOPE_DESCRIPTIONS = {
     "chat:write": "Send messages as the app",
     "commands": "Add slash commands that people can use",
     "im:history": "Read direct messages with the app",
@@ -74,21 +74,21 @@ _WORDS = {
 
 
 class AuthorizePage:
-    """The browser's side of the installation."""
+    """Serve the authorization page."""
 
     def __init__(self, server: AuthorizationServer, app: SlackApp) -> None:
         self._server = server
         self._app = app
 
     def routes(self) -> list[Route]:
-        """The question, and the answer to it."""
+        """Return the routes of the page and of its form."""
         return [
             Route(PATH, self._ask, methods=["GET"]),
             Route(PATH, self._answer, methods=["POST"]),
         ]
 
     async def _ask(self, request: Request) -> Response:
-        return self._question(request.query_params)
+        return self._consent_page(request.query_params)
 
     async def _answer(self, request: Request) -> Response:
         if from_another_site(request):
@@ -104,17 +104,17 @@ class AuthorizePage:
         try:
             code = self._server.allow(asked, params.get("place", ""))
         except LookupError:
-            return self._question(params, status=400)
+            return self._consent_page(params, status=400)
         return _back(asked, code=code)
 
-    def _question(self, params: Mapping[str, str], status: int = 200) -> Response:
+    def _consent_page(self, params: Mapping[str, str], status: int = 200) -> Response:
         try:
             asked = self._server.requested(params)
         except AuthorizationError as error:
             return _page("Error", _refusal(error.code, error.explanation), 400)
         places = self._server.places()
         suggested = next((one for one in places if one.id == asked.team), places[0])
-        content = _QUESTION.format(
+        content = _CONSENT.format(
             app=escape(self._app.name),
             path=PATH,
             scopes="\n".join(_scope(scope) for scope in sorted(asked.scopes)),
@@ -127,12 +127,12 @@ class AuthorizePage:
 def _back(asked: AuthorizationRequest, **outcome: str) -> Response:
     query = urlencode({**outcome, "state": asked.state})
     separator = "&" if "?" in asked.redirect_uri else "?"
-    return RedirectResponse(f"{asked.redirect_uri}{separator}{query}", 302, headers=_SAFETY)
+    return RedirectResponse(f"{asked.redirect_uri}{separator}{query}", 302, headers=_SECURITY_HEADERS)
 
 
 def _page(title: str, content: str, status: int = 200) -> Response:
     whole = _PAGE.format(title=escape(title), content=content)
-    return HTMLResponse(whole, status, headers=_SAFETY)
+    return HTMLResponse(whole, status, headers=_SECURITY_HEADERS)
 
 
 def _refusal(code: str, explanation: str) -> str:
@@ -140,7 +140,7 @@ def _refusal(code: str, explanation: str) -> str:
 
 
 def _scope(scope: str) -> str:
-    return _SCOPE.format(words=escape(_WORDS.get(scope, "")), scope=escape(scope))
+    return _SCOPE.format(words=escape(_SCOPE_DESCRIPTIONS.get(scope, "")), scope=escape(scope))
 
 
 def _hidden(name: str, value: str) -> str:

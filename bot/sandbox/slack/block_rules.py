@@ -1,6 +1,6 @@
-"""How one value of a Block Kit payload is judged; `block_kit` holds the table of limits.
+"""Rules that validate one value of a payload.
 
-Each rule yields complaints in Slack's wording: a sentence and the JSON pointer of the value.
+Each rule yields error messages in Slack's wording: a sentence and the JSON pointer of the value.
 """
 
 import re
@@ -11,16 +11,16 @@ from typing import Any, Protocol
 _SWITCHES = {"plain_text": "emoji", "mrkdwn": "verbatim"}
 
 
-def complaint(sentence: str, at: str) -> str:
-    """Words a complaint as `response_metadata.messages` carries it."""
+def error_message(sentence: str, at: str) -> str:
+    """Format an error message as in `response_metadata.messages`."""
     return f"[ERROR] {sentence} [json-pointer:{at}]"
 
 
 class Rule(Protocol):
-    """Judges one value."""
+    """Validate one value."""
 
     def examine(self, value: object, at: str) -> Iterator[str]:
-        """Yields what is wrong with the value found at the JSON pointer `at`."""
+        """Yield the errors of the value at the JSON pointer `at`."""
 
 
 Check = Callable[[Mapping[str, Any], str], Iterator[str]]
@@ -36,116 +36,117 @@ class String:
     meaning: str = "must match the format of the field"
 
     def examine(self, value: object, at: str) -> Iterator[str]:
-        """Yields what is wrong with the value."""
+        """Yield the errors of the value."""
         if not isinstance(value, str):
-            yield complaint("must provide a string", at)
+            yield error_message("must provide a string", at)
             return
         if len(value) < self.least:
-            yield complaint(f"must be more than {self.least - 1} characters", at)
+            yield error_message(f"must be more than {self.least - 1} characters", at)
         elif len(value) > self.limit:
-            yield complaint(f"must be less than {self.limit + 1} characters", at)
+            yield error_message(f"must be less than {self.limit + 1} characters", at)
         elif self.pattern and not re.fullmatch(self.pattern, value):
-            yield complaint(self.meaning, at)
+            yield error_message(self.meaning, at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """A text object of one of the `kinds`, never empty."""
+    """A non-empty text object of one of the `kinds`."""
 
     limit: int
     kinds: tuple[str, ...] = ("plain_text", "mrkdwn")
 
     def examine(self, value: object, at: str) -> Iterator[str]:
-        """Yields what is wrong with the value."""
+        """Yield the errors of the value."""
         if not isinstance(value, dict):
-            yield complaint("must provide an object", at)
+            yield error_message("must provide an object", at)
             return
         kind = value.get("type")
         if kind not in self.kinds:
-            yield complaint(f"must be one of: {', '.join(self.kinds)}", f"{at}/type")
+            yield error_message(f"must be one of: {', '.join(self.kinds)}", f"{at}/type")
             return
         known = {"type", "text", _SWITCHES[kind]}
         for name in sorted(value.keys() - known):
-            yield complaint(f"invalid additional property: {name}", at)
+            yield error_message(f"invalid additional property: {name}", at)
         yield from String(limit=self.limit, least=1).examine(value.get("text"), f"{at}/text")
 
 
 @dataclass(frozen=True)
 class Flag:
-    """True or false."""
+    """A boolean."""
 
     def examine(self, value: object, at: str) -> Iterator[str]:
-        """Yields what is wrong with the value."""
+        """Yield the errors of the value."""
         if not isinstance(value, bool):
-            yield complaint("must provide a boolean", at)
+            yield error_message("must provide a boolean", at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Number:
-    """A whole number."""
+    """An integer from `least` to `most`."""
 
     least: int
     most: int
 
     def examine(self, value: object, at: str) -> Iterator[str]:
-        """Yields what is wrong with the value."""
+        """Yield the errors of the value."""
         if isinstance(value, bool) or not isinstance(value, int):
-            yield complaint("must provide an integer", at)
+            yield error_message("must provide an integer", at)
         elif not self.least <= value <= self.most:
-            yield complaint(f"must be between {self.least} and {self.most}", at)
+            yield error_message(f"must be between {self.least} and {self.most}", at)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few words."""
+    """One of several strings."""
 
     words: tuple[str, ...]
 
     def examine(self, value: object, at: str) -> Iterator[str]:
-        """Yields what is wrong with the value."""
+        """Yield the errors of the value."""
         if value not in self.words:
-            yield complaint(f"must be one of: {', '.join(self.words)}", at)
+            yield error_message(f"must be one of: {', '.join(self.words)}", at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Many:
-    """A list of `least` to `most` values that each keep the rule `of`."""
+    """A list of `least` to `most` values, each valid by the rule `of`."""
 
     of: Rule
     most: int
     least: int = 1
 
     def examine(self, value: object, at: str) -> Iterator[str]:
-        """Yields what is wrong with the value."""
+        """Yield the errors of the value."""
         if not isinstance(value, list):
-            yield complaint("must provide an array", at)
+            yield error_message("must provide an array", at)
             return
         if len(value) < self.least:
-            yield complaint(f"no fewer than {self.least} items required", at)
+            yield error_message(f"no fewer than {self.least} items required", at)
         if len(value) > self.most:
-            yield complaint(f"no more than {self.most} items allowed", at)
+            yield error_message(f"no more than {self.most} items allowed", at)
         for index, item in enumerate(value):
             yield from self.of.examine(item, f"{at}/{index}")
 
 
 @dataclass(frozen=True)
 class Opaque:
-    """A value whose inside is not judged here."""
+    """A value of a Python type, without validation of its contents."""
 
     kind: type
 
     def examine(self, value: object, at: str) -> Iterator[str]:
-        """Yields what is wrong with the value."""
+        """Yield the errors of the value."""
         if not isinstance(value, self.kind):
-            yield complaint(f"must provide a value of type {self.kind.__name__}", at)
+            yield error_message(f"must provide a value of type {self.kind.__name__}", at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """An object: its fields, which of them must be there, and rules that span several.
+    """An object with required and optional fields, and checks across fields.
 
     Attributes:
-        tagged: Whether it may carry a `type` besides its fields.
+        one_of: Fields of which at least one is required.
+        tagged: Whether the object may have a `type` besides its fields.
     """
 
     required: Mapping[str, Rule] = field(default_factory=dict)
@@ -155,9 +156,9 @@ class Shape:
     tagged: bool = True
 
     def examine(self, value: object, at: str) -> Iterator[str]:
-        """Yields what is wrong with the value."""
+        """Yield the errors of the value."""
         if not isinstance(value, dict):
-            yield complaint("must provide an object", at)
+            yield error_message("must provide an object", at)
             return
         yield from self._examine_presence(value, at)
         rules = {**self.required, **self.optional}
@@ -170,29 +171,29 @@ class Shape:
     def _examine_presence(self, value: Mapping[str, Any], at: str) -> Iterator[str]:
         for name in self.required:
             if value.get(name) is None:
-                yield complaint(f"missing required field: {name}", at)
+                yield error_message(f"missing required field: {name}", at)
         if self.one_of and not any(value.get(name) for name in self.one_of):
-            yield complaint(f"missing required field: {' or '.join(self.one_of)}", at)
+            yield error_message(f"missing required field: {' or '.join(self.one_of)}", at)
         known = {*self.required, *self.optional, *(("type",) if self.tagged else ())}
         for name in sorted(value.keys() - known):
-            yield complaint(f"invalid additional property: {name}", at)
+            yield error_message(f"invalid additional property: {name}", at)
 
 
 @dataclass(frozen=True)
 class Typed:
-    """An object whose `type` says which shape it has."""
+    """An object whose `type` selects its shape."""
 
     shapes: Mapping[str, Shape]
 
     def examine(self, value: object, at: str) -> Iterator[str]:
-        """Yields what is wrong with the value."""
+        """Yield the errors of the value."""
         if not isinstance(value, dict):
-            yield complaint("must provide an object", at)
+            yield error_message("must provide an object", at)
             return
         kind = value.get("type")
         if not isinstance(kind, str):
-            yield complaint("missing required field: type", at)
+            yield error_message("missing required field: type", at)
         elif kind not in self.shapes:
-            yield complaint(f"unsupported type: {kind}", f"{at}/type")
+            yield error_message(f"unsupported type: {kind}", f"{at}/type")
         else:
             yield from self.shapes[kind].examine(value, at)

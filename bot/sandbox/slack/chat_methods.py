@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bot.sandbox.slack.access import Access
 from bot.sandbox.slack.block_kit import MESSAGE_TEXT, UPDATE_TEXT
-from bot.sandbox.slack.coverage import Coverage
-from bot.sandbox.slack.events import Feed
+from bot.sandbox.slack.feed import Feed
 from bot.sandbox.slack.installations import Installation
 from bot.sandbox.slack.messages import RefusedError, Report, content_of
 from bot.sandbox.slack.web_api import Method
@@ -15,16 +15,16 @@ Json = dict[str, Any]
 
 
 class ChatMethods:
-    """What an installation writes, where it reaches."""
+    """Post, change and delete an installation's messages."""
 
-    def __init__(self, workspace: Workspace, coverage: Coverage, feed: Feed, report: Report) -> None:
+    def __init__(self, workspace: Workspace, access: Access, feed: Feed, report: Report) -> None:
         self._workspace = workspace
-        self._coverage = coverage
+        self._access = access
         self._feed = feed
         self._report = report
 
     def methods(self) -> Mapping[str, Method]:
-        """The methods by name."""
+        """Return the methods by name."""
         return {
             "chat.postMessage": Method(scope="chat:write", perform=self._post),
             "chat.update": Method(scope="chat:write", perform=self._update),
@@ -33,11 +33,11 @@ class ChatMethods:
         }
 
     def _writable(self, via: Installation, channel: object) -> str:
-        """The conversation to write into; a person's id stands for the app's DM with them."""
+        """Return the conversation to write into. A person's id means the app's DM with the person."""
         name = str(channel or "")
-        if self._workspace.cast.person(name) is not None:
+        if self._workspace.directory.person(name) is not None:
             name = self._workspace.dm(name)
-        if not self._workspace.exists(name) or not self._coverage.sees(via, name):
+        if not self._workspace.exists(name) or not self._access.can_see(via, name):
             raise RefusedError("channel_not_found")
         found = self._workspace.channel(name)
         if found is not None and found.archived:
@@ -47,9 +47,9 @@ class ChatMethods:
         return name
 
     def _post(self, via: Installation, args: Json) -> Json:
-        # Slack takes a message for somebody whose account has ended, too: the conversation is there.
+        # Slack also accepts a message to a deactivated person, because the conversation remains.
         channel = self._writable(via, args.get("channel"))
-        if self._workspace.owner(channel) and not self._workspace.cast.app.messages_tab:
+        if self._workspace.owner(channel) and not self._workspace.directory.app.messages_tab:
             raise RefusedError("messages_tab_disabled")
         thread_ts = args.get("thread_ts")
         if thread_ts and self._workspace.message(channel, str(thread_ts)) is None:
@@ -60,9 +60,9 @@ class ChatMethods:
         return {"channel": channel, "ts": message["ts"], "message": message}
 
     def _own(self, via: Installation, args: Json, refusal: str) -> tuple[str, str, Json]:
-        """The bot's message that `channel` and `ts` name; these methods take no person's id."""
+        """Return the bot's own message with this `channel` and `ts`. A person's id is not accepted."""
         channel, ts = str(args.get("channel")), str(args.get("ts"))
-        if not self._workspace.exists(channel) or not self._coverage.sees(via, channel):
+        if not self._workspace.exists(channel) or not self._access.can_see(via, channel):
             raise RefusedError("channel_not_found")
         message = self._workspace.message(channel, ts)
         if message is None:
@@ -81,7 +81,7 @@ class ChatMethods:
         channel, ts, message = self._own(via, args, "cant_update_message")
         content = content_of(args, "chat.update", self._report, text_limit=UPDATE_TEXT)
         if "text" in content:
-            # A text alone takes the place of the blocks that stood there.
+            # An update with a text alone removes the blocks.
             content.setdefault("blocks", [])
         at = self._workspace.clock.ts()
         self._workspace.edit(message, {**content, "edited": {"user": via.bot_user_id, "ts": at}})
@@ -91,7 +91,7 @@ class ChatMethods:
     def _post_ephemeral(self, via: Installation, args: Json) -> Json:
         channel, user = self._writable(via, args.get("channel")), str(args.get("user"))
         absent = user not in self._workspace.viewers(channel) or self._workspace.is_deactivated(user)
-        if absent or self._workspace.cast.person(user) is None:
+        if absent or self._workspace.directory.person(user) is None:
             raise RefusedError("user_not_in_channel")
         content = content_of(args, "chat.postEphemeral", self._report)
         message = via.message(content, args.get("thread_ts"))

@@ -1,33 +1,33 @@
-"""The Web API's methods that look around: who one is, conversations and their history, people."""
+"""The Web API's reading methods: `auth.test`, `conversations.*` and `users.info`."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from bot.sandbox.slack import payloads
-from bot.sandbox.slack.block_rules import complaint
-from bot.sandbox.slack.coverage import Coverage
+from bot.sandbox.slack.access import Access
+from bot.sandbox.slack.block_rules import error_message
+from bot.sandbox.slack.directory import Person
 from bot.sandbox.slack.installations import Installation
 from bot.sandbox.slack.messages import RefusedError
-from bot.sandbox.slack.people import Person
 from bot.sandbox.slack.web_api import Method, require_scope
 from bot.sandbox.slack.workspace import Workspace, is_reply, with_thread
 
 Json = dict[str, Any]
 
 DEFAULT_PAGE = 100
-MOST_PER_PAGE = 999
+MAX_PER_PAGE = 999
 _TRUE = (True, "true", "1", 1)
 
 
 class ConversationMethods:
-    """What an installation can look at."""
+    """Read conversations and people for an installation."""
 
-    def __init__(self, workspace: Workspace, coverage: Coverage) -> None:
+    def __init__(self, workspace: Workspace, access: Access) -> None:
         self._workspace = workspace
-        self._coverage = coverage
+        self._access = access
 
     def methods(self) -> Mapping[str, Method]:
-        """The methods by name."""
+        """Return the methods by name."""
         return {
             "auth.test": Method(perform=self._auth_test),
             "conversations.open": Method(scope="im:write", perform=self._open),
@@ -40,7 +40,7 @@ class ConversationMethods:
         answer = {
             "url": f"https://{via.place.domain}.slack.com/",
             "team": via.place.name,
-            "user": self._workspace.cast.app.name.lower(),
+            "user": self._workspace.directory.app.name.lower(),
             "team_id": via.id,
             "user_id": via.bot_user_id,
             "bot_id": via.bot_id,
@@ -51,14 +51,14 @@ class ConversationMethods:
         return answer
 
     def _person(self, user: object) -> Person:
-        person = self._workspace.cast.person(str(user))
+        person = self._workspace.directory.person(str(user))
         if person is None:
             raise RefusedError("user_not_found")
         return person
 
     def _open(self, via: Installation, args: Json) -> Json:
         person = self._person(args.get("users"))
-        if not self._coverage.reaches(via, person):
+        if not self._access.can_message(via, person):
             raise RefusedError("user_not_found")
         if self._workspace.is_deactivated(person.id):
             raise RefusedError("user_disabled")
@@ -66,7 +66,7 @@ class ConversationMethods:
 
     def _readable(self, via: Installation, channel: object) -> str:
         name = str(channel or "")
-        if not self._workspace.exists(name) or not self._coverage.sees(via, name):
+        if not self._workspace.exists(name) or not self._access.can_see(via, name):
             raise RefusedError("channel_not_found")
         if self._workspace.channel(name) is not None:
             require_scope(via, "channels:history")
@@ -75,7 +75,7 @@ class ConversationMethods:
     def _page(self, messages: list[Json], args: Json) -> Json:
         thread = self._workspace.thread
         metadata = args.get("include_all_metadata") in _TRUE
-        limit = min(int(_number(args, "limit", DEFAULT_PAGE)), MOST_PER_PAGE)
+        limit = min(int(_number(args, "limit", DEFAULT_PAGE)), MAX_PER_PAGE)
         start = int(_number(args, "cursor", 0))
         shown = messages[start : start + limit]
         more = len(messages) > start + limit
@@ -100,14 +100,14 @@ class ConversationMethods:
 
     def _user_info(self, via: Installation, args: Json) -> Json:
         person = self._person(args.get("user"))
-        if not self._coverage.knows(via, person):
+        if not self._access.can_look_up(via, person):
             raise RefusedError("user_not_found")
         deleted = self._workspace.is_deactivated(person.id)
-        return {"user": payloads.user_object(self._workspace.cast, person, via, deleted=deleted)}
+        return {"user": payloads.user_object(self._workspace.directory, person, via, deleted=deleted)}
 
 
 def _between(messages: list[Json], args: Json) -> list[Json]:
-    """The messages after `oldest` and before `latest`; the borders only with `inclusive`."""
+    """Return the messages between `oldest` and `latest`. `inclusive` includes both limits."""
     oldest, latest = _number(args, "oldest", 0), _number(args, "latest", float("inf"))
     inclusive = args.get("inclusive") in _TRUE
 
@@ -124,4 +124,4 @@ def _number(args: Json, name: str, default: float) -> float:
     try:
         return float(args.get(name) or default)
     except (TypeError, ValueError) as error:
-        raise RefusedError("invalid_arguments", (complaint("must be a number", name),)) from error
+        raise RefusedError("invalid_arguments", (error_message("must be a number", name),)) from error

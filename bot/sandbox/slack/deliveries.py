@@ -1,64 +1,64 @@
-"""Everything that went to the app: sent, recorded and shown to the inspector."""
+"""The requests to the app: sent, recorded and shown in the inspector."""
 
 from collections.abc import Mapping
 
-from bot.sandbox.slack.delivery import Ack, Courier, Delivery, Parcel
+from bot.sandbox.slack.delivery import Ack, AppRequest, Delivery, Sender
 from bot.sandbox.slack.inspector import Inspector
+from bot.sandbox.slack.settings import Settings
 from bot.sandbox.slack.socket_mode import SocketMode
-from bot.sandbox.slack.wiring import Wiring
 
 
 class Deliveries:
-    """Sends parcels; `kept` has every one of them, oldest first."""
+    """Send requests to the app. `kept` has every delivery, oldest first."""
 
     def __init__(
-        self, courier: Courier, socket_mode: SocketMode, inspector: Inspector, wiring: Wiring
+        self, sender: Sender, socket_mode: SocketMode, inspector: Inspector, settings: Settings
     ) -> None:
-        self._courier = courier
+        self._sender = sender
         self._socket_mode = socket_mode
         self._inspector = inspector
-        self._wiring = wiring
+        self._settings = settings
         self.kept: list[Delivery] = []
 
-    async def send(self, parcel: Parcel) -> Ack:
-        """Sends a parcel and waits for the acknowledgement, at most until the deadline."""
-        if self._wiring.socket_mode:
-            return await self._socket_mode.send(parcel)
-        return await self._courier.send(parcel)
+    async def send(self, request: AppRequest) -> Ack:
+        """Send a request and wait for the acknowledgement until the deadline."""
+        if self._settings.socket_mode:
+            return await self._socket_mode.send(request)
+        return await self._sender.send(request)
 
     async def send_raw(self, body: bytes, headers: Mapping[str, str]) -> Delivery:
-        """Sends bytes and headers as they are over HTTP, without signing them."""
-        ack = await self._courier.post(body, headers)
+        """Send bytes and headers unchanged over HTTP, without a signature."""
+        ack = await self._sender.post(body, headers)
         text = body.decode(errors="replace")
-        parcel = Parcel(kind="raw", name="raw", user=None, body={}, raw=text, content_type="")
-        return self.keep(parcel, ack, failure=ack.failure)
+        request = AppRequest(kind="raw", name="raw", user=None, body={}, raw=text, content_type="")
+        return self.keep(request, ack, failure=ack.failure)
 
     def keep(
         self,
-        parcel: Parcel,
+        request: AppRequest,
         ack: Ack,
         error: str | None = None,
         *,
         errors: Mapping[str, str] | None = None,
         failure: str | None = None,
     ) -> Delivery:
-        """Records what became of a parcel.
+        """Record a request and its acknowledgement.
 
         Args:
-            parcel: What was sent.
-            ack: What came back.
-            error: What the person is told.
-            errors: Complaints in the modal, by block_id.
-            failure: Why it counts as failed.
+            request: The request.
+            ack: The acknowledgement.
+            error: The error that the person sees.
+            errors: The errors in the modal, by block_id.
+            failure: The reason of a failure.
         """
         delivery = Delivery(
-            kind=parcel.kind,
-            name=parcel.name,
-            user=parcel.user,
+            kind=request.kind,
+            name=request.name,
+            user=request.user,
             status=ack.status,
             ack_ms=ack.ms,
-            body=parcel.body,
-            raw_body=parcel.raw,
+            body=request.body,
+            raw_body=request.raw,
             response=ack.parsed,
             error=error,
             errors=errors or {},
@@ -68,15 +68,15 @@ class Deliveries:
         self.kept.append(delivery)
         self._inspector.record(
             {
-                "at": self._wiring.now(),
+                "at": self._settings.now(),
                 "direction": "to_app",
-                "kind": "event" if parcel.kind == "raw" else parcel.kind,
-                "name": parcel.name,
-                "user": parcel.user,
+                "kind": "event" if request.kind == "raw" else request.kind,
+                "name": request.name,
+                "user": request.user,
                 "ok": failure is None,
                 "status": ack.status,
                 "ms": ack.ms,
-                "request": parcel.body or parcel.raw,
+                "request": request.body or request.raw,
                 "response": ack.parsed,
             },
             error=failure,

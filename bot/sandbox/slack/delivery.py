@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from bot.sandbox.slack.wiring import Wiring
+from bot.sandbox.slack.settings import Settings
 
 Json = dict[str, Any]
 
@@ -24,21 +24,21 @@ FAILED = "dispatch_failed"
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One request to the app and what became of it.
+    """One request to the app and its result.
 
     Attributes:
         kind: `command`, `block_actions`, `view_submission`, `view_closed`, `event` or `raw`.
-        name: What was done: the command, the action_id, the callback_id, the event type.
-        user: The person behind it, if any.
-        status: The HTTP status, or None when no answer came (or nothing was sent).
-        ack_ms: How long the acknowledgement took.
-        body: The payload: form fields of a command, the JSON of everything else.
+        name: The command, the action_id, the callback_id or the event type.
+        user: The person who acted, if any.
+        status: The HTTP status. None when no answer came or nothing was sent.
+        ack_ms: The duration of the acknowledgement in milliseconds.
+        body: The payload: the form fields of a command, the JSON object of another request.
         raw_body: The request body as sent.
         response: The answer, parsed when it is JSON.
-        error: What the person is told went wrong, or None.
-        errors: Complaints in the modal, by block_id.
+        error: The error that the person sees, or None.
+        errors: The errors in the modal, by block_id.
         failure: `operation_timeout`, `dispatch_failed`, or None.
-        via: `http` or `socket`; None when nothing was sent.
+        via: `http` or `socket`. None when nothing was sent.
     """
 
     kind: str
@@ -56,8 +56,8 @@ class Delivery:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parcel:
-    """What is to be sent: the payload and its encoding on the wire; `retry` counts from 1."""
+class AppRequest:
+    """A request for the app: the payload and its encoding. `retry` is 0 for the first attempt."""
 
     kind: str
     name: str
@@ -71,7 +71,7 @@ class Parcel:
 
 @dataclass(frozen=True, kw_only=True)
 class Ack:
-    """The app's answer, or why there was none."""
+    """The app's answer, or the reason why there is none."""
 
     status: int | None
     text: str
@@ -82,7 +82,7 @@ class Ack:
 
     @property
     def parsed(self) -> Json | str:
-        """The body, as an object when it is one."""
+        """Return the body, parsed when it is a JSON object."""
         try:
             value = json.loads(self.text)
         except ValueError:
@@ -90,9 +90,9 @@ class Ack:
         return value if isinstance(value, dict) else self.text
 
 
-def command_parcel(fields: dict[str, str]) -> Parcel:
-    """A slash command for the wire."""
-    return Parcel(
+def command_request(fields: dict[str, str]) -> AppRequest:
+    """Return the request of a slash command."""
+    return AppRequest(
         kind="command",
         name=fields["command"],
         user=fields["user_id"],
@@ -102,9 +102,9 @@ def command_parcel(fields: dict[str, str]) -> Parcel:
     )
 
 
-def interaction_parcel(payload: Json, name: str) -> Parcel:
-    """A click, submission or closing for the wire."""
-    return Parcel(
+def interaction_request(payload: Json, name: str) -> AppRequest:
+    """Return the request of a click, a submission or a closed view."""
+    return AppRequest(
         kind=payload["type"],
         name=name,
         user=payload["user"]["id"],
@@ -114,11 +114,11 @@ def interaction_parcel(payload: Json, name: str) -> Parcel:
     )
 
 
-def event_parcel(envelope: Json, retry: int = 0, reason: str = "") -> Parcel:
-    """An event for the wire; `retry` counts from 1."""
+def event_request(envelope: Json, retry: int = 0, reason: str = "") -> AppRequest:
+    """Return the request of an event. `retry` is 0 for the first attempt."""
     event = envelope["event"]
     again = {"x-slack-retry-num": str(retry), "x-slack-retry-reason": reason} if retry else {}
-    return Parcel(
+    return AppRequest(
         kind="event",
         name=event["type"],
         user=event["user"] if isinstance(event.get("user"), str) else None,
@@ -130,39 +130,39 @@ def event_parcel(envelope: Json, retry: int = 0, reason: str = "") -> Parcel:
     )
 
 
-class Courier:
-    """Carries parcels to the app over one HTTP session."""
+class Sender:
+    """Send signed requests to the app over one HTTP session."""
 
-    def __init__(self, wiring: Wiring) -> None:
-        self._wiring = wiring
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._session: aiohttp.ClientSession | None = None
 
     def sign(self, body: str, timestamp: str | int) -> str:
-        """The value of `X-Slack-Signature` for a body sent at a time."""
+        """Return the `X-Slack-Signature` of a body and a timestamp."""
         base = f"v0:{timestamp}:{body}".encode()
-        digest = hmac.new(self._wiring.signing_secret.encode(), base, hashlib.sha256).hexdigest()
+        digest = hmac.new(self._settings.signing_secret.encode(), base, hashlib.sha256).hexdigest()
         return f"v0={digest}"
 
-    async def send(self, parcel: Parcel) -> Ack:
-        """Sends a parcel and waits for the acknowledgement, at most until the deadline."""
-        # The app checks the age of a signature by its own clock, however far a test moved ours.
+    async def send(self, request: AppRequest) -> Ack:
+        """Send a request and wait for the acknowledgement until the deadline."""
+        # The app compares the timestamp with its own clock, which a test cannot move.
         timestamp = str(int(time.time()))
         headers = {
-            "Content-Type": parcel.content_type,
+            "Content-Type": request.content_type,
             "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
             "X-Slack-Request-Timestamp": timestamp,
-            "X-Slack-Signature": self.sign(parcel.raw, timestamp),
-            **parcel.headers,
+            "X-Slack-Signature": self.sign(request.raw, timestamp),
+            **request.headers,
         }
-        return await self.post(parcel.raw.encode(), headers)
+        return await self.post(request.raw.encode(), headers)
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> Ack:
-        """Posts bytes as they are; `failure` tells why an answer is missing or not accepted."""
+        """Post bytes unchanged. `failure` of the result is the reason of a failure."""
         started = time.perf_counter()
-        timeout = aiohttp.ClientTimeout(total=self._wiring.ack_deadline)
+        timeout = aiohttp.ClientTimeout(total=self._settings.ack_deadline)
         try:
             async with self._opened().post(
-                self._wiring.app_url,
+                self._settings.app_url,
                 data=body,
                 headers=headers,
                 timeout=timeout,
@@ -183,13 +183,13 @@ class Courier:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
-            # A connection kept from before a restart of the app would fail the next request.
+            # A connection from before a restart of the app would fail the next request.
             connector = aiohttp.TCPConnector(force_close=True)
             self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
         return self._session
 
     async def close(self) -> None:
-        """Closes the session; a later request opens another."""
+        """Close the session. A later request opens a new one."""
         if self._session is not None:
             await self._session.close()
             self._session = None

@@ -1,4 +1,4 @@
-"""Outages on order: the next calls of a method are refused, or their answer is lost."""
+"""Injected outages: the next calls of a method are refused, or their answers are lost."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,12 +8,12 @@ Kind = Literal["ratelimited", "drop_before", "drop_after", "error", "status", "l
 
 @dataclass(kw_only=True)
 class Fault:
-    """What happens to the next `times` calls of `method` ("*" is any method).
+    """An outage of the next `times` calls of `method` ("*" is any method).
 
-    Kinds: `ratelimited` answers 429 with `Retry-After`; `drop_before` cuts the connection and
-    does nothing; `drop_after` does the work and cuts the connection; `error` answers
-    `{"ok": false}` with `error`; `status` answers with the HTTP status `status`; `late` does the
-    work at once and answers `seconds` after it.
+    `ratelimited` answers 429 with `Retry-After`. `drop_before` closes the connection and does
+    nothing. `drop_after` performs the call and closes the connection. `error` answers
+    `{"ok": false}` with `error`. `status` answers with the HTTP status `status`. `late` performs
+    the call at once and answers after `seconds`.
     """
 
     method: str
@@ -27,7 +27,7 @@ class Fault:
 
 @dataclass
 class Faults:
-    """The outages still to come, in the order they were added."""
+    """The pending outages, in the order of their addition."""
 
     pending: list[Fault] = field(default_factory=list)
 
@@ -42,7 +42,7 @@ class Faults:
         status: int = 500,
         seconds: float = 0.5,
     ) -> Fault:
-        """Orders an outage; `method` is a Web API method, `response_url`, or "*"."""
+        """Add an outage. `method` is a Web API method, `response_url`, or "*"."""
         fault = Fault(
             method=method,
             kind=kind,
@@ -56,11 +56,11 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """Calls every outage off."""
+        """Remove every pending outage."""
         self.pending.clear()
 
     def take(self, method: str) -> Fault | None:
-        """Uses up one occurrence for a call of this method, or None."""
+        """Consume and return the next outage of this method, or return None."""
         for fault in self.pending:
             if fault.method in {method, "*"}:
                 fault.times -= 1

@@ -1,17 +1,17 @@
-"""What people have chosen and typed: `state.values` of a surface, and its checks in the client."""
+"""Input values: `state.values` of a surface, and the checks of Slack's client before a submission."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from bot.sandbox.slack.block_kit import TYPED, elements_of
+from bot.sandbox.slack.block_elements import TYPED, elements_of
 
 Json = dict[str, Any]
 State = dict[str, dict[str, Json]]
 
 REQUIRED = "Please complete this required field."
 
-# Element type: where its value stands, where its initial value stands, what empty looks like.
+# Element type: the field of its value, the field of its initial value, the empty value.
 _FIELDS: dict[str, tuple[str, str, object]] = {
     "plain_text_input": ("value", "initial_value", None),
     "email_text_input": ("value", "initial_value", None),
@@ -32,7 +32,7 @@ _FIELDS: dict[str, tuple[str, str, object]] = {
 
 
 def value_field(kind: str) -> str:
-    """The name under which an element of this type carries its value."""
+    """Return the field in which an element of this type has its value."""
     return _FIELDS[kind][0] if kind in _FIELDS else "selected_option"
 
 
@@ -44,7 +44,7 @@ def _stateful(blocks: Iterable[Json]) -> Iterator[tuple[Json, Json]]:
 
 
 def offered(element: Mapping[str, Any]) -> list[Json]:
-    """All options of an element, those of its groups included."""
+    """Return all options of an element, including the options of its groups."""
     options = list(element.get("options") or [])
     for group in element.get("option_groups") or []:
         options.extend(group.get("options") or [])
@@ -68,7 +68,7 @@ def _read(element: Json, given: Mapping[str, Any] | None) -> Json:
 
 
 def state_of(blocks: Iterable[Json], typed: Mapping[str, Mapping[str, Any]]) -> State:
-    """The state of a surface: initial values, and over them what was typed into the same ids."""
+    """Return the state of a surface: the initial values, replaced by typed values with the same ids."""
     state: State = {}
     for block, element in _stateful(blocks):
         given = typed.get(block["block_id"], {}).get(element["action_id"])
@@ -77,7 +77,7 @@ def state_of(blocks: Iterable[Json], typed: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def input_ids(blocks: Iterable[Json]) -> frozenset[str]:
-    """The block_ids that a submission's errors may name."""
+    """Return the block_ids that a submission's errors may name."""
     return frozenset(block["block_id"] for block in blocks if block.get("type") == "input")
 
 
@@ -117,7 +117,7 @@ _TYPED_CHECKS: dict[str, Callable[[Json, str], str | None]] = {
 }
 
 
-def _fault(block: Json, element: Json, value: object) -> str | None:
+def _input_error(block: Json, element: Json, value: object) -> str | None:
     if value in (None, "", []):
         return None if block.get("optional") else REQUIRED
     if element["type"] in TYPED and isinstance(value, str):
@@ -125,14 +125,14 @@ def _fault(block: Json, element: Json, value: object) -> str | None:
     return None
 
 
-def faults_before_submission(blocks: Iterable[Json], state: State) -> dict[str, str]:
-    """What Slack's client refuses to send: complaints by block_id, empty when all is well."""
-    faults: dict[str, str] = {}
+def client_side_errors(blocks: Iterable[Json], state: State) -> dict[str, str]:
+    """Return the errors, by block_id, for which Slack's client does not send a submission."""
+    errors: dict[str, str] = {}
     for block, element in _stateful(blocks):
         if block["type"] != "input":
             continue
         value = state[block["block_id"]][element["action_id"]][value_field(element["type"])]
-        fault = _fault(block, element, value)
-        if fault is not None:
-            faults[block["block_id"]] = fault
-    return faults
+        error = _input_error(block, element, value)
+        if error is not None:
+            errors[block["block_id"]] = error
+    return errors

@@ -1,10 +1,10 @@
-"""The traffic inspector: what passed between Slack and the app, and what it teaches."""
+"""The traffic inspector: the requests between Slack and the app, each with an explanation."""
 
 import re
 from collections import deque
 from typing import Any
 
-from bot.sandbox.slack.events import Feed
+from bot.sandbox.slack.feed import Feed
 
 Json = dict[str, Any]
 
@@ -61,12 +61,12 @@ _ERROR_NOTES = {
 }
 
 
-def shortened(value: object, name: str = "") -> Any:  # noqa: ANN401 keeps the JSON's own shape
-    """A copy of a JSON value with every secret cut short."""
+def redacted(value: object, name: str = "") -> Any:  # noqa: ANN401 keeps the JSON's own shape
+    """Return a copy of a JSON value with every secret shortened."""
     if isinstance(value, dict):
-        return {key: shortened(inner, str(key)) for key, inner in value.items()}
+        return {key: redacted(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [shortened(inner, name) for inner in value]
+        return [redacted(inner, name) for inner in value]
     if not isinstance(value, str):
         return value
     if name.lower() in _SECRET_NAMES and len(value) > _SHOWN:
@@ -77,7 +77,7 @@ def shortened(value: object, name: str = "") -> Any:  # noqa: ANN401 keeps the J
 
 
 def note_for(kind: str, name: str, ms: float, error: str | None) -> str:
-    """One sentence that teaches what the entry shows."""
+    """Return one sentence that explains the entry."""
     if error in _ERROR_NOTES:
         return _ERROR_NOTES[error]
     template = _NOTES.get(kind) or _API_NOTES.get(name, "A call of Slack's Web API.")
@@ -85,7 +85,7 @@ def note_for(kind: str, name: str, ms: float, error: str | None) -> str:
 
 
 class Inspector:
-    """The last entries, newest last; every new one goes to the feed."""
+    """Keep the last entries and send each new entry to the feed."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
@@ -94,19 +94,19 @@ class Inspector:
 
     @property
     def entries(self) -> list[Json]:
-        """What is kept, oldest first."""
+        """Return the entries, oldest first."""
         return list(self._entries)
 
     def record(self, entry: Json, *, error: str | None = None) -> None:
-        """Adds one request or call, without its secrets.
+        """Add one request or call without its secrets.
 
         Args:
             entry: `at`, `direction`, `kind`, `name`, `ok`, `status`, `ms`, `request`,
                 `response`, and `user` when a person caused it.
-            error: The error code, when there was one.
+            error: The error code, if any.
         """
         self._count += 1
-        kept: Json = shortened(entry)
+        kept: Json = redacted(entry)
         kept["id"] = self._count
         kept["ms"] = round(entry["ms"], 1)
         kept["note"] = note_for(entry["kind"], entry["name"], entry["ms"], error)

@@ -1,11 +1,11 @@
-"""Where the app is installed: in workspaces and organisations, each with a bot token of its own."""
+"""The installations of the app in workspaces and organizations, each with its own bot token."""
 
 import secrets
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot.sandbox.slack.directory import Directory, Enterprise, Team
 from bot.sandbox.slack.messages import RefusedError
-from bot.sandbox.slack.people import Cast, Enterprise, Team
 
 Json = dict[str, Any]
 
@@ -15,17 +15,17 @@ REVOKED = "token_revoked"
 
 @dataclass(frozen=True, kw_only=True)
 class Installation:
-    """The app in one workspace, or in all workspaces of an organisation.
+    """The installation in one workspace, or in all workspaces of an organization.
 
     Attributes:
         app_id: The app.
-        enterprise: The organisation, also of a single workspace on Enterprise Grid.
-        team: The workspace; None for an org-wide installation.
-        team_ids: The workspaces that the token reaches.
+        enterprise: The organization, or None outside Enterprise Grid.
+        team: The workspace, or None for an org-wide installation.
+        team_ids: The workspaces that the token can access.
         token: The bot token.
-        scopes: What was granted.
-        bot_user_id: The bot user's id there.
-        bot_id: The bot's id there.
+        scopes: The granted scopes.
+        bot_user_id: The id of the bot user in this installation.
+        bot_id: The id of the bot in this installation.
     """
 
     app_id: str
@@ -39,24 +39,24 @@ class Installation:
 
     @property
     def place(self) -> Team | Enterprise:
-        """The workspace, or the organisation of an org-wide installation."""
+        """Return the workspace, or the organization of an org-wide installation."""
         place = self.team or self.enterprise
         if place is None:
-            raise ValueError("an installation is in a workspace or in an organisation")
+            raise ValueError("an installation is in a workspace or in an organization")
         return place
 
     @property
     def id(self) -> str:
-        """The id of the workspace, or of the organisation."""
+        """Return the id of the workspace, or of the organization."""
         return self.place.id
 
     @property
     def is_enterprise_install(self) -> bool:
-        """Whether it is org-wide."""
+        """Return whether the installation is org-wide."""
         return self.team is None
 
     def message(self, content: Json, thread_ts: str | None = None) -> Json:
-        """The content as a message of this bot user."""
+        """Return a message of this bot user with the content."""
         message = {
             "user": self.bot_user_id,
             "bot_id": self.bot_id,
@@ -71,52 +71,52 @@ class Installation:
 
 
 class Installations:
-    """The installations there are, and the tokens of those that were."""
+    """The active installations, and the tokens that are no longer valid."""
 
-    def __init__(self, cast: Cast) -> None:
-        self._cast = cast
-        self._live: dict[str, Installation] = {}
-        self._dead: dict[str, str] = {}
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._active: dict[str, Installation] = {}
+        self._revoked: dict[str, str] = {}
 
     @property
-    def live(self) -> tuple[Installation, ...]:
-        """The installations, the oldest first."""
-        return tuple(self._live.values())
+    def active(self) -> tuple[Installation, ...]:
+        """Return the active installations, oldest first."""
+        return tuple(self._active.values())
 
     def get(self, place_id: str) -> Installation | None:
-        """The installation in this workspace or organisation, or None."""
-        return self._live.get(place_id)
+        """Return the installation in this workspace or organization, or None."""
+        return self._active.get(place_id)
 
-    def named(self, place_id: str) -> Installation:
-        """The installation in this workspace or organisation.
+    def require(self, place_id: str) -> Installation:
+        """Return the installation in this workspace or organization.
 
         Raises:
             LookupError: the app is not installed there.
         """
-        found = self._live.get(place_id)
+        found = self._active.get(place_id)
         if found is None:
             raise LookupError(f"the app is not installed in {place_id}")
         return found
 
     def of_team(self, team_id: str) -> Installation | None:
-        """The installation that reaches a workspace, its own before an org-wide one."""
-        own = self._live.get(team_id)
-        return own or next((one for one in self.live if team_id in one.team_ids), None)
+        """Return the installation for a workspace. Its own installation precedes an org-wide one."""
+        own = self._active.get(team_id)
+        return own or next((one for one in self.active if team_id in one.team_ids), None)
 
     def of_bot(self, bot_id: object) -> Installation | None:
-        """The installation whose bot this is, or None."""
-        return next((one for one in self.live if one.bot_id == bot_id), None)
+        """Return the installation with this bot, or None."""
+        return next((one for one in self.active if one.bot_id == bot_id), None)
 
     def of_token(self, token: str) -> Installation:
-        """The installation that a token stands for.
+        """Return the installation of a token.
 
         Raises:
-            RefusedError: `account_inactive` or `token_revoked` for a token of the past,
-                `invalid_auth` for one that never was.
+            RefusedError: `account_inactive` or `token_revoked` for a former token, `invalid_auth`
+                for an unknown token.
         """
-        if token in self._dead:
-            raise RefusedError(self._dead[token])
-        found = next((one for one in self.live if one.token == token), None)
+        if token in self._revoked:
+            raise RefusedError(self._revoked[token])
+        found = next((one for one in self.active if one.token == token), None)
         if found is None:
             raise RefusedError("invalid_auth")
         return found
@@ -124,34 +124,35 @@ class Installations:
     def install(
         self, place: Team | Enterprise, scopes: frozenset[str], token: str | None = None
     ) -> Installation:
-        """Installs the app, or installs it again.
+        """Install or reinstall the app.
 
-        The same scopes keep their token; other scopes get a new one, and the old one is revoked.
+        A reinstallation with the same scopes keeps the token. Other scopes revoke the old token and
+        create a new one.
 
         Args:
-            place: The workspace, or the organisation for an org-wide installation.
-            scopes: What is granted.
-            token: The token to use; None makes one up.
+            place: The workspace, or the organization for an org-wide installation.
+            scopes: The granted scopes.
+            token: The token to use. None creates one.
         """
-        before = self._live.get(place.id)
-        if before is not None and before.scopes == scopes and before.token not in self._dead:
+        before = self._active.get(place.id)
+        if before is not None and before.scopes == scopes and before.token not in self._revoked:
             return before
         if before is not None:
-            self._dead.setdefault(before.token, REVOKED)
+            self._revoked.setdefault(before.token, REVOKED)
         made = self._made(place, scopes, token or f"xoxb-{secrets.token_hex(16)}")
-        self._live[place.id] = made
+        self._active[place.id] = made
         return made
 
-    def imagined(self, team: Team) -> Installation:
-        """What an installation in a workspace would be; nothing is installed."""
-        return self._made(team, self._cast.app.scopes, "")
+    def hypothetical(self, team: Team) -> Installation:
+        """Return an installation for a workspace without installing the app."""
+        return self._made(team, self._directory.app.scopes, "")
 
     def _made(self, place: Team | Enterprise, scopes: frozenset[str], token: str) -> Installation:
-        app, team = self._cast.app, place if isinstance(place, Team) else None
+        app, team = self._directory.app, place if isinstance(place, Team) else None
         enterprise = place.enterprise if isinstance(place, Team) else place
-        reached = (place,) if isinstance(place, Team) else self._cast.teams_of(place)
-        # A bot has other ids in every workspace; at home they are the ones that the cast names.
-        tail = "" if place.id == self._cast.home_team.id else place.id[2:]
+        reached = (place,) if isinstance(place, Team) else self._directory.teams_of(place)
+        # A bot has different ids in each workspace. In the home team it has the ids of the directory.
+        tail = "" if place.id == self._directory.home_team.id else place.id[2:]
         return Installation(
             app_id=app.id,
             enterprise=enterprise,
@@ -164,15 +165,15 @@ class Installations:
         )
 
     def uninstall(self, installation: Installation) -> None:
-        """Takes the app out of a workspace or organisation; its token is dead."""
-        del self._live[installation.id]
-        self._dead.setdefault(installation.token, UNINSTALLED)
+        """Uninstall the app from a workspace or organization and invalidate its token."""
+        del self._active[installation.id]
+        self._revoked.setdefault(installation.token, UNINSTALLED)
 
     def revoke(self, installation: Installation) -> None:
-        """Revokes the token and leaves the app where it is."""
-        self._dead[installation.token] = REVOKED
+        """Revoke the token and leave the app installed."""
+        self._revoked[installation.token] = REVOKED
 
-    def take_away(self, installation: Installation, team_id: str) -> None:
-        """Takes one workspace out of an org-wide installation."""
+    def remove_team(self, installation: Installation, team_id: str) -> None:
+        """Remove one workspace from an org-wide installation."""
         left = installation.team_ids - {team_id}
-        self._live[installation.id] = replace(installation, team_ids=left)
+        self._active[installation.id] = replace(installation, team_ids=left)

@@ -1,47 +1,46 @@
-"""An app manifest as Slack judges it, and the app that it describes.
+"""The validation of an app manifest, and the app that it describes.
 
 ManifestError
-    carries one complaint for each broken rule, with the JSON pointer of the value
+    has one message for each broken rule, with the JSON pointer of the value
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bot.sandbox.slack.block_rules import complaint
+from bot.sandbox.slack.block_rules import error_message
+from bot.sandbox.slack.directory import SlackApp, SlashCommand
 from bot.sandbox.slack.manifest_shape import manifest_shape
-from bot.sandbox.slack.people import SlackApp, SlashCommand
 from bot.sandbox.slack.scopes import EVENT_SCOPES
 
 Json = dict[str, Any]
 
 
 class ManifestError(ValueError):
-    """Slack would not take the manifest; `complaints` says why."""
+    """Slack would refuse the manifest. `error_messages` has the reasons."""
 
-    def __init__(self, complaints: tuple[str, ...]) -> None:
-        super().__init__("\n".join(complaints))
-        self.complaints = complaints
+    def __init__(self, error_messages: tuple[str, ...]) -> None:
+        super().__init__("\n".join(error_messages))
+        self.error_messages = error_messages
 
 
 def app_of(manifest: Json, base: SlackApp | None = None, *, allow_loopback: bool = True) -> SlackApp:
-    """The app that a manifest describes.
+    """Return the app that a manifest describes.
 
     Args:
-        manifest: The manifest, as an object.
-        base: Where the ids come from, which no manifest knows.
-        allow_loopback: Whether a URL may also be an http address of this machine, for the sandbox;
-            Slack itself demands https.
+        manifest: The manifest.
+        base: The app with the ids, which a manifest does not have.
+        allow_loopback: Whether a URL may also be an http URL on loopback. Slack requires https.
 
     Raises:
         ManifestError: Slack would refuse it.
     """
-    complaints = tuple(manifest_shape(loopback=allow_loopback).examine(manifest, ""))
-    # The rules that span several parts take every part to have its shape.
-    complaints = complaints or tuple(_across(manifest))
-    if complaints:
-        raise ManifestError(complaints)
-    return _described(manifest, base or SlackApp())
+    error_messages = tuple(manifest_shape(loopback=allow_loopback).examine(manifest, ""))
+    # The cross-field rules assume that each field has its shape.
+    error_messages = error_messages or tuple(_cross_field_errors(manifest))
+    if error_messages:
+        raise ManifestError(error_messages)
+    return _app_from(manifest, base or SlackApp())
 
 
 def _part(manifest: Mapping[str, Any], *path: str) -> Json:
@@ -51,7 +50,7 @@ def _part(manifest: Mapping[str, Any], *path: str) -> Json:
     return dict(found)
 
 
-def _described(manifest: Json, base: SlackApp) -> SlackApp:
+def _app_from(manifest: Json, base: SlackApp) -> SlackApp:
     features, settings = _part(manifest, "features"), _part(manifest, "settings")
     home, oauth = _part(features, "app_home"), _part(manifest, "oauth_config")
     return replace(
@@ -77,7 +76,7 @@ def _command(described: Json) -> SlashCommand:
     )
 
 
-def _across(manifest: Json) -> Iterator[str]:
+def _cross_field_errors(manifest: Json) -> Iterator[str]:
     settings = _part(manifest, "settings")
     over_http = not settings.get("socket_mode_enabled", False)
     scopes = frozenset(_part(manifest, "oauth_config", "scopes").get("bot", ()))
@@ -85,20 +84,20 @@ def _across(manifest: Json) -> Iterator[str]:
     yield from _about_events(manifest, scopes, over_http=over_http)
     yield from _about_interactivity(settings, over_http=over_http)
     if settings.get("token_rotation_enabled"):
-        # Slack allows it; this sandbox would hand out tokens that never expire.
-        yield complaint("the sandbox does not rotate tokens", "/settings/token_rotation_enabled")
+        # Slack supports rotation; the sandbox's tokens never expire.
+        yield error_message("the sandbox does not rotate tokens", "/settings/token_rotation_enabled")
 
 
 def _about_commands(features: Json, scopes: frozenset[str], *, over_http: bool) -> Iterator[str]:
     at, commands = "/features/slash_commands", features.get("slash_commands", [])
     if commands and "commands" not in scopes:
-        yield complaint("slash commands require the bot scope commands", at)
+        yield error_message("slash commands require the bot scope commands", at)
     names = [one["command"] for one in commands]
     for index, one in enumerate(commands):
         if one["command"] in names[:index]:
-            yield complaint(f"duplicate command: {one['command']}", f"{at}/{index}/command")
+            yield error_message(f"duplicate command: {one['command']}", f"{at}/{index}/command")
         if over_http and "url" not in one:
-            yield complaint("missing required field: url", f"{at}/{index}")
+            yield error_message("missing required field: url", f"{at}/{index}")
 
 
 def _about_events(manifest: Json, scopes: frozenset[str], *, over_http: bool) -> Iterator[str]:
@@ -106,18 +105,18 @@ def _about_events(manifest: Json, scopes: frozenset[str], *, over_http: bool) ->
     subscriptions = _part(manifest, "settings", "event_subscriptions")
     events = subscriptions.get("bot_events", [])
     if over_http and events and "request_url" not in subscriptions:
-        yield complaint("missing required field: request_url", at)
+        yield error_message("missing required field: request_url", at)
     home = _part(manifest, "features", "app_home")
     for index, event in enumerate(events):
         needed = EVENT_SCOPES[event]
         if needed and scopes.isdisjoint(needed):
             words = f"{event} requires the bot scope {' or '.join(needed)}"
-            yield complaint(words, f"{at}/bot_events/{index}")
+            yield error_message(words, f"{at}/bot_events/{index}")
         if event == "app_home_opened" and not home.get("home_tab_enabled"):
-            yield complaint("app_home_opened requires the home tab", "/features/app_home")
+            yield error_message("app_home_opened requires the home tab", "/features/app_home")
 
 
 def _about_interactivity(settings: Json, *, over_http: bool) -> Iterator[str]:
     interactivity = _part(settings, "interactivity")
     if over_http and interactivity.get("is_enabled") and "request_url" not in interactivity:
-        yield complaint("missing required field: request_url", "/settings/interactivity")
+        yield error_message("missing required field: request_url", "/settings/interactivity")

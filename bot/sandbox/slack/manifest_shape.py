@@ -1,7 +1,7 @@
-"""The fields of an app manifest and their limits: one table.
+"""The fields of an app manifest and their limits.
 
-The limits are those of Slack's manifest reference and of its published schema. Parts that this
-sandbox does not act on (shortcuts, functions, workflows) are known by name and not looked into.
+The limits come from Slack's manifest reference and its published schema. The contents of fields
+that the sandbox does not use (shortcuts, functions, workflows) are not validated.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from bot.sandbox.slack.block_rules import (
     Rule,
     Shape,
     String,
-    complaint,
+    error_message,
 )
 from bot.sandbox.slack.scopes import BOT_SCOPES, EVENT_SCOPES
 
@@ -25,16 +25,16 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True, kw_only=True)
 class Url:
-    """An https URL; with `loopback` also an http one of this machine."""
+    """An https URL. `loopback` also allows an http URL on loopback."""
 
     limit: int
     loopback: bool
 
     def examine(self, value: object, at: str) -> Iterator[str]:
-        """Yields what is wrong with the value."""
+        """Yield the errors of the value."""
         yield from String(limit=self.limit, least=1).examine(value, at)
         if isinstance(value, str) and not self._fits(value):
-            yield complaint("must be a valid https URL", at)
+            yield error_message("must be a valid https URL", at)
 
     def _fits(self, value: str) -> bool:
         parts = urlsplit(value)
@@ -45,33 +45,33 @@ class Url:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """One of the words that Slack knows."""
+    """One of the names that Slack defines."""
 
     words: frozenset[str]
     what: str
 
     def examine(self, value: object, at: str) -> Iterator[str]:
-        """Yields what is wrong with the value."""
+        """Yield the errors of the value."""
         if value not in self.words:
-            yield complaint(f"unknown {self.what}: {value}", at)
+            yield error_message(f"unknown {self.what}: {value}", at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Distinct:
-    """A list of at most `most` values that all differ."""
+    """A list of at most `most` distinct values."""
 
     of: Rule
     most: int
 
     def examine(self, value: object, at: str) -> Iterator[str]:
-        """Yields what is wrong with the value."""
+        """Yield the errors of the value."""
         yield from Many(of=self.of, most=self.most, least=0).examine(value, at)
         if isinstance(value, list) and any(one in value[:index] for index, one in enumerate(value)):
-            yield complaint("must not contain duplicates", at)
+            yield error_message("must not contain duplicates", at)
 
 
 def manifest_shape(*, loopback: bool) -> Shape:
-    """The shape of a whole manifest; `loopback` also takes http addresses of this machine."""
+    """Return the shape of a manifest. `loopback` also allows http URLs on loopback."""
     return _closed(
         required={"display_information": _DISPLAY},
         optional={

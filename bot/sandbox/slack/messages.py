@@ -1,17 +1,18 @@
-"""What the app says, from any of its doors, judged by Slack's limits.
+"""The content of messages that the app sends, validated by Slack's limits.
 
 RefusedError
-    carries the error code of Slack's answer and its `response_metadata.messages`
+    has the error code of Slack's answer and its `response_metadata.messages`
 """
 
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bot.sandbox.slack.block_kit import MESSAGE_TEXT, Verdict, judge_blocks, judge_text
+from bot.sandbox.slack.block_kit import MESSAGE_TEXT
+from bot.sandbox.slack.validation import ValidationFailure, validate_blocks, validate_text
 
 Json = dict[str, Any]
-Report = Callable[[str, Verdict], None]
+Report = Callable[[str, ValidationFailure], None]
 
 METADATA_BYTES = 16 * 1024
 
@@ -27,10 +28,10 @@ class RefusedError(Exception):
 
 
 def decoded(value: object, refusal: str) -> Any:  # noqa: ANN401 any JSON value may be inside
-    """A JSON argument that a form carries as a string; other values pass as they are.
+    """Parse a JSON argument that a form sends as a string. Return other values unchanged.
 
     Raises:
-        RefusedError: `refusal`, when the string is no JSON.
+        RefusedError: `refusal`, when the string is not JSON.
     """
     if not isinstance(value, str):
         return value
@@ -40,32 +41,32 @@ def decoded(value: object, refusal: str) -> Any:  # noqa: ANN401 any JSON value 
         raise RefusedError(refusal) from error
 
 
-def refuse(verdict: Verdict | None, where: str, report: Report) -> None:
-    """Reports a broken limit and refuses; does nothing without a verdict.
+def refuse(failure: ValidationFailure | None, where: str, report: Report) -> None:
+    """Report a validation failure and raise it. Do nothing without a failure.
 
     Raises:
-        RefusedError: when there is a verdict.
+        RefusedError: there is a failure.
     """
-    if verdict is not None:
-        report(where, verdict)
-        raise RefusedError(verdict.error, verdict.messages)
+    if failure is not None:
+        report(where, failure)
+        raise RefusedError(failure.error, failure.messages)
 
 
 def content_of(
     args: Mapping[str, Any], where: str, report: Report, *, text_limit: int = MESSAGE_TEXT
 ) -> Json:
-    """The text, blocks, attachments and metadata of a call, only those that were given.
+    """Return the given text, blocks, attachments and metadata of a call.
 
     Raises:
-        RefusedError: `no_text`, or the first limit that is broken.
+        RefusedError: `no_text`, or the error of the first broken limit.
     """
     content: Json = {}
     if args.get("text") is not None:
-        refuse(judge_text(args["text"], text_limit), where, report)
+        refuse(validate_text(args["text"], text_limit), where, report)
         content["text"] = args["text"]
     if args.get("blocks") is not None:
         content["blocks"] = decoded(args["blocks"], "invalid_blocks_format")
-        refuse(judge_blocks(content["blocks"]), where, report)
+        refuse(validate_blocks(content["blocks"]), where, report)
     if args.get("attachments") is not None:
         content["attachments"] = decoded(args["attachments"], "invalid_attachments")
     if not any(content.get(name) for name in ("text", "blocks", "attachments")):

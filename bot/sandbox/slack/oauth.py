@@ -1,7 +1,7 @@
-"""Installing the app by OAuth: the authorization code grant of RFC 6749, as Slack's v2 flow has it.
+"""The installation by OAuth: the authorization code grant of RFC 6749 in Slack's v2 flow.
 
 AuthorizationError
-    what the app asks for is wrong; the person sees the code, the app is not told
+    the request is invalid; the page shows the code and does not redirect
 """
 
 import secrets
@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.sandbox.slack.directory import Enterprise, Team
 from bot.sandbox.slack.installations import Installation, Installations
 from bot.sandbox.slack.messages import RefusedError
-from bot.sandbox.slack.people import Enterprise, Team
 from bot.sandbox.slack.scopes import BOT_SCOPES
+from bot.sandbox.slack.settings import Settings
 from bot.sandbox.slack.web_api import OpenMethod
-from bot.sandbox.slack.wiring import Wiring
 from bot.sandbox.slack.workspace import Workspace
 
 Json = dict[str, Any]
@@ -23,7 +23,7 @@ CODE_SECONDS = 10 * 60
 
 
 class AuthorizationError(Exception):
-    """Slack refuses what the app asks for; `code` and `explanation` say why."""
+    """Slack refuses the authorization request. `code` and `explanation` give the reason."""
 
     def __init__(self, code: str, explanation: str) -> None:
         super().__init__(code)
@@ -33,13 +33,13 @@ class AuthorizationError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class AuthorizationRequest:
-    """What the app asks for when it sends a browser here.
+    """The parameters of an authorization request.
 
     Attributes:
-        scopes: For the bot token.
-        state: Echoed to the app.
-        redirect_uri: Where the browser goes back to.
-        names_redirect: Whether the app named it; it must then name it again.
+        scopes: The scopes of the bot token.
+        state: The value that the redirect returns to the app.
+        redirect_uri: The URI to which the browser is redirected.
+        names_redirect: Whether the request has a redirect URI. The exchange must then repeat it.
         team: The workspace that the app suggests.
     """
 
@@ -52,7 +52,7 @@ class AuthorizationRequest:
 
 @dataclass(kw_only=True)
 class Grant:
-    """A code: who allowed what, where and when."""
+    """An authorization code: the request, the place, the person and the time."""
 
     request: AuthorizationRequest
     place: Team | Enterprise
@@ -62,33 +62,33 @@ class Grant:
 
 
 class AuthorizationServer:
-    """Judges authorization requests, gives out codes and exchanges them for tokens."""
+    """Validate authorization requests, issue codes and exchange codes for tokens."""
 
-    def __init__(self, installations: Installations, workspace: Workspace, wiring: Wiring) -> None:
+    def __init__(self, installations: Installations, workspace: Workspace, settings: Settings) -> None:
         self._installations = installations
         self._workspace = workspace
-        self._wiring = wiring
+        self._settings = settings
         self._grants: dict[str, Grant] = {}
 
     def methods(self) -> Mapping[str, OpenMethod]:
-        """The Web API's side of the flow."""
+        """Return the Web API methods of the flow."""
         return {"oauth.v2.access": self._access}
 
     def places(self) -> list[Team | Enterprise]:
-        """Where the app can be installed: workspaces, and organisations if it is ready for them."""
-        cast = self._workspace.cast
-        found: list[Team | Enterprise] = list(cast.teams)
-        if cast.app.org_ready:
-            found += dict.fromkeys(team.enterprise for team in cast.teams if team.enterprise)
+        """Return the workspaces, and for an org-ready app the organizations, that can install the app."""
+        directory = self._workspace.directory
+        found: list[Team | Enterprise] = list(directory.teams)
+        if directory.app.org_ready:
+            found += dict.fromkeys(team.enterprise for team in directory.teams if team.enterprise)
         return found
 
     def requested(self, params: Mapping[str, str]) -> AuthorizationRequest:
-        """What the query of an authorization request asks for.
+        """Parse and validate the query of an authorization request.
 
         Raises:
-            AuthorizationError: as Slack's page would tell.
+            AuthorizationError: the request is invalid.
         """
-        if params.get("client_id") != self._wiring.client_id:
+        if params.get("client_id") != self._settings.client_id:
             raise AuthorizationError("invalid_client_id", "No app has this client_id.")
         if params.get("user_scope"):
             raise AuthorizationError("invalid_scope", "This sandbox gives no tokens for people.")
@@ -102,7 +102,7 @@ class AuthorizationServer:
         )
 
     def _redirect_uri(self, named: str) -> str:
-        registered = self._wiring.redirect_urls
+        registered = self._settings.redirect_urls
         if not named and registered:
             return registered[0]
         if not any(_within(named, one) for one in registered):
@@ -110,12 +110,12 @@ class AuthorizationServer:
         return named
 
     def allow(self, request: AuthorizationRequest, place_id: str, user: str | None = None) -> str:
-        """Gives out a code for the bot token of a workspace or an organisation.
+        """Issue a code for the bot token of a workspace or an organization.
 
         Args:
-            request: What the app asked for.
-            place_id: Where it is installed.
-            user: Who allows it; None is the first person there.
+            request: The authorization request.
+            place_id: The id of the workspace or organization.
+            user: The person who allows the installation. None is the first person of the place.
 
         Raises:
             LookupError: the app cannot be installed there.
@@ -125,31 +125,31 @@ class AuthorizationServer:
             raise LookupError(f"the app cannot be installed in {place_id}")
         code = secrets.token_hex(20)
         self._grants[code] = Grant(
-            request=request, place=place, user=user or self.installer(place), at=self._wiring.now()
+            request=request, place=place, user=user or self.installer(place), at=self._settings.now()
         )
         return code
 
     def installer(self, place: Team | Enterprise) -> str:
-        """The id of the first person of a workspace or an organisation."""
-        cast = self._workspace.cast
-        teams = (place,) if isinstance(place, Team) else cast.teams_of(place)
+        """Return the id of the first person of a workspace or an organization."""
+        directory = self._workspace.directory
+        teams = (place,) if isinstance(place, Team) else directory.teams_of(place)
         ids = {team.id for team in teams}
-        return next((person.id for person in cast.people if person.team_id in ids), "")
+        return next((person.id for person in directory.people if person.team_id in ids), "")
 
     def _access(self, _token: str | None, args: Json) -> Json:
-        if args.get("client_id") != self._wiring.client_id:
+        if args.get("client_id") != self._settings.client_id:
             raise RefusedError("invalid_client_id")
-        if args.get("client_secret") != self._wiring.client_secret:
+        if args.get("client_secret") != self._settings.client_secret:
             raise RefusedError("bad_client_secret")
         if args.get("grant_type") not in (None, "authorization_code"):
             raise RefusedError("invalid_grant_type")
-        grant = self._redeemable(args)
+        grant = self._valid_grant(args)
         grant.used = True
-        return _told(self._installations.install(grant.place, grant.request.scopes), grant.user)
+        return _access_answer(self._installations.install(grant.place, grant.request.scopes), grant.user)
 
-    def _redeemable(self, args: Json) -> Grant:
+    def _valid_grant(self, args: Json) -> Grant:
         grant = self._grants.get(str(args.get("code")))
-        if grant is None or self._wiring.now() - grant.at > CODE_SECONDS:
+        if grant is None or self._settings.now() - grant.at > CODE_SECONDS:
             raise RefusedError("invalid_code")
         if grant.used:
             raise RefusedError("code_already_used")
@@ -160,7 +160,7 @@ class AuthorizationServer:
 
 
 def _scopes(text: str) -> frozenset[str]:
-    """The scopes of a list with commas or spaces between them."""
+    """Return the scopes of a string with commas or spaces as separators."""
     scopes = frozenset(text.replace(",", " ").split())
     if not scopes:
         raise AuthorizationError("invalid_scope", "The app asks for no scopes.")
@@ -170,12 +170,12 @@ def _scopes(text: str) -> frozenset[str]:
 
 
 def _within(uri: str, registered: str) -> bool:
-    """Whether a redirect URI is a registered one, or lies below it."""
+    """Return whether a redirect URI equals a registered URI or is below it."""
     return uri == registered or uri.startswith((f"{registered.rstrip('/')}/", f"{registered}?"))
 
 
-def _told(installation: Installation, user: str) -> Json:
-    """An installation as `oauth.v2.access` answers it."""
+def _access_answer(installation: Installation, user: str) -> Json:
+    """Return the answer of `oauth.v2.access` for an installation."""
     team, enterprise = installation.team, installation.enterprise
     return {
         "app_id": installation.app_id,

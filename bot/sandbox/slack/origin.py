@@ -1,4 +1,4 @@
-"""Telling the sandbox's own pages from other sites that are open in the same browser."""
+"""The detection of cross-site requests."""
 
 from urllib.parse import urlsplit
 
@@ -6,6 +6,6 @@ from starlette.requests import Request
 
 
 def from_another_site(request: Request) -> bool:
-    """Whether a page of another site sent this; it could otherwise act in the sandbox."""
+    """Return whether a page of another site sent the request."""
     origin = request.headers.get("origin")
     return bool(origin) and urlsplit(origin).netloc != request.headers.get("host")

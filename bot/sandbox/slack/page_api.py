@@ -1,4 +1,4 @@
-"""The JSON API of the workspace page: what it draws, what people do on it, what passes by."""
+"""The JSON API of the workspace page: its data, its actions and its live feed."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,11 +14,11 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from bot.sandbox.slack.delivery import Delivery
-from bot.sandbox.slack.events import Feed
+from bot.sandbox.slack.feed import Feed
 from bot.sandbox.slack.inspector import Inspector
 from bot.sandbox.slack.interactions import Interactions, NotACommandError
 from bot.sandbox.slack.origin import from_another_site
-from bot.sandbox.slack.surfaces import Sight, Surface, targets
+from bot.sandbox.slack.surfaces import Surface, Visible, targets
 from bot.sandbox.slack.views import Views
 from bot.sandbox.slack.workspace import Workspace
 
@@ -31,40 +31,40 @@ _CLOSED = "This view is closed."
 
 
 @dataclass(kw_only=True)
-class Surroundings:
-    """What stands around the workspace: the portal's page, and a way to restart the app."""
+class PageOptions:
+    """Optional features of the page: a link to the portal, and a button that restarts the app."""
 
     portal_url: str | None
     restart_app: Restart | None
 
 
 class _BadRequestError(Exception):
-    """The page sent something that the API does not know."""
+    """The request body is invalid."""
 
 
 class PageRoutes:
-    """The page's side of the server."""
+    """Serve the page and its API."""
 
     def __init__(
         self,
         workspace: Workspace,
         views: Views,
-        sight: Sight,
+        visible: Visible,
         feed: Feed,
         inspector: Inspector,
         interactions: Interactions,
-        surroundings: Surroundings,
+        page_options: PageOptions,
     ) -> None:
         self._workspace = workspace
         self._views = views
-        self._sight = sight
+        self._visible = visible
         self._feed = feed
         self._inspector = inspector
         self._interactions = interactions
-        self._surroundings = surroundings
+        self._page_options = page_options
 
     def routes(self) -> list[BaseRoute]:
-        """The page itself and its API."""
+        """Return the routes of the page and of its API."""
         posts = {
             "command": self._command,
             "action": self._action,
@@ -93,29 +93,29 @@ class PageRoutes:
         return FileResponse(index)
 
     async def _bootstrap(self, _request: Request) -> Response:
-        cast = self._workspace.cast
+        directory = self._workspace.directory
         return JSONResponse(
             {
-                "workspace": {"id": cast.home_team.id, "name": cast.home_team.name},
+                "workspace": {"id": directory.home_team.id, "name": directory.home_team.name},
                 "app": {
-                    "id": cast.app.id,
-                    "name": cast.app.name,
-                    "bot_user_id": cast.app.bot_user_id,
+                    "id": directory.app.id,
+                    "name": directory.app.name,
+                    "bot_user_id": directory.app.bot_user_id,
                 },
-                "commands": [asdict(command) for command in cast.app.commands],
-                "people": [asdict(person) for person in cast.people],
+                "commands": [asdict(command) for command in directory.app.commands],
+                "people": [asdict(person) for person in directory.people],
                 "channels": [
                     {"id": channel.id, "name": channel.name, "shared": channel.shared}
-                    for channel in cast.channels
+                    for channel in directory.channels
                 ],
-                "portal_url": self._surroundings.portal_url,
-                "can_restart": self._surroundings.restart_app is not None,
+                "portal_url": self._page_options.portal_url,
+                "can_restart": self._page_options.restart_app is not None,
             }
         )
 
     async def _state(self, request: Request) -> Response:
         user = request.query_params.get("user", "")
-        if self._workspace.cast.person(user) is None:
+        if self._workspace.directory.person(user) is None:
             return JSONResponse({"ok": False, "error": "user_not_found"}, status_code=404)
         return JSONResponse(
             {
@@ -134,13 +134,13 @@ class PageRoutes:
         return {
             "id": channel,
             "kind": "channel" if in_channel else "im",
-            "name": in_channel.name if in_channel else self._workspace.cast.app.name,
+            "name": in_channel.name if in_channel else self._workspace.directory.app.name,
             "messages": self._feed.conversation_for(user, channel),
         }
 
     async def _events(self, request: Request) -> Response:
         user = request.query_params.get("user", "")
-        if self._workspace.cast.person(user) is None:
+        if self._workspace.directory.person(user) is None:
             return JSONResponse({"ok": False, "error": "user_not_found"}, status_code=404)
         return EventSourceResponse(self._stream(user), ping=PING_SECONDS)
 
@@ -158,7 +158,7 @@ class PageRoutes:
             await self._interactions.say(user, channel, text)
             return {"ok": True, "ack_ms": 0}
         try:
-            return _told(await self._interactions.command(user, channel, text))
+            return _result_of(await self._interactions.command(user, channel, text))
         except NotACommandError as error:
             self._feed.error(user, "command", str(error))
             return {"ok": False, "error": str(error), "ack_ms": 0}
@@ -171,17 +171,17 @@ class PageRoutes:
         for target in targets(surface):
             if (target.block["block_id"], target.element["action_id"]) == (block_id, action_id):
                 value, typed = _object(body, "value"), _object(body, "state")
-                return _told(await self._interactions.act(user, target, value, typed))
+                return _result_of(await self._interactions.act(user, target, value, typed))
         return {"ok": False, "error": "This control has changed meanwhile.", "ack_ms": 0}
 
     def _surface(self, user: str, container: Json) -> Surface | None:
         if container.get("type") == "message":
             channel, ts = _texts(container, "channel", "ts")
-            return self._sight.message(user, channel, ts)
+            return self._visible.message(user, channel, ts)
         home = self._views.home(user)
         if container.get("type") == "home" and home is not None:
-            return self._sight.view(user, home["id"])
-        return self._sight.view(user, str(container.get("view_id")))
+            return self._visible.view(user, home["id"])
+        return self._visible.view(user, str(container.get("view_id")))
 
     async def _submit(self, body: Json) -> Json:
         user, view_id = _texts(body, "user", "view_id")
@@ -189,7 +189,7 @@ class PageRoutes:
         if not stack or stack[-1]["id"] != view_id:
             return {"ok": False, "error": _CLOSED, "ack_ms": 0}
         typed = _object(body, "state")
-        return _told(await self._interactions.submit(user, stack[-1], typed))
+        return _result_of(await self._interactions.submit(user, stack[-1], typed))
 
     async def _close(self, body: Json) -> Json:
         user, view_id = _texts(body, "user", "view_id")
@@ -199,12 +199,12 @@ class PageRoutes:
     async def _home(self, body: Json) -> Json:
         (user,) = _texts(body, "user")
         delivery = await self._interactions.open_home(user)
-        return {"ok": True} if delivery is None else _told(delivery)
+        return {"ok": True} if delivery is None else _result_of(delivery)
 
     async def _restart(self, _body: Json) -> Json:
-        if self._surroundings.restart_app is None:
+        if self._page_options.restart_app is None:
             return {"ok": False, "error": "This sandbox did not start the app."}
-        await self._surroundings.restart_app()
+        await self._page_options.restart_app()
         return {"ok": True}
 
 
@@ -222,15 +222,15 @@ def _posted(handle: Callable[[Json], Awaitable[Json]]) -> Callable[[Request], Aw
     return endpoint
 
 
-def _told(delivery: Delivery) -> Json:
-    """A delivery as the page needs it."""
+def _result_of(delivery: Delivery) -> Json:
+    """Return the JSON of a delivery for the page."""
     failed = delivery.failure or delivery.error or delivery.errors
-    told: Json = {"ok": not failed, "ack_ms": round(delivery.ack_ms, 1)}
+    result: Json = {"ok": not failed, "ack_ms": round(delivery.ack_ms, 1)}
     if delivery.error or delivery.failure:
-        told["error"] = delivery.error or delivery.failure
+        result["error"] = delivery.error or delivery.failure
     if delivery.errors:
-        told["errors"] = dict(delivery.errors)
-    return told
+        result["errors"] = dict(delivery.errors)
+    return result
 
 
 def _texts(body: Json, *names: str) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
-"""The shapes in which Slack tells an app what a person did."""
+"""The payloads that Slack sends to an app."""
 
 import copy
 from typing import Any
 
+from bot.sandbox.slack.directory import Directory, Enterprise, Person, Team
 from bot.sandbox.slack.installations import Installation
-from bot.sandbox.slack.people import Cast, Enterprise, Person, Team
 
 Json = dict[str, Any]
 
@@ -12,12 +12,12 @@ VERIFICATION_TOKEN = "sandbox-verification-token"  # noqa: S105 deprecated by Sl
 
 
 def escaped(text: str) -> str:
-    """Text as Slack sends it: the three characters with a meaning in mrkdwn are escaped."""
+    """Escape the three special characters of mrkdwn, as Slack does."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def command_fields(
-    cast: Cast,
+    directory: Directory,
     person: Person,
     typed: str,
     via: Installation,
@@ -26,19 +26,19 @@ def command_fields(
     trigger_id: str,
     response_url: str,
 ) -> dict[str, str]:
-    """The form fields of a slash command.
+    """Return the form fields of a slash command.
 
     Args:
-        cast: Who is in the workspace.
-        person: Who typed it.
+        directory: The people, teams and app of the sandbox.
+        person: The person who typed the command.
         typed: The whole line, "/billing buy 50".
-        via: The installation that hears it.
-        channel: Id and name of the conversation.
-        trigger_id: Opens one view.
-        response_url: Takes five answers.
+        via: The installation that receives the command.
+        channel: The id and name of the conversation.
+        trigger_id: The trigger id for one view.
+        response_url: The URL for five answers.
     """
     command, _, text = typed.strip().partition(" ")
-    team = cast.team(person.team_id)
+    team = directory.team(person.team_id)
     return {
         "token": VERIFICATION_TOKEN,
         "team_id": person.team_id,
@@ -50,7 +50,7 @@ def command_fields(
         "user_name": person.name,
         "command": command,
         "text": escaped(text.strip()),
-        "api_app_id": cast.app.id,
+        "api_app_id": directory.app.id,
         "is_enterprise_install": "true" if via.is_enterprise_install else "false",
         "response_url": response_url,
         "trigger_id": trigger_id,
@@ -63,11 +63,11 @@ def _enterprise_fields(enterprise: Enterprise | None) -> dict[str, str]:
     return {"enterprise_id": enterprise.id, "enterprise_name": enterprise.name}
 
 
-def interaction(cast: Cast, person: Person, kind: str, via: Installation) -> Json:
-    """What every interaction payload carries.
+def interaction(directory: Directory, person: Person, kind: str, via: Installation) -> Json:
+    """Return the common fields of an interaction payload.
 
-    The team is the one in which the app is installed, with the person's own beside it; an org-wide
-    installation has none.
+    `team` is the workspace of the installation. It is None for an org-wide installation. The
+    person's own workspace is in `user.team_id`.
     """
     enterprise = via.enterprise
     return {
@@ -78,7 +78,7 @@ def interaction(cast: Cast, person: Person, kind: str, via: Installation) -> Jso
             "name": person.name,
             "team_id": person.team_id,
         },
-        "api_app_id": cast.app.id,
+        "api_app_id": directory.app.id,
         "token": VERIFICATION_TOKEN,
         "team": None if via.team is None else _team(via.team),
         "enterprise": {"id": enterprise.id, "name": enterprise.name} if enterprise else None,
@@ -91,7 +91,7 @@ def _team(team: Team) -> Json:
 
 
 def in_message(message: Json, channel: tuple[str, str], state: Json) -> Json:
-    """Where an action in a message took place; an ephemeral is named by its ts alone."""
+    """Return the payload fields of an action in a message. An ephemeral message has no `message`."""
     ephemeral = bool(message.get("ephemeral"))
     place: Json = {
         "container": {
@@ -113,7 +113,7 @@ def in_message(message: Json, channel: tuple[str, str], state: Json) -> Json:
 
 
 def in_view(view: Json) -> Json:
-    """Where an action in a modal or in App Home took place."""
+    """Return the payload fields of an action in a modal or in App Home."""
     return {
         "container": {"type": "view", "view_id": view["id"]},
         "view": copy.deepcopy(view),
@@ -124,7 +124,7 @@ _COPIED = ("text", "value", "style", "url", "placeholder", "confirm")
 
 
 def action(block: Json, element: Json, value: Json, action_ts: str) -> Json:
-    """One entry of `actions`: which element, and what it holds now."""
+    """Return one entry of `actions`: the element and its current value."""
     return {
         "type": element["type"],
         "block_id": block["block_id"],
@@ -136,7 +136,7 @@ def action(block: Json, element: Json, value: Json, action_ts: str) -> Json:
 
 
 def event_envelope(app_id: str, event: Json, *, event_id: str, at: float, **place: object) -> Json:
-    """An Events API delivery; `place` says where it happened and who is authorized to hear of it."""
+    """Return an Events API envelope. `place` has the workspace and the authorizations."""
     return {
         "token": VERIFICATION_TOKEN,
         "api_app_id": app_id,
@@ -148,8 +148,8 @@ def event_envelope(app_id: str, event: Json, *, event_id: str, at: float, **plac
     }
 
 
-def heard_by(via: Installation, team: Team | None) -> Json:
-    """The place of an event in a workspace that an installation hears of."""
+def event_context(via: Installation, team: Team | None) -> Json:
+    """Return the envelope fields of an event in a workspace of an installation."""
     return {
         **({} if team is None else {"team_id": team.id}),
         **({} if via.enterprise is None else {"enterprise_id": via.enterprise.id}),
@@ -166,18 +166,18 @@ def heard_by(via: Installation, team: Team | None) -> Json:
     }
 
 
-def gone_from(via: Installation) -> Json:
-    """The place of an event about the installation itself, which authorizes nobody any more."""
+def removal_context(via: Installation) -> Json:
+    """Return the envelope fields of an event about a removed installation, without authorizations."""
     return {
         **({} if via.team is None else {"team_id": via.team.id}),
         **({} if via.enterprise is None else {"enterprise_id": via.enterprise.id}),
     }
 
 
-def user_object(cast: Cast, person: Person, via: Installation, *, deleted: bool) -> Json:
-    """A person as `users.info` and `user_change` tell of them."""
-    enterprise = cast.team(person.team_id).enterprise
-    abroad = person.team_id not in via.team_ids
+def user_object(directory: Directory, person: Person, via: Installation, *, deleted: bool) -> Json:
+    """Return a person's `user` object as in `users.info` and `user_change`."""
+    enterprise = directory.team(person.team_id).enterprise
+    foreign = person.team_id not in via.team_ids
     user = {
         "id": person.id,
         "team_id": person.team_id,
@@ -187,7 +187,7 @@ def user_object(cast: Cast, person: Person, via: Installation, *, deleted: bool)
         "color": person.color,
         "deleted": deleted,
         "is_bot": False,
-        "is_stranger": abroad and (enterprise is None or enterprise != via.enterprise),
+        "is_stranger": foreign and (enterprise is None or enterprise != via.enterprise),
         "profile": {
             "real_name": person.real_name,
             "display_name": person.name,

@@ -1,4 +1,4 @@
-"""Which scopes a bot can have, and which of them an event needs."""
+"""The scopes of bots, and the scopes that each event requires."""
 
 BOT_SCOPES = frozenset(
     {
@@ -69,7 +69,7 @@ BOT_SCOPES = frozenset(
     }
 )
 
-# Event type: the scopes of which one is needed; an empty tuple needs none.
+# Event type: the scopes of which one is required. An empty tuple requires none.
 EVENT_SCOPES: dict[str, tuple[str, ...]] = {
     "app_home_opened": (),
     "app_mention": ("app_mentions:read",),

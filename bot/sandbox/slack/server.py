@@ -1,4 +1,4 @@
-"""The routes that the app calls: the Web API and response_urls, with outages on order."""
+"""The routes that the app calls: the Web API and response_urls, with injected outages."""
 
 import asyncio
 import base64
@@ -19,8 +19,8 @@ from bot.sandbox.slack.faults import Fault, Faults
 from bot.sandbox.slack.inspector import Inspector
 from bot.sandbox.slack.messages import RefusedError
 from bot.sandbox.slack.response_urls import ResponseUrls
+from bot.sandbox.slack.settings import Settings
 from bot.sandbox.slack.web_api import Answer, WebApi, rate_limited, refusal
-from bot.sandbox.slack.wiring import Wiring
 
 Json = dict[str, Any]
 
@@ -33,7 +33,7 @@ class ApiCall:
     """One call of the app: a Web API method, or `response_url`.
 
     Attributes:
-        installation: The id of the workspace or organisation whose token it came with.
+        installation: The id of the workspace or organization of the call's token.
     """
 
     method: str
@@ -45,7 +45,7 @@ class ApiCall:
 
 
 class _NoAnswer(Response):
-    """Cuts the connection instead of answering."""
+    """Close the connection instead of answering."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         _ = send
@@ -53,7 +53,7 @@ class _NoAnswer(Response):
 
 
 class SlackRoutes:
-    """Slack's side of the app's calls; `calls` keeps each with its answer."""
+    """Answer the app's calls. `calls` has each call with its answer."""
 
     def __init__(
         self,
@@ -61,17 +61,17 @@ class SlackRoutes:
         response_urls: ResponseUrls,
         faults: Faults,
         inspector: Inspector,
-        wiring: Wiring,
+        settings: Settings,
     ) -> None:
         self._web_api = web_api
         self._response_urls = response_urls
         self._faults = faults
         self._inspector = inspector
-        self._wiring = wiring
+        self._settings = settings
         self.calls: list[ApiCall] = []
 
     def routes(self) -> list[Route]:
-        """`/api/<method>` and `/response/<secret>`."""
+        """Return the routes `/api/<method>` and `/response/<secret>`."""
         return [
             Route("/api/{method}", self._api, methods=["GET", "POST"]),
             Route("/response/{secret}", self._response, methods=["POST"]),
@@ -126,7 +126,7 @@ class SlackRoutes:
     def _answered(
         self, method: str, args: Json, answer: Answer, started: float, user: str | None
     ) -> Response:
-        at = self._wiring.now()
+        at = self._settings.now()
         self.calls.append(
             ApiCall(
                 method=method,
@@ -169,7 +169,7 @@ def _of_fault(fault: Fault) -> Answer:
 
 
 def _client(credentials: str) -> Json:
-    """The OAuth client of an `Authorization: Basic` header; empty when it is none."""
+    """Return the OAuth client of `Basic` credentials, or an empty object for invalid credentials."""
     try:
         decoded = base64.b64decode(credentials, validate=True).decode()
     except ValueError:
@@ -189,7 +189,7 @@ def _json_object(body: bytes) -> Json:
 
 
 async def _arguments(request: Request) -> Json:
-    """Query, form and JSON arguments of a call, as one object."""
+    """Return the query, form and JSON arguments of a call as one object."""
     args: Json = dict(request.query_params)
     body = await request.body()
     if request.headers.get("content-type", "").startswith("application/json"):

@@ -1,4 +1,4 @@
-"""Socket Mode: the app's own WebSockets, over which Slack sends everything while it is turned on."""
+"""Socket Mode: while it is on, Slack sends all requests over WebSockets that the app opens."""
 
 import asyncio
 import contextlib
@@ -15,15 +15,15 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.sandbox.serving import cut_connection
-from bot.sandbox.slack.delivery import FAILED, SOCKET, TIMEOUT, Ack, Parcel
-from bot.sandbox.slack.events import Feed
+from bot.sandbox.slack.delivery import FAILED, SOCKET, TIMEOUT, Ack, AppRequest
+from bot.sandbox.slack.feed import Feed
 from bot.sandbox.slack.messages import RefusedError
+from bot.sandbox.slack.settings import Settings
 from bot.sandbox.slack.web_api import OpenMethod
-from bot.sandbox.slack.wiring import Wiring
 
 Json = dict[str, Any]
 
-MOST_CONNECTIONS = 10
+MAX_CONNECTIONS = 10
 CONNECTION_SECONDS = 3600
 GRACE_SECONDS = 2.0
 _HOST = "applink-sandbox"
@@ -35,8 +35,8 @@ class Connection:
     """One open WebSocket of the app.
 
     Attributes:
-        turn: When it was last used, counted in envelopes.
-        leaving: Whether the app was asked to replace it.
+        turn: The number of the envelope that it last sent.
+        leaving: Whether the app was asked to replace the connection.
     """
 
     def __init__(self, websocket: WebSocket, turn: int) -> None:
@@ -45,7 +45,7 @@ class Connection:
         self.leaving = False
 
     async def send(self, message: Json) -> bool:
-        """Sends a message; False when the connection is gone."""
+        """Send a message. Return False when the connection is closed."""
         try:
             await self._websocket.send_json(message)
         except _GONE:
@@ -53,12 +53,15 @@ class Connection:
         return True
 
     async def disconnect(self, reason: str) -> None:
-        """Tells the app to connect anew; this connection is used no more than necessary."""
+        """Ask the app to open a new connection. This connection is used only when there is no other."""
         self.leaving = True
         await self.send({"type": "disconnect", "reason": reason, "debug_info": {"host": _HOST}})
 
     async def received(self) -> Json | None:
-        """The next message, an empty one for what is no JSON object; None at the end."""
+        """Return the next message, or None after the end.
+
+        A message that is not a JSON object becomes an empty object.
+        """
         try:
             message = json.loads(await self._websocket.receive_text())
         except (ValueError, KeyError):
@@ -68,38 +71,38 @@ class Connection:
         return message if isinstance(message, dict) else {}
 
     async def close(self) -> None:
-        """Closes the connection in order."""
+        """Close the connection with a close frame."""
         with contextlib.suppress(*_GONE):
             await self._websocket.close()
 
     def cut(self) -> None:
-        """Cuts the connection without a word."""
+        """Drop the connection without a close frame."""
         cut_connection(self._websocket.scope)
 
 
 class SocketMode:
-    """Gives out tickets, keeps the connections, sends envelopes and waits for their answers."""
+    """Issue tickets, keep the connections, send envelopes and wait for their answers."""
 
-    def __init__(self, app_id: str, feed: Feed, wiring: Wiring) -> None:
+    def __init__(self, app_id: str, feed: Feed, settings: Settings) -> None:
         self._app_id = app_id
         self._feed = feed
-        self._wiring = wiring
+        self._settings = settings
         self._tickets: set[str] = set()
         self._connections: list[Connection] = []
         self._waiting: dict[str, asyncio.Future[Json]] = {}
         self._turns = itertools.count()
 
     def methods(self) -> Mapping[str, OpenMethod]:
-        """The Web API's side: where to connect."""
+        """Return the Web API method that issues connection URLs."""
         return {"apps.connections.open": self._issue}
 
     def routes(self) -> list[WebSocketRoute]:
-        """Where the app connects to."""
+        """Return the route to which the app connects."""
         return [WebSocketRoute("/link/", self._serve)]
 
     @property
     def connections(self) -> int:
-        """How many connections are open."""
+        """Return how many connections are open."""
         return len(self._connections)
 
     def _issue(self, token: str | None, _args: Json) -> Json:
@@ -107,12 +110,12 @@ class SocketMode:
             raise RefusedError("not_authed")
         if not token.startswith("xapp-"):
             raise RefusedError("not_allowed_token_type")
-        if token != self._wiring.app_token:
+        if token != self._settings.app_token:
             raise RefusedError("invalid_auth")
         ticket = secrets.token_hex(16)
         self._tickets.add(ticket)
         query = urlencode({"ticket": ticket, "app_id": self._app_id})
-        base = self._wiring.public_url.replace("http", "ws", 1)
+        base = self._settings.public_url.replace("http", "ws", 1)
         return {"url": f"{base}/link/?{query}"}
 
     async def _serve(self, websocket: WebSocket) -> None:
@@ -123,18 +126,18 @@ class SocketMode:
         self._tickets.discard(ticket)
         await websocket.accept()
         connection = Connection(websocket, next(self._turns))
-        if len(self._connections) >= MOST_CONNECTIONS:
+        if len(self._connections) >= MAX_CONNECTIONS:
             await connection.disconnect("too_many_websockets")
             await connection.close()
             return
         self._connections.append(connection)
         try:
-            await self._talk(connection)
+            await self._receive_answers(connection)
         finally:
             self._connections.remove(connection)
             self._feed.changed()
 
-    async def _talk(self, connection: Connection) -> None:
+    async def _receive_answers(self, connection: Connection) -> None:
         await connection.send(
             {
                 "type": "hello",
@@ -146,18 +149,18 @@ class SocketMode:
         self._feed.changed()
         while (message := await connection.received()) is not None:
             waiting = self._waiting.get(str(message.get("envelope_id")))
-            # An answer may come over another connection than its envelope went: that one may be gone.
+            # An answer may come over another connection, because the first one may be closed.
             if waiting is not None and not waiting.done():
                 waiting.set_result(message)
 
-    async def send(self, parcel: Parcel) -> Ack:
-        """Sends a parcel over one of the connections and waits for its answer until the deadline."""
+    async def send(self, request: AppRequest) -> Ack:
+        """Send a request over one connection and wait for the answer until the deadline."""
         started, envelope_id = time.perf_counter(), str(uuid.uuid4())
         answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         self._waiting[envelope_id] = answer
         try:
-            async with asyncio.timeout(self._wiring.ack_deadline):
-                if not await self._sent(_envelope(parcel, envelope_id)):
+            async with asyncio.timeout(self._settings.ack_deadline):
+                if not await self._sent(_envelope(request, envelope_id)):
                     return _no_answer(started, FAILED)
                 return _ack(started, await answer)
         except TimeoutError:
@@ -166,7 +169,7 @@ class SocketMode:
             del self._waiting[envelope_id]
 
     async def _sent(self, envelope: Json) -> bool:
-        # They take turns; those told to leave are the last resort.
+        # The connections are used in turn. Connections that are leaving are used last.
         for connection in sorted(self._connections, key=lambda one: (one.leaving, one.turn)):
             if await connection.send(envelope):
                 connection.turn = next(self._turns)
@@ -174,42 +177,42 @@ class SocketMode:
         return False
 
     async def refresh(self) -> None:
-        """Asks every connection to be renewed, and closes each once the app is back, or after a while."""
+        """Ask the app to renew every connection. Close the old ones after the renewal or a timeout."""
         old = list(self._connections)
         for connection in old:
             await connection.disconnect("refresh_requested")
         with contextlib.suppress(TimeoutError):
-            await self._feed.wait_for(lambda: self._fresh() >= len(old), GRACE_SECONDS)
+            await self._feed.wait_for(lambda: self._renewed() >= len(old), GRACE_SECONDS)
         for connection in old:
             await connection.close()
 
-    def _fresh(self) -> int:
+    def _renewed(self) -> int:
         return sum(not connection.leaving for connection in self._connections)
 
     async def drop(self) -> None:
-        """Cuts every connection without a word, and waits until all are gone."""
+        """Drop every connection without a close frame and wait until all are closed."""
         old = list(self._connections)
         for connection in old:
             connection.cut()
         await self._feed.wait_for(lambda: not set(old) & set(self._connections), GRACE_SECONDS)
 
     async def close(self) -> None:
-        """Closes every connection in order."""
+        """Close every connection with a close frame."""
         for connection in list(self._connections):
             await connection.close()
 
 
-def _envelope(parcel: Parcel, envelope_id: str) -> Json:
+def _envelope(request: AppRequest, envelope_id: str) -> Json:
     envelope: Json = {
         "envelope_id": envelope_id,
-        "payload": parcel.body,
-        "type": _TYPES.get(parcel.kind, "interactive"),
-        "accepts_response_payload": parcel.kind != "event",
+        "payload": request.body,
+        "type": _TYPES.get(request.kind, "interactive"),
+        "accepts_response_payload": request.kind != "event",
     }
-    if parcel.kind == "event":
-        # Over HTTP the reason is more exact; here Slack knows of no other.
-        reason = "timeout" if parcel.retry else ""
-        envelope |= {"retry_attempt": parcel.retry, "retry_reason": reason}
+    if request.kind == "event":
+        # Over HTTP the reason is more exact. Socket Mode has no other reason.
+        reason = "timeout" if request.retry else ""
+        envelope |= {"retry_attempt": request.retry, "retry_reason": reason}
     return envelope
 
 

@@ -1,10 +1,10 @@
-"""Finding what a person sees: the surface, the block and the element they act on."""
+"""The surfaces that a person sees, and the elements on them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bot.sandbox.slack.block_kit import elements_of
+from bot.sandbox.slack.block_elements import elements_of
 from bot.sandbox.slack.inputs import offered, value_field
 from bot.sandbox.slack.views import Views
 from bot.sandbox.slack.workspace import Workspace
@@ -26,7 +26,7 @@ _PLAIN = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Surface:
-    """A message, an ephemeral, a modal or a home, and the conversation it stands in."""
+    """A message, an ephemeral message, a modal or App Home, and the conversation of a message."""
 
     kind: Where
     content: Json
@@ -34,7 +34,7 @@ class Surface:
 
     @property
     def id(self) -> str:
-        """The ts of a message, the id of a view."""
+        """Return the ts of a message or the id of a view."""
         return str(self.content["id"] if self.kind in ("view", "home") else self.content["ts"])
 
 
@@ -47,20 +47,20 @@ class Target:
     element: Json
 
 
-class Sight:
-    """What each person can see and reach now."""
+class Visible:
+    """Find the surfaces and elements that a person can currently see."""
 
     def __init__(self, workspace: Workspace, views: Views) -> None:
         self._workspace = workspace
         self._views = views
-        self._home_seen: dict[str, str] = {}
+        self._home_opened_at: dict[str, str] = {}
 
-    def look_at_home(self, user: str) -> None:
-        """Remembers when a person last opened App Home: it is then their newest surface."""
-        self._home_seen[user] = self._workspace.clock.ts()
+    def record_home_opened(self, user: str) -> None:
+        """Record that a person opened App Home, which makes it the person's newest surface."""
+        self._home_opened_at[user] = self._workspace.clock.ts()
 
     def surfaces(self, user: str) -> Iterator[Surface]:
-        """The front modal, then messages and home, the one seen last first."""
+        """Yield the front modal, then messages and App Home, newest first."""
         stack = self._views.stack(user)
         if stack:
             yield Surface(kind="view", content=stack[-1])
@@ -71,24 +71,24 @@ class Sight:
         ]
         home = self._views.home(user)
         if home is not None:
-            seen.append((self._home_seen.get(user, "0"), Surface(kind="home", content=home)))
+            seen.append((self._home_opened_at.get(user, "0"), Surface(kind="home", content=home)))
         for _, surface in sorted(seen, key=lambda pair: pair[0], reverse=True):
             yield surface
 
     def message_surface(self, message: Json, channel: str) -> Surface:
-        """A message or ephemeral as something to act on."""
+        """Return the surface of a message or an ephemeral message."""
         kind: Where = "ephemeral" if message.get("ephemeral") else "message"
         return Surface(kind=kind, content=message, channel=channel)
 
     def message(self, user: str, channel: str, ts: str) -> Surface | None:
-        """The message or ephemeral with this ts, when the person sees it."""
+        """Return the message or ephemeral message with this ts, or None when the person cannot see it."""
         if channel not in self._workspace.conversations(user):
             return None
         found = self._workspace.ephemeral(user, ts) or self._workspace.message(channel, ts)
         return self.message_surface(found, channel) if found else None
 
     def view(self, user: str, view_id: str) -> Surface | None:
-        """The modal or home with this id, when the person sees it."""
+        """Return the modal or App Home with this id, or None when the person cannot see it."""
         found = self._views.find(view_id)
         if found is None or found[0] != user:
             return None
@@ -96,15 +96,15 @@ class Sight:
         return Surface(kind=kind, content=found[1])
 
     def find(self, user: str, fits: Callable[[Json, Json], bool], *, in_: str | None) -> Target:
-        """The first element that fits on the newest surface that has one.
+        """Return the first matching element of the newest surface that has one.
 
         Args:
-            user: Who looks.
-            fits: Takes a block and an element of it.
-            in_: A kind of surface, a ts or a view id; None is any surface.
+            user: The id of the person.
+            fits: The condition on a block and its element.
+            in_: A kind of surface, a ts or a view id. None is any surface.
 
         Raises:
-            LookupError: the person sees no such element; the message lists what they see.
+            LookupError: the person sees no such element. The message lists the visible elements.
         """
         for surface in self.surfaces(user):
             if in_ is None or in_ in (surface.kind, surface.id):
@@ -122,7 +122,7 @@ class Sight:
 
 
 def targets(surface: Surface) -> Iterator[Target]:
-    """Every interactive element of a surface, in the order they are drawn."""
+    """Yield every interactive element of a surface, in drawing order."""
     for block in surface.content.get("blocks") or []:
         for element in elements_of(block):
             if element.get("type") != "image":
@@ -130,17 +130,17 @@ def targets(surface: Surface) -> Iterator[Target]:
 
 
 def label(element: Json) -> str:
-    """What is written on a button; empty for other elements."""
+    """Return the text of a button, or an empty string for another element."""
     text = element.get("text")
     return str(text.get("text", "")) if isinstance(text, dict) else ""
 
 
 def chosen(element: Json, value: object) -> Json:
-    """A choice in the form Slack's action object has.
+    """Return the fields of a choice as in Slack's action object.
 
     Args:
         element: The select, radio buttons, checkboxes, overflow or picker.
-        value: The option's value (or its visible text), a list of them, or what a picker gives.
+        value: The option's value or text, a list of these, or the value of a picker.
 
     Raises:
         LookupError: no option has that value or text.

@@ -1,7 +1,7 @@
 """Views: trigger ids, the modal stack of each person, hashes, App Homes.
 
 ViewRefusedError
-    carries the error code of Slack's answer (`expired_trigger_id`, `hash_conflict`, …)
+    has the error code of Slack's answer (`expired_trigger_id`, `hash_conflict`, …)
 """
 
 import copy
@@ -9,22 +9,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from bot.sandbox.slack.directory import Directory
 from bot.sandbox.slack.inputs import State, state_of
 from bot.sandbox.slack.installations import Installation
-from bot.sandbox.slack.people import Cast
-from bot.sandbox.slack.workspace import MessageClock, Sequence, with_ids
+from bot.sandbox.slack.workspace import IdSequence, MessageClock, with_ids
 
 Json = dict[str, Any]
 
 TRIGGER_SECONDS = 3.0
 STACK_LIMIT = 3
 
-# Which installation a view belongs to, as the view itself tells.
+# The fields of a view that identify its installation.
 _OWNER = ("team_id", "app_installed_team_id", "bot_id")
 
 
 class ViewRefusedError(Exception):
-    """Slack refuses to open, push, update or publish; `code` is the answer's error."""
+    """Slack refuses to open, push, update or publish a view. `code` is the error of the answer."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -33,7 +33,7 @@ class ViewRefusedError(Exception):
 
 @dataclass(kw_only=True)
 class Trigger:
-    """The right of an installation to open one view in answer to something a person did."""
+    """The permission of an installation to open one view after an interaction."""
 
     user: str
     owner: str
@@ -43,10 +43,12 @@ class Trigger:
 
 
 class Views:
-    """All views of one workspace that somebody can see."""
+    """The visible modals and App Homes of all people."""
 
-    def __init__(self, cast: Cast, clock: MessageClock, ids: Sequence, now: Callable[[], float]) -> None:
-        self._cast = cast
+    def __init__(
+        self, directory: Directory, clock: MessageClock, ids: IdSequence, now: Callable[[], float]
+    ) -> None:
+        self._directory = directory
         self._clock = clock
         self._ids = ids
         self._now = now
@@ -56,22 +58,22 @@ class Views:
         self._abandoned: set[tuple[str, str]] = set()
 
     def issue_trigger(self, user: str, via: Installation, *, in_modal: bool = False) -> str:
-        """A trigger id, good for one view within 3 s."""
+        """Issue a trigger id, which is valid for one view within 3 seconds."""
         trigger_id = self._ids.next("1337.4242.")
         trigger = Trigger(user=user, owner=via.id, at=self._now(), in_modal=in_modal)
         self._triggers[trigger_id] = trigger
         return trigger_id
 
     def stack(self, user: str) -> list[Json]:
-        """A person's modals, the one in front last."""
+        """Return a person's modals, the front one last."""
         return list(self._stacks.get(user, []))
 
     def home(self, user: str) -> Json | None:
-        """A person's App Home, or None before it was published."""
+        """Return a person's App Home, or None before its publication."""
         return self._homes.get(user)
 
     def find(self, view_id: str) -> tuple[str, Json] | None:
-        """A visible view and the person who sees it, or None."""
+        """Return the view with this id and the person who sees it, or None."""
         return next(((user, view) for user, view in self._visible() if view["id"] == view_id), None)
 
     def _visible(self) -> Iterator[tuple[str, Json]]:
@@ -81,48 +83,48 @@ class Views:
                 yield user, view
 
     def open(self, trigger_id: str, view: Json, via: Installation) -> tuple[str, Json]:
-        """Opens a view in a stack of its own, or in front of the modal of the trigger.
+        """Open a view in a new stack, or in front of the modal in which the trigger was issued.
 
         Returns:
-            The person who sees it, and the view.
+            The person who sees the view, and the view.
 
         Raises:
-            ViewRefusedError: as Slack answers.
+            ViewRefusedError: the trigger or the view is refused.
         """
-        trigger = self._redeemable(trigger_id, via)
+        trigger = self._valid_trigger(trigger_id, via)
         stack = self.stack(trigger.user)
         if not trigger.in_modal:
-            # The person had left the old stack without closing it, by a reload for example.
+            # The person left the old stack without closing it, for example by a reload.
             left, stack = stack, []
             self._abandoned.update(_external(one) for one in left if one["external_id"])
-        shown = self._place(trigger.user, stack, view, self._owned(trigger.user, via))
+        shown = self._place(trigger.user, stack, view, self._owner_fields(trigger.user, via))
         trigger.used = True
         return trigger.user, shown
 
     def push(self, trigger_id: str, view: Json, via: Installation) -> tuple[str, Json]:
-        """Puts a view in front of the modal from which the trigger came.
+        """Push a view in front of the modal in which the trigger was issued.
 
         Raises:
-            ViewRefusedError: as Slack answers.
+            ViewRefusedError: the trigger or the view is refused.
         """
-        trigger = self._redeemable(trigger_id, via)
+        trigger = self._valid_trigger(trigger_id, via)
         if not trigger.in_modal:
             raise ViewRefusedError("invalid_trigger_id")
-        owned = self._owned(trigger.user, via)
-        shown = self._place(trigger.user, self.stack(trigger.user), view, owned)
+        owner_fields = self._owner_fields(trigger.user, via)
+        shown = self._place(trigger.user, self.stack(trigger.user), view, owner_fields)
         trigger.used = True
         return trigger.user, shown
 
-    def push_in_answer(self, user: str, current: Json, view: Json) -> Json:
-        """Puts a view in front of the current one, as `response_action: push` does.
+    def push_from_response(self, user: str, current: Json, view: Json) -> Json:
+        """Push a view in front of the current one, as `response_action: push` does.
 
         Raises:
-            ViewRefusedError: as Slack answers.
+            ViewRefusedError: the view is refused.
         """
         return self._place(user, self.stack(user), view, {name: current[name] for name in _OWNER})
 
-    def _owned(self, user: str, via: Installation) -> Json:
-        person = self._cast.person(user)
+    def _owner_fields(self, user: str, via: Installation) -> Json:
+        person = self._directory.person(user)
         at_home = person is not None and person.team_id in via.team_ids
         return {
             "team_id": person.team_id if person and at_home else via.id,
@@ -130,7 +132,7 @@ class Views:
             "bot_id": via.bot_id,
         }
 
-    def _redeemable(self, trigger_id: str, via: Installation) -> Trigger:
+    def _valid_trigger(self, trigger_id: str, via: Installation) -> Trigger:
         trigger = self._triggers.get(trigger_id)
         if trigger is None or trigger.owner != via.id:
             raise ViewRefusedError("invalid_trigger_id")
@@ -140,23 +142,23 @@ class Views:
             raise ViewRefusedError("expired_trigger_id")
         return trigger
 
-    def _place(self, user: str, stack: list[Json], view: Json, owned: Json) -> Json:
+    def _place(self, user: str, stack: list[Json], view: Json, owner_fields: Json) -> Json:
         if len(stack) >= STACK_LIMIT:
             raise ViewRefusedError("push_limit_reached")
-        shown = self._render(view, {}, owned, view_id=self._ids.next("V"))
+        shown = self._render(view, {}, owner_fields, view_id=self._ids.next("V"))
         shown["previous_view_id"] = stack[-1]["id"] if stack else None
         shown["root_view_id"] = stack[0]["root_view_id"] if stack else shown["id"]
         self._stacks[user] = [*stack, shown]
         return shown
 
-    def _claim_external_id(self, shown: Json) -> None:
+    def _check_external_id(self, shown: Json) -> None:
         taken = _external(shown) in self._abandoned or any(
             _external(one) == _external(shown) and one["id"] != shown["id"] for _, one in self._visible()
         )
         if shown["external_id"] and taken:
             raise ViewRefusedError("duplicate_external_id")
 
-    def _render(self, view: Json, typed: State, owned: Json, *, view_id: str) -> Json:
+    def _render(self, view: Json, typed: State, owner_fields: Json, *, view_id: str) -> Json:
         shown = {
             "callback_id": "",
             "private_metadata": "",
@@ -167,16 +169,16 @@ class Views:
             "clear_on_close": False,
             "notify_on_close": False,
             **copy.deepcopy(view),
-            **owned,
+            **owner_fields,
             "id": view_id,
-            "app_id": self._cast.app.id,
+            "app_id": self._directory.app.id,
             "hash": f"{self._clock.ts()}.{self._ids.next('h')}",
             "root_view_id": view_id,
             "previous_view_id": None,
             "blocks": with_ids(view["blocks"], self._ids),
         }
         shown["state"] = {"values": state_of(shown["blocks"], typed)}
-        self._claim_external_id(shown)
+        self._check_external_id(shown)
         return shown
 
     def update(
@@ -188,17 +190,17 @@ class Views:
         external_id: str | None,
         expected: str | None,
     ) -> tuple[str, Json]:
-        """Replaces a visible view; what was typed into kept ids stays.
+        """Replace a visible view. Typed values with the same ids remain.
 
         Args:
             view: The new content.
-            via: The installation that asks for it.
-            view_id: The view to replace, or None when `external_id` names it.
-            external_id: The app's own name of the view.
-            expected: The hash the app last saw; None replaces whatever is there.
+            via: The installation that updates the view.
+            view_id: The id of the view, or None to find it by `external_id`.
+            external_id: The app's own id of the view.
+            expected: The hash that the app last saw. None replaces the view unconditionally.
 
         Raises:
-            ViewRefusedError: `not_found` when nobody sees the view any more, `hash_conflict`.
+            ViewRefusedError: `not_found` for a view that is not visible, or `hash_conflict`.
         """
         user, current = self._named(view_id, external_id, via)
         if expected and expected != current["hash"]:
@@ -206,9 +208,9 @@ class Views:
         return user, self.replace(current, view)
 
     def replace(self, current: Json, view: Json) -> Json:
-        """Gives a visible view new content and a new hash, in place."""
-        owned = {name: current[name] for name in _OWNER}
-        shown = self._render(view, current["state"]["values"], owned, view_id=current["id"])
+        """Replace the content and the hash of a visible view in place."""
+        owner_fields = {name: current[name] for name in _OWNER}
+        shown = self._render(view, current["state"]["values"], owner_fields, view_id=current["id"])
         shown["root_view_id"] = current["root_view_id"]
         shown["previous_view_id"] = current["previous_view_id"]
         current.clear()
@@ -223,7 +225,7 @@ class Views:
         raise ViewRefusedError("not_found")
 
     def publish(self, user: str, view: Json, expected: str | None, via: Installation) -> Json:
-        """Shows a person's App Home.
+        """Publish a person's App Home.
 
         Raises:
             ViewRefusedError: `hash_conflict`.
@@ -233,19 +235,19 @@ class Views:
             if expected and expected != current["hash"]:
                 raise ViewRefusedError("hash_conflict")
             return self.replace(current, view)
-        owned = self._owned(user, via)
-        self._homes[user] = self._render(view, {}, owned, view_id=self._ids.next("V"))
+        owner_fields = self._owner_fields(user, via)
+        self._homes[user] = self._render(view, {}, owner_fields, view_id=self._ids.next("V"))
         return self._homes[user]
 
     def forget_homes(self, via: Installation) -> list[str]:
-        """Takes away what an installation published; returns the people who saw it."""
+        """Remove the App Homes of an installation and return the people who saw them."""
         saw = [user for user, home in self._homes.items() if home["app_installed_team_id"] == via.id]
         for user in saw:
             del self._homes[user]
         return saw
 
     def fill(self, view: Json, typed: State) -> None:
-        """Remembers what a person chose and typed in a view."""
+        """Store the values that a person chose and typed in a view."""
         merged = {
             block_id: {**view["state"]["values"].get(block_id, {}), **typed.get(block_id, {})}
             for block_id in {*view["state"]["values"], *typed}
@@ -253,7 +255,7 @@ class Views:
         view["state"] = {"values": state_of(view["blocks"], merged)}
 
     def close(self, user: str, view_id: str, *, everything: bool = False) -> list[Json]:
-        """Takes a view and those in front of it away; returns what was closed, front first."""
+        """Close a view and the views in front of it. Return the closed views, front first."""
         stack = self._stacks.get(user, [])
         position = next((i for i, view in enumerate(stack) if view["id"] == view_id), None)
         if position is None:
@@ -263,15 +265,15 @@ class Views:
         self._stacks[user] = stack[:position]
         return stack[position:][::-1]
 
-    def settle(self, user: str, view_id: str) -> None:
-        """Closes one submitted view; those behind it come to the front."""
+    def close_submitted(self, user: str, view_id: str) -> None:
+        """Close one submitted view and keep the other views of the stack."""
         self._stacks[user] = [view for view in self.stack(user) if view["id"] != view_id]
 
     def clear(self, user: str) -> None:
-        """Closes all modals of a person."""
+        """Close all modals of a person."""
         self._stacks[user] = []
 
 
 def _external(view: Json) -> tuple[str, str]:
-    """An external id is unique within its installation."""
+    """Return the external id with its installation, within which it is unique."""
     return view["app_installed_team_id"], view["external_id"]

@@ -1,4 +1,4 @@
-"""Slack's Web API: who may call which method, and what goes back."""
+"""Slack's Web API: authorization, rate limits and answers of method calls."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -7,8 +7,8 @@ from typing import Any
 
 from bot.sandbox.slack.installations import Installation, Installations
 from bot.sandbox.slack.messages import RefusedError
+from bot.sandbox.slack.settings import Settings
 from bot.sandbox.slack.views import ViewRefusedError
-from bot.sandbox.slack.wiring import Wiring
 from bot.sandbox.slack.workspace import Workspace
 
 Json = dict[str, Any]
@@ -16,19 +16,19 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A method for bot tokens: the scope it needs, and what it does for an installation."""
+    """A method for bot tokens: the required scope and the implementation."""
 
     perform: Callable[[Installation, Json], Json]
     scope: str | None = None
 
 
-# A method that looks at the token itself, if it needs one: OAuth, app-level tokens.
+# A method that checks the token itself: OAuth, app-level tokens.
 OpenMethod = Callable[[str | None, Json], Json]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What goes back over HTTP, and the installation it was for."""
+    """The answer over HTTP, and the installation of the call."""
 
     body: Json
     status: int = 200
@@ -37,12 +37,12 @@ class Answer:
 
     @property
     def error(self) -> str | None:
-        """The error code, or None when the call went well."""
+        """Return the error code, or None for a successful call."""
         return None if self.body.get("ok") else str(self.body.get("error"))
 
 
 def refusal(error: RefusedError) -> Json:
-    """The body in which Slack tells an error."""
+    """Return the body of an error answer."""
     body: Json = {"ok": False, "error": error.code, **error.extras}
     if error.messages:
         body["response_metadata"] = {"messages": list(error.messages)}
@@ -52,7 +52,7 @@ def refusal(error: RefusedError) -> Json:
 
 
 def rate_limited(seconds: int) -> Answer:
-    """The answer to a call that came too soon."""
+    """Return the answer to a rate-limited call."""
     return Answer(
         body={"ok": False, "error": "ratelimited"},
         status=429,
@@ -61,7 +61,7 @@ def rate_limited(seconds: int) -> Answer:
 
 
 def require_scope(via: Installation, scope: str) -> None:
-    """Lets a call pass whose token was granted the scope.
+    """Check that the installation has the scope.
 
     Raises:
         RefusedError: `missing_scope`.
@@ -71,7 +71,7 @@ def require_scope(via: Installation, scope: str) -> None:
 
 
 class WebApi:
-    """Answers calls of the methods it is given, each within its token's installation."""
+    """Answer method calls for the installation of their token."""
 
     def __init__(
         self,
@@ -79,26 +79,26 @@ class WebApi:
         open_methods: Mapping[str, OpenMethod],
         installations: Installations,
         workspace: Workspace,
-        wiring: Wiring,
+        settings: Settings,
     ) -> None:
         self._methods = methods
         self._open_methods = open_methods
         self._installations = installations
         self._workspace = workspace
-        self._wiring = wiring
+        self._settings = settings
         self._posted: dict[str, float] = {}
 
     def call(self, method: str, token: str | None, args: Json) -> Answer:
-        """Answers one call as Slack does; errors are answers, never exceptions."""
+        """Answer one call. Errors become answers, not exceptions."""
         try:
             if method in self._open_methods:
                 return Answer(body={"ok": True, **self._open_methods[method](token, args)})
-            known, via = self._admitted(method, token)
+            known, via = self._authorized(method, token)
         except RefusedError as error:
             return Answer(body=refusal(error))
-        return self._performed(method, known, via, args)
+        return self._perform(method, known, via, args)
 
-    def _admitted(self, method: str, token: str | None) -> tuple[Method, Installation]:
+    def _authorized(self, method: str, token: str | None) -> tuple[Method, Installation]:
         if method not in self._methods:
             raise RefusedError("unknown_method", req_method=method)
         if not token:
@@ -107,12 +107,12 @@ class WebApi:
             raise RefusedError("not_allowed_token_type")
         return self._methods[method], self._installations.of_token(token)
 
-    def _performed(self, method: str, known: Method, via: Installation, args: Json) -> Answer:
+    def _perform(self, method: str, known: Method, via: Installation, args: Json) -> Answer:
         headers = {"X-OAuth-Scopes": ",".join(sorted(via.scopes))}
         try:
             if known.scope is not None:
                 require_scope(via, known.scope)
-            if self._too_soon(method, args):
+            if self._is_rate_limited(method, args):
                 return rate_limited(1)
             body = {"ok": True, **copy.deepcopy(known.perform(via, args))}
         except RefusedError as error:
@@ -121,11 +121,11 @@ class WebApi:
             body = {"ok": False, "error": error.code}
         return Answer(body=body, headers=headers, installation=via.id)
 
-    def _too_soon(self, method: str, args: Json) -> bool:
-        if not self._wiring.enforce_rate_limits or method != "chat.postMessage":
+    def _is_rate_limited(self, method: str, args: Json) -> bool:
+        if not self._settings.enforce_rate_limits or method != "chat.postMessage":
             return False
-        name, now = str(args.get("channel")), self._wiring.now()
-        channel = self._workspace.dm(name) if self._workspace.cast.person(name) else name
+        name, now = str(args.get("channel")), self._settings.now()
+        channel = self._workspace.dm(name) if self._workspace.directory.person(name) else name
         if now - self._posted.get(channel, float("-inf")) < 1:
             return True
         self._posted[channel] = now

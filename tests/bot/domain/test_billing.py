@@ -22,8 +22,8 @@ from bot.domain.identity import Account, Identity, has_scope
 from bot.domain.money import AmountError, Bounds
 
 STATE = BillingState(
-    organisation_id="org_1",
-    organisation_name="Acme Research",
+    organization_id="org_1",
+    organization_name="Acme Research",
     role=Role.OWNER,
     balance=Decimal("142.5"),
     billing_enabled=True,
@@ -177,8 +177,8 @@ def test_on_a_grid_a_person_is_the_same_under_both_team_ids() -> None:
 
 
 @pytest.mark.behavior(42)
-def test_a_grant_is_the_same_only_for_the_same_account_and_organisation() -> None:
-    account = Account(account_id="a", email="a@x", organisation_id="o", organisation_name="O")
-    assert account.same_grant_as(replace(account, email="new@x"))
-    assert not account.same_grant_as(replace(account, account_id="b"))
-    assert not account.same_grant_as(replace(account, organisation_id="p"))
+def test_a_grant_is_the_same_only_for_the_same_account_and_organization() -> None:
+    account = Account(account_id="a", email="a@x", organization_id="o", organization_name="O")
+    assert account.grant == replace(account, email="new@x").grant
+    assert account.grant != replace(account, account_id="b").grant
+    assert account.grant != replace(account, organization_id="p").grant

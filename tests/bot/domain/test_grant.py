@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.grant import PollingPace, is_step_up
+from bot.domain.grant import PollingPace, is_step_up, purpose_from_text
 
 
 @pytest.mark.behavior(43)
@@ -36,4 +36,4 @@ def test_no_wait_is_shorter_than_the_interval(interval: int, answers: list[int |
     [("resume abc", True), ("enable buy 50", True), ("enable", True), ("go buy", False), (None, False)],
 )
 def test_a_grant_for_the_permission_is_a_step_up(wanted: str | None, widens: bool) -> None:
-    assert is_step_up(wanted) is widens
+    assert is_step_up(purpose_from_text(wanted)) is widens

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.domain.installation import Installation
-from handlers.call import identity_of, place_of
+from bot.slack.request import identity_of, place_of
 
 ADA = "U0ADA"
 
@@ -40,7 +40,7 @@ def known_as(found: Installation, body: dict[str, Any]) -> str | None:
     ],
     ids=["command", "submission", "event"],
 )
-@pytest.mark.parametrize("team", ["T0ACME", ""], ids=["workspace", "organisation"])
+@pytest.mark.parametrize("team", ["T0ACME", ""], ids=["workspace", "organization"])
 def test_on_a_grid_every_kind_of_request_finds_the_same_person(body: dict[str, Any], team: str) -> None:
     if not team:
         body = {**body, "enterprise": {"id": "E0GRID"}, "enterprise_id": "E0GRID"}
@@ -73,7 +73,7 @@ def test_who_does_not_belong_to_the_workspace_is_a_stranger(
     assert known_as(found, body) is None
 
 
-def test_people_of_another_enterprise_are_strangers_to_an_organisations_installation() -> None:
+def test_people_of_another_enterprise_are_strangers_to_an_organizations_installation() -> None:
     org_wide = installation(enterprise="E0GRID", team="")
     assert known_as(org_wide, {"user_id": ADA, "team_id": "T0ELSE", "enterprise_id": "E0ELSE"}) is None
     assert known_as(org_wide, {"user_id": ADA, "team_id": "T0ELSE"}) is None

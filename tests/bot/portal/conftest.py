@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest_asyncio
 
+from bot.availability import Availability
 from bot.metrics import Metrics
 from bot.portal.transport import Transport
-from bot.reach import Reach
 from bot.runtime import SystemClock
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
@@ -26,6 +26,6 @@ async def portal() -> AsyncIterator[PortalSandbox]:
 @pytest_asyncio.fixture
 async def transport() -> AsyncIterator[Transport]:
     clock = SystemClock()
-    made = Transport(clock, Metrics(), Reach("portal", clock), timeout_seconds=1)
+    made = Transport(clock, Metrics(), Availability("portal", clock), timeout_seconds=1)
     yield made
     await made.aclose()

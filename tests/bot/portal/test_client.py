@@ -1,4 +1,4 @@
-"""The client against the sandbox portal: the contract, over HTTP."""
+"""The client against the sandbox portal, over HTTP, as docs/portal.md describes the wire."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def client_for(portal: PortalSandbox, transport: Transport, person: str = "ada")
 
 async def test_the_state_is_read_whole(portal: PortalSandbox, transport: Transport) -> None:
     state = await client_for(portal, transport).state()
-    assert state.organisation_name == "Acme Research"
+    assert state.organization_name == "Acme Research"
     assert state.role is Role.OWNER
     assert state.balance == Decimal("142.500213968254")
     assert state.presets == (Decimal(25), Decimal(50), Decimal(100))

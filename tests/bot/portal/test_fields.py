@@ -1,30 +1,24 @@
-"""Each field of the contract is read by the client, or is here with why it is not."""
+"""Each field of docs/portal.md, sections 3 to 9, is read by the client, or is here with why it is not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from pydantic import BaseModel
 
 from bot.domain.errors import PortalRefusalError
 from bot.portal.error_map import error_for
-from bot.portal.schemas import (
-    AccountWire,
-    BillingStateWire,
-    ChargeAcceptedWire,
-    ChargeStatusWire,
-    DeviceCodeWire,
-    MessageWire,
-    PreviewWire,
-    SubscriptionStateWire,
-    TokenWire,
-    UpgradeWire,
-    Wire,
-)
+from bot.portal.schemas.account import AccountWire
+from bot.portal.schemas.authorization import DeviceCodeWire, TokenWire
+from bot.portal.schemas.billing import BillingStateWire, ChargeAcceptedWire, ChargeStatusWire
+from bot.portal.schemas.subscription import MessageWire, PreviewWire, SubscriptionStateWire, UpgradeWire
 from bot.portal.transport import Answer
-from tests.sandbox.portal import test_contract as contract
+from tests.sandbox.portal import contract
+
+if TYPE_CHECKING:
+    from bot.portal.schemas.fields import Wire
 
 CHANGES = {f"{method} {path}": answer for method, path, _, _, answer in reversed(contract.CHANGES)}
 PENDING = "/api/billing/subscription/pending-change"
@@ -63,7 +57,7 @@ UNREAD = {
     "keep.rail": "the portal's own word",
     "keep.cancelAtPeriodEnd": "the subscription is read again after the change",
     "tokens.token_type": "always Bearer",
-    "tokens.inference_base_url": "ignored, as the contract says",
+    "tokens.inference_base_url": "ignored (docs/portal.md, section 3.4)",
 }
 
 

@@ -80,7 +80,7 @@ def test_no_sent_link_leads_to_another_origin(sent: str) -> None:
     assert origin_of(portal_link(BASE, sent)) == BASE
 
 
-def test_the_plan_page_names_the_organisation() -> None:
+def test_the_plan_page_names_the_organization() -> None:
     assert (
         manage_subscription_url(f"{BASE}/x", "org/1 2") == f"{BASE}/manage-subscription?org_id=org%2F1%202"
     )

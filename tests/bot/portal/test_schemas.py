@@ -13,18 +13,10 @@ from bot.domain.billing import AutoReloadCardKind, BalanceLevel, MemberCap, Plan
 from bot.domain.errors import NoOrganizationError
 from bot.domain.payment import PaymentMethod
 from bot.domain.subscription import Effect, UpgradeStatus
-from bot.portal.schemas import (
-    AccountWire,
-    BillingStateWire,
-    ChargeAcceptedWire,
-    ChargeStatusWire,
-    PreviewWire,
-    SubscriptionStateWire,
-    UnusableAnswerError,
-    UpgradeWire,
-    parse_moment,
-    read,
-)
+from bot.portal.schemas.account import AccountWire
+from bot.portal.schemas.billing import BillingStateWire, ChargeAcceptedWire, ChargeStatusWire
+from bot.portal.schemas.fields import UnusableAnswerError, parse_moment, read
+from bot.portal.schemas.subscription import PreviewWire, SubscriptionStateWire, UpgradeWire
 from tests.support.live import PLUS_WITH_ROLLOVER, PLUS_WITH_THE_PLAN_SPENT
 
 BASE = "https://portal.nousresearch.com"

@@ -36,7 +36,7 @@ ENTRY = AuditEntry(
 
 
 async def note(audit: AuditStore, result: str) -> None:
-    await audit.note(Action.CHARGE, actor="T0ACME:U0ADA", subject="c1", result=result, amount="50.00")
+    await audit.record(Action.CHARGE, actor="T0ACME:U0ADA", subject="c1", result=result, amount="50.00")
 
 
 async def written(database: Database, *results: str) -> AuditStore:
@@ -50,7 +50,7 @@ async def written(database: Database, *results: str) -> AuditStore:
 
 async def tamper(database: Database, *statements: str) -> None:
     """Change the log as somebody would who owns the database."""
-    if database.is_sqlite:
+    if database.is_embedded:
         # A connection of their own: foreign keys are only looked after where that is asked for.
         with closing(sqlite3.connect(str(database.url.database))) as other, other:
             for table in ("audit", "audit_seals"):
@@ -97,7 +97,7 @@ async def test_it_says_from_where_somebody_acted(database: Database) -> None:
     await note(audit, "settled")
     await audit.seal()
     origins = [seal.entry.origin async for seal in audit.sealed()]
-    assert origins == ["slack command C0BILLING", "command line"]
+    assert origins == ["slack command C0BILLING", "unknown"]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ async def test_what_nobody_can_read_is_sealed_all_the_same(database: Database) -
         )
     await audit.seal()
     assert (await audit.verify()).broken is None
-    *_, last = [seal.entry.told async for seal in audit.sealed()]
+    *_, last = [seal.entry.details async for seal in audit.sealed()]
     assert last == {"unreadable": "not json"}
 
 
@@ -228,7 +228,7 @@ async def test_entries_that_nobody_seals_are_found(database: Database, clock: Ha
 @pytest.mark.parametrize("table", ["audit", "audit_seals"])
 async def test_replacing_a_row_is_refused_as_changing_it_is(database: Database, table: str) -> None:
     audit = await written(database, "confirmed")
-    how = "INSERT OR REPLACE INTO" if database.is_sqlite else "INSERT INTO"
+    how = "INSERT OR REPLACE INTO" if database.is_embedded else "INSERT INTO"
     with pytest.raises((DBAPIError, StoreUnavailableError)):
         async with database.transaction() as connection:
             await connection.execute(text(f"{how} {table} SELECT * FROM {table}"))  # noqa: S608

@@ -14,17 +14,18 @@ from bot.domain.charge import ChargeState
 from bot.domain.errors import NoOrganizationError, PortalRefusalError, RefusalCode
 from bot.domain.money import MOST
 from bot.domain.payment import PaymentMethod
-from bot.metrics import Metrics
 from bot.portal.error_map import error_for
-from bot.portal.schemas import AccountWire, BillingStateWire, UnusableAnswerError, read
+from bot.portal.schemas.account import AccountWire
+from bot.portal.schemas.billing import BillingStateWire
+from bot.portal.schemas.fields import UnusableAnswerError, read
 from bot.portal.transport import Answer
-from bot.storage.charges import ChargeStore
+from bot.storage.charges.permits import permit
 from bot.storage.cipher import Cipher, generate_key
 from bot.storage.links import Link, LinkStore
 from bot.storage.tables import charges
-from tests.bot.storage.test_store import ADA, LONG_AGO, charge, held
 from tests.support import extremes
 from tests.support.catalogue import ACCOUNT
+from tests.support.ledger import ADA, LONG_AGO, Ledger, held, sample_charge
 
 if TYPE_CHECKING:
     from bot.storage.database import Database
@@ -57,16 +58,16 @@ async def test_any_account_that_is_read_can_be_linked(database: Database, clock:
 
 
 async def test_any_state_that_is_read_can_be_bought_in(database: Database, clock: HandClock) -> None:
-    ledger = ChargeStore(database, Metrics())
+    ledger = Ledger(database)
     for number, (_, body) in enumerate(extremes.mutations(extremes.STATE)):
         try:
             state = read(BillingStateWire, body).to_domain(BASE)
         except UnusableAnswerError:
             continue
         proposed = replace(
-            charge(clock, charge_id=f"c{number}"),
-            organisation_id=state.organisation_id,
-            organisation_name=state.organisation_name,
+            sample_charge(clock, charge_id=f"c{number}"),
+            organization_id=state.organization_id,
+            organization_name=state.organization_name,
             payment_method=state.payment_method,
             portal_url=state.portal_url,
         )
@@ -77,13 +78,13 @@ async def test_any_state_that_is_read_can_be_bought_in(database: Database, clock
 async def test_any_refusal_that_is_read_is_stored_with_its_words(
     database: Database, clock: HandClock
 ) -> None:
-    ledger = ChargeStore(database, Metrics())
+    ledger = Ledger(database)
     for number, (_, body) in enumerate(extremes.mutations(extremes.REFUSAL)):
         error = error_for(Answer(status=403, body=body), base=BASE, money=True)
         if not isinstance(error, PortalRefusalError):
             continue
         # No two alike: an equal one without an end would ask first.
-        proposed = charge(clock, charge_id=f"c{number}", amount=f"{number + 5}.00")
+        proposed = sample_charge(clock, charge_id=f"c{number}", amount=f"{number + 5}.00")
         await ledger.add(proposed, due_at=clock.now() + timedelta(minutes=15))
         await ledger.confirm(proposed.id, ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
         lease = await held(ledger.leases, clock)
@@ -109,8 +110,8 @@ async def test_any_refusal_that_is_read_is_stored_with_its_words(
 async def test_a_charges_id_is_stored_whole(
     database: Database, clock: HandClock, facts: dict[str, Any]
 ) -> None:
-    ledger = ChargeStore(database, Metrics())
-    await ledger.add(charge(clock), due_at=clock.now() + timedelta(minutes=15))
+    ledger = Ledger(database)
+    await ledger.add(sample_charge(clock), due_at=clock.now() + timedelta(minutes=15))
     await ledger.confirm("c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
     lease = await held(ledger.leases, clock)
     submitted = await ledger.move(lease, ChargeState.CONFIRMED, ChargeState.SUBMITTED, **facts)
@@ -123,8 +124,8 @@ async def test_a_charges_id_is_stored_whole(
 async def test_a_settled_amount_is_stored_as_it_was_read(
     database: Database, clock: HandClock, amount: Decimal
 ) -> None:
-    ledger = ChargeStore(database, Metrics())
-    await ledger.add(charge(clock), due_at=clock.now() + timedelta(minutes=15))
+    ledger = Ledger(database)
+    await ledger.add(sample_charge(clock), due_at=clock.now() + timedelta(minutes=15))
     await ledger.confirm("c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
     lease = await held(ledger.leases, clock)
     settled = await ledger.move(lease, ChargeState.CONFIRMED, ChargeState.SETTLED, settled_amount=amount)
@@ -132,8 +133,8 @@ async def test_a_settled_amount_is_stored_as_it_was_read(
 
 
 async def test_a_charge_of_an_earlier_release_names_its_card(database: Database, clock: HandClock) -> None:
-    ledger = ChargeStore(database, Metrics())
-    await ledger.add(charge(clock), due_at=clock.now() + timedelta(minutes=15))
+    ledger = Ledger(database)
+    await ledger.add(sample_charge(clock), due_at=clock.now() + timedelta(minutes=15))
     async with database.transaction() as connection:
         await connection.execute(update(charges).values(payment_method=None, card="Visa ····4242"))
     found = await ledger.get("c1")
@@ -144,9 +145,9 @@ async def test_a_charge_of_an_earlier_release_names_its_card(database: Database,
 async def test_charges_are_found_by_the_beginning_of_our_id_or_the_portals(
     database: Database, clock: HandClock
 ) -> None:
-    ledger = ChargeStore(database, Metrics())
+    ledger = Ledger(database)
     for number, portal_id in (("aa11", "ch_x1"), ("aa22", "ch_y%"), ("aa1", None)):
-        await ledger.add(charge(clock, charge_id=number), due_at=clock.now() + timedelta(minutes=15))
+        await ledger.add(sample_charge(clock, charge_id=number), due_at=clock.now() + timedelta(minutes=15))
         async with database.transaction() as connection:
             await connection.execute(
                 update(charges).where(charges.c.id == number).values(portal_charge_id=portal_id)
@@ -168,21 +169,19 @@ async def test_charges_are_found_by_the_beginning_of_our_id_or_the_portals(
 async def test_the_permission_comes_to_the_charges_of_its_own_account_alone(
     database: Database, clock: HandClock
 ) -> None:
-    ledger = ChargeStore(database, Metrics())
-    waiting = {}
+    ledger = Ledger(database)
     for number, account_id in (("c1", "did:ada"), ("c2", "did:grace")):
         proposed = replace(
-            charge(clock, charge_id=number, amount=f"{number[1]}0.00"), account_id=account_id
+            sample_charge(clock, charge_id=number, amount=f"{number[1]}0.00"), account_id=account_id
         )
         await ledger.add(proposed, due_at=clock.now() + timedelta(minutes=15))
         await ledger.confirm(number, ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
         lease = await held(ledger.leases, clock)
         refusal = RefusalCode.INSUFFICIENT_SCOPE
-        waiting[number] = await ledger.move(
-            lease, ChargeState.CONFIRMED, ChargeState.NEEDS_SCOPE, refusal=refusal, due_at=None
-        )
+        await ledger.move(lease, ChargeState.CONFIRMED, ChargeState.NEEDS_SCOPE, refusal=refusal)
+        await ledger.leases.release(lease.claim, None, failed=False)
     async with database.transaction() as connection:
-        await ledger.permit(ACCOUNT, ADA.key, within=connection)
+        await permit(connection, ACCOUNT, ADA.key)
     one, other = await ledger.get("c1"), await ledger.get("c2")
     assert one is not None
     assert other is not None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.storage.gathering import MOST_AT_ONCE, Gathered
+from bot.storage.batch_loader import MOST_AT_ONCE, BatchLoader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ async def begun(table: Table, reads: int) -> None:
 async def test_what_is_wanted_together_is_read_at_once_and_each_gets_their_own(table: Table) -> None:
     table.rows = {"ada": 1, "grace": 2}
     table.goes_on.set()
-    gathered = Gathered(table.read)
+    gathered = BatchLoader(table.read)
     found = await asyncio.gather(*(gathered.get(who) for who in ("ada", "grace", "ada", "nobody")))
     assert found == [1, 2, 1, None]
     assert table.reads == [["ada", "grace", "nobody"]]
@@ -54,7 +54,7 @@ async def test_what_is_wanted_together_is_read_at_once_and_each_gets_their_own(t
 
 async def test_a_read_that_is_under_way_serves_nobody_who_comes_later(table: Table) -> None:
     table.rows["ada"] = 1
-    gathered = Gathered(table.read)
+    gathered = BatchLoader(table.read)
     first = asyncio.create_task(gathered.get("ada"))
     await begun(table, 1)
     table.rows["ada"] = 2
@@ -68,7 +68,7 @@ async def test_a_failure_is_theirs_who_waited_for_it(table: Table) -> None:
     table.rows["ada"] = 1
     table.away = True
     table.goes_on.set()
-    gathered = Gathered(table.read)
+    gathered = BatchLoader(table.read)
     failed = await asyncio.gather(*(gathered.get("ada") for _ in range(3)), return_exceptions=True)
     assert [type(each) for each in failed] == [ConnectionError] * 3
     table.away = False
@@ -77,7 +77,7 @@ async def test_a_failure_is_theirs_who_waited_for_it(table: Table) -> None:
 
 async def test_whoever_gives_up_takes_nothing_from_the_others(table: Table) -> None:
     table.rows["ada"] = 1
-    gathered = Gathered(table.read)
+    gathered = BatchLoader(table.read)
     gone, patient = (asyncio.create_task(gathered.get("ada")) for _ in range(2))
     await begun(table, 1)
     gone.cancel()
@@ -89,7 +89,7 @@ async def test_whoever_gives_up_takes_nothing_from_the_others(table: Table) -> N
 async def test_many_are_read_in_portions(table: Table) -> None:
     table.rows = {str(number): number for number in range(2 * MOST_AT_ONCE + 1)}
     table.goes_on.set()
-    gathered = Gathered(table.read)
+    gathered = BatchLoader(table.read)
     found = await asyncio.gather(*(gathered.get(key) for key in table.rows))
     assert found == list(table.rows.values())
     assert [len(keys) for keys in table.reads] == [MOST_AT_ONCE, MOST_AT_ONCE, 1]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, make_url, text
 
-from bot.storage.connection import SqliteEngine
+from bot.storage.sqlite import Sqlite
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,14 +34,14 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest_asyncio.fixture
-async def engine(file: Path) -> AsyncIterator[SqliteEngine]:
-    engine = SqliteEngine(make_url(f"sqlite:///{file}"))
+async def engine(file: Path) -> AsyncIterator[Sqlite]:
+    engine = Sqlite(make_url(f"sqlite:///{file}"))
     async with engine.begin() as connection:
         await connection.execute(
             text("CREATE TABLE kept (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES kept)")
         )
     yield engine
-    await engine.dispose()
+    await engine.aclose()
 
 
 def kept(file: Path) -> list[int]:
@@ -49,25 +49,25 @@ def kept(file: Path) -> list[int]:
         return [row[0] for row in other.execute("SELECT id FROM kept ORDER BY id")]
 
 
-async def keep(engine: SqliteEngine, number: int, *, parent: int | None = None) -> None:
+async def keep(engine: Sqlite, number: int, *, parent: int | None = None) -> None:
     async with engine.begin() as connection:
         await connection.execute(text("PRAGMA defer_foreign_keys=ON"))
         await connection.execute(KEEP, {"number": number, "parent": parent})
 
 
-async def fail(engine: SqliteEngine, number: int) -> None:
+async def fail(engine: Sqlite, number: int) -> None:
     async with engine.begin() as connection:
         await connection.execute(KEEP, {"number": number, "parent": None})
         raise FailedError
 
 
-async def linger(engine: SqliteEngine, number: int) -> None:
+async def linger(engine: Sqlite, number: int) -> None:
     async with engine.begin() as connection:
         await connection.execute(KEEP, {"number": number, "parent": None})
         await asyncio.Event().wait()
 
 
-async def test_those_that_wait_share_a_commit(engine: SqliteEngine, file: Path) -> None:
+async def test_those_that_wait_share_a_commit(engine: Sqlite, file: Path) -> None:
     commits: list[object] = []
     event.listen(engine.writer, "commit", commits.append)
     await asyncio.gather(*(keep(engine, number) for number in MANY))
@@ -75,7 +75,7 @@ async def test_those_that_wait_share_a_commit(engine: SqliteEngine, file: Path) 
     assert len(commits) <= 2
 
 
-async def test_what_is_left_is_committed(engine: SqliteEngine, file: Path) -> None:
+async def test_what_is_left_is_committed(engine: Sqlite, file: Path) -> None:
     async def keep_and_look(number: int) -> bool:
         await keep(engine, number)
         return number in kept(file)
@@ -84,9 +84,7 @@ async def test_what_is_left_is_committed(engine: SqliteEngine, file: Path) -> No
 
 
 @pytest.mark.parametrize("which", [0, 5, MANY[-1]])
-async def test_one_that_fails_costs_the_others_nothing(
-    engine: SqliteEngine, file: Path, which: int
-) -> None:
+async def test_one_that_fails_costs_the_others_nothing(engine: Sqlite, file: Path, which: int) -> None:
     work = [fail(engine, number) if number == which else keep(engine, number) for number in MANY]
     results = await asyncio.gather(*work, return_exceptions=True)
     assert [type(each) for each in results if each] == [FailedError]
@@ -95,7 +93,7 @@ async def test_one_that_fails_costs_the_others_nothing(
 
 @pytest.mark.parametrize("which", [0, 5, MANY[-1]])
 async def test_one_that_is_cancelled_costs_the_others_nothing(
-    engine: SqliteEngine, file: Path, which: int
+    engine: Sqlite, file: Path, which: int
 ) -> None:
     lingering = asyncio.create_task(linger(engine, ORPHAN))
     others = [keep(engine, number) for number in MANY]
@@ -109,7 +107,7 @@ async def test_one_that_is_cancelled_costs_the_others_nothing(
 
 
 async def test_a_commit_that_fails_fails_all_that_share_it_and_nothing_of_them_is_kept(
-    engine: SqliteEngine, file: Path
+    engine: Sqlite, file: Path
 ) -> None:
     work = [keep(engine, 1), keep(engine, 2, parent=ORPHAN), keep(engine, 3)]
     results = await asyncio.gather(*work, return_exceptions=True)
@@ -120,7 +118,7 @@ async def test_a_commit_that_fails_fails_all_that_share_it_and_nothing_of_them_i
 
 
 async def test_what_ends_the_whole_group_is_told_to_each_and_the_next_begins_anew(
-    engine: SqliteEngine, file: Path
+    engine: Sqlite, file: Path
 ) -> None:
     async def end_everything() -> None:
         async with engine.begin() as connection:
@@ -142,7 +140,7 @@ async def test_exactly_what_was_left_without_a_failure_is_kept(
     tmp_path_factory: pytest.TempPathFactory, plan: list[str], late: int
 ) -> None:
     file = tmp_path_factory.mktemp("group") / "group.db"
-    engine = SqliteEngine(make_url(f"sqlite:///{file}"))
+    engine = Sqlite(make_url(f"sqlite:///{file}"))
     async with engine.begin() as connection:
         await connection.execute(text("CREATE TABLE kept (id INTEGER PRIMARY KEY, parent INTEGER)"))
     does = {"keep": keep, "fail": fail, "cancel": linger}
@@ -153,5 +151,5 @@ async def test_exactly_what_was_left_without_a_failure_is_kept(
         if what == "cancel":
             task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await engine.dispose()
+    await engine.aclose()
     assert kept(file) == [number for number, what in enumerate(plan) if what == "keep"]

@@ -20,11 +20,10 @@ from bot.domain.charge import TERMINAL, TRANSITIONS, Charge, ChargeState, Illega
 from bot.domain.identity import Identity
 from bot.engine import Engine, Kind, Lease, LeaseLostError
 from bot.metrics import Metrics
-from bot.storage.charges import ChargeStore
 from bot.storage.database import Database
 from bot.storage.schema import migrate
-from bot.storage.tables import charges, messages
-from tests.bot.storage.test_store import LONG_AGO
+from bot.storage.tables import charges, deliveries
+from tests.support.ledger import LONG_AGO, Ledger
 from tests.support.postgresql import new_database
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Model:
         self.history.append(state)
 
 
-class Ledger(RuleBasedStateMachine):
+class LedgerMachine(RuleBasedStateMachine):
     """Propose, confirm, cancel, claim, move, give back, and let leases end, in any order."""
 
     ids = Bundle("ids")
@@ -62,9 +61,9 @@ class Ledger(RuleBasedStateMachine):
         self.runner = runner
         self.database = database
         self.clock = clock
-        self.store = ChargeStore(database, Metrics())
+        self.store = Ledger(database)
         self.model: dict[str, Model] = {}
-        self.kind = Kind(name="charge", leases=self.store.leases, advance=_never)
+        self.kind = Kind(leases=self.store.leases, advance=_never)
         self.engine = Engine([self.kind], clock, Metrics())
 
     def do(self, step: Coroutine[Any, Any, Any]) -> Any:
@@ -81,8 +80,8 @@ class Ledger(RuleBasedStateMachine):
             amount=Decimal(number),  # no two alike: an equal one would be asked about first
             idempotency_key=f"key-{charge_id}",
             account_id="did:ada",
-            organisation_id="org_acme",
-            organisation_name=None,
+            organization_id="org_acme",
+            organization_name=None,
             payment_method=None,
             created_at=self.clock.now(),
         )
@@ -120,7 +119,7 @@ class Ledger(RuleBasedStateMachine):
             model.enter(after)
 
     @rule(target=leases)
-    def claim(self) -> list[Lease]:
+    def claim(self) -> list[Lease[Charge]]:
         claims = self.do(self.store.leases.claim(100, 15))
         for claim in claims:
             assert self.model[claim.id].holder is None
@@ -135,7 +134,7 @@ class Ledger(RuleBasedStateMachine):
             model.holder = None
 
     @rule(held=leases, data=st.data(), after=st.sampled_from(ChargeState))
-    def move(self, held: list[Lease], data: st.DataObject, after: ChargeState) -> None:
+    def move(self, held: list[Lease[Charge]], data: st.DataObject, after: ChargeState) -> None:
         if not held:
             return
         lease = data.draw(st.sampled_from(held))
@@ -152,11 +151,10 @@ class Ledger(RuleBasedStateMachine):
             assert holder == lease.token
             model.enter(after)
             if after in TERMINAL:  # given back with its end
-                assert lease.is_given_back
                 model.holder = None
 
     @rule(held=leases, again=st.booleans())
-    def release(self, held: list[Lease], again: bool) -> None:
+    def release(self, held: list[Lease[Charge]], again: bool) -> None:
         for lease in held:
             due_at = self.clock.now() if again else None
             self.do(self.store.leases.release(lease.claim, due_at, failed=again))
@@ -169,8 +167,8 @@ class Ledger(RuleBasedStateMachine):
             charge = self.do(self.store.get(charge_id))
             assert charge is not None
             assert charge.state is model.state
-            told = self.do(self._scalar(select(messages.c.id).where(messages.c.id == charge_id)))
-            assert (told is not None) == (ChargeState.CONFIRMED in model.history)
+            delivery = self.do(self._scalar(select(deliveries.c.id).where(deliveries.c.id == charge_id)))
+            assert (delivery is not None) == (ChargeState.CONFIRMED in model.history)
 
     @invariant()
     def every_life_follows_the_arrows(self) -> None:
@@ -190,7 +188,7 @@ class Ledger(RuleBasedStateMachine):
             return await connection.scalar(statement)
 
 
-async def _never(_lease: Lease) -> datetime | None:
+async def _never(_lease: Lease[Charge]) -> datetime | None:
     return None
 
 
@@ -208,7 +206,7 @@ def test_no_order_of_events_breaks_the_ledger(
         runner.run(migrate(database))
         try:
             run_state_machine_as_test(
-                lambda: Ledger(runner, database, clock),  # type: ignore[arg-type]
+                lambda: LedgerMachine(runner, database, clock),  # type: ignore[arg-type]
                 settings=settings(
                     max_examples=25,
                     stateful_step_count=30,

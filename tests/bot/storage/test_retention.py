@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select, text, update
 
 from bot.domain.charge import ChargeState
-from bot.metrics import Metrics
 from bot.services.retention import Retention
 from bot.storage.audit import AuditStore
-from bot.storage.charges import ChargeStore
+from bot.storage.charges.purge import ChargePurge
 from bot.storage.cipher import Cipher, generate_key
+from bot.storage.deliveries import DeliveryStore
 from bot.storage.device_grants import DeviceGrantStore
-from bot.storage.intents import IntentStore
 from bot.storage.overviews import OverviewStore
-from bot.storage.tables import charges, device_grants, messages
-from tests.bot.storage.test_store import ADA, LONG_AGO, charge
+from bot.storage.pending_confirmations import PendingConfirmations
+from bot.storage.tables import charges, deliveries, device_grants
+from tests.support.ledger import ADA, LONG_AGO, Ledger, sample_charge
 
 if TYPE_CHECKING:
     from bot.domain.charge import Charge
@@ -28,16 +28,23 @@ PERSONAL = ("U0ADA", "T0ACME", "4242", "did:ada", "org_acme", "Acme Research", "
 
 
 def retention(database: Database, clock: HandClock, days: int | None) -> Retention:
-    ledger = ChargeStore(database, Metrics())
     cipher = Cipher((generate_key(),))
-    grants = DeviceGrantStore(database, cipher)
-    return Retention(ledger, grants, IntentStore(database), OverviewStore(database, cipher), clock, days)
+    store = DeliveryStore(database, cipher)
+    return Retention(
+        ChargePurge(database),
+        store,
+        DeviceGrantStore(database, cipher, store),
+        PendingConfirmations(database),
+        OverviewStore(database, cipher),
+        clock,
+        days,
+    )
 
 
 async def ended(database: Database, clock: HandClock, charge_id: str, *, going_on: bool = False) -> None:
     """A settled charge with its message, as the ledger has them in the end."""
-    ledger = ChargeStore(database, Metrics())
-    await ledger.add(charge(clock, charge_id=charge_id), due_at=clock.now())
+    ledger = Ledger(database)
+    await ledger.add(sample_charge(clock, charge_id=charge_id), due_at=clock.now())
     await ledger.confirm(charge_id, ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
     async with database.transaction() as connection:
         due_at = clock.now() if going_on else None
@@ -47,13 +54,13 @@ async def ended(database: Database, clock: HandClock, charge_id: str, *, going_o
             .values(state=ChargeState.SETTLED.value, due_at=due_at, refusal_detail="by U0ADA")
         )
         await connection.execute(
-            update(messages).where(messages.c.id == charge_id).values(channel="D0ADA", due_at=due_at)
+            update(deliveries).where(deliveries.c.id == charge_id).values(channel="D0ADA", due_at=due_at)
         )
 
 
 async def everything(database: Database) -> str:
     async with database.transaction() as connection:
-        rows = [*await connection.execute(select(charges)), *await connection.execute(select(messages))]
+        rows = [*await connection.execute(select(charges)), *await connection.execute(select(deliveries))]
     return str(rows)
 
 
@@ -61,20 +68,20 @@ async def test_an_old_charge_keeps_its_money_and_loses_its_person(
     database: Database, clock: HandClock
 ) -> None:
     await ended(database, clock, "c1")
-    before = await ChargeStore(database, Metrics()).get("c1")
+    before = await Ledger(database).get("c1")
     clock.advance(days=31)
     assert await retention(database, clock, 30).forget() == 1
     told = await everything(database)
     assert not [word for word in PERSONAL if word in told]
-    after = await ChargeStore(database, Metrics()).get("c1")
+    after = await Ledger(database).get("c1")
     assert before is not None
     assert after is not None
     forgotten = {
         "identity",
         "account_id",
         "account_email",
-        "organisation_id",
-        "organisation_name",
+        "organization_id",
+        "organization_name",
         "payment_method",
     }
     forgotten |= {"refusal_detail", "portal_url"}
@@ -104,7 +111,9 @@ async def test_more_than_a_batch_is_forgotten_and_told_in_the_log(
     values = {"state": "settled", "due_at": None, "owner": ADA.key}
     async with database.transaction() as connection:
         for number in range(450):
-            await connection.execute(insert(charges).values(**_row(charge(clock), str(number)) | values))
+            await connection.execute(
+                insert(charges).values(**_row(sample_charge(clock), str(number)) | values)
+            )
     clock.advance(days=31)
     assert await retention(database, clock, 30).forget() == 450
     assert await retention(database, clock, 30).forget() == 0
@@ -112,7 +121,7 @@ async def test_more_than_a_batch_is_forgotten_and_told_in_the_log(
     await audit.seal()
     entries = [seal.entry async for seal in audit.sealed()]
     assert {entry.action for entry in entries} == {"purge"}
-    assert [entry.told["count"] for entry in entries] == ["200", "200", "50"]
+    assert [entry.details["count"] for entry in entries] == ["200", "200", "50"]
 
 
 def _row(made: Charge, charge_id: str) -> dict[str, object]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.domain.grant import DeviceGrant, GrantState
+from bot.domain.grant import DeviceCodes, DeviceGrant, GrantState
 from bot.domain.identity import Account, Identity
 from bot.storage.cipher import Cipher, generate_key
+from bot.storage.deliveries import DeliveryStore
 from bot.storage.device_grants import DeviceGrantStore
 from bot.storage.links import Link, LinkStore
 from bot.storage.rotation import Rotation, rotate
@@ -22,9 +23,12 @@ ADA = Identity(enterprise="", team="T0ACME", user="U0ADA")
 OLD, NEW = generate_key(), generate_key()
 
 
+CODES = DeviceCodes(device_code="dc_1", user_code="WXYZ", url="https://portal.nousresearch.com/device")
+
+
 @pytest.fixture
 async def sealed_with_the_old(database: Database, clock: HandClock) -> None:
-    account = Account(account_id="did:ada", email=None, organisation_id="org", organisation_name=None)
+    account = Account(account_id="did:ada", email=None, organization_id="org", organization_name=None)
     link = Link(
         identity=ADA,
         account=account,
@@ -41,15 +45,17 @@ async def sealed_with_the_old(database: Database, clock: HandClock) -> None:
         state=GrantState.PENDING,
         base_url="https://portal.nousresearch.com",
         asked_scope="billing:manage",
-        wanted=None,
+        purpose=None,
         interval_seconds=5,
         expires_at=clock.now() + timedelta(minutes=10),
         created_at=clock.now(),
-        codes={"device_code": "dc_1"},
+        codes=CODES,
     )
     cipher = Cipher((OLD,))
     await LinkStore(database, cipher).put(link)
-    await DeviceGrantStore(database, cipher).start(grant, due_at=clock.now())
+    await DeviceGrantStore(database, cipher, DeliveryStore(database, cipher)).start(
+        grant, due_at=clock.now()
+    )
 
 
 @pytest.mark.usefixtures("sealed_with_the_old")
@@ -59,9 +65,9 @@ async def test_after_a_rotation_the_old_key_may_go(database: Database) -> None:
     link = await LinkStore(database, newest).get(ADA)
     assert link is not None
     assert (link.access, link.refresh) == ("access-1", "refresh-1")
-    grant = await DeviceGrantStore(database, newest).get("g1")
+    grant = await DeviceGrantStore(database, newest, DeliveryStore(database, newest)).get("g1")
     assert grant is not None
-    assert grant.codes == {"device_code": "dc_1"}
+    assert grant.codes == CODES
 
 
 @pytest.mark.usefixtures("sealed_with_the_old")

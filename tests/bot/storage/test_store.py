@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -14,76 +14,34 @@ from sqlalchemy import text, update
 from bot.domain.charge import Charge, ChargeState, IllegalTransitionError
 from bot.domain.errors import RefusalCode
 from bot.domain.identity import Account, Identity
-from bot.domain.payment import PaymentMethod
 from bot.domain.rules import Lock, Rule, RuleError
-from bot.engine import Engine, Kind, Lease, LeaseLostError
-from bot.metrics import Metrics
-from bot.storage.charges import ChargeStore
+from bot.engine import LeaseLostError
 from bot.storage.cipher import Cipher, CipherKeyError, SealBrokenError, generate_key
-from bot.storage.database import Database, SecondProcessError, async_url
+from bot.storage.connection import SecondProcessError
+from bot.storage.database import Database, async_url
+from bot.storage.deliveries import DeliveryStore
 from bot.storage.links import Link, LinkStore
 from bot.storage.locks import LockStore
-from bot.storage.messages import MessageStore
 from bot.storage.schema import is_current, migrate
 from bot.storage.tables import charges, metadata
+from tests.support.ledger import ADA, GRACE, LONG_AGO, Ledger, end_leases, held, sample_charge
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.engine import Leases
     from tests.bot.conftest import HandClock
-
-ADA = Identity(enterprise="", team="T0ACME", user="U0ADA")
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-GRACE = Identity(enterprise="", team="T0ACME", user="U0GRACE")
-
-
-def charge(
-    clock: HandClock, *, charge_id: str = "c1", identity: Identity = ADA, amount: str = "50.00"
-) -> Charge:
-    return Charge(
-        id=charge_id,
-        identity=identity,
-        state=ChargeState.PROPOSED,
-        amount=Decimal(amount),
-        idempotency_key=f"key-{charge_id}",
-        account_id="did:ada",
-        organisation_id="org_acme",
-        organisation_name="Acme Research",
-        payment_method=PaymentMethod(brand="visa", last4="4242"),
-        created_at=clock.now(),
-        portal_url="https://portal.nousresearch.com/billing",
-    )
-
-
-async def held(leases: Leases, clock: HandClock, seconds: float = 15) -> Lease:
-    """Claim the one thing that is due, as the engine does."""
-
-    async def never(_lease: Lease) -> datetime | None:
-        return None
-
-    claims = await leases.claim(10, seconds)
-    assert len(claims) == 1
-    kind = Kind(name="charge", leases=leases, advance=never)
-    return Lease(Engine([kind], clock, Metrics()), kind, claims[0], good_until=float("inf"))
-
-
-async def end_leases(database: Database) -> None:
-    """Let every lease be over, whichever clock decides."""
-    async with database.transaction() as connection:
-        await connection.execute(update(charges).values(lease_until=datetime(1970, 1, 1, tzinfo=UTC)))
 
 
 async def test_a_charge_comes_back_as_it_was_stored(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database, Metrics())
-    await store.add(charge(clock), due_at=clock.now())
-    assert await store.get("c1") == charge(clock)
-    assert await store.get("c1", owner=ADA.key) == charge(clock)
+    store = Ledger(database)
+    await store.add(sample_charge(clock), due_at=clock.now())
+    assert await store.get("c1") == sample_charge(clock)
+    assert await store.get("c1", owner=ADA.key) == sample_charge(clock)
 
 
 async def test_somebody_elses_charge_is_not_there(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database, Metrics())
-    await store.add(charge(clock), due_at=clock.now())
+    store = Ledger(database)
+    await store.add(sample_charge(clock), due_at=clock.now())
     assert await store.get("c1", owner=GRACE.key) is None
     assert await store.confirm("c1", GRACE, now=clock.now(), made_after=LONG_AGO, view_id=None) is None
     assert await store.cancel("c1", GRACE.key, now=clock.now()) is None
@@ -93,37 +51,37 @@ async def test_somebody_elses_charge_is_not_there(database: Database, clock: Han
 async def test_a_proposal_is_confirmed_once_and_has_one_message(
     database: Database, clock: HandClock
 ) -> None:
-    store, messages = ChargeStore(database, Metrics()), MessageStore(database)
-    await store.add(charge(clock), due_at=clock.now())
+    store = Ledger(database)
+    await store.add(sample_charge(clock), due_at=clock.now())
     first = await store.confirm("c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id="V1")
     second = await store.confirm("c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id="V2")
     assert first is not None
     assert first.state is ChargeState.CONFIRMED
     assert second is None
-    message = await messages.get("c1")
+    message = await DeliveryStore(database, Cipher((generate_key(),))).get("c1")
     assert message is not None
     assert message.view_id == "V1"
 
 
 async def test_a_cancelled_proposal_cannot_be_confirmed(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database, Metrics())
-    await store.add(charge(clock), due_at=clock.now())
+    store = Ledger(database)
+    await store.add(sample_charge(clock), due_at=clock.now())
     assert await store.cancel("c1", ADA.key, now=clock.now()) is not None
     assert await store.confirm("c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id=None) is None
 
 
 async def test_a_key_is_never_stored_twice(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database, Metrics())
-    await store.add(charge(clock), due_at=clock.now())
+    store = Ledger(database)
+    await store.add(sample_charge(clock), due_at=clock.now())
     with pytest.raises(Exception, match=r"(?i)unique"):
-        await store.add(replace(charge(clock), id="c2"), due_at=clock.now())
+        await store.add(replace(sample_charge(clock), id="c2"), due_at=clock.now())
 
 
 async def test_a_row_is_held_by_one_at_a_time_until_its_lease_ends(
     database: Database, clock: HandClock
 ) -> None:
-    store = ChargeStore(database, Metrics())
-    await store.add(charge(clock), due_at=clock.now())
+    store = Ledger(database)
+    await store.add(sample_charge(clock), due_at=clock.now())
     assert len(await store.leases.claim(10, 15)) == 1
     assert await store.leases.claim(10, 15) == []
     await end_leases(database)
@@ -132,8 +90,8 @@ async def test_a_row_is_held_by_one_at_a_time_until_its_lease_ends(
 
 
 async def test_whoever_lost_the_lease_changes_nothing(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database, Metrics())
-    await store.add(charge(clock), due_at=clock.now())
+    store = Ledger(database)
+    await store.add(sample_charge(clock), due_at=clock.now())
     await store.confirm("c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
     paused = await held(store.leases, clock)
     await end_leases(database)
@@ -142,7 +100,7 @@ async def test_whoever_lost_the_lease_changes_nothing(database: Database, clock:
     with pytest.raises(LeaseLostError):
         await store.move(paused, ChargeState.CONFIRMED, ChargeState.SUBMITTED, portal_charge_id="x")
     with pytest.raises(LeaseLostError):
-        await store.note(paused, checked_at=clock.now())
+        await store.change(paused, checked_at=clock.now())
     await store.leases.release(paused.claim, None, failed=False)
 
     moved = await store.move(winner, ChargeState.CONFIRMED, ChargeState.SUBMITTED, portal_charge_id="y")
@@ -153,26 +111,25 @@ async def test_whoever_lost_the_lease_changes_nothing(database: Database, clock:
 async def test_a_charge_that_cannot_be_read_keeps_no_other_from_going_on(
     database: Database, clock: HandClock
 ) -> None:
-    store, messages = ChargeStore(database, Metrics()), MessageStore(database)
-    await store.add(charge(clock), due_at=clock.now())
-    await store.add(charge(clock, charge_id="c2", identity=GRACE), due_at=clock.now())
+    store = Ledger(database)
+    await store.add(sample_charge(clock), due_at=clock.now())
+    await store.add(sample_charge(clock, charge_id="c2", identity=GRACE), due_at=clock.now())
     yes: dict[str, Any] = {"now": clock.now(), "made_after": LONG_AGO, "view_id": None}
     for charge_id, who in (("c1", ADA), ("c2", GRACE)):
         assert await store.confirm(charge_id, who, **yes) is not None
     async with database.transaction() as connection:
         await connection.execute(update(charges).where(charges.c.id == "c1").values(state="of 2027"))
-    for leases in (store.leases, messages.leases):
-        claims = {claim.id: claim for claim in await leases.claim(10, 15)}
-        with pytest.raises(ValueError, match="of 2027"):
-            claims["c1"].found()
-        assert claims["c2"].found() is not None
+    claims = {claim.id: claim for claim in await store.leases.claim(10, 15)}
+    with pytest.raises(ValueError, match="of 2027"):
+        claims["c1"].load()
+    assert claims["c2"].load() is not None
 
 
 async def test_a_state_that_has_changed_meanwhile_is_not_changed_again(
     database: Database, clock: HandClock
 ) -> None:
-    store = ChargeStore(database, Metrics())
-    await store.add(charge(clock), due_at=clock.now())
+    store = Ledger(database)
+    await store.add(sample_charge(clock), due_at=clock.now())
     await store.confirm("c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
     lease = await held(store.leases, clock)
     await store.move(lease, ChargeState.CONFIRMED, ChargeState.REFUSED, refusal=RefusalCode.ROLE_REQUIRED)
@@ -186,8 +143,8 @@ async def test_a_state_that_has_changed_meanwhile_is_not_changed_again(
 
 
 async def test_a_wake_during_the_work_is_not_lost_on_release(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database, Metrics())
-    await store.add(charge(clock), due_at=clock.now())
+    store = Ledger(database)
+    await store.add(sample_charge(clock), due_at=clock.now())
     lease = await held(store.leases, clock)
     await store.ask_check("c1", now=clock.now(), view_id=None)
     await store.leases.release(lease.claim, None, failed=False)
@@ -197,8 +154,8 @@ async def test_a_wake_during_the_work_is_not_lost_on_release(database: Database,
 async def test_what_is_released_without_a_date_is_not_due_again(
     database: Database, clock: HandClock
 ) -> None:
-    store = ChargeStore(database, Metrics())
-    await store.add(charge(clock), due_at=clock.now())
+    store = Ledger(database)
+    await store.add(sample_charge(clock), due_at=clock.now())
     lease = await held(store.leases, clock)
     await store.leases.release(lease.claim, None, failed=False)
     clock.advance(days=365)
@@ -209,8 +166,8 @@ async def test_what_is_released_without_a_date_is_not_due_again(
 async def test_attempts_count_the_runs_since_the_last_proper_return(
     database: Database, clock: HandClock
 ) -> None:
-    store = ChargeStore(database, Metrics())
-    await store.add(charge(clock), due_at=clock.now())
+    store = Ledger(database)
+    await store.add(sample_charge(clock), due_at=clock.now())
     first = await held(store.leases, clock)
     await store.leases.release(first.claim, clock.now(), failed=True)
     second = await held(store.leases, clock)
@@ -220,8 +177,8 @@ async def test_attempts_count_the_runs_since_the_last_proper_return(
 
 
 async def test_leases_of_a_former_life_are_cleared(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database, Metrics())
-    await store.add(charge(clock), due_at=clock.now())
+    store = Ledger(database)
+    await store.add(sample_charge(clock), due_at=clock.now())
     await held(store.leases, clock)
     await store.leases.clear()
     assert (await held(store.leases, clock)).claim.attempts == 2
@@ -238,9 +195,9 @@ async def test_leases_of_a_former_life_are_cleared(database: Database, clock: Ha
 async def test_a_yes_waits_beside_an_equal_charge_without_a_told_end(
     database: Database, clock: HandClock, changed: dict[str, Any], is_equal: bool
 ) -> None:
-    store = ChargeStore(database, Metrics())
-    other = charge(clock, charge_id="c2", **changed)
-    for each in (charge(clock), other):
+    store = Ledger(database)
+    other = sample_charge(clock, charge_id="c2", **changed)
+    for each in (sample_charge(clock), other):
         await store.add(each, due_at=clock.now())
     yes: dict[str, Any] = {"now": clock.now(), "made_after": LONG_AGO, "view_id": None}
     assert await store.confirm("c1", ADA, **yes) is not None
@@ -254,10 +211,10 @@ async def test_a_yes_waits_beside_an_equal_charge_without_a_told_end(
 async def test_who_was_warned_of_the_last_equal_charge_was_warned_of_all_before_it(
     database: Database, clock: HandClock
 ) -> None:
-    store = ChargeStore(database, Metrics())
+    store = Ledger(database)
     for charge_id in ("c1", "c2", "c3", "c4"):
-        await store.add(charge(clock, charge_id=charge_id), due_at=clock.now())
-    await store.add(charge(clock, charge_id="g1", identity=GRACE), due_at=clock.now())
+        await store.add(sample_charge(clock, charge_id=charge_id), due_at=clock.now())
+    await store.add(sample_charge(clock, charge_id="g1", identity=GRACE), due_at=clock.now())
 
     async def yes(charge_id: str, warned_of: str | None, who: Identity = ADA) -> Charge | None:
         clock.advance(seconds=1)
@@ -268,7 +225,7 @@ async def test_who_was_warned_of_the_last_equal_charge_was_warned_of_all_before_
     assert await yes("c2", None) is not None
     assert await yes("c1", "c2") is not None
     # Made before the other, and yet the last one that the person has said yes to.
-    last = await store.open_equal(charge(clock, charge_id="c3"))
+    last = await store.open_equal(sample_charge(clock, charge_id="c3"))
     assert last is not None
     assert last.id == "c1"
     assert await yes("c3", "c2") is None
@@ -282,12 +239,12 @@ async def test_who_was_warned_of_the_last_equal_charge_was_warned_of_all_before_
 async def test_of_equal_charges_confirmed_at_once_the_first_is_not_overlooked(
     database: Database, clock: HandClock
 ) -> None:
-    store = ChargeStore(database, Metrics())
+    store = Ledger(database)
     yes: dict[str, Any] = {"now": clock.now(), "made_after": LONG_AGO, "view_id": None}
     for amount in range(50, 60):
         ids = [f"{amount}-{number}" for number in range(8)]
         for each in ids:
-            await store.add(charge(clock, charge_id=each, amount=str(amount)), due_at=clock.now())
+            await store.add(sample_charge(clock, charge_id=each, amount=str(amount)), due_at=clock.now())
         answers = await asyncio.gather(*(store.confirm(each, ADA, **yes) for each in ids))
         assert len([answer for answer in answers if answer is not None]) == 1
         stored = [await store.get(each) for each in ids]
@@ -300,8 +257,8 @@ async def test_of_equal_charges_confirmed_at_once_the_first_is_not_overlooked(
 async def test_a_yes_to_what_was_shown_too_long_ago_or_where_spending_is_locked_is_none(
     database: Database, clock: HandClock
 ) -> None:
-    store, locks = ChargeStore(database, Metrics()), LockStore(database)
-    await store.add(charge(clock), due_at=clock.now())
+    store, locks = Ledger(database), LockStore(database)
+    await store.add(sample_charge(clock), due_at=clock.now())
     assert await store.confirm("c1", ADA, now=clock.now(), made_after=clock.now(), view_id=None) is None
     await locks.put(Lock(locked_by=GRACE, locked_at=clock.now(), reason=None))
     yes: dict[str, Any] = {"now": clock.now(), "made_after": LONG_AGO, "view_id": None}
@@ -311,8 +268,8 @@ async def test_a_yes_to_what_was_shown_too_long_ago_or_where_spending_is_locked_
 
 
 async def test_what_judges_a_yes_undoes_it_by_raising(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database, Metrics())
-    await store.add(charge(clock), due_at=clock.now())
+    store = Ledger(database)
+    await store.add(sample_charge(clock), due_at=clock.now())
 
     def judge(amount: Decimal, spent: Decimal | None) -> None:
         assert (amount, spent) == (Decimal("50.00"), Decimal(0))
@@ -322,16 +279,16 @@ async def test_what_judges_a_yes_undoes_it_by_raising(database: Database, clock:
         await store.confirm(
             "c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id=None, since=LONG_AGO, judge=judge
         )
-    assert await store.get("c1") == charge(clock)
-    assert await MessageStore(database).get("c1") is None
+    assert await store.get("c1") == sample_charge(clock)
+    assert await DeliveryStore(database, Cipher((generate_key(),))).get("c1") is None
 
 
 async def test_history_is_newest_first_and_holds_confirmed_charges_only(
     database: Database, clock: HandClock
 ) -> None:
-    store = ChargeStore(database, Metrics())
+    store = Ledger(database)
     for number in range(4):
-        made = charge(clock, charge_id=f"c{number}", amount=f"5{number}.00")
+        made = sample_charge(clock, charge_id=f"c{number}", amount=f"5{number}.00")
         await store.add(made, due_at=clock.now())
         if number != 2:
             await store.confirm(made.id, ADA, now=clock.now(), made_after=LONG_AGO, view_id=None)
@@ -345,8 +302,8 @@ def link(clock: HandClock, **changed: object) -> Link:
         account=Account(
             account_id="did:ada",
             email="ada@acme.example",
-            organisation_id="org_acme",
-            organisation_name="Acme Research",
+            organization_id="org_acme",
+            organization_name="Acme Research",
         ),
         base_url="http://127.0.0.1:8766",
         scope="billing:manage",
@@ -425,9 +382,9 @@ def test_an_old_key_still_opens_and_a_foreign_one_does_not() -> None:
 def test_a_second_process_on_one_sqlite_file_is_refused(tmp_path: Path, clock: HandClock) -> None:
     first = Database(f"sqlite:///{tmp_path / 'one.db'}", clock)
     second = Database(f"sqlite:///{tmp_path / 'one.db'}", clock)
-    first.claim_alone()
+    first.backend.claim_alone()
     with pytest.raises(SecondProcessError):
-        second.claim_alone()
+        second.backend.claim_alone()
 
 
 @pytest.mark.parametrize("url", ["mysql://x/y", "not a url", "sqlite://", "sqlite:///:memory:", ""])
@@ -447,9 +404,9 @@ async def test_processes_that_migrate_at_the_same_time_wait_for_one_another(data
 
 
 async def test_two_claimants_never_get_the_same_row(database: Database, clock: HandClock) -> None:
-    store = ChargeStore(database, Metrics())
+    store = Ledger(database)
     for number in range(20):
-        await store.add(charge(clock, charge_id=f"c{number}"), due_at=clock.now())
+        await store.add(sample_charge(clock, charge_id=f"c{number}"), due_at=clock.now())
     taken = await asyncio.gather(*(store.leases.claim(5, 15) for _ in range(6)))
     ids = [claim.id for claims in taken for claim in claims]
     assert len(ids) == len(set(ids))

@@ -8,7 +8,7 @@ import pytest
 
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
-from tests.sandbox.portal.desk import Clock, Desk
+from tests.sandbox.portal.client import Clock, PortalClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,16 +20,16 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def desk(clock: Clock) -> AsyncIterator[Desk]:
+async def client(clock: Clock) -> AsyncIterator[PortalClient]:
     portal = PortalSandbox(now=clock, seed=7)
     portal.hang_seconds = 0.2
-    # Nothing here speaks TLS, and loading the usual authorities takes longer than most tests.
+    # The tests use no TLS, and loading the default certificates takes longer than most tests.
     bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     async with (
         serve(portal.app) as url,
         httpx.AsyncClient(base_url=url, timeout=5, verify=bare) as http,
     ):
         portal.public_url = url
-        desk = Desk(portal=portal, clock=clock, http=http)
-        desk.sign_in()
-        yield desk
+        client = PortalClient(portal=portal, clock=clock, http=http)
+        client.sign_in()
+        yield client

@@ -33,7 +33,7 @@ def whole(value: object) -> bool:
 
 
 def money(value: object) -> bool:
-    """A JSON number, or a decimal string."""
+    """Return whether the value is a JSON number or a decimal string."""
     return number(value) or (isinstance(value, str) and _MONEY.fullmatch(value) is not None)
 
 
@@ -45,34 +45,34 @@ def one_of(*words: str) -> Kind:
     return lambda value: value in words
 
 
-def misfits(value: object, shape: object, path: str = "") -> list[str]:
-    """Where the value differs from the shape.
+def mismatches(value: object, shape: object, path: str = "") -> list[str]:
+    """Return the differences between the value and the shape.
 
     A shape is a kind, a tuple of shapes of which one must fit, a list with the shape of every item,
     or a mapping of field names. A name that ends in `?` may be absent; a name that is not in the
     mapping must not be there.
     """
     if isinstance(shape, tuple):
-        tried = [misfits(value, each, path) for each in shape]
+        tried = [mismatches(value, each, path) for each in shape]
         return [] if [] in tried else min(tried, key=len)
     if isinstance(shape, list):
         if not isinstance(value, list):
             return [f"{path}: no list"]
         return [
-            wrong for at, each in enumerate(value) for wrong in misfits(each, shape[0], f"{path}[{at}]")
+            wrong for at, each in enumerate(value) for wrong in mismatches(each, shape[0], f"{path}[{at}]")
         ]
     if isinstance(shape, Mapping):
-        return _object_misfits(value, shape, path)
+        return _object_mismatches(value, shape, path)
     assert callable(shape)
     return [] if shape(value) else [f"{path}: {value!r}"]
 
 
-def _object_misfits(value: object, shape: Mapping[str, object], path: str) -> list[str]:
+def _object_mismatches(value: object, shape: Mapping[str, object], path: str) -> list[str]:
     if not isinstance(value, dict):
         return [f"{path}: {value!r} is no object"]
     fields = {name.removesuffix("?"): each for name, each in shape.items()}
     wrong = [f"{path}.{name}: not in the contract" for name in value.keys() - fields.keys()]
     wrong += [f"{path}.{name}: missing" for name in shape if name[-1] != "?" and name not in value]
     for name in value.keys() & fields.keys():
-        wrong += misfits(value[name], fields[name], f"{path}.{name}")
+        wrong += mismatches(value[name], fields[name], f"{path}.{name}")
     return wrong

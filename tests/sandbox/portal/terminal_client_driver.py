@@ -1,4 +1,4 @@
-"""Drive the terminal client (hermes-agent) against a sandbox portal, and print what it made of it.
+"""Run the terminal client (hermes-agent) against a sandbox portal and print a report.
 
 Runs under an interpreter that has hermes-agent: `python terminal_client_driver.py PORTAL_URL`. The
 last line that it prints is a JSON object; the client's own output comes before it.

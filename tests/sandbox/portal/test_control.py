@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.sandbox.portal import AMOUNT_SCENARIOS, SCENARIOS
-from tests.sandbox.portal.desk import BALANCE, error_of, exact
+from tests.sandbox.portal.client import BALANCE, error_of, exact
 
 if TYPE_CHECKING:
-    from tests.sandbox.portal.desk import Desk
+    from tests.sandbox.portal.client import PortalClient
 
 
-async def test_the_scenarios_and_organisations_can_be_listed(desk: Desk) -> None:
-    listed = exact(await desk.http.get("/sandbox/scenarios"))
+async def test_the_scenarios_and_organizations_can_be_listed(client: PortalClient) -> None:
+    listed = exact(await client.http.get("/sandbox/scenarios"))
     acme = listed["organisations"][0]
     assert (acme["slug"], acme["name"], acme["scenario"]) == ("acme", "Acme Research", "by-amount")
     assert (acme["balanceUsd"], acme["card"]) == (BALANCE, "Visa 4242")
@@ -22,17 +22,17 @@ async def test_the_scenarios_and_organisations_can_be_listed(desk: Desk) -> None
     assert "try" in listed["scenarios"][0]
 
 
-async def test_names_in_the_list_are_cut_to_what_a_page_has_room_for(desk: Desk) -> None:
-    listed = exact(await desk.http.get("/sandbox/scenarios"))["organisations"]
+async def test_long_names_in_the_list_are_truncated(client: PortalClient) -> None:
+    listed = exact(await client.http.get("/sandbox/scenarios"))["organisations"]
     assert max(len(each["name"]) for each in listed) == 60
     assert [each["slug"] for each in listed if each["name"].endswith("…")] == ["extreme"]
 
 
-async def test_a_scenario_is_switched_by_its_name(desk: Desk) -> None:
+async def test_a_scenario_is_switched_by_its_name(client: PortalClient) -> None:
     body = {"organisation": "acme", "scenario": "no-card"}
-    switched = exact(await desk.http.post("/sandbox/scenario", json=body))
+    switched = exact(await client.http.post("/sandbox/scenario", json=body))
     assert (switched["scenario"], switched["card"]) == ("no-card", None)
-    assert error_of(await desk.charge()) == (403, "no_payment_method")
+    assert error_of(await client.charge()) == (403, "no_payment_method")
 
 
 @pytest.mark.parametrize(
@@ -45,53 +45,55 @@ async def test_a_scenario_is_switched_by_its_name(desk: Desk) -> None:
         ([], 400),
     ],
 )
-async def test_a_switch_to_nothing_is_refused(desk: Desk, body: object, status: int) -> None:
-    answer = await desk.http.post("/sandbox/scenario", json=body)
+async def test_an_unknown_scenario_or_organization_is_refused(
+    client: PortalClient, body: object, status: int
+) -> None:
+    answer = await client.http.post("/sandbox/scenario", json=body)
     assert answer.status_code == status
     assert exact(answer)["message"]
 
 
-async def test_the_book_lists_charges_and_posts(desk: Desk) -> None:
-    await desk.charge(50, "k")
-    desk.clock.tick(3)
-    book = exact(await desk.http.get("/sandbox/charges"))
+async def test_the_charge_list_has_charges_and_posts(client: PortalClient) -> None:
+    await client.charge(50, "k")
+    client.clock.tick(3)
+    book = exact(await client.http.get("/sandbox/charges"))
     (charge,) = book["charges"]
     assert (charge["amountUsd"], charge["status"]) == ("50", "settled")
     assert charge["settledAt"] == "2026-09-17T12:00:03.000Z"
     assert [(post["key"], post["answer"]) for post in book["posts"]] == [("k", charge["id"])]
 
 
-async def test_a_reset_forgets_the_books_but_nobody_has_to_sign_in_again(desk: Desk) -> None:
-    desk.portal.set_scenario("acme", "cap-exceeded")
-    await desk.charge(10, "k")
-    desk.clock.tick(3)
-    assert exact(await desk.http.post("/sandbox/reset")) == {"ok": True}
-    assert desk.portal.charges == []
-    assert (await desk.state())["balanceUsd"] == BALANCE
-    assert desk.portal.organisations["acme"].scenario == "by-amount"
-    assert (await desk.charge(60, "k")).status_code == 202
+async def test_a_reset_clears_the_charges_and_keeps_the_sessions(client: PortalClient) -> None:
+    client.portal.set_scenario("acme", "cap-exceeded")
+    await client.charge(10, "k")
+    client.clock.tick(3)
+    assert exact(await client.http.post("/sandbox/reset")) == {"ok": True}
+    assert client.portal.charges == []
+    assert (await client.state())["balanceUsd"] == BALANCE
+    assert client.portal.organizations["acme"].scenario == "by-amount"
+    assert (await client.charge(60, "k")).status_code == 202
 
 
-async def test_the_clock_is_moved_forward_and_put_back_by_a_reset(desk: Desk) -> None:
-    moved = await desk.http.post("/sandbox/clock", json={"advanceSeconds": 90})
+async def test_the_clock_is_moved_forward_and_put_back_by_a_reset(client: PortalClient) -> None:
+    moved = await client.http.post("/sandbox/clock", json={"advanceSeconds": 90})
     assert exact(moved) == {"now": "2026-09-17T12:01:30.000Z"}
-    assert desk.portal.now() == desk.clock() + 90
-    assert desk.portal.advance(0.5) == desk.clock() + 90.5
-    await desk.http.post("/sandbox/reset")
-    assert desk.portal.now() == desk.clock()
+    assert client.portal.now() == client.clock() + 90
+    assert client.portal.advance(0.5) == client.clock() + 90.5
+    await client.http.post("/sandbox/reset")
+    assert client.portal.now() == client.clock()
 
 
 @pytest.mark.parametrize("seconds", [-1, "90", None, True, 1e12])
-async def test_the_clock_moves_forward_and_not_out_of_sight(desk: Desk, seconds: object) -> None:
-    answer = await desk.http.post("/sandbox/clock", json={"advanceSeconds": seconds})
+async def test_the_clock_refuses_to_move_backward_or_too_far(client: PortalClient, seconds: object) -> None:
+    answer = await client.http.post("/sandbox/clock", json={"advanceSeconds": seconds})
     assert error_of(answer) == (400, "validation_failed")
-    assert desk.portal.now() == desk.clock()
+    assert client.portal.now() == client.clock()
 
 
-async def test_a_clock_that_was_moved_settles_charges(desk: Desk) -> None:
-    charged = await desk.charge()
-    desk.portal.advance(3)
-    assert (await desk.poll(charged))["status"] == "settled"
+async def test_moving_the_clock_settles_charges(client: PortalClient) -> None:
+    charged = await client.charge()
+    client.portal.advance(3)
+    assert (await client.poll(charged))["status"] == "settled"
 
 
 @pytest.mark.parametrize(
@@ -105,9 +107,11 @@ async def test_a_clock_that_was_moved_settles_charges(desk: Desk) -> None:
         ("http://localhost.evil.example:80", False),
     ],
 )
-async def test_only_pages_on_loopback_may_read_it(desk: Desk, origin: str, allowed: bool) -> None:
-    answer = await desk.http.get("/sandbox/scenarios", headers={"Origin": origin})
-    preflight = await desk.http.options(
+async def test_only_loopback_origins_may_read_the_control_api(
+    client: PortalClient, origin: str, allowed: bool
+) -> None:
+    answer = await client.http.get("/sandbox/scenarios", headers={"Origin": origin})
+    preflight = await client.http.options(
         "/sandbox/scenario",
         headers={
             "Origin": origin,
@@ -120,20 +124,20 @@ async def test_only_pages_on_loopback_may_read_it(desk: Desk, origin: str, allow
     assert (preflight.status_code == 200) is allowed
 
 
-async def test_the_api_itself_is_closed_to_pages(desk: Desk) -> None:
-    answer = await desk.http.get("/api/billing/state", headers={"Origin": "http://localhost:1"})
+async def test_the_billing_api_sends_no_cors_headers(client: PortalClient) -> None:
+    answer = await client.http.get("/api/billing/state", headers={"Origin": "http://localhost:1"})
     assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_every_request_is_written_down_as_it_arrived(desk: Desk) -> None:
-    await desk.charge(50, "k")
-    (seen,) = desk.portal.requests
+async def test_every_request_is_recorded_as_it_arrived(client: PortalClient) -> None:
+    await client.charge(50, "k")
+    (seen,) = client.portal.requests
     assert (seen.method, seen.path, seen.status) == ("POST", "/api/billing/charge", 202)
     assert seen.headers["idempotency-key"] == "k"
     assert seen.body == b'{"amountUsd": 50}'
-    assert seen.at == desk.clock()
+    assert seen.at == client.clock()
 
 
-async def test_what_is_not_there_is_json_too(desk: Desk) -> None:
-    assert error_of(await desk.get("/api/billing/nothing")) == (404, "not_found")
-    assert error_of(await desk.send("POST", "/api/billing/state")) == (404, "not_found")
+async def test_an_unknown_path_answers_json(client: PortalClient) -> None:
+    assert error_of(await client.get("/api/billing/nothing")) == (404, "not_found")
+    assert error_of(await client.send("POST", "/api/billing/state")) == (404, "not_found")

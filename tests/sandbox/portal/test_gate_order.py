@@ -1,4 +1,7 @@
-"""The contract's order on a charge: login, role, kill-switch, scope, card, cap, rate limit."""
+"""The order on a charge: login, role, switch, scope, card, cap, rate limit.
+
+The order is that of docs/portal.md, section 9.2.
+"""
 
 from __future__ import annotations
 
@@ -6,36 +9,36 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.portal.desk import error_of, exact
+from tests.sandbox.portal.client import error_of, exact
 
 if TYPE_CHECKING:
-    from tests.sandbox.portal.desk import Desk
+    from tests.sandbox.portal.client import PortalClient
 
 LOGIN_ONLY = "inference:invoke tool:invoke"
 
 
-async def test_every_gate_speaks_only_after_the_ones_before_it_are_open(desk: Desk) -> None:
-    portal, acme = desk.portal, desk.portal.organisations["acme"]
+async def test_each_gate_refuses_only_after_the_gates_before_it_pass(client: PortalClient) -> None:
+    portal, acme = client.portal, client.portal.organizations["acme"]
     card, acme.card = acme.card, None
     assert acme.cap is not None
     acme.cap.spent = acme.cap.limit
     acme.cli_billing_enabled = False
     portal.charge_rate_limit = 0
-    desk.sign_in("linus", LOGIN_ONLY)
-    access, desk.access = desk.access, ""
+    client.sign_in("linus", LOGIN_ONLY)
+    access, client.access = client.access, ""
     heard = []
 
     async def ask() -> None:
-        heard.append(error_of(await desk.charge(50)))
+        heard.append(error_of(await client.charge(50)))
 
     await ask()
-    desk.access = access
+    client.access = access
     await ask()
     portal.people["linus"].role = "ADMIN"
     await ask()
     acme.cli_billing_enabled = True
     await ask()
-    desk.sign_in("linus")
+    client.sign_in("linus")
     await ask()
     acme.card = card
     await ask()
@@ -52,7 +55,7 @@ async def test_every_gate_speaks_only_after_the_ones_before_it_are_open(desk: De
         (403, "monthly_cap_exceeded"),
         (429, "rate_limited"),
     ]
-    assert (await desk.charge(50)).status_code == 202
+    assert (await client.charge(50)).status_code == 202
     assert len(portal.charges) == 1
 
 
@@ -68,91 +71,95 @@ async def test_every_gate_speaks_only_after_the_ones_before_it_are_open(desk: De
         ("vera", 403),
     ],
 )
-async def test_the_capability_overrides_the_role_both_ways(desk: Desk, person: str, status: int) -> None:
-    desk.sign_in(person)
-    assert (await desk.charge()).status_code == status
+async def test_the_capability_overrides_the_role_both_ways(
+    client: PortalClient, person: str, status: int
+) -> None:
+    client.sign_in(person)
+    assert (await client.charge()).status_code == status
 
 
-async def test_the_switch_is_named_in_both_ways_the_contract_knows(desk: Desk) -> None:
-    desk.portal.organisations["acme"].cli_billing_enabled = False
-    refusal = exact(await desk.charge())
+async def test_the_switch_refusal_has_both_names_of_the_contract(client: PortalClient) -> None:
+    client.portal.organizations["acme"].cli_billing_enabled = False
+    refusal = exact(await client.charge())
     assert refusal["error"] == "cli_billing_disabled"
     assert refusal["code"] == "remote_spending_disabled"
     assert refusal["portalUrl"] == "/billing"
 
 
 @pytest.mark.parametrize("actor", ["admin", "self", None])
-async def test_revoked_spending_cuts_the_money_calls_only(desk: Desk, actor: str | None) -> None:
-    desk.portal.revoke_spending("ada", actor)
-    refusal = await desk.charge()
+async def test_revoked_spending_blocks_only_the_money_calls(
+    client: PortalClient, actor: str | None
+) -> None:
+    client.portal.revoke_spending("ada", actor)
+    refusal = await client.charge()
     assert error_of(refusal) == (403, "remote_spending_revoked")
     assert exact(refusal).get("actor") == actor
-    assert (await desk.get("/api/billing/state")).status_code == 200
-    desk.sign_in()
-    assert (await desk.charge()).status_code == 202
+    assert (await client.get("/api/billing/state")).status_code == 200
+    client.sign_in()
+    assert (await client.charge()).status_code == 202
 
 
-async def test_the_cap_tells_what_is_left_and_counts_money_under_way(desk: Desk) -> None:
-    cap = desk.portal.organisations["acme"].cap
+async def test_the_cap_reports_the_remainder_and_counts_pending_charges(client: PortalClient) -> None:
+    cap = client.portal.organizations["acme"].cap
     assert cap is not None
     cap.spent = cap.limit - 60
-    assert (await desk.charge(50)).status_code == 202
-    refusal = await desk.charge("10.50")
+    assert (await client.charge(50)).status_code == 202
+    refusal = await client.charge("10.50")
     assert error_of(refusal) == (403, "monthly_cap_exceeded")
     assert exact(refusal)["remainingUsd"] == "10"
     assert exact(refusal)["isDefaultCeiling"] is True
-    assert (await desk.charge(10)).status_code == 202
+    assert (await client.charge(10)).status_code == 202
 
 
-async def test_without_a_cap_nothing_is_too_much_for_the_month(desk: Desk) -> None:
-    desk.portal.organisations["acme"].cap = None
-    assert (await desk.charge(1000)).status_code == 202
-    assert (await desk.charge(1000)).status_code == 202
+async def test_an_organization_without_a_cap_has_no_monthly_limit(client: PortalClient) -> None:
+    client.portal.organizations["acme"].cap = None
+    assert (await client.charge(1000)).status_code == 202
+    assert (await client.charge(1000)).status_code == 202
 
 
-async def test_five_charges_an_hour_is_the_true_limit(desk: Desk) -> None:
-    desk.portal.charge_rate_limit = 5
+async def test_a_limit_of_five_charges_an_hour_is_enforced(client: PortalClient) -> None:
+    client.portal.charge_rate_limit = 5
     for _ in range(5):
-        assert (await desk.charge(5)).status_code == 202
-        desk.clock.tick(60)
-    refusal = await desk.charge(5)
-    desk.sign_in("grace")
-    colleague = await desk.charge(5)
+        assert (await client.charge(5)).status_code == 202
+        client.clock.tick(60)
+    refusal = await client.charge(5)
+    client.sign_in("grace")
+    colleague = await client.charge(5)
 
     assert error_of(refusal) == error_of(colleague) == (429, "rate_limited")
     assert refusal.headers["retry-after"] == str(3600 - 5 * 60)
-    desk.clock.tick(3600 - 5 * 60)
-    desk.sign_in("grace")
-    assert (await desk.charge(5)).status_code == 202
+    client.clock.tick(3600 - 5 * 60)
+    client.sign_in("grace")
+    assert (await client.charge(5)).status_code == 202
 
 
-async def test_five_charges_an_hour_hold_for_a_token_too(desk: Desk) -> None:
-    desk.portal.charge_rate_limit = 5
+async def test_the_hourly_limit_applies_to_a_token(client: PortalClient) -> None:
+    client.portal.charge_rate_limit = 5
     for _ in range(5):
-        await desk.charge(5)
-    desk.portal.people["ada"].organisation = "globex"
-    assert error_of(await desk.charge(5)) == (429, "rate_limited")
+        await client.charge(5)
+    client.portal.people["ada"].organization = "globex"
+    assert error_of(await client.charge(5)) == (429, "rate_limited")
 
 
-async def test_a_refused_charge_does_not_count_towards_the_limit(desk: Desk) -> None:
-    desk.portal.charge_rate_limit = 1
+async def test_a_refused_charge_does_not_count_towards_the_limit(client: PortalClient) -> None:
+    client.portal.charge_rate_limit = 1
     for _ in range(3):
-        await desk.charge(4)
-    assert (await desk.charge(5)).status_code == 202
+        await client.charge(4)
+    assert (await client.charge(5)).status_code == 202
 
 
-async def test_a_bearer_token_must_be_one_that_the_portal_gave_out(desk: Desk) -> None:
-    desk.access = desk.access[:-1] + ("A" if desk.access[-1] != "A" else "B")
-    answer = await desk.get("/api/billing/state")
+async def test_an_unknown_bearer_token_is_refused(client: PortalClient) -> None:
+    client.access = client.access[:-1] + ("A" if client.access[-1] != "A" else "B")
+    answer = await client.get("/api/billing/state")
     assert error_of(answer) == (401, "unauthorized")
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_polling_needs_the_scope_but_not_the_role_or_the_switch(desk: Desk) -> None:
-    charged = await desk.charge()
-    desk.portal.organisations["acme"].cli_billing_enabled = False
-    desk.portal.people["ada"].role = "MEMBER"
-    assert (await desk.poll(charged))["status"] == "pending"
-    desk.sign_in("ada", LOGIN_ONLY)
+async def test_polling_needs_the_scope_but_not_the_role_or_the_switch(client: PortalClient) -> None:
+    charged = await client.charge()
+    client.portal.organizations["acme"].cli_billing_enabled = False
+    client.portal.people["ada"].role = "MEMBER"
+    assert (await client.poll(charged))["status"] == "pending"
+    client.sign_in("ada", LOGIN_ONLY)
     path = f"/api/billing/charge/{exact(charged)['chargeId']}"
-    assert error_of(await desk.get(path)) == (403, "insufficient_scope")
+    assert error_of(await client.get(path)) == (403, "insufficient_scope")

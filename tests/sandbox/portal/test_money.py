@@ -8,14 +8,14 @@ from freezegun import freeze_time
 
 from bot.sandbox.portal import Card, PortalSandbox
 from bot.sandbox.portal.wire import decimal_string, dump_json, load_json
-from tests.sandbox.portal.desk import BALANCE, error_of, exact
+from tests.sandbox.portal.client import BALANCE, error_of, exact
 
 if TYPE_CHECKING:
-    from tests.sandbox.portal.desk import Desk
+    from tests.sandbox.portal.client import PortalClient
 
 
-async def test_the_overview_is_the_contracts(desk: Desk) -> None:
-    assert await desk.state() == {
+async def test_the_overview_equals_the_contracts_example(client: PortalClient) -> None:
+    assert await client.state() == {
         "org": {"id": "org_acme", "slug": "acme", "name": "Acme Research", "role": "OWNER"},
         "balanceUsd": BALANCE,
         "cliBillingEnabled": True,
@@ -44,9 +44,9 @@ async def test_the_overview_is_the_contracts(desk: Desk) -> None:
     }
 
 
-async def test_a_member_sees_the_balance_but_not_how_it_is_paid(desk: Desk) -> None:
-    desk.sign_in("linus")
-    state = await desk.state()
+async def test_a_member_sees_the_balance_but_not_how_it_is_paid(client: PortalClient) -> None:
+    client.sign_in("linus")
+    state = await client.state()
     assert (state["balanceUsd"], state["portalUrl"]) == (BALANCE, "/billing?topup=open")
     for hidden in ("card", "paymentMethod", "monthlyCap", "autoReload"):
         assert state[hidden] is None
@@ -65,11 +65,11 @@ async def test_a_member_sees_the_balance_but_not_how_it_is_paid(desk: Desk) -> N
         ("theo", None),
     ],
 )
-async def test_the_capability_is_sent_by_all_but_an_older_server(
-    desk: Desk, person: str, capability: bool | None
+async def test_only_an_older_server_omits_the_capability(
+    client: PortalClient, person: str, capability: bool | None
 ) -> None:
-    desk.sign_in(person)
-    assert (await desk.state()).get("canChangePlan") is capability
+    client.sign_in(person)
+    assert (await client.state()).get("canChangePlan") is capability
 
 
 @pytest.mark.parametrize(
@@ -91,10 +91,10 @@ async def test_the_capability_is_sent_by_all_but_an_older_server(
     ],
 )
 async def test_the_card_is_a_lossy_view_of_the_payment_method(
-    desk: Desk, person: str, method: object, card: object
+    client: PortalClient, person: str, method: object, card: object
 ) -> None:
-    desk.sign_in(person)
-    state = await desk.state()
+    client.sign_in(person)
+    state = await client.state()
     assert state.get("paymentMethod", "absent") == method
     assert state["card"] == card
 
@@ -102,52 +102,52 @@ async def test_the_card_is_a_lossy_view_of_the_payment_method(
 @pytest.mark.parametrize(
     ("person", "status"), [("lena", 202), ("wanda", 202), ("nils", 202), ("theo", 202), ("mara", 403)]
 )
-async def test_every_payment_method_can_be_charged(desk: Desk, person: str, status: int) -> None:
-    desk.sign_in(person)
-    assert (await desk.charge()).status_code == status
+async def test_every_payment_method_can_be_charged(client: PortalClient, person: str, status: int) -> None:
+    client.sign_in(person)
+    assert (await client.charge()).status_code == status
 
 
-async def test_a_link_card_has_an_empty_last4_and_may_lack_its_label(desk: Desk) -> None:
-    desk.portal.organisations["acme"].card = Card(brand="Link", last4="", resolved_via=None)
-    assert (await desk.state())["card"] == {"brand": "Link", "last4": ""}
+async def test_a_link_card_has_an_empty_last4_and_may_lack_its_label(client: PortalClient) -> None:
+    client.portal.organizations["acme"].card = Card(brand="Link", last4="", resolved_via=None)
+    assert (await client.state())["card"] == {"brand": "Link", "last4": ""}
 
 
-async def test_a_settlement_is_booked_exactly_once(desk: Desk) -> None:
-    charged = await desk.charge("0.1e2", "k")
-    desk.clock.tick(3)
+async def test_a_settlement_adds_to_the_balance_exactly_once(client: PortalClient) -> None:
+    charged = await client.charge("0.1e2", "k")
+    client.clock.tick(3)
     for _ in range(3):
-        await desk.poll(charged)
-        await desk.state()
-    state = await desk.state()
+        await client.poll(charged)
+        await client.state()
+    state = await client.state()
     assert state["balanceUsd"] == "152.500213968254"
     assert state["monthlyCap"]["spentThisMonthUsd"] == "189.999582671439"
-    assert desk.portal.charges[0].status == "settled"
+    assert client.portal.charges[0].status == "settled"
 
 
-async def test_a_settlement_is_booked_without_anybody_polling(desk: Desk) -> None:
-    await desk.charge("33.33")
-    desk.clock.tick(3)
-    assert desk.portal.organisations["acme"].balance == Decimal("175.830213968254")
+async def test_a_settlement_adds_to_the_balance_without_a_poll(client: PortalClient) -> None:
+    await client.charge("33.33")
+    client.clock.tick(3)
+    assert client.portal.organizations["acme"].balance == Decimal("175.830213968254")
 
 
-async def test_cents_stay_exact_through_many_charges(desk: Desk) -> None:
-    desk.portal.charge_rate_limit = None
+async def test_cents_stay_exact_through_many_charges(client: PortalClient) -> None:
+    client.portal.charge_rate_limit = None
     for _ in range(10):
-        await desk.charge("5.10")
-        await desk.charge("5.20")
-    desk.clock.tick(3)
-    assert (await desk.state())["balanceUsd"] == "245.500213968254"
+        await client.charge("5.10")
+        await client.charge("5.20")
+    client.clock.tick(3)
+    assert (await client.state())["balanceUsd"] == "245.500213968254"
 
 
 @pytest.mark.parametrize("amount", ["5", "5.00", "1000", "999.99"])
-async def test_amounts_within_the_bounds_are_taken(desk: Desk, amount: str) -> None:
-    desk.portal.organisations["acme"].cap = None
-    assert (await desk.charge(amount)).status_code == 202
+async def test_amounts_within_the_bounds_are_accepted(client: PortalClient, amount: str) -> None:
+    client.portal.organizations["acme"].cap = None
+    assert (await client.charge(amount)).status_code == 202
 
 
 @pytest.mark.parametrize("amount", ["4.99", "1000.01", "0", "-50", "1e400"])
-async def test_amounts_out_of_bounds_are_refused_with_a_sentence(desk: Desk, amount: str) -> None:
-    refusal = await desk.send("POST", "/api/billing/charge", {"amountUsd": Decimal(amount)}, "k")
+async def test_amounts_out_of_bounds_are_refused_with_a_sentence(client: PortalClient, amount: str) -> None:
+    refusal = await client.send("POST", "/api/billing/charge", {"amountUsd": Decimal(amount)}, "k")
     assert error_of(refusal) == (400, "amount_out_of_bounds")
     assert exact(refusal)["message"] == "Enter an amount between $5 and $1000."
 
@@ -170,16 +170,18 @@ async def test_amounts_out_of_bounds_are_refused_with_a_sentence(desk: Desk, amo
         "",
     ],
 )
-async def test_anything_but_a_json_number_of_dollars_and_cents_is_refused(desk: Desk, body: str) -> None:
-    headers = {"Authorization": f"Bearer {desk.access}", "Idempotency-Key": "k"}
-    refusal = await desk.http.post("/api/billing/charge", content=body, headers=headers)
+async def test_anything_but_a_json_number_of_dollars_and_cents_is_refused(
+    client: PortalClient, body: str
+) -> None:
+    headers = {"Authorization": f"Bearer {client.access}", "Idempotency-Key": "k"}
+    refusal = await client.http.post("/api/billing/charge", content=body, headers=headers)
     assert error_of(refusal) == (400, "validation_failed")
-    assert desk.portal.charges == []
+    assert client.portal.charges == []
 
 
-async def test_the_account_call_sends_json_numbers_without_a_float(desk: Desk) -> None:
-    desk.portal.organisations["acme"].balance = Decimal("0.10000000000000000000000001")
-    answer = await desk.get("/api/oauth/account")
+async def test_the_account_call_sends_json_numbers_without_a_float(client: PortalClient) -> None:
+    client.portal.organizations["acme"].balance = Decimal("0.10000000000000000000000001")
+    answer = await client.get("/api/oauth/account")
     account = exact(answer)
     access = account["paid_service_access"]
     assert account["user"] == {"email": "ada@acme.example", "privy_did": "did:privy:ada"}
@@ -198,9 +200,9 @@ async def test_the_account_call_sends_json_numbers_without_a_float(desk: Desk) -
     assert access["effective_at_ms"] == 1_789_646_400_000
 
 
-async def test_an_account_without_a_plan_has_none(desk: Desk) -> None:
-    desk.sign_in("mara")
-    account = exact(await desk.get("/api/oauth/account"))
+async def test_an_account_without_a_plan_has_no_subscription(client: PortalClient) -> None:
+    client.sign_in("mara")
+    account = exact(await client.get("/api/oauth/account"))
     assert account["subscription"] is None
     assert account["paid_service_access"]["allowed"] is False
     assert account["paid_service_access"]["subscription_tier"] is None
@@ -232,7 +234,7 @@ def test_json_keeps_every_digit_and_refuses_floats() -> None:
         dump_json({"b": [{"a": 0.5}]})
 
 
-def test_the_clock_is_the_systems_and_follows_frozen_time() -> None:
+def test_the_default_clock_is_time_time() -> None:
     portal = PortalSandbox()
     with freeze_time("2026-09-17T12:00:00Z", real_asyncio=True) as frozen:
         assert portal.now() == 1_789_646_400

@@ -41,7 +41,7 @@ async def stream(request: Request) -> Response:
 APP = Starlette(routes=[Route("/hello", hello), Route("/hang", hang), Route("/stream", stream)])
 
 
-async def test_a_free_port_is_taken_and_its_address_handed_out() -> None:
+async def test_port_zero_binds_a_free_port_and_yields_its_url() -> None:
     async with serve(APP) as url, httpx.AsyncClient() as client:
         assert (await client.get(f"{url}/hello")).text == "hello /hello"
     with pytest.raises(httpx.ConnectError):
@@ -49,14 +49,14 @@ async def test_a_free_port_is_taken_and_its_address_handed_out() -> None:
             await client.get(f"{url}/hello")
 
 
-async def test_a_taken_port_is_an_os_error() -> None:
+async def test_a_port_in_use_raises_os_error() -> None:
     async with serve(APP) as url:
         with pytest.raises(OSError, match="in use"):
             async with serve(APP, port=int(url.rpartition(":")[2])):
                 pytest.fail("two servers on one port")
 
 
-async def test_hanging_and_streaming_requests_do_not_delay_the_end(
+async def test_hanging_and_streaming_requests_do_not_delay_the_stop(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with httpx.AsyncClient() as client:
@@ -87,7 +87,7 @@ async def test_answers_on_a_kept_connection_come_without_delay() -> None:
         assert time.perf_counter() - started < 30 * 0.03
 
 
-async def test_signal_handlers_stay_as_they_were() -> None:
+async def test_signal_handlers_are_left_unchanged() -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     async with serve(APP):
         assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
@@ -102,7 +102,7 @@ async def test_an_exception_in_the_block_stops_the_server_and_passes_on() -> Non
         assert probe.connect_ex((host, int(port))) != 0
 
 
-async def test_dropping_needs_this_server() -> None:
+async def test_dropping_a_connection_requires_this_server() -> None:
     async def receive() -> dict[str, str]:
         return {"type": "http.disconnect"}
 

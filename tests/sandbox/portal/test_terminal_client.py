@@ -38,7 +38,7 @@ def portal() -> PortalSandbox:
 
 @pytest.fixture(scope="module")
 def client(python: Path, portal: PortalSandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the driver printed."""
+    """Return the report that the driver printed."""
     return asyncio.run(drive(python, portal, tmp_path_factory.mktemp("home")))
 
 
@@ -87,7 +87,7 @@ def test_the_token_alone_says_what_the_account_may_use(client: dict[str, Any]) -
     }
 
 
-def test_the_account_and_the_overview_are_read_whole(client: dict[str, Any]) -> None:
+def test_the_account_and_the_overview_are_read_completely(client: dict[str, Any]) -> None:
     assert client["account"]["subscription"]["credits_remaining"] == 13.199784210017
     assert client["account"]["paid_service_access_info"]["reason"] == "usable_credits"
     billing = client["billing"]
@@ -184,7 +184,7 @@ def test_a_published_answer_is_read_as_it_was_published(
         ("uma", True, "usable_credits"),
     ],
 )
-def test_the_portals_decision_is_understood(
+def test_the_client_reads_the_portals_decision(
     client: dict[str, Any], person: str, allowed: bool, reason: str
 ) -> None:
     account = client["people"][person]["account"]
@@ -198,7 +198,7 @@ def test_a_login_without_an_organization_sees_no_billing(client: dict[str, Any])
     assert (noah["billing"]["logged_in"], noah["tiers"]) == (False, [])
 
 
-def test_odd_answers_are_read_without_an_error(client: dict[str, Any]) -> None:
+def test_unusual_answers_are_read_without_an_error(client: dict[str, Any]) -> None:
     people = client["people"]
     assert people["wanda"]["billing"]["balance_usd"] == "26.359848035936"
     assert people["tove"]["tiers"] == ["plus", "super", "ultra", "founders"]

@@ -19,7 +19,7 @@ from bot.sandbox.slack import SlackSandbox
 
 @dataclass
 class Clock:
-    """Time that stands still until a test moves it."""
+    """A clock that moves only when a test moves it."""
 
     at: float
 
@@ -37,7 +37,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def move(clock: Clock) -> Callable[[float], None]:
-    """Lets seconds pass."""
+    """Return the function that moves the clock."""
     return clock.move
 
 

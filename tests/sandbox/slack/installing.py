@@ -1,4 +1,4 @@
-"""What the tests of several installations share: installing by OAuth, and an app that only listens."""
+"""Helpers for tests of installations: installation by OAuth, and an app that records payloads."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,7 +22,7 @@ REDIRECT = "http://127.0.0.1:3000/slack/oauth_redirect"
 
 @asynccontextmanager
 async def served(slack: SlackSandbox) -> AsyncIterator[SlackSandbox]:
-    """The sandbox on a port of its own."""
+    """Serve the sandbox on a free port."""
     slack.redirect_urls = (REDIRECT,)
     async with serve(slack.app) as url:
         slack.public_url = url
@@ -34,7 +34,7 @@ def client_of(slack: SlackSandbox, http: aiohttp.ClientSession, token: str | Non
 
 
 async def exchanged(slack: SlackSandbox, http: aiohttp.ClientSession, code: str, **more: str) -> Json:
-    """The answer of `oauth.v2.access`."""
+    """Return the answer of `oauth.v2.access`."""
     form = {"client_id": slack.client_id, "client_secret": slack.client_secret, "code": code, **more}
     answer = await client_of(slack, http).api_call("oauth.v2.access", data=form)
     assert isinstance(answer.data, dict)
@@ -44,14 +44,14 @@ async def exchanged(slack: SlackSandbox, http: aiohttp.ClientSession, code: str,
 async def installed(
     slack: SlackSandbox, http: aiohttp.ClientSession, team: str, *, org: bool = False
 ) -> AsyncWebClient:
-    """Installs the app and returns a client with the new token."""
+    """Install the app and return a client with the new token."""
     answer = await exchanged(slack, http, slack.install(team, org=org))
     return client_of(slack, http, answer["access_token"])
 
 
 @asynccontextmanager
 async def listening(slack: SlackSandbox) -> AsyncIterator[list[Json]]:
-    """An app that acknowledges everything and keeps the payloads, read as Bolt reads them."""
+    """Serve an app that acknowledges every request and records the payloads."""
     heard: list[Json] = []
 
     async def endpoint(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The end of installations and accounts, and how the app hears of it."""
+"""The removal of installations and the deactivation of people, with their events."""
 
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 from slack_bolt.request.internals import extract_enterprise_id, extract_team_id
 from slack_sdk.errors import SlackApiError
 
-from bot.sandbox.slack import GRID, Cast, NotACommandError, SlackApp, SlackSandbox
+from bot.sandbox.slack import GRID, Directory, NotACommandError, SlackApp, SlackSandbox
 from tests.sandbox.slack.installing import client_of, exchanged, installed, listening, served
 
 Json = dict[str, Any]
@@ -33,13 +33,13 @@ async def refusal_of(call: Awaitable[object]) -> str:
 
 @pytest.fixture
 async def slack() -> AsyncIterator[SlackSandbox]:
-    async with served(SlackSandbox(cast=Cast(app=APP))) as sandbox:
+    async with served(SlackSandbox(directory=Directory(app=APP))) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 async def grid() -> AsyncIterator[SlackSandbox]:
-    async with served(SlackSandbox(cast=replace(GRID, app=APP), bot_token=None)) as sandbox:
+    async with served(SlackSandbox(directory=replace(GRID, app=APP), bot_token=None)) as sandbox:
         yield sandbox
 
 
@@ -47,7 +47,7 @@ def types_of(heard: list[Json]) -> list[str]:
     return [body["event"]["type"] for body in heard]
 
 
-async def test_uninstalling_kills_the_token_and_tells_the_app(
+async def test_uninstalling_invalidates_the_token_and_sends_events(
     slack: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
     client = client_of(slack, http, slack.bot_token)
@@ -62,15 +62,15 @@ async def test_uninstalling_kills_the_token_and_tells_the_app(
     assert (slack.installations, slack.bot_token) == ((), "")
 
 
-async def test_the_two_events_come_in_either_order(slack: SlackSandbox) -> None:
+async def test_the_two_uninstall_events_may_come_in_either_order(slack: SlackSandbox) -> None:
     async with listening(slack) as heard:
         await slack.uninstall("T0ACME", tokens_first=False)
     assert types_of(heard) == ["app_uninstalled", "tokens_revoked"]
 
 
-async def test_an_event_without_a_subscription_is_not_told(http: aiohttp.ClientSession) -> None:
+async def test_an_event_without_a_subscription_is_not_sent(http: aiohttp.ClientSession) -> None:
     app = replace(APP, events=frozenset({"app_uninstalled"}))
-    async with served(SlackSandbox(cast=Cast(app=app))) as slack, listening(slack) as heard:
+    async with served(SlackSandbox(directory=Directory(app=app))) as slack, listening(slack) as heard:
         client = client_of(slack, http, slack.bot_token)
         assert await slack.deactivate("U0ADA") is None
         assert await slack.revoke_token() is None
@@ -101,7 +101,9 @@ async def test_after_uninstalling_people_do_not_reach_the_app(
     assert late.error == "We had some trouble connecting. Try again?"
 
 
-async def test_one_workspaces_end_is_not_anothers(slack: SlackSandbox, http: aiohttp.ClientSession) -> None:
+async def test_uninstalling_one_workspace_leaves_the_others(
+    slack: SlackSandbox, http: aiohttp.ClientSession
+) -> None:
     other = await installed(slack, http, "T0OTHER")
     async with listening(slack) as heard:
         await slack.uninstall("T0OTHER")
@@ -113,7 +115,7 @@ async def test_one_workspaces_end_is_not_anothers(slack: SlackSandbox, http: aio
         await slack.uninstall("T0OTHER")
 
 
-async def test_installing_again_brings_a_new_token_and_the_same_bot(
+async def test_reinstalling_gives_a_new_token_and_the_same_bot(
     slack: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
     before = slack.bot_token
@@ -125,7 +127,7 @@ async def test_installing_again_brings_a_new_token_and_the_same_bot(
     assert await refusal_of(client_of(slack, http, before).auth_test()) == "account_inactive"
 
 
-async def test_a_revoked_token_leaves_the_app_where_it_is(
+async def test_a_revoked_token_leaves_the_app_installed(
     slack: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
     before = slack.bot_token
@@ -139,7 +141,7 @@ async def test_a_revoked_token_leaves_the_app_where_it_is(
     assert answer["access_token"] != before
 
 
-async def test_an_organisation_uninstalls_for_all_its_workspaces(
+async def test_an_organization_uninstalls_for_all_its_workspaces(
     grid: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
     client = await installed(grid, http, "T0NORTH", org=True)
@@ -152,7 +154,7 @@ async def test_an_organisation_uninstalls_for_all_its_workspaces(
     assert await refusal_of(client.auth_test()) == "account_inactive"
 
 
-async def test_one_workspace_can_be_taken_out_of_an_org_wide_installation(
+async def test_one_workspace_can_be_removed_from_an_org_wide_installation(
     grid: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
     client = await installed(grid, http, "T0NORTH", org=True)
@@ -173,7 +175,7 @@ async def test_one_workspace_can_be_taken_out_of_an_org_wide_installation(
         await grid.revoke_team_access("T0SOUTH")
 
 
-async def test_a_deactivated_person_is_told_of_and_can_do_nothing_more(
+async def test_deactivation_sends_user_change_and_blocks_the_person(
     slack: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
     async with listening(slack) as heard:
@@ -184,14 +186,14 @@ async def test_a_deactivated_person_is_told_of_and_can_do_nothing_more(
     assert (user["id"], user["team_id"], user["deleted"]) == ("U0ADA", "T0ACME", True)
     client = client_of(slack, http, slack.bot_token)
     assert (await client.users_info(user="U0ADA"))["user"]["deleted"] is True
-    for deed in (slack.command("U0ADA", "/billing"), slack.say("U0ADA", "x"), slack.open_home("U0ADA")):
+    for action in (slack.command("U0ADA", "/billing"), slack.say("U0ADA", "x"), slack.open_home("U0ADA")):
         with pytest.raises(LookupError, match="U0ADA is deactivated"):
-            await deed
+            await action
     with pytest.raises(LookupError, match="nobody here is U0NOBODY"):
         await slack.deactivate("U0NOBODY")
 
 
-async def test_a_deactivated_person_cannot_be_met_but_their_conversation_is_still_there(
+async def test_a_deactivated_persons_dm_cannot_be_opened_but_remains(
     slack: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
     client = client_of(slack, http, slack.bot_token)
@@ -200,13 +202,13 @@ async def test_a_deactivated_person_cannot_be_met_but_their_conversation_is_stil
     assert await refusal_of(client.conversations_open(users="U0ADA")) == "user_disabled"
     whisper = client.chat_postEphemeral(channel="C0BILLING", user="U0ADA", text="x")
     assert await refusal_of(whisper) == "user_not_in_channel"
-    # Slack takes the message; nobody reads it.
+    # Slack accepts the message.
     assert (await client.chat_postMessage(channel=slack.dm("U0ADA"), text="x"))["ok"]
 
 
-async def test_following_accounts_needs_the_scope(http: aiohttp.ClientSession) -> None:
+async def test_user_change_requires_the_users_read_scope(http: aiohttp.ClientSession) -> None:
     app = replace(APP, scopes=APP.scopes - {"users:read"})
-    async with served(SlackSandbox(cast=Cast(app=app))) as slack, listening(slack) as heard:
+    async with served(SlackSandbox(directory=Directory(app=app))) as slack, listening(slack) as heard:
         assert await slack.deactivate("U0ADA") is None
         client = client_of(slack, http, slack.bot_token)
         assert await refusal_of(client.conversations_open(users="U0ADA")) == "user_disabled"

@@ -1,10 +1,10 @@
-"""Every limit of Block Kit, one broken rule at a time."""
+"""The limits of Block Kit, each with one broken rule."""
 
 from typing import Any
 
 import pytest
 
-from bot.sandbox.slack.block_kit import judge_blocks, judge_text, judge_view
+from bot.sandbox.slack.validation import validate_blocks, validate_text, validate_view
 
 Json = dict[str, Any]
 
@@ -110,8 +110,8 @@ FITTING_BLOCKS: dict[str, Json] = {
 
 
 @pytest.mark.parametrize("name", FITTING_BLOCKS)
-def test_a_block_at_its_limit_is_taken(name: str) -> None:
-    assert judge_blocks([FITTING_BLOCKS[name]]) is None
+def test_a_block_at_its_limit_is_accepted(name: str) -> None:
+    assert validate_blocks([FITTING_BLOCKS[name]]) is None
 
 
 BROKEN_BLOCKS: dict[str, tuple[list[Any], str]] = {
@@ -230,19 +230,19 @@ BROKEN_BLOCKS: dict[str, tuple[list[Any], str]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN_BLOCKS)
-def test_a_broken_limit_of_a_message_is_refused_with_the_reason(name: str) -> None:
+def test_a_message_over_a_limit_is_refused_with_the_reason(name: str) -> None:
     blocks, reason = BROKEN_BLOCKS[name]
-    verdict = judge_blocks(blocks)
-    assert verdict is not None
-    assert verdict.error == "invalid_blocks"
-    assert reason in " ".join(verdict.messages)
-    assert "[json-pointer:/blocks" in verdict.messages[0]
+    failure = validate_blocks(blocks)
+    assert failure is not None
+    assert failure.error == "invalid_blocks"
+    assert reason in " ".join(failure.messages)
+    assert "[json-pointer:/blocks" in failure.messages[0]
 
 
-def test_blocks_that_are_no_list_have_a_wrong_format() -> None:
-    verdict = judge_blocks({"type": "section"})
-    assert verdict is not None
-    assert verdict.error == "invalid_blocks_format"
+def test_blocks_that_are_not_a_list_are_refused() -> None:
+    failure = validate_blocks({"type": "section"})
+    assert failure is not None
+    assert failure.error == "invalid_blocks_format"
 
 
 @pytest.mark.parametrize(
@@ -258,8 +258,8 @@ def test_blocks_that_are_no_list_have_a_wrong_format() -> None:
         home(table()),
     ],
 )
-def test_a_view_within_its_limits_is_taken(view: Json) -> None:
-    assert judge_view(view) is None
+def test_a_view_within_its_limits_is_accepted(view: Json) -> None:
+    assert validate_view(view) is None
 
 
 BROKEN_VIEWS: dict[str, tuple[Any, str]] = {
@@ -312,23 +312,23 @@ BROKEN_VIEWS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN_VIEWS)
-def test_a_broken_limit_of_a_view_is_refused_with_the_reason(name: str) -> None:
+def test_a_view_over_a_limit_is_refused_with_the_reason(name: str) -> None:
     view, reason = BROKEN_VIEWS[name]
-    verdict = judge_view(view)
-    assert verdict is not None
-    assert verdict.error == "invalid_arguments"
-    assert reason in " ".join(verdict.messages)
+    failure = validate_view(view)
+    assert failure is not None
+    assert failure.error == "invalid_arguments"
+    assert reason in " ".join(failure.messages)
 
 
 def test_a_view_over_250_kilobytes_is_too_large() -> None:
     fields = [{"type": "section", "fields": [plain("x" * 2000)] * 10} for _ in range(13)]
-    verdict = judge_view(modal(*fields))
-    assert verdict is not None
-    assert verdict.error == "view_too_large"
+    failure = validate_view(modal(*fields))
+    assert failure is not None
+    assert failure.error == "view_too_large"
 
 
 def test_a_text_over_its_limit_is_too_long() -> None:
-    assert judge_text("x" * 4000, 4000) is None
-    verdict = judge_text("x" * 4001, 4000)
-    assert verdict is not None
-    assert verdict.error == "msg_too_long"
+    assert validate_text("x" * 4000, 4000) is None
+    failure = validate_text("x" * 4001, 4000)
+    assert failure is not None
+    assert failure.error == "msg_too_long"

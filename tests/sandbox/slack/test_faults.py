@@ -1,4 +1,4 @@
-"""Outages on order."""
+"""Injected outages of the Web API."""
 
 import aiohttp
 import pytest
@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.sandbox.slack import SlackSandbox
 
 
-async def test_a_call_is_put_off_with_retry_after(slack: SlackSandbox, client: AsyncWebClient) -> None:
+async def test_a_rate_limited_call_gets_retry_after(slack: SlackSandbox, client: AsyncWebClient) -> None:
     slack.faults.add(method="chat.postMessage", kind="ratelimited", retry_after=7)
     with pytest.raises(SlackApiError) as caught:
         await client.chat_postMessage(channel="U0ADA", text="x")
@@ -17,7 +17,7 @@ async def test_a_call_is_put_off_with_retry_after(slack: SlackSandbox, client: A
     assert (await client.chat_postMessage(channel="U0ADA", text="x"))["ok"]
 
 
-async def test_an_error_comes_as_often_as_ordered(slack: SlackSandbox, client: AsyncWebClient) -> None:
+async def test_an_error_occurs_as_often_as_configured(slack: SlackSandbox, client: AsyncWebClient) -> None:
     slack.faults.add(method="*", kind="error", error="fatal_error", times=2)
     for _ in range(2):
         with pytest.raises(SlackApiError) as caught:
@@ -28,7 +28,7 @@ async def test_an_error_comes_as_often_as_ordered(slack: SlackSandbox, client: A
 
 
 @pytest.mark.parametrize(("kind", "posted"), [("drop_before", 0), ("drop_after", 1)])
-async def test_a_cut_connection_hides_whether_the_work_was_done(
+async def test_a_dropped_connection_hides_whether_the_call_was_performed(
     slack: SlackSandbox, client: AsyncWebClient, kind: str, posted: int
 ) -> None:
     if kind == "drop_before":
@@ -41,7 +41,7 @@ async def test_a_cut_connection_hides_whether_the_work_was_done(
     assert slack.api_calls[-1].answer["error"] == "connection_dropped"
 
 
-async def test_an_outage_answers_with_a_status_and_can_be_called_off(
+async def test_an_outage_answers_with_a_status_and_can_be_cleared(
     slack: SlackSandbox, client: AsyncWebClient
 ) -> None:
     slack.faults.add(method="views.publish", kind="status", status=503, times=100)

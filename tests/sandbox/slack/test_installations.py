@@ -1,4 +1,4 @@
-"""Several installations: each token within its own, each payload with the fields of its own."""
+"""Several installations: the access of each token and the fields of each payload."""
 
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
@@ -13,7 +13,7 @@ from slack_bolt.request.internals import (
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sandbox.slack import GRID, Cast, Channel, NotACommandError, SlackApp, SlackSandbox
+from bot.sandbox.slack import GRID, Channel, Directory, NotACommandError, SlackApp, SlackSandbox
 from tests.sandbox.slack.installing import client_of, exchanged, installed, listening, served
 
 Json = dict[str, Any]
@@ -36,8 +36,8 @@ APP = SlackApp(
     events=frozenset({"app_home_opened", "message.im"}),
 )
 THEIRS = Channel(id="C0THEIRS", name="theirs", members=frozenset({"U0STRANGER"}))
-TWO = Cast(channels=(*Cast().channels, THEIRS), app=APP)
-ORGANISATION = Cast(teams=GRID.teams, people=GRID.people, channels=GRID.channels, app=APP)
+TWO = Directory(channels=(*Directory().channels, THEIRS), app=APP)
+ORGANISATION = Directory(teams=GRID.teams, people=GRID.people, channels=GRID.channels, app=APP)
 
 
 async def refusal_of(call: Awaitable[object]) -> str:
@@ -48,15 +48,15 @@ async def refusal_of(call: Awaitable[object]) -> str:
 
 @pytest.fixture
 async def two() -> AsyncIterator[SlackSandbox]:
-    """Acme has the app; Other Labs may get it."""
-    async with served(SlackSandbox(cast=TWO)) as sandbox:
+    """Yield a sandbox in which only Acme has the app."""
+    async with served(SlackSandbox(directory=TWO)) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 async def grid() -> AsyncIterator[SlackSandbox]:
-    """An organisation of two workspaces; nothing is installed."""
-    async with served(SlackSandbox(cast=ORGANISATION, bot_token=None)) as sandbox:
+    """Yield an organization of two workspaces without an installation."""
+    async with served(SlackSandbox(directory=ORGANISATION, bot_token=None)) as sandbox:
         yield sandbox
 
 
@@ -65,7 +65,7 @@ def acme(two: SlackSandbox, http: aiohttp.ClientSession) -> AsyncWebClient:
     return client_of(two, http, two.bot_token)
 
 
-async def test_each_token_is_told_whose_it_is(
+async def test_auth_test_describes_each_tokens_workspace(
     two: SlackSandbox, http: aiohttp.ClientSession, acme: AsyncWebClient
 ) -> None:
     other = await installed(two, http, "T0OTHER")
@@ -127,7 +127,7 @@ async def test_each_bot_changes_its_own_messages_only(
     assert await refusal_of(call) == "cant_update_message"
 
 
-async def test_people_met_in_a_channel_can_be_looked_up(
+async def test_people_of_a_shared_channel_can_be_looked_up(
     two: SlackSandbox, http: aiohttp.ClientSession, acme: AsyncWebClient
 ) -> None:
     await installed(two, http, "T0OTHER")
@@ -202,7 +202,7 @@ async def test_a_response_url_answers_as_the_bot_of_its_workspace(
     assert two.ephemerals("U0STRANGER")[0]["bot_id"] == "B0BILLINGOTHER"
 
 
-async def test_somebody_from_elsewhere_meets_the_home_installation_where_they_share_a_channel(
+async def test_a_person_of_another_team_uses_the_home_installation_in_a_shared_channel(
     two: SlackSandbox,
 ) -> None:
     async with listening(two) as heard:
@@ -212,7 +212,7 @@ async def test_somebody_from_elsewhere_meets_the_home_installation_where_they_sh
     assert len(heard) == 1
 
 
-async def test_where_nothing_is_installed_the_app_is_not_there(grid: SlackSandbox) -> None:
+async def test_the_app_is_absent_where_it_is_not_installed(grid: SlackSandbox) -> None:
     assert (grid.installations, grid.bot_token) == ((), "")
     with pytest.raises(NotACommandError, match="/billing is not a valid command"):
         await grid.command("W0MARY", "/billing")
@@ -222,7 +222,7 @@ async def test_where_nothing_is_installed_the_app_is_not_there(grid: SlackSandbo
 
 
 async def all_kinds(grid: SlackSandbox, client: AsyncWebClient, user: str) -> dict[str, Json]:
-    """One payload of each kind, by kind."""
+    """Return one payload of each kind, by kind."""
     await client.chat_postMessage(channel=user, text="x", blocks=[GO])
     async with listening(grid) as heard:
         await grid.command(user, "/billing")
@@ -237,7 +237,7 @@ async def all_kinds(grid: SlackSandbox, client: AsyncWebClient, user: str) -> di
     return dict(zip(kinds, heard, strict=True))
 
 
-async def test_a_workspace_of_an_organisation_is_told_with_it(
+async def test_payloads_of_a_grid_workspace_have_the_enterprise(
     grid: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
     client = await installed(grid, http, "T0SOUTH")
@@ -305,7 +305,7 @@ async def test_a_workspaces_own_installation_comes_before_an_org_wide_one(
     assert [body["is_enterprise_install"] for body in heard] == ["true", "false"]
 
 
-async def test_a_colleague_of_a_workspace_without_the_app_does_not_meet_it(
+async def test_a_person_in_a_workspace_without_the_app_does_not_see_it(
     grid: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
     client = await installed(grid, http, "T0NORTH")
@@ -317,7 +317,7 @@ async def test_a_colleague_of_a_workspace_without_the_app_does_not_meet_it(
     assert await refusal_of(client.conversations_open(users="W0KATE")) == "user_not_found"
 
 
-async def test_a_colleague_of_another_workspace_is_no_stranger(
+async def test_a_person_of_another_workspace_in_the_organization_is_no_stranger(
     grid: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
     client = await installed(grid, http, "T0NORTH")

@@ -1,4 +1,4 @@
-"""An app manifest, judged rule by rule."""
+"""The validation of an app manifest, rule by rule."""
 
 import copy
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.serving import serve
-from bot.sandbox.slack import Cast, ManifestError, SlackApp, SlackSandbox, app_of
+from bot.sandbox.slack import Directory, ManifestError, SlackApp, SlackSandbox, app_of
 
 Json = dict[str, Any]
 Change = Callable[[Json], None]
@@ -59,7 +59,7 @@ def changed(change: Change) -> Json:
 
 
 def put(pointer: str, value: object) -> Change:
-    """Sets what stands at a JSON pointer."""
+    """Return a change that sets the value at a JSON pointer."""
 
     def change(manifest: Json) -> None:
         *parents, last = pointer.strip("/").split("/")
@@ -72,7 +72,7 @@ def put(pointer: str, value: object) -> Change:
 
 
 def without(pointer: str) -> Change:
-    """Takes away what stands at a JSON pointer."""
+    """Return a change that removes the value at a JSON pointer."""
 
     def change(manifest: Json) -> None:
         *parents, last = pointer.strip("/").split("/")
@@ -84,10 +84,10 @@ def without(pointer: str) -> Change:
     return change
 
 
-def complaints(change: Change, *, allow_loopback: bool = False) -> tuple[str, ...]:
+def errors_of(change: Change, *, allow_loopback: bool = False) -> tuple[str, ...]:
     with pytest.raises(ManifestError) as caught:
         app_of(changed(change), allow_loopback=allow_loopback)
-    return caught.value.complaints
+    return caught.value.error_messages
 
 
 def test_a_good_manifest_describes_the_app() -> None:
@@ -101,7 +101,7 @@ def test_a_good_manifest_describes_the_app() -> None:
     assert (app.home_tab, app.messages_tab, app.interactive) == (True, True, True)
 
 
-def test_the_least_manifest_is_an_app_that_does_nothing() -> None:
+def test_a_minimal_manifest_describes_an_app_without_features() -> None:
     app = app_of({"display_information": {"name": "Quiet"}})
     assert (app.commands, app.scopes, app.events) == ((), frozenset(), frozenset())
     assert (app.home_tab, app.messages_tab, app.interactive) == (False, False, False)
@@ -146,9 +146,9 @@ EVENTS = "/settings/event_subscriptions"
     ],
 )
 def test_a_value_outside_its_limits_is_refused(pointer: str, value: object, words: str) -> None:
-    (complaint,) = complaints(put(pointer, value))
-    assert words in complaint
-    assert f"[json-pointer:{pointer}" in complaint
+    (message,) = errors_of(put(pointer, value))
+    assert words in message
+    assert f"[json-pointer:{pointer}" in message
 
 
 @pytest.mark.parametrize(
@@ -162,9 +162,9 @@ def test_a_value_outside_its_limits_is_refused(pointer: str, value: object, word
         ("/settings/interactivity/is_enabled", "missing required field: is_enabled"),
     ],
 )
-def test_a_required_field_must_be_there(pointer: str, words: str) -> None:
-    (complaint,) = complaints(without(pointer))
-    assert words in complaint
+def test_a_missing_required_field_is_refused(pointer: str, words: str) -> None:
+    (message,) = errors_of(without(pointer))
+    assert words in message
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_a_required_field_must_be_there(pointer: str, words: str) -> None:
     ],
 )
 def test_an_unknown_key_is_refused(pointer: str) -> None:
-    (complaint,) = complaints(put(pointer, "x"))
-    assert f"invalid additional property: {pointer.rpartition('/')[2]}" in complaint
+    (message,) = errors_of(put(pointer, "x"))
+    assert f"invalid additional property: {pointer.rpartition('/')[2]}" in message
 
 
 @pytest.mark.parametrize(
@@ -198,31 +198,31 @@ def test_an_unknown_key_is_refused(pointer: str) -> None:
     ],
 )
 def test_a_list_has_a_limit(pointer: str, count: int, make: Callable[[int], object]) -> None:
-    found = complaints(put(pointer, [make(n) for n in range(count)]))
+    found = errors_of(put(pointer, [make(n) for n in range(count)]))
     assert f"no more than {count - 1} items allowed" in found[0]
 
 
 def test_a_list_has_no_duplicates() -> None:
-    (complaint,) = complaints(put("/oauth_config/scopes/bot", ["commands", "commands"]))
-    assert "must not contain duplicates" in complaint
+    (message,) = errors_of(put("/oauth_config/scopes/bot", ["commands", "commands"]))
+    assert "must not contain duplicates" in message
 
 
 def test_commands_need_their_scope() -> None:
-    (complaint,) = complaints(put("/oauth_config/scopes/bot", ["im:history", "users:read"]))
-    assert "slash commands require the bot scope commands" in complaint
+    (message,) = errors_of(put("/oauth_config/scopes/bot", ["im:history", "users:read"]))
+    assert "slash commands require the bot scope commands" in message
 
 
 def test_a_command_is_registered_once() -> None:
     twice = [GOOD["features"]["slash_commands"][0]] * 2
-    (complaint,) = complaints(put("/features/slash_commands", twice))
-    assert "duplicate command: /billing" in complaint
+    (message,) = errors_of(put("/features/slash_commands", twice))
+    assert "duplicate command: /billing" in message
 
 
 @pytest.mark.parametrize(("scope", "event"), [("im:history", "message.im"), ("users:read", "user_change")])
 def test_an_event_needs_its_scope(scope: str, event: str) -> None:
     rest = [one for one in GOOD["oauth_config"]["scopes"]["bot"] if one != scope]
-    (complaint,) = complaints(put("/oauth_config/scopes/bot", rest))
-    assert f"{event} requires the bot scope {scope}" in complaint
+    (message,) = errors_of(put("/oauth_config/scopes/bot", rest))
+    assert f"{event} requires the bot scope {scope}" in message
 
 
 def test_one_of_several_scopes_is_enough_for_an_event() -> None:
@@ -231,51 +231,51 @@ def test_one_of_several_scopes_is_enough_for_an_event() -> None:
     assert app_of(manifest).events == {"member_joined_channel"}
 
 
-def test_opening_app_home_is_told_only_with_a_home_tab() -> None:
-    (complaint,) = complaints(put("/features/app_home/home_tab_enabled", False))
-    assert "app_home_opened requires the home tab" in complaint
+def test_app_home_opened_requires_the_home_tab() -> None:
+    (message,) = errors_of(put("/features/app_home/home_tab_enabled", False))
+    assert "app_home_opened requires the home tab" in message
 
 
 @pytest.mark.parametrize(
     "pointer", [f"{COMMAND}/url", f"{EVENTS}/request_url", "/settings/interactivity/request_url"]
 )
-def test_a_request_url_is_needed_unless_the_app_uses_socket_mode(pointer: str) -> None:
-    (complaint,) = complaints(without(pointer))
-    assert f"missing required field: {pointer.rpartition('/')[2]}" in complaint
+def test_a_request_url_is_required_without_socket_mode(pointer: str) -> None:
+    (message,) = errors_of(without(pointer))
+    assert f"missing required field: {pointer.rpartition('/')[2]}" in message
     manifest = changed(without(pointer))
     manifest["settings"]["socket_mode_enabled"] = True
     assert app_of(manifest).socket_mode
 
 
-def test_an_address_of_this_machine_is_allowed_for_the_sandbox_only() -> None:
+def test_a_loopback_url_is_allowed_for_the_sandbox_only() -> None:
     local = put(f"{COMMAND}/url", "http://127.0.0.1:3000/slack/events")
     assert app_of(changed(local), allow_loopback=True).commands
-    (complaint,) = complaints(local)
-    assert "https URL" in complaint
-    abroad = put(f"{COMMAND}/url", "http://127.0.0.1.example.com/slack/events")
-    assert "https URL" in complaints(abroad, allow_loopback=True)[0]
+    (message,) = errors_of(local)
+    assert "https URL" in message
+    foreign = put(f"{COMMAND}/url", "http://127.0.0.1.example.com/slack/events")
+    assert "https URL" in errors_of(foreign, allow_loopback=True)[0]
 
 
-def test_token_rotation_is_said_not_to_be_imitated() -> None:
-    (complaint,) = complaints(put("/settings/token_rotation_enabled", True))
-    assert "does not rotate tokens" in complaint
+def test_token_rotation_is_refused() -> None:
+    (message,) = errors_of(put("/settings/token_rotation_enabled", True))
+    assert "does not rotate tokens" in message
 
 
-def test_every_complaint_is_told_at_once() -> None:
+def test_all_errors_are_reported_together() -> None:
     def change(manifest: Json) -> None:
         put("/display_information/name", "x" * 36)(manifest)
         put(f"{COMMAND}/command", "billing")(manifest)
 
-    assert len(complaints(change)) == 2
+    assert len(errors_of(change)) == 2
 
 
-async def test_what_the_manifest_leaves_off_does_not_work(http: aiohttp.ClientSession) -> None:
+async def test_features_missing_from_the_manifest_are_disabled(http: aiohttp.ClientSession) -> None:
     def change(manifest: Json) -> None:
         put("/features/app_home", {})(manifest)
         put(f"{EVENTS}/bot_events", [])(manifest)
         put("/settings/interactivity/is_enabled", False)(manifest)
 
-    slack = SlackSandbox(cast=Cast(app=app_of(changed(change))))
+    slack = SlackSandbox(directory=Directory(app=app_of(changed(change))))
     async with serve(slack.app) as url:
         slack.public_url = url
         client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, session=http)

@@ -1,4 +1,4 @@
-"""Installing by OAuth: the page, the way back, the exchange of the code."""
+"""Installation by OAuth: the page, the redirect, the exchange of the code."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +11,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.oauth import AuthorizeUrlGenerator
 
-from bot.sandbox.slack import GRID, AuthorizationError, Cast, SlackApp, SlackSandbox
+from bot.sandbox.slack import GRID, AuthorizationError, Directory, SlackApp, SlackSandbox
 from tests.sandbox.slack.installing import REDIRECT, client_of, exchanged, served
 
 Json = dict[str, Any]
@@ -22,7 +22,7 @@ SCOPES = ("chat:write", "commands")
 
 @pytest.fixture
 async def slack(clock: Callable[[], float]) -> AsyncIterator[SlackSandbox]:
-    """Nothing is installed yet."""
+    """Yield a sandbox without an installation."""
     async with served(SlackSandbox(now=clock, bot_token=None)) as sandbox:
         yield sandbox
 
@@ -34,7 +34,7 @@ async def refusal_of(call: Awaitable[object]) -> str:
 
 
 class Browser:
-    """Opens the page and presses its buttons; redirects are looked at, not followed."""
+    """Open the page and press its buttons. Do not follow redirects."""
 
     def __init__(self, slack: SlackSandbox, http: aiohttp.ClientSession) -> None:
         self._url = f"{slack.public_url}/oauth/v2/authorize"
@@ -59,7 +59,7 @@ class Browser:
         return re.findall(r'name="place" value="(\w+)"', self.text)
 
     async def press(self, decision: str, place: str = "T0ACME", **headers: str) -> tuple[int, str]:
-        """Submits the form that is open; returns the status and where it leads."""
+        """Submit the open form. Return the status and the location."""
         hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', self.text)
         form = {name: unescape(value) for name, value in hidden}
         form |= {"decision": decision, "place": place}
@@ -80,7 +80,7 @@ def query_of(location: str) -> dict[str, str]:
     return {name: value for name, (value,) in query.items()}
 
 
-async def test_the_page_tells_who_asks_for_what_and_where_it_can_go(browser: Browser) -> None:
+async def test_the_page_shows_the_app_its_scopes_and_the_places(browser: Browser) -> None:
     assert await browser.open() == 200
     assert "Billing wants to be installed" in browser.text
     assert "Send messages as the app" in browser.text
@@ -94,7 +94,7 @@ async def test_the_app_may_suggest_a_workspace(browser: Browser) -> None:
     assert 'value="T0OTHER" checked' in browser.text
 
 
-async def test_allow_leads_back_with_a_code_and_the_state(
+async def test_allow_redirects_with_a_code_and_the_state(
     slack: SlackSandbox, http: aiohttp.ClientSession, browser: Browser
 ) -> None:
     await browser.open()
@@ -122,7 +122,7 @@ async def test_allow_leads_back_with_a_code_and_the_state(
     assert (installation.id, installation.token) == ("T0OTHER", answer["access_token"])
 
 
-async def test_the_address_that_the_sdk_makes_is_understood(
+async def test_the_authorize_url_of_the_sdk_is_accepted(
     slack: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
     generator = AuthorizeUrlGenerator(
@@ -136,7 +136,7 @@ async def test_the_address_that_the_sdk_makes_is_understood(
         assert 'value="T0OTHER" checked' in await response.text()
 
 
-async def test_cancel_leads_back_without_a_code(slack: SlackSandbox, browser: Browser) -> None:
+async def test_cancel_redirects_without_a_code(slack: SlackSandbox, browser: Browser) -> None:
     await browser.open()
     status, location = await browser.press("cancel")
     assert (status, query_of(location)) == (302, {"error": "access_denied", "state": STATE})
@@ -167,7 +167,7 @@ async def test_without_a_redirect_uri_the_first_registered_one_is_used(
         ({"user_scope": "chat:write"}, "invalid_scope"),
     ],
 )
-async def test_a_wrong_request_is_told_on_the_page_and_never_redirected(
+async def test_an_invalid_request_shows_an_error_page_and_does_not_redirect(
     browser: Browser, changed: dict[str, str | None], code: str
 ) -> None:
     assert await browser.open(**changed) == 400
@@ -175,7 +175,7 @@ async def test_a_wrong_request_is_told_on_the_page_and_never_redirected(
     assert "<form" not in browser.text
 
 
-async def test_without_any_registered_redirect_uri_there_is_no_way_back(
+async def test_a_request_is_refused_when_no_redirect_uri_is_registered(
     slack: SlackSandbox, browser: Browser
 ) -> None:
     slack.redirect_urls = ()
@@ -188,12 +188,12 @@ async def test_a_redirect_uri_may_lie_below_a_registered_one(browser: Browser) -
     assert await browser.open(redirect_uri=f"{REDIRECT}?next=1") == 200
 
 
-async def test_what_the_app_says_is_escaped_on_the_page(browser: Browser) -> None:
+async def test_parameters_of_the_app_are_escaped_on_the_page(browser: Browser) -> None:
     await browser.open(state='"><script>alert(1)</script>')
     assert "<script>" not in browser.text
 
 
-async def test_the_form_is_taken_from_the_page_itself_only(slack: SlackSandbox, browser: Browser) -> None:
+async def test_the_form_is_refused_from_another_site(slack: SlackSandbox, browser: Browser) -> None:
     await browser.open()
     status, location = await browser.press("allow", Origin="http://evil.example.com")
     assert (status, location) == (403, "")
@@ -201,21 +201,21 @@ async def test_the_form_is_taken_from_the_page_itself_only(slack: SlackSandbox, 
     assert (await browser.press("allow", Origin=slack.public_url))[0] == 302
 
 
-async def test_a_place_that_is_not_offered_is_asked_for_again(browser: Browser) -> None:
+async def test_an_unknown_place_shows_the_question_again(browser: Browser) -> None:
     await browser.open()
     assert await browser.press("allow", "T0NOWHERE") == (400, "")
     assert browser.places() == ["T0ACME", "T0OTHER"]
 
 
-async def test_an_organisation_is_offered_only_to_an_app_that_is_ready_for_it(
+async def test_an_organization_is_offered_only_to_an_org_ready_app(
     http: aiohttp.ClientSession,
 ) -> None:
-    async with served(SlackSandbox(cast=GRID)) as ready:
+    async with served(SlackSandbox(directory=GRID)) as ready:
         browser = Browser(ready, http)
         await browser.open()
         assert browser.places() == ["T0NORTH", "T0SOUTH", "T0OTHER", "E0GRID"]
-    unready = Cast(teams=GRID.teams, people=GRID.people, channels=GRID.channels)
-    async with served(SlackSandbox(cast=unready)) as sandbox:
+    unready = Directory(teams=GRID.teams, people=GRID.people, channels=GRID.channels)
+    async with served(SlackSandbox(directory=unready)) as sandbox:
         browser = Browser(sandbox, http)
         await browser.open()
         assert browser.places() == ["T0NORTH", "T0SOUTH", "T0OTHER"]
@@ -229,7 +229,7 @@ async def test_a_code_is_exchanged_once(slack: SlackSandbox, http: aiohttp.Clien
     assert await refusal_of(exchanged(slack, http, code)) == "code_already_used"
 
 
-async def test_a_code_lives_for_ten_minutes(
+async def test_a_code_expires_after_ten_minutes(
     slack: SlackSandbox, http: aiohttp.ClientSession, move: Callable[[float], None]
 ) -> None:
     early, late = slack.install("T0ACME"), slack.install("T0ACME")
@@ -240,7 +240,7 @@ async def test_a_code_lives_for_ten_minutes(
     assert await refusal_of(exchanged(slack, http, "made-up")) == "invalid_code"
 
 
-async def test_a_redirect_uri_that_was_named_must_be_named_again(
+async def test_a_redirect_uri_of_the_request_must_be_repeated_in_the_exchange(
     slack: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
     code = slack.install("T0ACME", redirect_uri=REDIRECT)
@@ -254,7 +254,7 @@ async def test_a_redirect_uri_that_was_named_must_be_named_again(
     ("client_id", "secret", "error"),
     [("9.9", None, "invalid_client_id"), (None, "wrong", "bad_client_secret")],
 )
-async def test_only_the_app_itself_exchanges_a_code(
+async def test_a_code_exchange_requires_the_client_credentials(
     slack: SlackSandbox,
     http: aiohttp.ClientSession,
     client_id: str | None,
@@ -267,9 +267,9 @@ async def test_only_the_app_itself_exchanges_a_code(
     assert (await exchanged(slack, http, code))["ok"]
 
 
-# slack-sdk still sends the client with aiohttp's old helper.
+# slack-sdk still uses aiohttp's deprecated BasicAuth.
 @pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-async def test_the_client_may_name_itself_by_basic_authentication(
+async def test_the_client_may_use_basic_authentication(
     slack: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
     code = slack.install("T0ACME")
@@ -319,14 +319,14 @@ async def test_installing_again_with_other_scopes_revokes_the_old_token(
     assert [one.scopes for one in slack.installations] == [{"commands", "chat:write"}]
 
 
-async def test_a_person_of_the_tests_may_be_the_one_who_installs(
+async def test_a_test_may_choose_the_installing_person(
     slack: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
     answer = await exchanged(slack, http, slack.install("T0ACME", user="U0GRACE"))
     assert answer["authed_user"] == {"id": "U0GRACE"}
 
 
-async def test_installing_without_the_page_keeps_its_rules(slack: SlackSandbox) -> None:
+async def test_installing_without_the_page_applies_the_same_rules(slack: SlackSandbox) -> None:
     with pytest.raises(AuthorizationError, match="bad_redirect_uri"):
         slack.install("T0ACME", redirect_uri="https://elsewhere.example.com")
     with pytest.raises(LookupError, match="T0NOWHERE"):
@@ -336,7 +336,7 @@ async def test_installing_without_the_page_keeps_its_rules(slack: SlackSandbox) 
 
 
 async def test_the_manifest_registers_the_redirect_uris() -> None:
-    slack = SlackSandbox(cast=Cast(app=SlackApp(redirect_urls=(REDIRECT,))))
+    slack = SlackSandbox(directory=Directory(app=SlackApp(redirect_urls=(REDIRECT,))))
     assert slack.redirect_urls == (REDIRECT,)
     assert SlackSandbox(redirect_urls=["http://127.0.0.1/other"]).redirect_urls == (
         "http://127.0.0.1/other",

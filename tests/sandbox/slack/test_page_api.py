@@ -1,4 +1,4 @@
-"""The JSON API of the page: bootstrap, state, deeds, the live feed, the inspector."""
+"""The JSON API of the page: bootstrap, state, actions, the live feed, the inspector."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ GO: Json = {
 
 
 class Page:
-    """The calls that the page makes."""
+    """Make the calls of the page."""
 
     def __init__(self, base: str, http: aiohttp.ClientSession) -> None:
         self._base = base
@@ -103,7 +103,7 @@ def app(bolt: AsyncApp) -> AsyncApp:
     return bolt
 
 
-async def test_bootstrap_tells_who_and_what_is_there(page: Page, slack: SlackSandbox) -> None:
+async def test_bootstrap_lists_people_channels_and_commands(page: Page, slack: SlackSandbox) -> None:
     slack.portal_url = "http://127.0.0.1:9000"
     body = await page.get("bootstrap")
     assert body["workspace"] == {"id": "T0ACME", "name": "Acme Research"}
@@ -151,7 +151,7 @@ async def test_state_merges_a_persons_ephemerals_into_their_conversations(
     assert (await page.get("state?user=U0NOBODY"))["error"] == "user_not_found"
 
 
-async def test_a_line_without_a_slash_is_said_aloud(page: Page, slack: SlackSandbox) -> None:
+async def test_a_line_without_a_slash_is_posted_as_a_message(page: Page, slack: SlackSandbox) -> None:
     said = {"user": "U0ADA", "channel": "C0GENERAL", "text": "good morning"}
     assert (await page.post("command", said))["ok"] is True
     (message,) = slack.messages("C0GENERAL")
@@ -226,7 +226,9 @@ async def test_a_request_the_page_would_not_make_is_refused(page: Page, body: ob
     assert (await page.post("home", body))["ok"] is False
 
 
-async def test_another_sites_page_cannot_act(slack: SlackSandbox, http: aiohttp.ClientSession) -> None:
+async def test_a_request_from_another_site_is_refused(
+    slack: SlackSandbox, http: aiohttp.ClientSession
+) -> None:
     url = f"{slack.public_url}/sandbox/command"
     said = {"user": "U0ADA", "channel": "C0GENERAL", "text": "hello"}
     for origin, status in (("https://evil.example", 403), (slack.public_url, 200)):
@@ -257,7 +259,7 @@ async def test_restart_calls_the_demo(page: Page, slack: SlackSandbox) -> None:
 
 
 @pytest.mark.usefixtures("app")
-async def test_the_feed_tells_every_change_to_those_who_see_it(
+async def test_the_feed_sends_each_change_to_the_people_who_see_it(
     page: Page, slack: SlackSandbox, client: AsyncWebClient
 ) -> None:
     async with page.events("U0ADA") as hers, page.events("U0GRACE") as theirs:
@@ -302,7 +304,7 @@ async def test_a_feed_ends_when_the_server_stops(http: aiohttp.ClientSession) ->
 
 
 @pytest.mark.usefixtures("app")
-async def test_the_inspector_teaches_and_keeps_secrets_short(
+async def test_the_inspector_adds_notes_and_redacts_secrets(
     page: Page, slack: SlackSandbox, http: aiohttp.ClientSession
 ) -> None:
     delivery = await slack.command("U0ADA", "/billing")
@@ -359,7 +361,7 @@ async def test_the_inspector_keeps_the_last_300_entries(
     assert (await client.auth_test())["ok"]
 
 
-async def test_the_page_draws_the_app_of_a_manifest(http: aiohttp.ClientSession) -> None:
+async def test_the_page_shows_the_app_of_a_manifest(http: aiohttp.ClientSession) -> None:
     command = {"command": "/ledger", "description": "Look into the ledger"}
     manifest: Json = {
         "display_information": {"name": "Ledger"},
@@ -367,7 +369,7 @@ async def test_the_page_draws_the_app_of_a_manifest(http: aiohttp.ClientSession)
         "oauth_config": {"scopes": {"bot": ["commands"]}},
         "settings": {"socket_mode_enabled": True},
     }
-    slack = SlackSandbox(cast=replace(GRID, app=app_of(manifest)), bot_token=None)
+    slack = SlackSandbox(directory=replace(GRID, app=app_of(manifest)), bot_token=None)
     async with serve(slack.app) as url:
         page = Page(url, http)
         body = await page.get("bootstrap")

@@ -78,7 +78,7 @@ async def test_a_commands_url_replaces_its_last_message(
     assert texts(slack.ephemerals("U0ADA")) == ["first"]
 
 
-async def test_a_commands_url_can_post_anew_as_reported_of_slack(
+async def test_a_commands_url_can_post_a_new_message_instead_of_replacing(
     slack: SlackSandbox, http: aiohttp.ClientSession, url: str
 ) -> None:
     slack.command_urls_replace = False
@@ -113,7 +113,7 @@ async def test_a_clicks_url_replaces_the_message_it_came_from(
     assert message["edited"]["user"] == "U0BILLBOT"
 
 
-async def test_broken_blocks_are_refused_and_noted(
+async def test_invalid_blocks_are_refused_and_recorded(
     slack: SlackSandbox, http: aiohttp.ClientSession, url: str
 ) -> None:
     status, body = await post(http, url, {"text": "x", "blocks": [{"type": "banner"}]})

@@ -50,7 +50,7 @@ async def refusal_of(call: Awaitable[object]) -> str:
 
 @pytest.fixture
 def acking(bolt: AsyncApp) -> AsyncApp:
-    """An app that acknowledges and leaves the rest to the test."""
+    """Serve an app that only acknowledges."""
 
     @bolt.command("/billing")
     async def handle_command(ack: AsyncAck) -> None:
@@ -84,7 +84,7 @@ async def trigger_from_modal(slack: SlackSandbox) -> str:
     return str((await slack.click("U0ADA", "more", in_="view")).body["trigger_id"])
 
 
-async def test_a_trigger_opens_one_view_with_all_that_slack_adds(
+async def test_a_trigger_opens_one_view_with_the_fields_that_slack_adds(
     slack: SlackSandbox, client: AsyncWebClient, trigger: str
 ) -> None:
     view = (await client.views_open(trigger_id=trigger, view=modal(private_metadata="m")))["view"]
@@ -104,14 +104,14 @@ async def test_a_trigger_expires_after_three_seconds(
     assert await refusal_of(late) == "expired_trigger_id"
 
 
-async def test_a_trigger_still_works_at_its_third_second(
+async def test_a_trigger_works_until_the_end_of_the_third_second(
     client: AsyncWebClient, trigger: str, move: Callable[[float], None]
 ) -> None:
     move(2.9)
     assert (await client.views_open(trigger_id=trigger, view=modal()))["ok"]
 
 
-async def test_an_invented_trigger_is_invalid(client: AsyncWebClient) -> None:
+async def test_an_unknown_trigger_is_invalid(client: AsyncWebClient) -> None:
     assert await refusal_of(client.views_open(trigger_id="1.2.3", view=modal())) == ("invalid_trigger_id")
 
 
@@ -162,7 +162,7 @@ async def test_a_closed_view_is_not_found(
         await slack.close("U0ADA")
 
 
-async def test_an_external_id_names_a_view_and_is_unique(
+async def test_an_external_id_identifies_a_view_and_is_unique(
     slack: SlackSandbox, client: AsyncWebClient, trigger: str
 ) -> None:
     await client.views_open(trigger_id=trigger, view=modal(external_id="charge-1"))
@@ -214,7 +214,7 @@ async def test_a_modal_belongs_to_one_person(
         await slack.click("U0GRACE", "more")
 
 
-async def test_a_closing_is_told_when_the_view_asked_for_it(
+async def test_view_closed_is_sent_when_the_view_requested_it(
     slack: SlackSandbox, client: AsyncWebClient, trigger: str
 ) -> None:
     await client.views_open(trigger_id=trigger, view=modal(notify_on_close=True))
@@ -225,7 +225,7 @@ async def test_a_closing_is_told_when_the_view_asked_for_it(
     assert delivery.body["view"]["callback_id"] == "buy"
 
 
-async def test_clear_on_close_takes_the_whole_stack_away(
+async def test_clear_on_close_closes_the_whole_stack(
     slack: SlackSandbox, client: AsyncWebClient, trigger: str
 ) -> None:
     await client.views_open(trigger_id=trigger, view=modal(notify_on_close=True))
@@ -238,7 +238,7 @@ async def test_clear_on_close_takes_the_whole_stack_away(
     assert delivery.body["is_cleared"] is True
 
 
-async def test_home_is_published_for_one_person_and_guarded_by_a_hash(
+async def test_home_is_published_for_one_person_and_checks_the_hash(
     slack: SlackSandbox, client: AsyncWebClient
 ) -> None:
     home: Json = {"type": "home", "blocks": [{"type": "divider"}]}
@@ -252,7 +252,7 @@ async def test_home_is_published_for_one_person_and_guarded_by_a_hash(
 
 
 @pytest.mark.usefixtures("acking")
-async def test_opening_home_is_an_event(slack: SlackSandbox) -> None:
+async def test_opening_home_sends_an_event(slack: SlackSandbox) -> None:
     delivery = await slack.open_home("U0ADA")
     assert delivery is not None
     assert (delivery.kind, delivery.status) == ("event", 200)

@@ -1,4 +1,4 @@
-"""The Web API as slack-sdk meets it, over real HTTP."""
+"""The Web API over HTTP, called by slack-sdk."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,8 +9,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.serving import serve
-from bot.sandbox.slack import Cast, Channel, SlackApp, SlackSandbox
-from bot.sandbox.slack.people import ADA, GRACE
+from bot.sandbox.slack import Channel, Directory, SlackApp, SlackSandbox
+from bot.sandbox.slack.directory import ADA, GRACE
 
 Json = dict[str, Any]
 WORDS: Json = {"type": "section", "text": {"type": "mrkdwn", "text": "words"}}
@@ -22,14 +22,16 @@ async def refusal_of(call: Awaitable[object]) -> str:
     return str(caught.value.response["error"])
 
 
-async def test_a_token_is_asked_for_and_checked(slack: SlackSandbox, http: aiohttp.ClientSession) -> None:
+async def test_a_token_is_required_and_checked(slack: SlackSandbox, http: aiohttp.ClientSession) -> None:
     async with http.post(f"{slack.api_url}auth.test") as response:
         assert await response.json() == {"ok": False, "error": "not_authed"}
     wrong = AsyncWebClient(token="xoxb-wrong", base_url=slack.api_url, session=http)
     assert await refusal_of(wrong.auth_test()) == "invalid_auth"
 
 
-async def test_auth_test_tells_whose_token_it_is(slack: SlackSandbox, client: AsyncWebClient) -> None:
+async def test_auth_test_describes_the_tokens_installation(
+    slack: SlackSandbox, client: AsyncWebClient
+) -> None:
     answer = await client.auth_test()
     assert (answer["team_id"], answer["user_id"], answer["bot_id"]) == (
         "T0ACME",
@@ -40,7 +42,7 @@ async def test_auth_test_tells_whose_token_it_is(slack: SlackSandbox, client: As
     assert slack.api_calls[-1].method == "auth.test"
 
 
-async def test_an_unknown_method_is_named_so(client: AsyncWebClient) -> None:
+async def test_an_unknown_method_is_refused(client: AsyncWebClient) -> None:
     assert await refusal_of(client.api_call("chat.sing")) == "unknown_method"
 
 
@@ -67,7 +69,7 @@ async def test_a_message_to_a_person_lands_in_the_apps_direct_message(
     assert slack.violations == []
 
 
-async def test_timestamps_rise_even_while_time_stands_still(client: AsyncWebClient) -> None:
+async def test_timestamps_increase_while_the_clock_stands_still(client: AsyncWebClient) -> None:
     stamps = [(await client.chat_postMessage(channel="U0ADA", text=f"{n}"))["ts"] for n in range(3)]
     assert stamps == sorted(set(stamps))
     assert all(len(stamp.partition(".")[2]) == 6 for stamp in stamps)
@@ -90,12 +92,12 @@ async def test_a_channel_that_cannot_be_written_to_is_refused(
     assert await refusal_of(client.chat_postMessage(channel=channel, text="x")) == error
 
 
-async def test_a_message_needs_something_to_say(client: AsyncWebClient) -> None:
+async def test_a_message_requires_content(client: AsyncWebClient) -> None:
     empty = client.api_call("chat.postMessage", json={"channel": "U0ADA"})
     assert await refusal_of(empty) == "no_text"
 
 
-async def test_broken_blocks_are_refused_and_noted(slack: SlackSandbox, client: AsyncWebClient) -> None:
+async def test_invalid_blocks_are_refused_and_recorded(slack: SlackSandbox, client: AsyncWebClient) -> None:
     with pytest.raises(SlackApiError) as caught:
         await client.chat_postMessage(channel="U0ADA", text="x", blocks=[{"type": "banner"}])
     answer = caught.value.response
@@ -173,7 +175,7 @@ async def test_an_ephemeral_is_seen_by_one_person(slack: SlackSandbox, client: A
     assert slack.ephemerals("U0ADA") == []
 
 
-async def test_metadata_comes_back_only_when_asked_for(slack: SlackSandbox, client: AsyncWebClient) -> None:
+async def test_metadata_is_returned_only_on_request(slack: SlackSandbox, client: AsyncWebClient) -> None:
     metadata = {"event_type": "charge", "event_payload": {"charge": "ch_1"}}
     await client.chat_postMessage(channel="U0ADA", text="x", metadata=metadata)
     dm = (await client.conversations_open(users="U0ADA"))["channel"]["id"]
@@ -186,9 +188,7 @@ async def test_metadata_comes_back_only_when_asked_for(slack: SlackSandbox, clie
     assert await refusal_of(broken) == "invalid_metadata_format"
 
 
-async def test_history_is_newest_first_and_comes_in_pages(
-    slack: SlackSandbox, client: AsyncWebClient
-) -> None:
+async def test_history_is_newest_first_and_paginated(slack: SlackSandbox, client: AsyncWebClient) -> None:
     stamps = [(await client.chat_postMessage(channel="U0ADA", text=t))["ts"] for t in "abcd"]
     dm = slack.dm("U0ADA")
     first = await client.conversations_history(channel=dm, limit=3)
@@ -209,7 +209,7 @@ async def test_history_of_a_channel_needs_its_own_scope(client: AsyncWebClient) 
     assert await refusal_of(client.conversations_history(channel="C0BILLING")) == "missing_scope"
 
 
-async def test_a_second_message_within_a_second_waits_when_limits_are_kept(
+async def test_a_second_message_within_a_second_is_rate_limited(
     slack: SlackSandbox, client: AsyncWebClient, move: Callable[[float], None]
 ) -> None:
     slack.enforce_rate_limits = True
@@ -223,9 +223,11 @@ async def test_a_second_message_within_a_second_waits_when_limits_are_kept(
     assert [message["text"] for message in slack.messages(slack.dm("U0ADA"))] == ["one", "three"]
 
 
-async def test_the_cast_can_be_another(http: aiohttp.ClientSession, clock: Callable[[], float]) -> None:
+async def test_the_directory_can_be_replaced(
+    http: aiohttp.ClientSession, clock: Callable[[], float]
+) -> None:
     app = SlackApp(scopes=frozenset({"users:read"}))
-    sandbox = SlackSandbox(now=clock, cast=Cast(people=(ADA, GRACE), app=app))
+    sandbox = SlackSandbox(now=clock, directory=Directory(people=(ADA, GRACE), app=app))
     async with serve(sandbox.app) as url:
         sandbox.public_url = url
         client = AsyncWebClient(token=sandbox.bot_token, base_url=sandbox.api_url, session=http)

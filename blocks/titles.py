@@ -1,0 +1,12 @@
+"""The titles of modals: the same while one loads, when it is there, and when it failed."""
+
+from __future__ import annotations
+
+ADD_FUNDS = "Add funds"
+ADD_CARD = "Add a card first"
+AUTO_RELOAD = "Auto-reload"
+CHECKING = "Checking"
+CONFIRM_PURCHASE = "Confirm purchase"
+CONNECT = "Connect"
+MONTHLY_LIMIT = "Monthly limit"
+PROCESSING = "Processing"

@@ -1,0 +1,106 @@
+"""What an operator looks at: /healthz (the process lives), /readyz (it can serve), /metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from bot.domain.charge import UNFINISHED
+from bot.timing import HEARTBEAT_SECONDS, PING_SECONDS
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from bot.engine import Engine
+    from bot.runtime import Runtime
+    from bot.slack.socket_mode import SocketMode
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Health:
+    """How a process is. `problems` keep it from serving; `degraded` names servers that do not answer."""
+
+    problems: list[str] = field(default_factory=list)
+    degraded: list[str] = field(default_factory=list)
+
+
+class HealthCheck:
+    """Looks at the parts of one process. `engine` is None where this process does not work."""
+
+    def __init__(self, runtime: Runtime, engine: Engine | None, sockets: SocketMode | None) -> None:
+        self._runtime = runtime
+        self._engine = engine
+        self._sockets = sockets
+
+    async def health(self) -> Health:
+        """Ask the database and look at the rest."""
+        runtime = self._runtime
+        problems = await self._database_problems()
+        if self._engine is not None and not _looked_lately(self._engine):
+            problems.append("worker: has not looked for work lately")
+        if not runtime.workspaces.ready:
+            problems.append("slack: has not said yet which workspace this is")
+        if self._sockets is not None and not await self._sockets.is_connected():
+            problems.append("slack: no connection for its requests")
+        degraded = [each.degraded for each in runtime.availabilities if each.degraded]
+        return Health(problems=problems, degraded=degraded)
+
+    async def _database_problems(self) -> list[str]:
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                await self._runtime.database.ping()
+        except Exception as error:  # noqa: BLE001 - whatever the driver raises means the same here
+            log.warning("readyz.database", problem=type(error).__name__)
+            return [f"database: cannot be written ({type(error).__name__})"]
+        return []
+
+    async def measure_ledger(self) -> None:
+        """Set the gauges of unfinished charges. Without a database they are absent rather than old."""
+        metrics = self._runtime.metrics
+        metrics.unfinished.clear()
+        metrics.oldest_unfinished_seconds.clear()
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                unfinished = await self._runtime.charges.unfinished()
+        except Exception as error:  # noqa: BLE001 - whatever the driver raises means the same here
+            log.warning("metrics.database", problem=type(error).__name__)
+            return
+        now = self._runtime.clock.now()
+        for state in UNFINISHED:
+            count, since = unfinished.get(state.value, (0, now))
+            metrics.unfinished.labels(state.value).set(count)
+            metrics.oldest_unfinished_seconds.labels(state.value).set((now - since).total_seconds())
+
+    def routes(self) -> list[Route]:
+        """Return the three routes. They tell no secret, yet are meant for inside (docs/security.md)."""
+        return [
+            Route("/healthz", self._healthz),
+            Route("/readyz", self._readyz),
+            Route("/metrics", self._metrics),
+        ]
+
+    async def _healthz(self, _request: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    async def _readyz(self, _request: Request) -> Response:
+        found = await self.health()
+        ready = not found.problems
+        body = {"ready": ready, "problems": found.problems, "degraded": found.degraded}
+        return JSONResponse(body, 200 if ready else 503)
+
+    async def _metrics(self, _request: Request) -> Response:
+        await self.measure_ledger()
+        return Response(self._runtime.metrics.render(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _looked_lately(engine: Engine) -> bool:
+    return engine.beat_at is not None and time.monotonic() - engine.beat_at <= HEARTBEAT_SECONDS

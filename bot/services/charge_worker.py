@@ -1,0 +1,351 @@
+"""A confirmed charge by itself: sent once, polled, followed up, to its end. The engine calls `advance`."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.domain.backoff import Backoff
+from bot.domain.billing import ChargeStatusKind
+from bot.domain.charge import OPEN, Charge, ChargeKind, ChargeState, FailureReason, Refusal
+from bot.domain.errors import (
+    ACCESS_LOST,
+    WAIT,
+    AmbiguousAnswerError,
+    NotLinkedError,
+    PortalRefusalError,
+    PortalUnavailableError,
+    RefusalCode,
+    RelinkRequiredError,
+)
+from bot.domain.follow_up import can_be_asked_about, next_follow_up, waits_until
+from bot.domain.subscription import UpgradeStatus
+from bot.engine import Released
+from bot.timing import CALL_MARGIN_SECONDS, PORTAL_TIMEOUT_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from bot.domain.billing import ChargeStatus
+    from bot.domain.clock import Clock
+    from bot.domain.subscription import UpgradeResult
+    from bot.engine import Lease
+    from bot.metrics import Metrics
+    from bot.portal.client import PortalClient
+    from bot.services.accounts import Accounts
+    from bot.services.permission import Permission
+    from bot.storage.charges.store import ChargeStore
+
+AMBIGUITY_WINDOW = timedelta(minutes=1)
+"""How long a request without a clear answer is sent again before the person reads that it is unknown."""
+
+RESEND = Backoff(1, 10)
+BUSY_SECONDS = 5
+BUSY_CAP_SECONDS = 30
+AWAY_CAP_SECONDS = 15
+_NOT_CONNECTED = (NotLinkedError, RelinkRequiredError)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PollRules:
+    """How a submitted charge is polled, in seconds."""
+
+    interval_seconds: float
+    cap_seconds: float
+
+
+class ChargeWorker:
+    """Advances charges."""
+
+    def __init__(
+        self,
+        charges: ChargeStore,
+        accounts: Accounts,
+        permission: Permission,
+        clock: Clock,
+        rules: PollRules,
+        metrics: Metrics,
+    ) -> None:
+        self.charges = charges
+        self.accounts = accounts
+        self.permission = permission
+        self.clock = clock
+        self.rules = rules
+        self.metrics = metrics
+
+    async def advance(self, lease: Lease[Charge]) -> Released | datetime | None:
+        """Take a charge as far as it goes from whatever state it is in; return when it is due next."""
+        run = _Run(self, lease)
+        try:
+            return await run.advance()
+        finally:
+            with suppress(Exception):  # what was counted is not worth the run's own outcome
+                await run.save_counts()
+
+
+class _Run:
+    """One run over one charge. `charge` is how it stands now, `stored` what its row says."""
+
+    def __init__(self, worker: ChargeWorker, lease: Lease[Charge]) -> None:
+        self._worker = worker
+        self._clock = worker.clock
+        self._lease = lease
+        self.charge = self.stored = lease.load()
+        self._maybe_sent = self.charge.ambiguous_since is not None or lease.claim.attempts > 1
+
+    async def advance(self) -> Released | datetime | None:
+        found = self.charge.state
+        while not self.charge.is_terminal:
+            match self.charge.state:
+                case ChargeState.PROPOSED | ChargeState.NEEDS_SCOPE:
+                    until = waits_until(self.charge)
+                    if self._clock.now() < until:
+                        return until
+                    await self._save(self.charge.expired(now=self._clock.now()))
+                case ChargeState.CONFIRMED:
+                    await self._submit()
+                case ChargeState.SUBMITTED:
+                    await self._poll()
+                case _ if self.charge.state is not found:
+                    return next_follow_up(self.charge, self._clock.now())
+                case _:
+                    due_at = await self._follow_up()
+                    if self.charge.state in OPEN:
+                        return due_at
+        return None if self.charge.state is found else Released()
+
+    async def save_counts(self) -> None:
+        """Write what was counted since the last write: polling itself writes nothing."""
+        if self.charge != self.stored:
+            await self._save(self.charge)
+
+    async def _save(self, after: Charge) -> None:
+        self.charge = self.stored = await self._worker.charges.save(self._lease, self.stored, after)
+
+    # Sending it: until something certain is known, a minute at most; always with the same key.
+
+    async def _submit(self) -> None:
+        started = self.charge.ambiguous_since or self._clock.now()
+        tries = 0
+        while True:
+            at_least = 0.0
+            try:
+                await self._send()
+            except PortalRefusalError as error:
+                await self._refused(error, sent_at=started)
+            except _NOT_CONNECTED:
+                await self._refused(PortalRefusalError(RefusalCode.UNAUTHORIZED))
+            except AmbiguousAnswerError as error:
+                log.warning("charge.ambiguous", charge=self.charge.id, answer=str(error))
+                await self._unanswered(since=started)
+                if error.same_again:
+                    await self._save(self.charge.unconfirmed())
+            except PortalUnavailableError as error:
+                # The token could not be had, so this request never left.
+                log.warning("charge.no_token", charge=self.charge.id, answer=str(error))
+                at_least = min(error.retry_after or 0, BUSY_CAP_SECONDS)
+            if self.charge.state is not ChargeState.CONFIRMED:
+                return
+            if self._clock.now() >= started + AMBIGUITY_WINDOW:
+                await self._give_up()
+                return
+            longest = max(at_least, RESEND.longest(tries))
+            await self._lease.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - spreads load
+            tries += 1
+
+    async def _send(self) -> None:
+        """Ask the portal for the money once, and store what the answer says."""
+        charge = self.charge
+        portal = await self._portal(self._before_money)
+        if charge.kind is ChargeKind.UPGRADE:
+            tier = charge.tier_id or ""
+            await self._upgraded(await portal.upgrade_plan(tier, idempotency_key=charge.idempotency_key))
+            return
+        accepted = await portal.charge(charge.amount, idempotency_key=charge.idempotency_key)
+        now = self._clock.now()
+        deadline = now + timedelta(seconds=self._worker.rules.cap_seconds)
+        await self._save(self.charge.accepted(accepted, now=now, deadline=deadline))
+
+    async def _before_money(self) -> None:
+        """Let a request for money leave: spending is not stopped, and the lease outlasts the request.
+
+        Asked when the token is at hand, and again after a 401: a refresh takes its own time.
+        """
+        charge = self.charge
+        if await self._worker.permission.stopped(charge.identity) is not None:
+            raise PortalRefusalError(RefusalCode.SPENDING_STOPPED)
+        await self._lease.ensure(PORTAL_TIMEOUT_SECONDS + CALL_MARGIN_SECONDS)
+        log.info("charge.post", charge=charge.id, kind=charge.kind.value, amount=str(charge.amount))
+        self.charge = charge.posted(self._clock.now())
+
+    async def _upgraded(self, result: UpgradeResult) -> None:
+        now = self._clock.now()
+        match result.status:
+            case UpgradeStatus.UPGRADED | UpgradeStatus.ALREADY_ON_TIER:
+                await self._save(self.charge.settled(None, now=now))
+                return
+            case UpgradeStatus.REQUIRES_ACTION:
+                reason = FailureReason.AUTHENTICATION_REQUIRED
+            case UpgradeStatus.PAYMENT_FAILED:
+                reason = FailureReason.from_wire(result.reason)
+        await self._save(self.charge.failed(reason, now=now, portal_url=result.recovery_url))
+
+    async def _unanswered(self, *, since: datetime) -> None:
+        if not self._maybe_sent:
+            self._maybe_sent = True
+            await self._save(self.charge.unanswered(since))
+
+    async def _refused(self, error: PortalRefusalError, *, sent_at: datetime | None = None) -> None:
+        """Store a refusal. After a request that got no answer it proves nothing about that request."""
+        refusal = self._refusal(error)
+        if self._maybe_sent:
+            await self._save(self.charge.unconfirmed(refusal))
+        elif error.code is RefusalCode.INSUFFICIENT_SCOPE:
+            now = self._clock.now()
+            permitted = sent_at is not None and await self._permitted_since(sent_at)
+            await self._save(self.charge.needs_scope(refusal, permitted_at=now if permitted else None))
+        else:
+            await self._save(self.charge.refused(refusal, now=self._clock.now()))
+
+    async def _permitted_since(self, sent_at: datetime) -> bool:
+        """Tell whether the permission came while the request was on its way."""
+        link = await self._worker.accounts.former_link(self.charge.identity)
+        if link is None or link.dead or link.linked_at < sent_at:
+            return False
+        return link.connection.may_bill and self.charge.is_of(link.account)
+
+    async def _give_up(self) -> None:
+        if self._maybe_sent:
+            await self._save(self.charge.unconfirmed())
+        else:
+            await self._refused(PortalRefusalError(RefusalCode.TEMPORARILY_UNAVAILABLE))
+
+    # Polling it: until it has ended or the cap is reached.
+
+    async def _poll(self) -> None:
+        interval = self._worker.rules.interval_seconds
+        deadline = self.charge.deadline or self._clock.now()
+        # As wide as an interval: charges recovered together are asked about evenly, not in bursts.
+        wait = random.uniform(0.5, 1.5) * interval  # noqa: S311
+        misses = 0
+        while True:
+            left = (deadline - self._clock.now()).total_seconds()
+            await self._lease.sleep(max(0.0, min(wait, left)))
+            asked_at = self._clock.now()
+            try:
+                await self._ask()
+            except PortalRefusalError as error:
+                if error.code in ACCESS_LOST:
+                    await self._save(self.charge.unconfirmed(self._refusal(error)))
+                wait = _busy_wait(error.retry_after)
+            except _NOT_CONNECTED:
+                await self._save(self.charge.unconfirmed(Refusal(code=RefusalCode.UNAUTHORIZED)))
+            except PortalUnavailableError as error:
+                misses += 1
+                named = error.busy or error.retry_after is not None
+                wait = _busy_wait(error.retry_after) if named else _away_wait(interval, misses)
+            else:
+                misses = 0
+                took = (self._clock.now() - asked_at).total_seconds()
+                # Never at once again: answers that take long are a reason to ask less.
+                wait = max(interval / 2, interval - took)
+            if self.charge.state is not ChargeState.SUBMITTED:
+                return
+            if self._clock.now() >= deadline:
+                await self._save(self.charge.overdue())
+                return
+
+    async def _ask(self) -> None:
+        """Ask how the charge stands, and store it when it has ended."""
+        portal = await self._portal(recent=True)
+        self.charge = self.charge.polled(self._clock.now())
+        self._worker.metrics.polls.inc()
+        await self._ended(await portal.charge_status(self.charge.portal_charge_id or ""))
+
+    async def _ended(self, status: ChargeStatus) -> None:
+        now = self._clock.now()
+        match status.kind:
+            case ChargeStatusKind.PENDING:
+                return
+            case ChargeStatusKind.SETTLED:
+                await self._save(self.charge.settled(status.amount, now=now))
+            case ChargeStatusKind.FAILED:
+                await self._save(self.charge.failed(FailureReason.from_wire(status.reason), now=now))
+
+    # Following it up: once each time, ever later.
+
+    async def _follow_up(self) -> datetime | None:
+        """Ask once about a charge whose end is open; return when to ask next."""
+        refusal: RefusalCode | None = None
+        wait: int | None = None
+        before = self.charge.state
+        try:
+            if self.charge.portal_charge_id is not None:
+                await self._ask()
+            elif can_be_asked_about(self.charge, self._clock.now()):
+                await self._send()
+        except _NOT_CONNECTED:
+            refusal = RefusalCode.UNAUTHORIZED
+        except PortalRefusalError as error:
+            refusal = error.code if error.code in ACCESS_LOST else self.charge.refusal
+            wait = error.retry_after
+        except (PortalUnavailableError, AmbiguousAnswerError) as error:
+            refusal = self.charge.refusal
+            wait = getattr(error, "retry_after", None)
+            log.info("charge.follow_up", charge=self.charge.id, problem=type(error).__name__)
+        if self.charge.state is not before:
+            return None
+        await self._checked(refusal)
+        now = self._clock.now()
+        due_at = next_follow_up(self.charge, now)
+        return due_at and max(due_at, now + timedelta(seconds=wait or 0))
+
+    async def _checked(self, refusal: RefusalCode | None) -> None:
+        """Store that it was asked about, and what keeps the answer away, so that the message stays true."""
+        current = await self._worker.charges.get(self._lease.id)
+        if current is not None:
+            self.stored, self.charge = current, self.charge.counts_on(current)
+        if self.charge.state is ChargeState.OVERDUE and refusal is not None:
+            await self._save(self.charge.unconfirmed(Refusal(code=refusal)))
+        if self.charge.check_pending or self.charge.refusal is not refusal:
+            await self._save(self.charge.checked(refusal, now=self._clock.now()))
+
+    # What every part asks for.
+
+    async def _portal(
+        self, before_money: Callable[[], Awaitable[None]] | None = None, *, recent: bool = False
+    ) -> PortalClient:
+        """Return a client that acts for the very account and organization the person confirmed for."""
+        accounts = self._worker.accounts
+        account, portal = await accounts.portal(self.charge.identity, before_money, recent=recent)
+        if not self.charge.is_of(account):
+            raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
+        return portal
+
+    def _refusal(self, error: PortalRefusalError) -> Refusal:
+        waits = error.code in WAIT and error.retry_after is not None
+        wait = timedelta(seconds=error.retry_after or 0)
+        return Refusal(
+            code=error.code,
+            detail=error.detail,
+            retry_at=self._clock.now() + wait if waits else None,
+            portal_url=error.portal_url,
+        )
+
+
+def _busy_wait(retry_after: int | None) -> float:
+    return min(BUSY_SECONDS if retry_after is None else max(1, retry_after), BUSY_CAP_SECONDS)
+
+
+def _away_wait(interval: float, misses: int) -> float:
+    """Return how long to leave a portal alone that gave no answer so many times in a row."""
+    longest = max(interval, Backoff(interval, AWAY_CAP_SECONDS).longest(misses - 1))
+    return random.uniform(interval, longest)  # noqa: S311 - spreads load

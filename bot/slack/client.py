@@ -1,0 +1,121 @@
+"""Slack's Web API: every call is timed, and every refusal is one of `bot.slack.errors`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack.errors import SlackUnavailableError, slack_error
+
+if TYPE_CHECKING:
+    from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+    from bot.availability import Availability
+    from bot.metrics import Metrics
+
+_NO_ANSWER = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+
+REMEMBERED = 10_000
+REMEMBERED_SECONDS = 600.0
+
+
+class SlackClient(AsyncWebClient):
+    """slack-sdk's client; repeats nothing by itself: a repeated post would be a second message."""
+
+    def __init__(
+        self,
+        *,
+        token: str | None,
+        base_url: str,
+        session: aiohttp.ClientSession,
+        timeout: int,
+        metrics: Metrics,
+        availability: Availability,
+    ) -> None:
+        self._parts: dict[str, Any] = {
+            "base_url": base_url,
+            "session": session,
+            "timeout": timeout,
+            "metrics": metrics,
+            "availability": availability,
+        }
+        super().__init__(
+            token=token, base_url=base_url, session=session, timeout=timeout, retry_handlers=[]
+        )
+        self._metrics = metrics
+        self._availability = availability
+
+    def acting_as(self, token: str) -> SlackClient:
+        """Return a client on the same connections that presents this token."""
+        return self if token == self.token else SlackClient(token=token, **self._parts)
+
+    async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:  # noqa: ANN401 - as slack-sdk has it
+        """Call a method.
+
+        Raises:
+            SlackError: Slack refuses, or gives no whole answer; see `bot.slack.errors`.
+        """
+        started = time.perf_counter()
+        result = "none"
+        try:
+            answer = await super().api_call(api_method, **arguments)
+            result = "ok"
+        except SlackApiError as error:
+            # What is not Slack's JSON, e.g. a proxy's page, is no answer.
+            if not isinstance(getattr(error.response, "data", None), dict):
+                raise self._unanswered("not Slack's JSON") from None
+            refusal = slack_error(error)
+            result = refusal.code
+            self._availability.observe(answered=not isinstance(refusal, SlackUnavailableError))
+            raise refusal from None
+        except AttributeError:
+            # slack-sdk looks for "ok" in a text as if it were an object.
+            raise self._unanswered("not Slack's JSON") from None
+        except _NO_ANSWER as error:
+            raise self._unanswered(type(error).__name__) from None
+        finally:
+            seconds = time.perf_counter() - started
+            self._metrics.slack_seconds.labels(api_method, result).observe(seconds)
+        self._availability.observe(answered=True)
+        return answer
+
+    def _unanswered(self, problem: str) -> SlackUnavailableError:
+        self._availability.observe(answered=False)
+        return SlackUnavailableError(problem)
+
+
+class DirectMessages:
+    """The conversations with people. One that was opened stays the same, so it is rarely asked for."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str | None, str], tuple[str, float]] = OrderedDict()
+
+    async def channel(self, slack: SlackClient, user: str) -> str:
+        """Return the channel in which an installation writes to a person; opens it.
+
+        Raises:
+            SlackError: it cannot be opened.
+        """
+        key, now = (slack.token, user), time.monotonic()
+        channel, until = self._known.get(key, ("", now))
+        if now < until:
+            return channel
+        answer = await slack.conversations_open(users=user)
+        opened: dict[str, Any] = answer["channel"]
+        channel = str(opened["id"])
+        self._known.pop(key, None)
+        self._known[key] = channel, now + REMEMBERED_SECONDS
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return channel
+
+    def forget(self, user: str) -> None:
+        """Ask again next time: a channel of theirs was refused."""
+        for key in [key for key in self._known if key[1] == user]:
+            del self._known[key]

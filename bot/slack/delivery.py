@@ -1,0 +1,357 @@
+"""How a durable message reaches a person: posted once, edited, replied to, taken back.
+
+Slack has no idempotency key for posting. So the row says that a post may have left, the message carries its
+subject as metadata, and before a second try the app looks for it in the conversation. Edits are idempotent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import simplejson
+import structlog
+
+from bot.domain.errors import NotInstalledError, StoreUnavailableError
+from bot.engine import LeaseLostError
+from bot.slack.errors import (
+    MessageGoneError,
+    RateLimitedError,
+    SlackError,
+    SlackRefusedError,
+    SlackUnavailableError,
+    UserDeactivatedError,
+    ViewGoneError,
+)
+from bot.slack.response_url import post_response
+from bot.timing import SLACK_TIMEOUT_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    import aiohttp
+
+    from bot.domain.clock import Clock
+    from bot.domain.delivery import Delivery, Drawing, Json, Reply, ShownAt
+    from bot.domain.identity import Identity
+    from bot.engine import Lease, Released
+    from bot.slack.client import DirectMessages, SlackClient
+    from bot.storage.deliveries import DeliveryStore
+
+    Draw: TypeAlias = Callable[[Delivery], Awaitable[Drawing | None]]
+    """Return what the subject's message shows now; None when there is nothing to show (any more)."""
+
+LATER = timedelta(hours=1)
+"""When to try again after a refusal that an admin may have mended by then."""
+
+LOOK_BACK = 200
+OTHER_SECONDS = 30
+LOOK_EVERY_SECONDS = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+class Deliverer:
+    """Brings Slack to what a delivery's subject says."""
+
+    def __init__(
+        self,
+        slack_of: Callable[[Identity], Awaitable[SlackClient]],
+        direct_messages: DirectMessages,
+        http: aiohttp.ClientSession,
+        clock: Clock,
+        deactivated: Callable[[Identity], Awaitable[None]],
+    ) -> None:
+        """`deactivated` hears of people whose Slack account is gone."""
+        self.slack_of = slack_of
+        self.direct_messages = direct_messages
+        self.http = http
+        self.clock = clock
+        self.deactivated = deactivated
+
+    async def deliver(self, store: DeliveryStore, lease: Lease[Delivery], draw: Draw) -> Released:
+        """Post, edit or replace the message, its thread reply and its modal, and give the row back.
+
+        Where the app is not installed there is nobody to tell: installing it anew looks at it again.
+
+        Raises:
+            SlackUnavailableError: Slack gave no answer; the next run begins by looking what is there.
+            LeaseLostError: another run holds the row.
+        """
+        return await _Run(self, store, lease).deliver(draw)
+
+    async def replace(self, identity: Identity, place: ShownAt, message: Json, modal: Json) -> bool:
+        """Put a message or modal in the place of what a person sees; False when that is gone."""
+        if place.response_url and await post_response(self.http, place.response_url, message, replace=True):
+            return True
+        if place.view_id is None:
+            return False
+        slack = await self.slack_of(identity)
+        try:
+            await slack.views_update(view_id=place.view_id, view=modal)
+        except ViewGoneError:
+            return False
+        return True
+
+
+class _Run:
+    """One run over one delivery. `delivery` is how it stands now, `stored` what its row says."""
+
+    slack: SlackClient
+
+    def __init__(self, deliverer: Deliverer, store: DeliveryStore, lease: Lease[Delivery]) -> None:
+        self._deliverer = deliverer
+        self._clock = deliverer.clock
+        self._store = store
+        self._lease = lease
+        self.delivery = self.stored = lease.load()
+        self._attempts = lease.claim.attempts
+
+    async def deliver(self, draw: Draw) -> Released:
+        drawing = await draw(self.delivery)
+        if drawing is None:
+            return await self._give_back()
+        try:
+            return await self._deliver(drawing)
+        except Exception:
+            if self.stored.ts is not None and self.delivery.digest != self.stored.digest:
+                # The edit may arrive after another run's; the next run says the truth.
+                await self._store.forget_digest(self._lease.id)
+            raise
+
+    async def _deliver(self, drawing: Drawing) -> Released:
+        again = drawing.look_again
+        due_at = None if again is None else self._clock.now() + again
+        try:
+            self.slack = await self._deliverer.slack_of(self.delivery.recipient)
+            await self._show(drawing)
+        except NotInstalledError:
+            log.warning("delivery.not_installed", subject=self.delivery.subject_id)
+        except SlackRefusedError as error:
+            due_at = self._clock.now() + await self._wait(error)
+            log.warning("delivery.later", subject=self.delivery.subject_id, error=error.code)
+        return await self._give_back(due_at)
+
+    async def _show(self, drawing: Drawing) -> None:
+        try:
+            await self._show_message(drawing)
+        except SlackRefusedError:
+            # Slack takes no message to this person now; an open modal shows the outcome nonetheless.
+            await self._finish(drawing)
+            raise
+        await self._finish(drawing)
+
+    async def _finish(self, drawing: Drawing) -> None:
+        """Bring up to date what else shows the subject: the open modal, and what the drawing names."""
+        await self._finish_modal(drawing)
+        if drawing.after is not None:
+            await drawing.after()
+
+    async def _show_message(self, drawing: Drawing) -> None:
+        """Bring the message and its thread up to date; a message that is gone is posted anew."""
+        if self.delivery.place is not None:
+            if await self._replace(self.delivery.place, drawing):
+                return
+            self.delivery = self.delivery.place_gone()
+        if self.delivery.ts is None and not drawing.posts_anew:
+            return
+        await self._post(drawing)
+        try:
+            await self._edit(drawing)
+            if drawing.reply is not None:
+                await self._reply(drawing.reply)
+        except MessageGoneError as error:
+            log.warning("delivery.gone", subject=self.delivery.subject_id, error=error.code)
+            self._attempts = 1
+            self.delivery = self.delivery.gone()
+            await self._save()
+            await self._post(drawing)
+
+    async def _replace(self, place: ShownAt, drawing: Drawing) -> bool:
+        digest = _digest(drawing.message)
+        if self.delivery.digest == digest:
+            return True
+        await self._lease.ensure(SLACK_TIMEOUT_SECONDS)
+        modal = drawing.modal or {}
+        if not await self._deliverer.replace(self.delivery.recipient, place, drawing.message, modal):
+            return False
+        self.delivery = self.delivery.edited(digest, now=self._clock.now())
+        return True
+
+    @property
+    def _maybe_posted(self) -> bool:
+        """Whether a post may have left whose answer never came: look before posting again."""
+        unknown = self._attempts > 1 or self.delivery.posting_since is not None
+        return self.delivery.ts is None and unknown
+
+    async def _post(self, drawing: Drawing) -> None:
+        """Post the message, unless it is there; store where."""
+        if self.delivery.ts is not None:
+            return
+        user = self.delivery.recipient.user
+        channel = self.delivery.channel or await self._deliverer.direct_messages.channel(self.slack, user)
+        found = await self._find_message(channel) if self._maybe_posted else None
+        digest = None if found else _digest(drawing.message)
+        ts = found or await self._send(channel, drawing.message, metadata=self.delivery.metadata)
+        self.delivery = self.delivery.posted(channel=channel, ts=ts, digest=digest, now=self._clock.now())
+        if found or drawing.is_news:
+            await self._save_or_take_back(channel, ts, self._posted_by_another)
+
+    async def _edit(self, drawing: Drawing) -> None:
+        digest = _digest(drawing.message)
+        if self.delivery.digest == digest:
+            return
+        await self._lease.ensure(SLACK_TIMEOUT_SECONDS)
+        try:
+            await self.slack.chat_update(
+                channel=str(self.delivery.channel),
+                ts=str(self.delivery.ts),
+                metadata=self.delivery.metadata,
+                **drawing.message,
+            )
+        except SlackUnavailableError:
+            # It may come late, after another run's; the next run says the truth.
+            await self._store.forget_digest(self._lease.id)
+            raise
+        self.delivery = self.delivery.edited(digest, now=self._clock.now())
+
+    async def _reply(self, reply: Reply) -> None:
+        """Post the thread reply, unless it is there."""
+        if self.delivery.replied_key == reply.key:
+            return
+        channel, thread = str(self.delivery.channel), str(self.delivery.ts)
+        metadata = self.delivery.reply_metadata(reply.key)
+        if self.delivery.reply_key == reply.key and await self._find_reply(reply.key):
+            self.delivery = self.delivery.replied(reply.key, now=self._clock.now())
+            return
+        self.delivery = self.delivery.replying(reply.key)
+        await self._save()
+        ts = await self._send(channel, reply.message, thread_ts=thread, metadata=metadata)
+        self.delivery = self.delivery.replied(reply.key, now=self._clock.now())
+        await self._save_or_take_back(channel, ts, lambda: self._replied_by_another(reply.key))
+
+    async def _finish_modal(self, drawing: Drawing) -> None:
+        """Give the open modal its last word; the message has said it already."""
+        if self.delivery.view_id is None or drawing.modal is None:
+            return
+        if drawing.modal_at is not None:
+            wait = (drawing.modal_at - self._clock.now()).total_seconds()
+            await self._lease.sleep(max(0.0, wait))
+        try:
+            await self.slack.views_update(view_id=self.delivery.view_id, view=drawing.modal)
+        except RateLimitedError:
+            raise
+        except SlackRefusedError as error:
+            log.info("delivery.modal_gone", subject=self.delivery.subject_id, error=error.code)
+        self.delivery = self.delivery.modal_finished()
+
+    async def _wait(self, error: SlackRefusedError) -> timedelta:
+        """Return when to try again."""
+        if isinstance(error, RateLimitedError):
+            return timedelta(seconds=error.retry_after)
+        if isinstance(error, UserDeactivatedError):
+            await self._deliverer.deactivated(self.delivery.recipient)
+        self._deliverer.direct_messages.forget(self.delivery.recipient.user)
+        return LATER
+
+    async def _save(self) -> None:
+        after = await self._store.save(self._lease, self.stored, self.delivery)
+        self.delivery = self.stored = after
+
+    async def _give_back(self, due_at: datetime | None = None) -> Released:
+        if self._maybe_posted:
+            # The runs are counted anew after this one, which was put off before it could look.
+            self.delivery = self.delivery.posting(self._clock.now())
+        channel, ts = self.delivery.channel, self.delivery.ts
+        try:
+            return await self._store.finish(self._lease, self.stored, self.delivery, due_at=due_at)
+        except LeaseLostError:
+            if ts is not None and self.stored.ts is None:
+                await self._take_back(str(channel), ts, self._posted_by_another)
+            raise
+
+    async def _save_or_take_back(
+        self, channel: str, ts: str, others: Callable[[], Awaitable[str | None]]
+    ) -> None:
+        try:
+            await self._save()
+        except LeaseLostError:
+            await self._take_back(channel, ts, others)
+            raise
+
+    async def _send(self, channel: str, message: Json, **arguments: Any) -> str:  # noqa: ANN401 - as slack-sdk has it
+        await self._lease.ensure(SLACK_TIMEOUT_SECONDS)
+        answer = await self.slack.chat_postMessage(
+            channel=channel, unfurl_links=False, unfurl_media=False, **message, **arguments
+        )
+        return str(answer["ts"])
+
+    async def _find_message(self, channel: str) -> str | None:
+        """Return the ts of a post whose answer was lost."""
+        oldest = f"{(self.delivery.created_at - timedelta(minutes=5)).timestamp():.6f}"
+        cursor: str | None = None
+        while True:
+            answer = await self.slack.conversations_history(
+                channel=channel, oldest=oldest, limit=LOOK_BACK, include_all_metadata=True, cursor=cursor
+            )
+            for message in answer["messages"]:
+                if _carries(message, self.delivery.metadata):
+                    return str(message["ts"])
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return None
+
+    async def _find_reply(self, key: str) -> str | None:
+        """Return the ts of the first thread reply with this key."""
+        answer = await self.slack.conversations_replies(
+            channel=str(self.delivery.channel),
+            ts=str(self.delivery.ts),
+            limit=LOOK_BACK,
+            include_all_metadata=True,
+        )
+        metadata = self.delivery.reply_metadata(key)
+        return next((str(each["ts"]) for each in answer["messages"] if _carries(each, metadata)), None)
+
+    async def _posted_by_another(self) -> str | None:
+        found = await self._store.get(self._lease.id)
+        return found.ts if found else None
+
+    async def _replied_by_another(self, key: str) -> str | None:
+        found = await self._store.get(self._lease.id)
+        if found is None or found.replied_key != key:
+            return None
+        return await self._find_reply(key)
+
+    async def _take_back(self, channel: str, ts: str, others: Callable[[], Awaitable[str | None]]) -> None:
+        """Delete a post that came late, once another run is known to have made its own."""
+        for _ in range(int(OTHER_SECONDS / LOOK_EVERY_SECONDS)):
+            with suppress(SlackError, StoreUnavailableError):
+                other = await others()
+                if other == ts or (other is not None and await self._deleted(channel, ts)):
+                    return
+            await self._clock.sleep(LOOK_EVERY_SECONDS)
+        log.error("delivery.not_taken_back", channel=channel)
+
+    async def _deleted(self, channel: str, ts: str) -> bool:
+        """Delete a post; False when Slack says not now."""
+        try:
+            await self.slack.chat_delete(channel=channel, ts=ts)
+        except MessageGoneError:
+            pass
+        except SlackRefusedError as error:
+            log.warning("delivery.delete_refused", error=error.code)
+            return False
+        log.warning("delivery.taken_back", channel=channel)
+        return True
+
+
+def _carries(message: dict[str, Any], metadata: Json) -> bool:
+    theirs: dict[str, Any] = message.get("metadata") or {}
+    return all(theirs.get(name) == value for name, value in metadata.items())
+
+
+def _digest(message: Json) -> str:
+    return hashlib.sha256(simplejson.dumps(message, sort_keys=True).encode()).hexdigest()

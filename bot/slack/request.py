@@ -1,0 +1,291 @@
+"""One request from Slack: a command, a click, a submission, a closed modal, or an event.
+
+The shape is checked once and kept. What Slack adds later is let through.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bot.domain.errors import StaleError
+from bot.domain.identity import Identity
+from bot.domain.installation import Place
+
+
+class _Loose(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class Option(_Loose):
+    """A chosen option."""
+
+    value: str | None = None
+
+
+class Element(_Loose):
+    """An input or button, with what was typed, chosen or set."""
+
+    value: str | None = None
+    selected_option: Option | None = None
+
+    @property
+    def entered(self) -> str | None:
+        """What was typed or chosen."""
+        return self.value or (self.selected_option.value if self.selected_option else None)
+
+
+class State(_Loose):
+    """What was entered in a view: elements by the ids of their block and action."""
+
+    values: dict[str, dict[str, Element]] = {}
+
+
+class Block(_Loose):
+    """A block of a view."""
+
+    block_id: str | None = None
+
+
+class View(_Loose):
+    """A modal or an App Home."""
+
+    id: str
+    hash: str | None = None
+    type: str | None = None
+    callback_id: str | None = None
+    private_metadata: str | None = None
+    state: State | None = None
+    blocks: list[Block] = []
+
+
+class Action(Element):
+    """The clicked element."""
+
+    action_id: str | None = None
+
+
+class Container(_Loose):
+    """Where a click was."""
+
+    type: Any | None = None
+    is_ephemeral: bool | None = None
+    channel_id: Any | None = None
+    message_ts: Any | None = None
+    thread_ts: Any | None = None
+
+
+class Payload(_Loose):
+    """The parts of any request on which the handlers rely."""
+
+    text: str | None = None
+    channel_id: str | None = None
+    trigger_id: str | None = None
+    response_url: str | None = None
+    actions: list[Action] | None = None
+    container: Container | None = None
+    view: View | None = None
+
+
+class SubmittedView(View):
+    """A view with what was entered."""
+
+    state: State
+
+
+class Submission(Payload):
+    """A submitted modal."""
+
+    view: SubmittedView
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MessagePlace:
+    """Where a message stands; `ts` is its thread's where it is in one."""
+
+    channel: str
+    ts: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SlackRequest:
+    """A request, read once. `is_well_made` is False for a payload that has not the shape of Slack's own."""
+
+    body: dict[str, Any] = field(repr=False)
+    payload: Payload = field(repr=False)
+    is_well_made: bool
+
+    @classmethod
+    def parse(cls, body: dict[str, Any]) -> SlackRequest:
+        """Read a request; one that is not well made is read as one that says nothing."""
+        shape = Submission if body.get("type") == "view_submission" else Payload
+        try:
+            return cls(body=body, payload=shape.model_validate(body), is_well_made=True)
+        except ValidationError:
+            return cls(body=body, payload=Payload(), is_well_made=False)
+
+    @property
+    def place(self) -> Place:
+        """Through which installation it came."""
+        return place_of(self.body)
+
+    @property
+    def identity(self) -> Identity:
+        """Who acts, as the request says; in a shared channel that may be a person from elsewhere."""
+        return identity_of(self.body)
+
+    @property
+    def is_command(self) -> bool:
+        """Whether it is a typed command."""
+        return "command" in self.body
+
+    @property
+    def is_submission(self) -> bool:
+        """Whether a modal was submitted: the acknowledgement says what it becomes."""
+        return self.body.get("type") == "view_submission"
+
+    @property
+    def typed_text(self) -> str:
+        """What was typed after the command."""
+        return html.unescape(self.payload.text or "").strip()
+
+    @property
+    def kind(self) -> str:
+        """What kind of request it is, in Slack's words."""
+        return "command" if self.is_command else str(self.body.get("type") or "request")
+
+    @property
+    def event(self) -> dict[str, Any] | None:
+        """The event, where it is one."""
+        event = self.body.get("event")
+        return event if isinstance(event, dict) else None
+
+    @property
+    def origin(self) -> str:
+        """From where it came, for the audit log: the kind of request, and the channel if it names one."""
+        channel: Any = self.body.get("channel_id") or self.body.get("channel")
+        return f"slack {self.kind} {_id(channel)}".strip()[:120]
+
+    @property
+    def action(self) -> Action:
+        """The clicked element; an empty one where nothing was clicked."""
+        actions = self.payload.actions
+        return actions[0] if actions else Action()
+
+    @property
+    def value(self) -> str:
+        """What the clicked button carries."""
+        return self.action.value or ""
+
+    @property
+    def view(self) -> View:
+        """The submitted or clicked view.
+
+        Raises:
+            StaleError: there is none, as in a click in a message on a button that only views have.
+        """
+        if self.payload.view is None:
+            raise StaleError
+        return self.payload.view
+
+    @property
+    def metadata(self) -> str:
+        """The submitted or clicked view's private metadata."""
+        view = self.payload.view
+        return (view.private_metadata if view else None) or ""
+
+    @property
+    def modal(self) -> View | None:
+        """The modal that was clicked in."""
+        view = self.payload.view
+        return view if view is not None and view.type == "modal" else None
+
+    @property
+    def modal_id(self) -> str | None:
+        """The id of the modal that was clicked in."""
+        return self.modal.id if self.modal is not None else None
+
+    @property
+    def in_home(self) -> bool:
+        """Whether the click came from App Home."""
+        return self.payload.view is not None and self.payload.view.type == "home"
+
+    @property
+    def in_ephemeral(self) -> bool:
+        """Whether the click came from a message that only the person sees."""
+        container = self.payload.container
+        return container is not None and bool(container.is_ephemeral)
+
+    @property
+    def clicked_message(self) -> MessagePlace | None:
+        """The message of the app's own that was clicked in, None for a view or an ephemeral answer."""
+        container = self.payload.container
+        if container is None or container.type != "message" or container.is_ephemeral:
+            return None
+        channel, ts = container.channel_id, container.thread_ts or container.message_ts
+        if not (isinstance(channel, str) and isinstance(ts, str)):
+            return None
+        return MessagePlace(channel=channel, ts=ts)
+
+    @property
+    def response_url(self) -> str | None:
+        """Where the answer goes, None for clicks in a view. A secret."""
+        return self.payload.response_url or None
+
+    @property
+    def own_response_url(self) -> str | None:
+        """The response_url, if replacing its message replaces nothing but this request's own answer."""
+        return self.response_url if self.is_command or self.in_ephemeral else None
+
+    @property
+    def inputs(self) -> dict[str, dict[str, Element]]:
+        """What was entered in the submitted or clicked view, by the ids of its blocks."""
+        view = self.payload.view
+        return view.state.values if view is not None and view.state is not None else {}
+
+    def entered(self, block_id: str) -> str | None:
+        """Return what was typed or chosen in an input."""
+        element = next(iter(self.inputs.get(block_id, {}).values()), None)
+        return None if element is None else element.entered
+
+
+def place_of(body: dict[str, Any]) -> Place:
+    """Return through which installation a request came."""
+    private = _is_private(body)
+    authorizations: Any = body.get("authorizations")
+    if isinstance(authorizations, list) and authorizations and isinstance(authorizations[0], dict):
+        body = {"team_id": body.get("team_id"), **authorizations[0]}
+    enterprise = body.get("enterprise_id") or body.get("enterprise")
+    team = body.get("team_id") or body.get("team")
+    return Place(enterprise=_id(enterprise), team=_id(team), private=private)
+
+
+def _is_private(body: dict[str, Any]) -> bool:
+    """Tell whether one person alone can see what was clicked: a view, an ephemeral, a direct message."""
+    container = body.get("container")
+    ephemeral = isinstance(container, dict) and container.get("is_ephemeral") is True
+    return "view" in body or "event" in body or ephemeral or _id(body.get("channel")).startswith("D")
+
+
+def identity_of(body: dict[str, Any]) -> Identity:
+    """Return who acts, as the request says; in a shared channel that may be a person from elsewhere."""
+    event: Any = body.get("event")
+    user: Any = body.get("user") or body.get("user_id")
+    if user is None and isinstance(event, dict):
+        user = event.get("user")
+    team: Any = user.get("team_id") if isinstance(user, dict) else None
+    place = place_of(body)
+    return Identity(
+        enterprise=place.enterprise,
+        team=_id(team or body.get("team_id")) or place.team,
+        user=_id(user),
+    )
+
+
+def _id(value: object) -> str:
+    """Return an id, of an object or bare; what is neither names nothing."""
+    found: object = value.get("id") if isinstance(value, dict) else value
+    return found if isinstance(found, str) else ""

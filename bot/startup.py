@@ -1,0 +1,108 @@
+"""What must be true before the app runs: a usable database, and a token that Slack accepts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from bot.domain.backoff import Backoff
+from bot.slack.errors import RateLimitedError, SlackError, SlackUnavailableError
+from bot.storage.database import is_refused
+from bot.storage.schema import is_current, migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.engine import Kind
+    from bot.runtime import Runtime
+
+DATABASE_PATIENCE_SECONDS = 60
+AGAIN = Backoff(1, 15)
+
+log = structlog.get_logger(__name__)
+
+
+class StartError(Exception):
+    """The app cannot start; the text is a whole line for the operator.
+
+    `for_now`: no setting is wrong, so starting again later may succeed.
+    """
+
+    def __init__(self, words: str, *, for_now: bool = False) -> None:
+        super().__init__(words)
+        self.for_now = for_now
+
+
+async def prepare_database(runtime: Runtime, kinds: Sequence[Kind[Any]]) -> None:
+    """Connect, migrate on SQLite, and set the clock by the database's.
+
+    Raises:
+        StartError: the database cannot be used, or has an older schema.
+        SecondProcessError: on SQLite, another process works with the same file.
+    """
+    database = runtime.database
+    database.backend.claim_alone()
+    try:
+        await _wait_for_database(runtime)
+        if database.is_embedded:
+            await migrate(database)
+            for kind in kinds:
+                await kind.leases.clear()
+        current = await is_current(database)
+        runtime.clock.correct(await database.clock_ahead())
+    except Exception as error:
+        log.debug("app.database_unusable", exc_info=error)
+        words = f"DATABASE_URL: the database cannot be used ({type(error).__name__})"
+        raise StartError(words, for_now=not is_refused(error)) from None
+    if not current:
+        raise StartError(
+            "DATABASE_URL: the database has not the newest schema; run `billing-bot migrate` first"
+        )
+
+
+async def _wait_for_database(runtime: Runtime) -> None:
+    """Return once there is a connection. A database that restarts has a minute to come back."""
+    give_up_at = time.monotonic() + DATABASE_PATIENCE_SECONDS
+    while True:
+        try:
+            await runtime.database.connect()
+        except Exception as error:
+            if is_refused(error) or time.monotonic() >= give_up_at:
+                raise
+            log.warning("app.waits_for_database", problem=type(error).__name__)
+            await asyncio.sleep(AGAIN.first)
+        else:
+            return
+
+
+async def recognize_workspace(runtime: Runtime) -> bool:
+    """Ask Slack which workspace SLACK_BOT_TOKEN belongs to; False when Slack does not answer.
+
+    Raises:
+        StartError: Slack does not accept the token.
+    """
+    if runtime.one_workspace is None:
+        return True
+    try:
+        await runtime.one_workspace.recognize()
+    except (SlackUnavailableError, RateLimitedError) as error:
+        log.warning("app.slack_away", problem=error.code)
+        return False
+    except SlackError as error:
+        raise StartError(f"SLACK_BOT_TOKEN: Slack does not accept it ({error.code})") from None
+    return True
+
+
+async def recognize_later(runtime: Runtime) -> None:
+    """Go on asking, ever more slowly, until Slack says which workspace it is."""
+    for tries in count():
+        await asyncio.sleep(AGAIN.longest(tries))
+        try:
+            if await recognize_workspace(runtime):
+                return
+        except StartError as error:
+            log.error("app.slack_refuses", problem=str(error))  # noqa: TRY400 - the text is all there is to say

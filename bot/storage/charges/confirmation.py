@@ -1,0 +1,276 @@
+"""Confirming a charge, once, in one transaction with everything that must hold."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    String,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
+
+from bot.domain.charge import NOT_CHARGED, ChargeState
+from bot.storage.charges.rows import charge_of
+from bot.storage.charges.store import LATELY, NEXT, THEIRS, UNFINISHED_STATES, record_charge
+from bot.storage.deliveries import CHARGE, wake_delivery, watch_in_modal
+from bot.storage.tables import charges, deliveries, locks, messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Executable, Select
+
+    from bot.domain.charge import Charge
+    from bot.domain.identity import Identity
+    from bot.storage.charges.store import Observe
+    from bot.storage.connection import Connection
+    from bot.storage.database import Database
+
+    Judge = Callable[[Decimal, Decimal | None], None]
+
+
+def _equal_without_end(owner: Any, kind: Any, amount: Any) -> tuple[Select[str, datetime], ...]:  # noqa: ANN401 - values or columns
+    """Return which of an owner's charges of a kind and just that amount have no end the person knows of.
+
+    These are the unfinished ones, and those that have settled lately and whose message does not say so yet.
+    Each query finds its own index.
+    """
+    going, settled = charges.alias("going"), charges.alias("settled")
+    # Asked for one by one: joined, PostgreSQL would begin with the messages of all people.
+    due_at = func.coalesce(
+        select(deliveries.c.due_at).where(deliveries.c.id == settled.c.id).scalar_subquery(),
+        select(messages.c.due_at).where(messages.c.id == settled.c.id).scalar_subquery(),
+    )
+    return (
+        select(going.c.id, going.c.confirmed_at).where(
+            going.c.owner == owner,
+            going.c.state.in_(UNFINISHED_STATES),
+            going.c.state != literal_column(f"'{ChargeState.NEEDS_SCOPE.value}'"),
+            going.c.kind == kind,
+            going.c.amount == amount,
+        ),
+        select(settled.c.id, settled.c.confirmed_at).where(
+            settled.c.owner == owner,
+            settled.c.created_at > bindparam("lately", type_=settled.c.created_at.type),
+            settled.c.state == literal_column(f"'{ChargeState.SETTLED.value}'"),
+            settled.c.kind == kind,
+            settled.c.amount == amount,
+            due_at.is_not(None),
+        ),
+    )
+
+
+def _beside_an_equal() -> ColumnElement[bool]:
+    """Tell of a charge whether its owner has an equal one without a known end.
+
+    Those confirmed no later than the one that the person was `warned_of` do not count: when the person
+    confirmed beside that one, the others were there too.
+    """
+    mine, warned = charges.c, charges.alias("warned")
+    return or_(
+        *(
+            equal.where(
+                equal.selected_columns.id != mine.id,
+                ~exists()
+                .where(
+                    warned.c.id == bindparam("warned_of", type_=String),
+                    warned.c.owner == mine.owner,
+                    warned.c.confirmed_at >= equal.selected_columns.confirmed_at,
+                )
+                .correlate_except(warned),
+            ).exists()
+            for equal in _equal_without_end(mine.owner, mine.kind, mine.amount)
+        )
+    )
+
+
+_CONFIRM = (
+    NEXT.where(
+        THEIRS,
+        charges.c.created_at > bindparam("made_after", type_=charges.c.created_at.type),
+        ~exists().where(locks.c.tenant == bindparam("tenant_key", type_=String)),
+    )
+    .values(wakes=charges.c.wakes + 1)
+    .returning(charges)
+)
+_RESUME = NEXT.where(THEIRS).values(wakes=charges.c.wakes + 1).returning(charges)
+_COPIED = ("id", "enterprise", "team", "user", "owner")
+_NEW_DELIVERY = (
+    insert(deliveries)
+    .from_select(
+        [*_COPIED, "subject_kind", "subject_id", "created_at", "view_id", "due_at"],
+        select(
+            *(charges.c[name] for name in _COPIED),
+            literal(CHARGE),
+            charges.c.id,
+            charges.c.confirmed_at,
+            bindparam("view_id", type_=String),
+            bindparam("due_at", type_=deliveries.c.due_at.type),
+        ).where(charges.c.id == bindparam("this", type_=String), ~_beside_an_equal()),
+    )
+    .returning(deliveries.c.id)
+)
+
+
+class _EqualError(Exception):
+    """There is an equal charge of which the person was not warned: the transaction is rolled back."""
+
+
+class ConfirmationStore:
+    """Confirms charges, and says what a person has spent. A person's confirmations take turns."""
+
+    def __init__(self, database: Database, entered: Observe = lambda _charge: None) -> None:
+        """`entered` as of `ChargeStore`."""
+        self._database = database
+        self._entered = entered
+
+    async def confirm(
+        self,
+        charge_id: str,
+        identity: Identity,
+        *,
+        now: datetime,
+        view_id: str | None,
+        made_after: datetime,
+        warned_of: str | None = None,
+        since: datetime | None = None,
+        judge: Judge = lambda _amount, _spent: None,
+    ) -> Charge | None:
+        """Turn a person's proposal into a confirmed charge with its message to come, once.
+
+        It must have been proposed after `made_after`, spending must not be locked, and no equal charge of
+        theirs may be without a known end, but those up to the one that they were `warned_of`. `judge` is
+        given the amount and, with `since`, what the person has spent since then; it raises to refuse.
+
+        Returns None when there is no such proposal of theirs (any more).
+        """
+        facts = {
+            "this": charge_id,
+            "before": ChargeState.PROPOSED.value,
+            "state": ChargeState.CONFIRMED.value,
+            "owner_key": identity.key,
+            "made_after": made_after,
+            "tenant_key": identity.tenant,
+            "confirmed_at": now,
+            "due_at": now,
+        }
+        message = {
+            "this": charge_id,
+            "view_id": view_id,
+            "due_at": now,
+            "warned_of": warned_of or "",
+            "lately": now - LATELY,
+        }
+        with suppress(_EqualError):
+            async with self._database.transaction() as transaction:
+                row = (await transaction.execute(self._confirm, facts)).one_or_none()
+                if row is None:
+                    return None
+                charge = charge_of(row)
+                await record_charge(transaction, charge)
+                await _judge(transaction, charge, since, judge)
+                if (await transaction.execute(_NEW_DELIVERY, message)).one_or_none() is None:
+                    raise _EqualError
+                transaction.announce(charges)
+                transaction.announce(deliveries)
+            self._entered(charge)
+            return charge
+        return None
+
+    async def resume(
+        self,
+        charge_id: str,
+        owner: str,
+        *,
+        now: datetime,
+        view_id: str | None,
+        since: datetime | None = None,
+        judge: Judge = lambda _amount, _spent: None,
+    ) -> Charge | None:
+        """Confirm a charge again that waited for the billing permission, once: same row, same key.
+
+        `since` and `judge` as in `confirm`. Returns None when it does not wait (any more).
+        """
+        facts = {
+            "this": charge_id,
+            "before": ChargeState.NEEDS_SCOPE.value,
+            "state": ChargeState.CONFIRMED.value,
+            "owner_key": owner,
+            "due_at": now,
+            "refusal": None,
+            # The person has just confirmed it again: its day, and its limits, count from now.
+            "confirmed_at": now,
+        }
+        async with self._database.transaction() as transaction:
+            row = (await transaction.execute(self._resume, facts)).one_or_none()
+            if row is None:
+                return None
+            charge = charge_of(row)
+            await record_charge(transaction, charge)
+            await _judge(transaction, charge, since, judge)
+            transaction.announce(charges)
+            await wake_delivery(transaction, charge_id)
+            await watch_in_modal(transaction, charge_id, view_id)
+        self._entered(charge)
+        return charge
+
+    @cached_property
+    def _confirm(self) -> Executable:
+        return _CONFIRM.where(self._database.backend.advisory_lock(charges.c.owner))
+
+    @cached_property
+    def _resume(self) -> Executable:
+        return _RESUME.where(self._database.backend.advisory_lock(charges.c.owner))
+
+    async def open_equal(self, charge: Charge) -> Charge | None:
+        """Return the owner's last other charge of that kind and just that amount without a known end."""
+        equals = _equal_without_end(charge.identity.key, charge.kind.value, charge.amount)
+        equal = union_all(*equals).subquery()
+        query = (
+            select(charges)
+            .join(equal, equal.c.id == charges.c.id)
+            .where(charges.c.id != charge.id)
+            .order_by(charges.c.confirmed_at.desc())
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            lately = {"lately": self._database.clock.now() - LATELY}
+            row = (await connection.execute(query, lately)).one_or_none()
+        return None if row is None else charge_of(row)
+
+    async def spent(self, owner: str, *, since: datetime) -> Decimal:
+        """Return the sum (US dollars) of the owner's charges since then that were or may yet be made."""
+        async with self._database.read() as connection:
+            return await _spent(connection, owner, since)
+
+
+async def _judge(connection: Connection, charge: Charge, since: datetime | None, judge: Judge) -> None:
+    """Let the limits judge, with what the owner has spent since then beside this charge."""
+    spent = None
+    if since is not None:
+        spent = await _spent(connection, charge.identity.key, since, but=charge.id)
+    judge(charge.amount, spent)
+
+
+async def _spent(connection: Connection, owner: str, since: datetime, *, but: str = "") -> Decimal:
+    query = select(charges.c.amount).where(
+        charges.c.owner == owner,
+        # One that waited for the permission counts from when it was sent.
+        func.coalesce(charges.c.submitted_at, charges.c.confirmed_at, type_=charges.c.submitted_at.type)
+        > since,
+        charges.c.id != but,
+        charges.c.state.not_in([state.value for state in NOT_CHARGED]),
+    )
+    return sum((await connection.execute(query)).scalars(), Decimal(0))

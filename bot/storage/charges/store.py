@@ -1,0 +1,237 @@
+"""Charges: found, listed, and changed under a lease."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import String, bindparam, func, insert, literal_column, or_, select, update
+
+from bot.domain.audit import Action
+from bot.domain.charge import (
+    OPEN,
+    UNFINISHED,
+    Charge,
+    ChargeKind,
+    ChargeState,
+    IllegalTransitionError,
+    check_transition,
+)
+from bot.engine import LeaseLostError
+from bot.storage.batch_loader import BatchLoader
+from bot.storage.charges.rows import charge_of, difference, values_of
+from bot.storage.deliveries import wake_delivery, watch_in_modal
+from bot.storage.leases import LeaseStore, wake
+from bot.storage.tables import charges
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Executable, Row
+
+    from bot.engine import Lease
+    from bot.storage.connection import Transaction
+    from bot.storage.database import Database
+
+    Observe = Callable[[Charge], None]
+
+LATELY = timedelta(days=7)
+# Literally: the partial indices of these states are found by their words.
+UNFINISHED_STATES: list[ColumnElement[str]] = [literal_column(f"'{state.value}'") for state in UNFINISHED]
+# Made once: to make a statement takes longer than to execute it. What it sets is given to each execution.
+ONE = update(charges).where(charges.c.id == bindparam("this", type_=String))
+NEXT = ONE.where(charges.c.state == bindparam("before", type_=String))
+THEIRS = charges.c.owner == bindparam("owner_key", type_=String)
+_OF_IDS = select(charges).where(charges.c.id.in_(bindparam("ids", expanding=True)))
+_HELD = NEXT.where(charges.c.lease_token == bindparam("token", type_=String))
+_SAVE = _HELD.returning(charges)
+_CANCEL = NEXT.where(THEIRS).returning(charges)
+
+
+class ChargeStore:
+    """Charges of all people. Who may see which is decided by `owner` in each question."""
+
+    def __init__(self, database: Database, entered: Observe = lambda _charge: None) -> None:
+        """`entered` hears of each charge that has entered a state, once that is committed."""
+        self._database = database
+        self._entered = entered
+        self._by_id = BatchLoader(self._read)
+        self.leases = LeaseStore(database, charges, _loaders)
+
+    async def add(self, charge: Charge, *, due_at: datetime) -> None:
+        """Store a proposed charge; at `due_at` it is looked at, to expire it."""
+        async with self._database.autocommit() as connection:
+            await connection.execute(insert(charges), {**values_of(charge), "due_at": due_at})
+        self._entered(charge)
+
+    async def get(self, charge_id: str, *, owner: str | None = None) -> Charge | None:
+        """Return a charge; with `owner`, only if it is theirs."""
+        charge = await self._by_id.get(charge_id)
+        return None if charge is None or owner not in {None, charge.identity.key} else charge
+
+    async def _read(self, ids: Sequence[str]) -> Mapping[str, Charge]:
+        async with self._database.read() as connection:
+            rows = (await connection.execute(_OF_IDS, {"ids": ids})).all()
+        return {row.id: charge_of(row) for row in rows}
+
+    async def of_owner(self, owner: str, *, limit: int, offset: int = 0) -> Sequence[Charge]:
+        """Return the owner's charges that were confirmed, newest first."""
+        query = (
+            select(charges)
+            .where(charges.c.owner == owner, charges.c.confirmed_at.is_not(None))
+            .order_by(charges.c.created_at.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        async with self._database.read() as connection:
+            return [charge_of(row) for row in await connection.execute(query)]
+
+    async def find(self, owner: str | None, beginning: str) -> Sequence[Charge]:
+        """Return at most two charges whose id, or the portal's, begins so; a whole id counts before.
+
+        With `owner` only theirs.
+        """
+        row = charges.c
+        ids = (row.id, row.portal_charge_id)
+        theirs = [] if owner is None else [row.owner == owner]
+        exact = select(charges).where(or_(*(each == beginning for each in ids)), *theirs).limit(2)
+        begins = (
+            select(charges)
+            .where(or_(*(each.startswith(beginning, autoescape=True) for each in ids)), *theirs)
+            .limit(2)
+        )
+        async with self._database.read() as connection:
+            found = (await connection.execute(exact)).all() or (await connection.execute(begins)).all()
+        return [charge_of(each) for each in found]
+
+    async def recent_upgrade(self, owner: str, *, since: datetime) -> Charge | None:
+        """Return the owner's last upgrade that was paid since then."""
+        row = charges.c
+        query = (
+            select(charges)
+            .where(
+                row.owner == owner,
+                row.created_at > since - LATELY,
+                row.kind == ChargeKind.UPGRADE.value,
+                row.state == ChargeState.SETTLED.value,
+                row.ended_at > since,
+            )
+            .order_by(row.ended_at.desc())
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            found = (await connection.execute(query)).one_or_none()
+        return None if found is None else charge_of(found)
+
+    async def unfinished(self) -> dict[str, tuple[int, datetime]]:
+        """Return how many confirmed charges have not ended, and since when the oldest, by state."""
+        row = charges.c
+        query = (
+            select(row.state, func.count(), func.min(row.confirmed_at, type_=row.confirmed_at.type))
+            .where(row.state.in_(UNFINISHED_STATES))
+            .group_by(row.state)
+        )
+        async with self._database.read() as connection:
+            return {state: (count, since) for state, count, since in await connection.execute(query)}
+
+    async def save(self, lease: Lease[Charge], before: Charge, after: Charge) -> Charge:
+        """Write what differs, under a lease; return the charge as it is stored now.
+
+        With news for the person the message is woken in the same transaction. A charge that has ended for
+        good is given back with it.
+
+        Raises:
+            LeaseLostError: the row is no longer in `before`'s state, or another run holds it.
+            IllegalTransitionError: no such step, or one that only a person takes.
+        """
+        moves = before.state is not after.state
+        if moves:
+            check_transition(before.state, after.state)
+        if moves and after.state is ChargeState.CONFIRMED:
+            raise IllegalTransitionError("only a person confirms")
+        facts = {"this": lease.id, "token": lease.token, "before": before.state.value}
+        changes = difference(before, after)
+        if after.is_terminal:
+            facts |= self.leases.when_given_back(lease.claim, None)
+        statement = self._save_and_give_back if after.is_terminal else _SAVE
+        async with self._database.transaction() as transaction:
+            row = (await transaction.execute(statement, {**changes, **facts})).one_or_none()
+            if row is None:
+                raise LeaseLostError(lease.id)
+            saved = charge_of(row)
+            if moves:
+                await record_charge(transaction, saved)
+            if _is_news(before, after):
+                await wake_delivery(transaction, lease.id)
+        if moves:
+            self._entered(saved)
+        return saved
+
+    @cached_property
+    def _save_and_give_back(self) -> Executable:
+        return _HELD.values(**self.leases.given_back).returning(charges)
+
+    async def cancel(self, charge_id: str, owner: str, *, now: datetime) -> Charge | None:
+        """Turn the owner's proposal down, once; None when it is no proposal of theirs (any more)."""
+        facts = {
+            "this": charge_id,
+            "owner_key": owner,
+            "before": ChargeState.PROPOSED.value,
+            "state": ChargeState.CANCELLED.value,
+            "ended_at": now,
+            "due_at": None,
+        }
+        async with self._database.transaction() as transaction:
+            row = (await transaction.execute(_CANCEL, facts)).one_or_none()
+            if row is None:
+                return None
+            cancelled = charge_of(row)
+            await record_charge(transaction, cancelled)
+        self._entered(cancelled)
+        return cancelled
+
+    async def ask_check(self, charge_id: str, *, now: datetime, view_id: str | None) -> None:
+        """Have a charge asked about at once, and its message (and the modal) say so meanwhile."""
+        async with self._database.transaction() as transaction:
+            await transaction.execute(ONE, {"this": charge_id, "check_asked_at": now})
+            await wake(transaction, charges, charge_id)
+            await wake_delivery(transaction, charge_id)
+            await watch_in_modal(transaction, charge_id, view_id)
+
+    async def look_again(self, owner: str, *, within: Transaction) -> None:
+        """Have the owner's charges with an open end asked about at once: they have access again."""
+        waiting = select(charges.c.id).where(
+            charges.c.owner == owner, charges.c.state.in_([state.value for state in OPEN])
+        )
+        for charge_id in (await within.execute(waiting)).scalars().all():
+            await wake(within, charges, charge_id)
+
+
+async def _loaders(rows: Sequence[Row[Any]]) -> dict[str, Callable[[], Charge]]:
+    return {row.id: partial(charge_of, row) for row in rows}
+
+
+def _is_news(before: Charge, after: Charge) -> bool:
+    """Tell whether what the person sees of it changes; as long as it is on its way, nothing does."""
+    return (before.has_news or after.has_news) and not before.reads_like(after)
+
+
+async def record_charge(transaction: Transaction, charge: Charge) -> None:
+    """Write into the audit log that a charge has entered its state."""
+    await transaction.record(
+        Action.CHARGE,
+        actor=charge.identity.key,
+        subject=charge.id,
+        result=charge.state.value,
+        facts={
+            "kind": charge.kind.value,
+            "amount": charge.amount,
+            "settled": charge.settled_amount,
+            "organisation": charge.organization_id,
+            "portal_charge": charge.portal_charge_id,
+            "failure": charge.failure and charge.failure.value,
+            "refusal": charge.refusal and charge.refusal.value,
+        },
+    )

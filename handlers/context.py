@@ -1,0 +1,51 @@
+"""What a handler is given: one request, the ways to answer it, and the app's parts."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from blocks.loading import loading_message, loading_modal, message_modal
+from bot.domain.errors import StoreUnavailableError
+from bot.slack.reply import Reply, WaitingScreens
+from bot.slack.request import SlackRequest
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from slack_bolt.context.ack.async_ack import AsyncAck
+
+    from bot.domain.identity import Identity
+    from bot.runtime import Runtime
+
+SCREENS = WaitingScreens(message=loading_message(), modal=loading_modal, message_modal=message_modal)
+
+
+@dataclass(kw_only=True, slots=True)
+class Context:
+    """One request on its way through the handlers.
+
+    `identity` is who acts, as the installation (its key) knows them. `text` is what was typed after the
+    subcommand; `wanted` is the whole command, to go on with after connecting.
+    """
+
+    runtime: Runtime
+    request: SlackRequest
+    reply: Reply
+    identity: Identity
+    installation: str = ""
+    text: str = ""
+    wanted: str | None = None
+
+    @classmethod
+    def of(cls, runtime: Runtime, ack: AsyncAck, body: dict[str, Any]) -> Context:
+        """Read a request; until its installation is known, the app's own token answers, if it has one."""
+        request = SlackRequest.parse(body)
+        reply = Reply(request, ack, runtime.slack, runtime.http, SCREENS)
+        return cls(runtime=runtime, request=request, reply=reply, identity=request.identity)
+
+    async def forget_overview(self) -> None:
+        """Forget the overview that an answer has just replaced: purchases change it no more."""
+        with contextlib.suppress(StoreUnavailableError):
+            await self.runtime.overviews.forget(self.identity)

@@ -1,0 +1,89 @@
+"""The table of durable work. A row says where it is stored, who advances it, what its messages show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bot.domain.errors import PortalUnavailableError, StoreUnavailableError
+from bot.engine import Kind
+from bot.slack.errors import SlackUnavailableError
+from handlers.jobs.charge import advance_charge, draw_charge
+from handlers.jobs.device_grant import advance_device_grant, draw_device_grant
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
+
+    from bot.domain.delivery import Delivery, Drawing
+    from bot.engine import Lease, Leases, Released
+    from bot.runtime import Runtime
+    from bot.storage.deliveries import DeliveryStore
+
+OUTAGES = (SlackUnavailableError, StoreUnavailableError, PortalUnavailableError)
+
+
+class Store(Protocol):
+    """Where durable things of a kind are stored."""
+
+    @property
+    def leases(self) -> Leases[Any]:
+        """Their leases, with the kind's name."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """One row: the store, the job, and for a subject of deliveries what its message shows.
+
+    Deliveries name their subject by the kind's name.
+    """
+
+    store: Callable[[Runtime], Store]
+    advance: Callable[[Runtime, Lease[Any]], Awaitable[Released | datetime | None]]
+    draw: Callable[[Runtime, Delivery], Awaitable[Drawing | None]] | None = None
+
+
+WORK = (
+    Work(
+        store=lambda runtime: runtime.charges,
+        advance=advance_charge,
+        draw=draw_charge,
+    ),
+    Work(
+        store=lambda runtime: runtime.device_grants,
+        advance=advance_device_grant,
+        draw=draw_device_grant,
+    ),
+)
+
+
+def kinds(runtime: Runtime, table: tuple[Work, ...] = WORK) -> tuple[Kind[Any], ...]:
+    """Return the engine's kinds: those of the table, and the deliveries about them."""
+    works = {work.store(runtime).leases.kind: work for work in table}
+    own = (
+        Kind(
+            leases=work.store(runtime).leases,
+            advance=partial(work.advance, runtime),
+            outages=OUTAGES,
+        )
+        for work in table
+    )
+    deliveries = (
+        Kind(leases=store.leases, advance=partial(_deliver, runtime, works, store), outages=OUTAGES)
+        for store in (runtime.deliveries, runtime.messages)
+    )
+    return (*own, *deliveries)
+
+
+async def _deliver(
+    runtime: Runtime, works: Mapping[str, Work], store: DeliveryStore, lease: Lease[Delivery]
+) -> Released:
+    """Bring one message to what its subject says. A later release's kind of subject is left to it."""
+    work = works.get(lease.load().subject_kind)
+    draw = partial(work.draw, runtime) if work is not None and work.draw is not None else _draw_nothing
+    return await runtime.deliverer.deliver(store, lease, draw)
+
+
+async def _draw_nothing(_delivery: Delivery) -> None:
+    return None
