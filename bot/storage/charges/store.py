@@ -152,7 +152,7 @@ class ChargeStore:
         if moves and after.state is ChargeState.CONFIRMED:
             raise IllegalTransitionError("only a person confirms")
         facts = {"this": lease.id, "token": lease.token, "before": before.state.value}
-        changes = difference(before, after)
+        changes = {**difference(before, after), "state": after.state.value}
         if after.is_terminal:
             facts |= self.leases.when_given_back(lease.claim, None)
         statement = self._save_and_give_back if after.is_terminal else _SAVE
