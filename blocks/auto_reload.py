@@ -1,4 +1,4 @@
-"""Auto-reload: what it does now, the form, the consent, and the outcome."""
+"""The auto-reload screens: current setting, form, consent and outcome."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ SAVING = "Saving…"
 
 
 def auto_reload_modal(state: BillingState, *, note: str | None = None, most: Decimal | None = None) -> Json:
-    """Make the modal: the form for a person who may change it, what is set for everybody else.
+    """Make the auto-reload modal.
 
-    `most` is what the operator of this app allows to be charged at once.
+    It is a form for a person who may change the setting, and shows the setting to all others. `most` is the
+    largest reload that this app's operator allows, in US dollars.
     """
     if not state.may_charge or state.payment_method is None:
         return modal(TITLE, *_now(state), *_elsewhere(state), callback_id=ids.INFO_VIEW)
@@ -68,9 +69,9 @@ def auto_reload_modal(state: BillingState, *, note: str | None = None, most: Dec
 
 
 def auto_reload_confirm_modal(
-    choice: AutoReloadChoice, state: BillingState, account: Account, *, intent: str
+    choice: AutoReloadChoice, state: BillingState, account: Account, *, confirmation_id: str
 ) -> Json:
-    """Make the modal in which the person agrees, with `intent`; the consent names what may be charged."""
+    """Make the consent modal; it carries `confirmation_id` and names what may be charged."""
     return modal(
         TITLE,
         *(_turning_on(choice, state) if choice.enabled else [section(_TURNING_OFF)]),
@@ -82,7 +83,7 @@ def auto_reload_confirm_modal(
         callback_id=ids.AUTO_RELOAD_CONFIRM_VIEW,
         submit="Turn on" if choice.enabled else "Turn off",
         close="Cancel",
-        private_metadata=intent,
+        private_metadata=confirmation_id,
     )
 
 
@@ -90,7 +91,7 @@ _TURNING_OFF = "Turn auto-reload off? Funds are then bought only when a person b
 
 
 def _turning_on(choice: AutoReloadChoice, state: BillingState) -> list[Block | None]:
-    """Say what may be charged: whether `reload_to` is the target or the sum charged is not proved."""
+    """Return the consent. It says "up to": the API does not say if `reload_to` is a target or a sum."""
     method = state.payment_method
     what = f"your {method_name(method)}" if method else "your payment method"
     return [
@@ -106,7 +107,7 @@ def _turning_on(choice: AutoReloadChoice, state: BillingState) -> list[Block | N
 
 
 def auto_reload_done_modal(choice: AutoReloadChoice) -> Json:
-    """Make the modal's last word."""
+    """Make the modal that shows the outcome."""
     words = (
         f":white_check_mark: *Auto-reload is on:* charges up to {show(choice.reload_to)} when the balance "
         f"falls below {show(choice.threshold)}."
@@ -133,7 +134,7 @@ def _now(state: BillingState) -> list[Block | None]:
 
 
 def _elsewhere(state: BillingState) -> list[Block | None]:
-    """Say why it cannot be changed here, and where it can."""
+    """Say why auto-reload cannot be changed here, and where it can be."""
     if not state.may_change_plan:
         changed_by = "The portal does not let your account change it." if manages(state.role) else None
         words = changed_by or f"{MANAGERS[0].upper()}{MANAGERS[1:]} can change it, here or on the portal."
@@ -149,7 +150,7 @@ def _elsewhere(state: BillingState) -> list[Block | None]:
 
 
 def _line(label: str, block_id: str, current: Decimal | None, bounds: Bounds) -> Block:
-    # A value below today's minimum is shown as it is: what is stored always opens (behavior 21).
+    # Show a stored value below today's minimum unchanged: a stored setting always opens (behavior 21).
     set_now = current is not None and current > 0
     hints = [f"Now {show(current)}; leave empty to keep it" if set_now else None, _bounds(bounds)]
     return text_input(

@@ -1,4 +1,4 @@
-"""The one message of a charge, in each of its states, its thread reply, and the modal's last word."""
+"""A charge's message in each of its states, its thread reply, and the modal that shows its outcome."""
 
 from __future__ import annotations
 
@@ -55,24 +55,24 @@ _UNCHANGED = {
 
 
 def charge_message(charge: Charge) -> Message:
-    """Make the charge's message as it stands now."""
-    return message(*_TELL[charge.state](charge), context(_details(charge)))
+    """Make the charge's message for its current state."""
+    return message(*_BLOCKS[charge.state](charge), context(_details(charge)))
 
 
 def charge_reply(charge: Charge) -> Message:
-    """Make the short reply in the message's thread that makes Slack notify."""
+    """Make the short thread reply. Slack notifies people of a reply, not of an edited message."""
     return message(section(_headline(charge)))
 
 
 def already_message(charge: Charge) -> Message:
-    """Make the answer to a button that was used before: nothing happened again."""
+    """Make the answer to a button that was already used: nothing is charged again."""
     return message(
-        context("That was done before; nothing was charged again."), *_TELL[charge.state](charge)
+        context("That was done before; nothing was charged again."), *_BLOCKS[charge.state](charge)
     )
 
 
 def permission_missing_message(charge: Charge) -> Message:
-    """Make the answer to Resume while the permission is missing: what is missing, and the way to it."""
+    """Make the answer to Resume while the billing permission is missing, with a button to get it."""
     return message(
         section(PERMISSION_MISSING),
         actions(button("Enable billing", ids.ENABLE_BILLING, value=charge.id, style="primary")),
@@ -80,19 +80,19 @@ def permission_missing_message(charge: Charge) -> Message:
 
 
 def resumed_message(charge: Charge) -> Message:
-    """Make the answer to Resume where the charge's own message is elsewhere."""
+    """Make the answer to Resume when the charge's own message is in another place."""
     words = f"*Resumed: {show(charge.amount)}.* The direct message about it tells you how it ends."
     return message(section(words))
 
 
 def charge_modal(charge: Charge) -> Json:
-    """Make the modal's last word, in place of "Processing"."""
-    told = _TELL[charge.state](charge)
-    return modal(_MODAL_TITLES.get(charge.state, "Add funds"), *told, callback_id=ids.INFO_VIEW)
+    """Make the modal that replaces "Processing" and shows the outcome."""
+    blocks = _BLOCKS[charge.state](charge)
+    return modal(_MODAL_TITLES.get(charge.state, "Add funds"), *blocks, callback_id=ids.INFO_VIEW)
 
 
 def _headline(charge: Charge) -> str:
-    first = _TELL[charge.state](charge)[0]
+    first = _BLOCKS[charge.state](charge)[0]
     return "" if first is None else first.spoken.split("\n", maxsplit=1)[0]
 
 
@@ -207,7 +207,7 @@ def _check(charge: Charge) -> list[Block | None]:
 
 
 def _ask_support(charge: Charge) -> str:
-    """Say whom to ask about a charge that failed or has no clear end, and what to quote."""
+    """Say whom to ask about a charge that failed or has no certain outcome, and which id to quote."""
     reference = (charge.portal_charge_id or charge.id)[:REFERENCE_LENGTH]
     return f"Questions about this charge: {SUPPORT}. Quote {escape(reference)}."
 
@@ -239,7 +239,7 @@ def _details(charge: Charge) -> str:
     return " · ".join(parts)
 
 
-_TELL: dict[ChargeState, Callable[[Charge], list[Block | None]]] = {
+_BLOCKS: dict[ChargeState, Callable[[Charge], list[Block | None]]] = {
     ChargeState.PROPOSED: _pending,
     ChargeState.CANCELLED: _ended_early,
     ChargeState.EXPIRED: _ended_early,

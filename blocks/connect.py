@@ -1,4 +1,4 @@
-"""Connecting and disconnecting a portal account."""
+"""The screens for connecting and disconnecting a portal account."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ BUTTON_SHOWN = 60
 
 
 def welcome_message() -> Message:
-    """Make the answer to somebody who has not connected an account."""
+    """Make the answer to a person who has not connected an account."""
     return message(*_welcome())
 
 
 def welcome_home() -> Json:
-    """Make the App Home of somebody who has not connected an account."""
+    """Make the App Home of a person who has not connected an account."""
     return home(
         header("Billing"),
         *_welcome(),
@@ -49,12 +49,12 @@ def welcome_home() -> Json:
 
 
 def link_message(url: str, user_code: str, expires_at: datetime) -> Message:
-    """Make the message with the link to approve."""
+    """Make the message with the link that the person approves on the portal."""
     return message(*_link(url, user_code, expires_at))
 
 
 def connected_note(account: Account, *, may_bill: bool, for_purchase: bool = False) -> str:
-    """Say whose account is connected now; `for_purchase`: a purchase waits for the permission."""
+    """Say which account is connected now; `for_purchase`: a purchase waits for the billing permission."""
     who = f"*Connected* as {escape(account.email)}" if account.email else "*Connected*"
     words = f":white_check_mark: {who} in {organization(account.organization_name)}."
     if may_bill:
@@ -66,9 +66,9 @@ def connected_note(account: Account, *, may_bill: bool, for_purchase: bool = Fal
 
 
 def connected_message(note: str, *, go_on: str | None = None, enable: str | None = None) -> Message:
-    """Make the outcome of connecting, with what there is to go on with.
+    """Make the outcome of connecting, with a button for the next step.
 
-    `go_on` is a command that was typed, `enable` one that still needs the billing permission.
+    `go_on` is the command that the person typed. `enable` is a command that needs the billing permission.
     """
     balance = button("Show my balance", ids.SHOW_OVERVIEW)
     first = None
@@ -88,11 +88,11 @@ def permitted_message(
     in_thread: bool = False,
     obstacle: str | None = None,
 ) -> Message:
-    """Make what takes the place of the link once a purchase that waited has the permission.
+    """Make the message that replaces the link when a waiting purchase has got the billing permission.
 
-    Its own message has the button to resume it; an open modal hides that message, so it has one too.
-    `in_thread`: the link stood in that message's thread. `obstacle` is what keeps the purchase from going
-    on all the same.
+    The purchase's own message has the button to resume it. An open modal hides that message, so with
+    `in_modal` this message has the button too. `in_thread`: the link was in that message's thread.
+    `obstacle` says what still prevents the purchase.
     """
     amount = show(charge.amount)
     where = "in the message above" if in_thread else "in this app's direct message about it"
@@ -114,7 +114,7 @@ def _portal_button(charge: Charge) -> Json | None:
 
 
 def approved_message() -> Message:
-    """Make what takes the place of the link while the portal keeps an approved person waiting."""
+    """Make the message that replaces the link when the person approved but the portal does not answer."""
     return message(
         section(
             ":hourglass_flowing_sand: *Approved.* Nous Portal does not answer about your account yet. "
@@ -124,7 +124,7 @@ def approved_message() -> Message:
 
 
 def already_connected_message(connection: Connection, now: datetime) -> Message:
-    """Make the answer to `/billing connect` of somebody who is connected."""
+    """Make the answer to `/billing connect` of a person who is already connected."""
     account = connection.account
     who = f" as {escape(account.email)}" if account.email else ""
     return message(
@@ -139,15 +139,15 @@ def already_connected_message(connection: Connection, now: datetime) -> Message:
                 button("Disconnect", ids.DISCONNECT),
                 title="Disconnect?",
                 words="This app forgets your portal account and its access. Charges made stay listed.",
-                yes="Disconnect",
-                no="Keep it",
+                confirm="Disconnect",
+                deny="Keep it",
             ),
         ),
     )
 
 
 def not_connected_message(*, why: str) -> Message:
-    """Make the outcome of a connection that did not come about; `why` is a whole sentence."""
+    """Make the outcome of a failed connection attempt; `why` is a whole sentence."""
     return message(
         section(f"*Not connected.* {why}"), actions(button("Connect", ids.CONNECT, style="primary"))
     )
@@ -171,7 +171,7 @@ UNUSABLE = (
 
 
 def disconnected_message(account: Account | None) -> Message:
-    """Make the answer to `disconnect`; None: there was nothing to forget."""
+    """Make the answer to `disconnect`; `account` is None if none was connected."""
     if account is None:
         return message(section("You are not connected, so there is nothing to forget."))
     who = f" {escape(account.email)}" if account.email else ""
@@ -185,17 +185,17 @@ def disconnected_message(account: Account | None) -> Message:
 
 
 def superseded_message() -> Message:
-    """Make what a link's message says once the person has asked for a newer link."""
+    """Make the text that replaces a link after the person has asked for a newer one."""
     return message(section("A newer link has taken this one's place."))
 
 
 def used_message() -> Message:
-    """Make what a link's message says when it was used before Slack said where it stands."""
+    """Make the text of a link's message whose link was used before Slack returned the message's address."""
     return message(section("This link has been used."))
 
 
 def cancelled_message() -> Message:
-    """Make the answer to Cancel beside the link."""
+    """Make the answer to the Cancel button next to the link."""
     return message(
         section("Connecting was cancelled. Nothing was changed."), actions(button("Connect", ids.CONNECT))
     )

@@ -1,4 +1,4 @@
-"""How long the connection lasts: said a few days before it ends, with the way to go on."""
+"""The reminder that a connection ends soon."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def ends_soon_blocks(connection: Connection, now: datetime) -> list[Block | None]:
-    """Make the reminder that the connection ends, with the button to the next one; empty before."""
+    """Make the reminder with a button to connect again; empty until the connection ends soon."""
     if not connection.ends_soon(now):
         return []
     ends = moment("Your connection to Nous Portal ends", connection.ends_at)

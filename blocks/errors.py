@@ -1,4 +1,4 @@
-"""Errors in words: what happened, whose turn it is, and the next step. One table, no copy elsewhere."""
+"""The words for every error: what happened, who can act, and the next step. No other module has them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from bot.domain.rules import Rule, RuleError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Copy:
-    """What to say (mrkdwn, escaped) and which next steps to offer."""
+    """The words to show (mrkdwn, escaped) and the next steps to offer."""
 
     words: str
     connect: bool = False
@@ -57,7 +57,7 @@ class Copy:
     portal: bool = False
     overview: bool = False
     again: bool = True
-    """Whether the same can be tried again with another amount, or later."""
+    """Whether the person can try again, with another amount or later."""
 
 
 NO_ORGANIZATION = (
@@ -213,7 +213,7 @@ _WAITS = frozenset(
 
 
 def refusal_copy(code: RefusalCode, *, detail: str | None = None, retry_at: datetime | None = None) -> Copy:
-    """Return the words for a portal's "no". `detail` is the fact kept with it, as the ledger stores it."""
+    """Return the words for the portal's refusal. `detail` is the fact stored with it."""
     copy = _REFUSALS[code]
     if code in _SERVER_SPEAKS and detail:
         return Copy(words=escape(detail), portal=copy.portal)
@@ -229,9 +229,9 @@ def refusal_copy(code: RefusalCode, *, detail: str | None = None, retry_at: date
 
 
 def error_copy(error: Exception, *, now: datetime, incident: str) -> tuple[Copy, str | None]:
-    """Return the words for any error and the portal link that came with it.
+    """Return the words for any error, and the portal link that came with it.
 
-    An error that nobody expected shows `incident`, which the log carries too.
+    An unexpected error shows `incident`, an id that the log entry has too.
     """
     if isinstance(error, NotAllowedError):
         return _not_allowed(error), error.portal_url
@@ -246,9 +246,9 @@ def error_copy(error: Exception, *, now: datetime, incident: str) -> tuple[Copy,
 
 
 def error_message(copy: Copy, portal_url: str | None = None, *, wanted: str | None = None) -> Message:
-    """Make the answer to a command or a click that could not be done.
+    """Make the answer to a command or click that failed.
 
-    `wanted` is the command that was typed: what goes on once the person has connected.
+    `wanted` is the typed command; it continues once the person has connected.
     """
     return message(section(copy.words), _steps(copy, portal_url, wanted))
 
@@ -256,20 +256,20 @@ def error_message(copy: Copy, portal_url: str | None = None, *, wanted: str | No
 def error_modal(
     title: str, copy: Copy, portal_url: str | None = None, *, wanted: str | None = None
 ) -> Json:
-    """Make the modal in place of one that could not be shown; `wanted` as in `error_message`."""
+    """Make the modal that replaces one that could not be shown; `wanted` as in `error_message`."""
     again = button("Try again", ids.GO_ON, value=wanted) if copy.overview and wanted else None
-    # The overview is a message, which a modal would hide.
+    # The overview is a message, and a modal would hide it.
     steps = _steps(replace(copy, overview=False), portal_url, wanted)
     return modal(title, section(copy.words), steps or actions(again), callback_id=ids.INFO_VIEW)
 
 
 def error_home(copy: Copy, portal_url: str | None = None) -> Json:
-    """Make the App Home of somebody whose billing could not be loaded."""
+    """Make the App Home for a person whose billing could not be loaded."""
     return home(header("Billing"), section(copy.words), _steps(replace(copy, overview=False), portal_url))
 
 
 def rule_words(error: RuleError) -> str:
-    """Return the words (mrkdwn, escaped) for what the operator's rules do not allow."""
+    """Return the words (mrkdwn, escaped) for a violated operator rule."""
     return _RULES[error.rule].format(
         limit=show(error.limit),
         left=show(error.left),
@@ -279,22 +279,22 @@ def rule_words(error: RuleError) -> str:
 
 
 def stranger_copy() -> Copy:
-    """Return the words for somebody from another workspace."""
+    """Return the words for a person from another workspace."""
     return Copy(words="This app belongs to another workspace, so it can't act for you here.")
 
 
 def stranger_message() -> Message:
-    """Make the answer to somebody from another workspace."""
+    """Make the answer to a person from another workspace."""
     return error_message(stranger_copy())
 
 
 def not_allowed_words(error: NotAllowedError) -> str:
-    """Return the words for what the billing state does not allow."""
+    """Return the words for an action that the billing state does not allow."""
     return _not_allowed(error).words
 
 
 def _not_allowed(error: NotAllowedError) -> Copy:
-    """Return the words for a local "no"; they know the reader's role, and name no rule that they meet."""
+    """Return the words for a local refusal. They name no requirement that the reader already meets."""
     copy = _REFUSALS[error.code]
     if error.code is RefusalCode.BILLING_DISABLED:
         return replace(copy, words=switch_off(error.role))
@@ -310,7 +310,7 @@ def _refusal(error: PortalRefusalError, now: datetime) -> Copy:
 
 
 def _cap_copy(copy: Copy, detail: str) -> Copy:
-    """Say what the monthly limit leaves, and that another one can be set where the portal set this one."""
+    """Say what is left of the monthly limit, and that the portal's default limit can be changed."""
     left, _, ceiling = detail.partition(" ")
     amount = parse_wire(left)
     words = copy.words

@@ -1,4 +1,4 @@
-"""Usage: what can be typed."""
+"""The help text: the commands that a person can type."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ DOES = {
     "unlock": "release it again",
     "help": "this list",
 }
-"""What each subcommand does; the first is `/billing` alone."""
+"""What each subcommand does; the empty one is `/billing` alone."""
 
 
 def help_message(
     rows: Sequence[tuple[str, str]], *, unknown: str | None = None, near: str | None = None
 ) -> Message:
-    """Make the usage from (what to type, what it does); `near` is what an unknown word probably meant."""
+    """Make the help from (command, description) rows; `near` is the known word nearest to `unknown`."""
     problem = None
     if unknown is not None:
         guess = f" Did you mean `/billing {near}`?" if near else ""
@@ -49,7 +49,7 @@ def help_message(
 
 
 def amount_help_message(typed: str, problem: str) -> Message:
-    """Make the answer to `/billing buy` with an amount that cannot be used."""
+    """Make the answer to `/billing buy` with an invalid amount."""
     shown = escape(typed[:40]).replace("`", "")
     return message(
         section(f"`/billing buy {shown}`: {problem}."),

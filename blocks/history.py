@@ -1,4 +1,4 @@
-"""A person's charges made through the app, and the story of one."""
+"""A person's purchases through this app, and the trace of one purchase."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ _OUTCOMES = {
 
 
 def outcome(charge: Charge) -> str:
-    """Name where a charge stands, in a word or a few."""
+    """Name a charge's state in a few words."""
     return _OUTCOMES[charge.state]
 
 
 def charge_line(charge: Charge) -> str:
-    """Say one charge in one line (escaped)."""
+    """Describe a charge in one line (escaped)."""
     what = show(charge.display_amount)
     if charge.kind is ChargeKind.UPGRADE:
         what += f" for {escape(charge.tier_name or 'a plan')}"
@@ -61,7 +61,7 @@ def charge_line(charge: Charge) -> str:
 
 
 def history_message(charges: Sequence[Charge], *, page: int, more: bool) -> Message:
-    """Make one page of the history; `page` counts from 0."""
+    """Make one page of the history; pages count from 0."""
     if not charges:
         words = "No older purchases." if page else "You have bought nothing through this app yet."
         return message(header("Your purchases"), section(words), _pages(page, more=False))
@@ -72,7 +72,7 @@ def history_message(charges: Sequence[Charge], *, page: int, more: bool) -> Mess
 
 
 def recent_blocks(charges: Sequence[Charge]) -> list[Block | None]:
-    """Make the last few charges for App Home."""
+    """Make the list of the latest charges for App Home."""
     if not charges:
         return []
     lines = "\n".join(f"{charge_line(charge)}, {_when(charge)}" for charge in charges)
@@ -80,7 +80,7 @@ def recent_blocks(charges: Sequence[Charge]) -> list[Block | None]:
 
 
 def story(charge: Charge, delivery: Delivery | None) -> list[tuple[str, datetime]]:
-    """Tell what happened to a charge and to its message, in the order of time: words and moment (UTC)."""
+    """Return what happened to a charge and its message, oldest first, as (words, moment in UTC)."""
     steps = [
         ("Shown for confirmation", charge.created_at),
         ("Confirmed by a click", charge.confirmed_at),
@@ -105,28 +105,28 @@ def story(charge: Charge, delivery: Delivery | None) -> list[tuple[str, datetime
 def _asked(
     words: str, times: int, first: datetime | None, last: datetime | None
 ) -> list[tuple[str, datetime | None]]:
-    """Say what was asked once or more often; always with the same key, so often is no harm."""
+    """Describe a request that was sent once or more. Each repeat used the same idempotency key."""
     if times <= 1:
         return [(words, first)]
     return [(words, first), (f"{words}, {times} times in all, last", last)]
 
 
 def trace_message(charge: Charge, delivery: Delivery | None, *, key_fingerprint: str) -> Message:
-    """Make the story of one charge, for its owner: what happened when, without a secret."""
-    told = [f"• {moment(words, when, seconds=True)}" for words, when in story(charge, delivery)]
+    """Make the trace of one charge for its owner: each event with its time, without secrets."""
+    lines = [f"• {moment(words, when, seconds=True)}" for words, when in story(charge, delivery)]
     if charge.ended_at is None:
-        told.append(f"• Now: {outcome(charge)}")
+        lines.append(f"• Now: {outcome(charge)}")
     return message(
         header(f"Purchase {charge.id}"),
         section(charge_line(charge)),
         context(_small_print(charge)),
-        section("\n".join(told)),
+        section("\n".join(lines)),
         context(f"Key {key_fingerprint} · portal's charge {_shown_id(charge.portal_charge_id)}"),
     )
 
 
 def _shown_id(portal_charge_id: str | None) -> str:
-    """Write the portal's id; its beginning is enough to find a charge by."""
+    """Shorten the portal's charge id: its beginning is enough to find the charge."""
     if portal_charge_id is None:
         return "not known"
     beginning = portal_charge_id[:SHOWN_ID]
@@ -134,13 +134,13 @@ def _shown_id(portal_charge_id: str | None) -> str:
 
 
 def several_message() -> Message:
-    """Make the answer to a trace of what several purchases begin with."""
+    """Make the answer to a trace when several purchases begin with what was typed."""
     words = "Several of your purchases begin with that. Type more of it, or choose *Details* in the list."
     return message(section(words), actions(button("All purchases", ids.HISTORY)))
 
 
 def no_trace_message() -> Message:
-    """Make the answer to a trace of what is not there."""
+    """Make the answer to a trace of an unknown purchase."""
     return message(
         section("There is no such purchase of yours. `/billing history` lists them."),
         actions(button("All purchases", ids.HISTORY)),

@@ -19,18 +19,18 @@ BACK_TO_AMOUNT = "back_to_amount"
 CHECK_CARD = "check_card"
 CHECK_AGAIN = "check_again"
 ENABLE_BILLING = "enable_billing"
-"""For a purchase that waits, which its value names."""
+"""For a waiting purchase; the button's value is its id."""
 
 ENABLE_FOR_COMMAND = "enable_for_command"
-"""For the command that its value names."""
+"""For a command; the button's value is the command."""
 
 RESUME = "resume"
 
 MOST_PLANS = 20
-"""Plans that the free plan's catalog lists; each has a button with an id of its own."""
+"""How many plans the free plan's catalog lists; each button needs its own id."""
 
 LINKS = frozenset({MANAGE_ON_PORTAL, OPEN_LINK, *(f"{OPEN_PLAN}_{number}" for number in range(MOST_PLANS))})
-"""Buttons that only open a page; their click needs no more than its acknowledgement."""
+"""Buttons that only open a page; a click on one is only acknowledged."""
 
 AMOUNT_VIEW = "amount"
 AMOUNT_PRESET = "amount_preset"

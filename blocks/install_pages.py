@@ -1,4 +1,4 @@
-"""The web pages of installing the app in a workspace."""
+"""The web pages for installing the app in a workspace."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def not_installed_page(reason: str) -> str:
 
 
 def unexpected_page(incident: str) -> str:
-    """Make the page for an error that was not foreseen; the log has the same id."""
+    """Make the page for an unexpected error; the log entry has the same id."""
     return _page("Not installed", _UNEXPECTED.format(incident) + _AGAIN)
 
 

@@ -1,7 +1,7 @@
-"""Block Kit in the house's hand: escaping, limits, and blocks that know what they say aloud.
+"""Block Kit builders: escaping, Slack's limits, and the text for screen readers.
 
-Slack reads a message's `text` to people who cannot see it, never its blocks. So every block here knows what
-it says (`spoken`), and a Message's text is the sum of that: nothing can be shown and left unsaid.
+For accessibility, Slack reads only a message's `text`, never its blocks. So each block here carries its own
+text (`spoken`), and a Message joins them. Every block that is shown is therefore also read aloud.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ MESSAGE_TEXT = 3900
 
 
 class LimitError(ValueError):
-    """A screen breaks one of Slack's limits: a mistake in the program."""
+    """A screen exceeds one of Slack's limits: a bug in this program."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
-    """A Block Kit block, and what it says to somebody who hears it."""
+    """A Block Kit block, and its text for screen readers."""
 
     json: Json
     spoken: str = ""
@@ -46,19 +46,19 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """What chat.postMessage and a response_url take."""
+    """The content of a message, for chat.postMessage and for a response_url."""
 
     text: str
     blocks: tuple[Json, ...]
 
     @property
     def json(self) -> Json:
-        """The message as Slack's methods take it."""
+        """The message as arguments of Slack's methods."""
         return {"text": self.text, "blocks": list(self.blocks)}
 
 
 def message(*blocks: Block | None) -> Message:
-    """Make a message; its text is all that its blocks say."""
+    """Make a message; its text joins the texts of its blocks."""
     present = [block for block in blocks if block is not None]
     _limit("blocks", len(present), MESSAGE_BLOCKS)
     spoken = "\n".join(block.spoken for block in present if block.spoken)
@@ -102,14 +102,15 @@ def home(*blocks: Block | None) -> Json:
 
 
 def escape(words: str) -> str:
-    """Make words from people or the portal harmless in mrkdwn, on one line."""
+    """Escape text from people or the portal for mrkdwn, and put it on one line."""
     return " ".join(words.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def moment(lead: str, when: datetime, *, seconds: bool = False) -> str:
-    """Write a moment in the reader's own time zone, with UTC where that is not possible.
+    """Write a moment in the reader's time zone, or in UTC where Slack cannot convert it.
 
-    `lead` are the words before it: within the template Slack writes "today" small after them.
+    `lead` is the text before the date. It is inside Slack's date template so that Slack writes "today" in
+    lower case after it.
     """
     if set(lead) & set("<>|^"):
         raise ValueError("Slack reads no mention within a date")
@@ -121,7 +122,7 @@ def moment(lead: str, when: datetime, *, seconds: bool = False) -> str:
 
 
 def day(when: date) -> str:
-    """Write a day that is the same in every time zone: `Dec 1, 2026`."""
+    """Write a date that does not depend on the time zone: `Dec 1, 2026`."""
     return f"{when:%b} {when.day}, {when.year}"
 
 
@@ -136,7 +137,7 @@ def plain(words: str) -> Json:
 
 
 def mrkdwn(words: str) -> Json:
-    """Make a mrkdwn text object in which Slack links nothing by itself. `words` are escaped already."""
+    """Make a mrkdwn text object without automatic links. `words` must be escaped already."""
     return {"type": "mrkdwn", "text": words, "verbatim": True}
 
 
@@ -147,7 +148,7 @@ def header(words: str) -> Block:
 
 
 def section(words: str, *, spoken: str | None = None, accessory: Json | None = None) -> Block:
-    """Make a section of mrkdwn; `spoken` where drawing and reading differ."""
+    """Make a section of mrkdwn; pass `spoken` if the read text must differ from the shown text."""
     _limit("section", len(words), SECTION_TEXT)
     json: Json = {"type": "section", "text": mrkdwn(words)}
     if accessory is not None:
@@ -156,7 +157,7 @@ def section(words: str, *, spoken: str | None = None, accessory: Json | None = N
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> Block:
-    """Make a section of labelled values, two beside each other (mrkdwn, escaped already)."""
+    """Make a section of labeled values in two columns (mrkdwn, escaped already)."""
     present = list(pairs)
     _limit("fields", len(present), 10)
     json = {"type": "section", "fields": [mrkdwn(f"*{name}*\n{value}") for name, value in present]}
@@ -164,18 +165,18 @@ def fields(pairs: Iterable[tuple[str, str]]) -> Block:
 
 
 def context(words: str) -> Block:
-    """Make a line of small print (mrkdwn, escaped already)."""
+    """Make a line of small text (mrkdwn, escaped already)."""
     _limit("context", len(words), SECTION_TEXT)
     return Block(json={"type": "context", "elements": [mrkdwn(words)]}, spoken=words)
 
 
 def divider() -> Block:
-    """Make a line."""
+    """Make a horizontal line."""
     return Block(json={"type": "divider"})
 
 
 def actions(*elements: Json | None, block_id: str | None = None) -> Block | None:
-    """Make a row of buttons; None without any."""
+    """Make a row of buttons; None if there are none."""
     present = [element for element in elements if element is not None]
     _limit("actions", len(present), ACTIONS)
     if not present:
@@ -195,7 +196,7 @@ def button(
     url: str | None = None,
     style: str | None = None,
 ) -> Json:
-    """Make a button; `value` is an opaque id, never an amount or a payer."""
+    """Make a button. `value` is an opaque id: an amount or a payer in it could be forged."""
     _limit("button", len(words), BUTTON_TEXT)
     json: Json = {"type": "button", "text": plain(words), "action_id": action_id}
     optional = {"value": value, "url": url, "style": style}
@@ -207,10 +208,15 @@ def portal_button(url: str | None, *, style: str | None = None) -> Json:
     return button("Manage on portal", ids.MANAGE_ON_PORTAL, url=url, style=style)
 
 
-def confirmed(element: Json, *, title: str, words: str, yes: str, no: str) -> Json:
-    """Have Slack ask "are you sure" before the element acts."""
+def confirmed(element: Json, *, title: str, words: str, confirm: str, deny: str) -> Json:
+    """Add Slack's confirmation dialog to an element."""
     return element | {
-        "confirm": {"title": plain(title), "text": plain(words), "confirm": plain(yes), "deny": plain(no)}
+        "confirm": {
+            "title": plain(title),
+            "text": plain(words),
+            "confirm": plain(confirm),
+            "deny": plain(deny),
+        }
     }
 
 
@@ -222,15 +228,15 @@ def radios(
     action_id: str,
     chosen: str | None = None,
 ) -> Block:
-    """Make a choice of one, `options` as (value, words); the app hears of each choice."""
+    """Make radio buttons from (value, words); Slack sends the app each change of the choice."""
     _limit("radio options", len(options), RADIO_OPTIONS)
-    made = [{"text": plain(words), "value": value} for value, words in options]
-    element: Json = {"type": "radio_buttons", "action_id": action_id, "options": made}
-    initial = next((option for option in made if option["value"] == chosen), None)
+    wire_options = [{"text": plain(words), "value": value} for value, words in options]
+    element: Json = {"type": "radio_buttons", "action_id": action_id, "options": wire_options}
+    initial = next((option for option in wire_options if option["value"] == chosen), None)
     if initial is not None:
         element["initial_option"] = initial
-    made_input = _input(label, element, block_id=block_id, hint=None)
-    return replace(made_input, json=made_input.json | {"dispatch_action": True})
+    block = _input(label, element, block_id=block_id, hint=None)
+    return replace(block, json=block.json | {"dispatch_action": True})
 
 
 def text_input(
@@ -243,7 +249,7 @@ def text_input(
     hint: str | None = None,
     optional: bool = False,
 ) -> Block:
-    """Make a line to type in."""
+    """Make a one-line text input."""
     element: Json = {"type": "plain_text_input", "action_id": action_id, "max_length": TYPED_LENGTH}
     if placeholder is not None:
         element["placeholder"] = plain(placeholder)
@@ -253,10 +259,10 @@ def text_input(
 
 
 def select(label: str, options: Sequence[tuple[str, str]], *, block_id: str, action_id: str) -> Block:
-    """Make a menu to choose one from, `options` as (value, words)."""
+    """Make a menu from (value, words)."""
     _limit("select options", len(options), SELECT_OPTIONS)
-    made = [{"text": plain(words[:OPTION_TEXT]), "value": value} for value, words in options]
-    element: Json = {"type": "static_select", "action_id": action_id, "options": made}
+    wire_options = [{"text": plain(words[:OPTION_TEXT]), "value": value} for value, words in options]
+    element: Json = {"type": "static_select", "action_id": action_id, "options": wire_options}
     return _input(label, element, block_id=block_id, hint=None)
 
 

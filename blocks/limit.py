@@ -1,4 +1,4 @@
-"""The monthly limit, as it stands."""
+"""The monthly limit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def limit_modal(state: BillingState, account: Account, read_at: datetime) -> Json:
-    """Make the modal of the monthly limit as it was at `read_at` (UTC); the portal changes it."""
+    """Make the modal that shows the monthly limit at `read_at` (UTC). Only the portal can change it."""
     cap = section(_none(state)) if state.monthly_cap is None else cap_block(state.monthly_cap)
     return modal(
         titles.MONTHLY_LIMIT,
@@ -41,7 +41,7 @@ def _who_sets_it(state: BillingState) -> str:
 
 
 def cap_block(cap: MonthlyCap) -> Block:
-    """Make the limit's bar, said in words too."""
+    """Make the block that shows the limit as text and as a bar."""
     ceiling = " (default ceiling)" if cap.is_default_ceiling else ""
     spent = f"{show(cap.spent)} of {show(cap.limit)} spent this month{ceiling}"
     words = f"*Monthly limit* · {spent}, {show(cap.left)} left"
@@ -51,7 +51,7 @@ def cap_block(cap: MonthlyCap) -> Block:
 
 
 def _none(state: BillingState) -> str:
-    """Say why there is no limit to show, as the reader's role has it (behavior 14)."""
+    """Say why no limit is shown, according to the reader's role (behavior 14)."""
     if state.may_change_plan:
         return "No monthly limit is set."
     if manages(state.role):

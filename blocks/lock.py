@@ -1,4 +1,4 @@
-"""The lock on all spending: put on, taken off, and what each means."""
+"""The spending lock: the answers to `/billing lock` and `/billing unlock`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def unlocked_message(lock: Lock | None) -> Message:
 
 
 def lock_line(lock: Lock) -> str:
-    """Return who locked spending, when and why, as a sentence or two."""
+    """Return who locked spending, when and why, in one or two sentences (escaped)."""
     reason = f" Reason: {escape(lock.reason)}" if lock.reason else ""
     end = "" if reason.endswith((".", "!", "?")) or not reason else "."
     who = f"<@{escape(lock.locked_by.user)}>"

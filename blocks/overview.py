@@ -1,4 +1,4 @@
-"""The overview: what there is to use, how it is paid for, and what can be done."""
+"""The overview: the balance and usage, the payment method, and the possible actions."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ if TYPE_CHECKING:
 def overview_message(
     overview: Overview, *, note: str | None = None, stopped: RuleError | None = None
 ) -> Message:
-    """Make the answer to `/billing`. Without usage (it could not be had) the bars are left out.
+    """Make the answer to `/billing`. It has no bars if the usage could not be loaded.
 
-    `stopped` is the operator's rule that keeps everybody from spending here.
+    `stopped` is the operator's rule that currently prevents all spending here.
     """
     return message(*_overview(overview, note, stopped))
 
@@ -60,7 +60,7 @@ def overview_message(
 def overview_home(
     overview: Overview, recent: Sequence[Charge], *, stopped: RuleError | None = None
 ) -> Json:
-    """Make the App Home of somebody who is connected: the overview, the limit, the last purchases."""
+    """Make the App Home of a connected person: the overview, the monthly limit, the latest purchases."""
     cap = overview.state.monthly_cap
     return home(
         *_overview(overview, None, stopped),
@@ -107,7 +107,7 @@ def _payment_lines(state: BillingState) -> list[str]:
 
 
 def _gate(overview: Overview) -> Block | None:
-    """Say what keeps this person from adding funds, and who can change that."""
+    """Say what prevents this person from adding funds, and who can change that."""
     state = overview.state
     if not state.may_change_plan:
         return None if _is_capped(overview) else context(_ask_a_manager(state))
@@ -139,7 +139,7 @@ def _buttons(overview: Overview, *, spending: bool) -> Block | None:
     if not state.may_charge:
         return actions(refresh, portal)
     enabled = overview.connection.may_bill
-    # Over the person's own cap, funds do not help: the button stays, and does not lead.
+    # Funds do not help a person who has reached their own cap, so the button loses its primary style.
     helps = enabled and not _is_capped(overview)
     method = state.payment_method is not None or (
         state.auto_reload is not None and state.auto_reload.enabled

@@ -1,4 +1,4 @@
-"""Buying: choose an amount, confirm it, and meanwhile."""
+"""The screens for buying: choose an amount, confirm it, wait for the outcome."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ _CEILINGS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AmountForm:
-    """What the modal that asks for an amount is made of, and remembers between requests.
+    """The content of the modal that asks for an amount, kept in the modal between requests.
 
-    The offer is here to answer at once; it is made anew before anything is proposed. `read_at` (UTC) is
-    when the balance was so.
+    The stored offer lets the modal answer quickly. The offer is loaded again before a charge is proposed.
+    `read_at` (UTC) is when the balance was read.
     """
 
     offer: AmountOffer
     balance: Decimal | None
     read_at: datetime | None = None
     left: Decimal | None = None
-    """What the monthly limit leaves."""
+    """What is left of the monthly limit, in US dollars."""
 
     owner: str | None = None
-    """Whose account it is, as `blocks.words.whose` says it (escaped)."""
+    """The account's name as `blocks.words.whose` writes it (escaped)."""
 
     @classmethod
     def of(
@@ -74,7 +74,7 @@ class AmountForm:
         read_at: datetime | None = None,
         account: Account | None = None,
     ) -> AmountForm:
-        """Make the form from what can be charged now."""
+        """Make the form from the current billing state and offer."""
         return cls(
             offer=offer,
             balance=state.balance,
@@ -84,7 +84,7 @@ class AmountForm:
         )
 
     def remember(self) -> str:
-        """Write the form for a view's private metadata."""
+        """Serialize the form for a view's private metadata."""
         return json.dumps(
             {
                 "presets": [str(amount) for amount in self.offer.presets],
@@ -99,7 +99,7 @@ class AmountForm:
 
     @classmethod
     def recall(cls, remembered: str) -> AmountForm:
-        """Read it back; what cannot be read is an empty form."""
+        """Read a serialized form; unreadable text gives an empty form."""
         try:
             found = json.loads(remembered)
             minimum, maximum = (parse_wire(bound) for bound in found["bounds"])
@@ -121,7 +121,7 @@ class AmountForm:
             return cls(offer=AmountOffer(presets=(), bounds=Bounds()), balance=None)
 
     def problem(self, error: AmountError | RuleError) -> str:
-        """Say what is wrong with an amount, and whose limit it passes, in one sentence."""
+        """Say in one sentence what is wrong with an amount, and which limit it exceeds."""
         if isinstance(error, RuleError):
             return rule_words(error).removesuffix(".")
         if error.problem is not AmountProblem.TOO_LARGE or self.offer.bounds.maximum is None:
@@ -135,8 +135,8 @@ def amount_modal(
 ) -> Json:
     """Make the modal that asks for an amount.
 
-    `chosen` is a preset's value or CUSTOM, `typed` an amount as a person writes it. The line to type in
-    is there only for another amount than the presets.
+    `chosen` is a preset's value or CUSTOM. `typed` is an amount as the person wrote it. The text input is
+    shown only if no preset is chosen.
     """
     options = [(format(amount, "f"), show(amount)) for amount in form.offer.presets]
     if typed and chosen is None:
@@ -171,7 +171,7 @@ def amount_modal(
 
 
 def closed_modal(form: AmountForm, state: BillingState) -> Json:
-    """Make the modal for when no amount can be charged: what keeps it, and where to change that."""
+    """Make the modal for when no amount can be charged: the reason, and where to change it."""
     least = "the smallest purchase is more than that"
     most = show(form.offer.bounds.maximum)
     words = {
@@ -190,9 +190,9 @@ def closed_modal(form: AmountForm, state: BillingState) -> Json:
 
 
 def confirm_modal(charge: Charge, *, open_equal: Charge | None) -> Json:
-    """Make the modal in which the person agrees to one charge.
+    """Make the modal in which the person confirms one charge.
 
-    It carries the charge's id and that of an equal open one it warns of, nothing else.
+    Its metadata holds only the charge's id and the id of the unfinished charge that it warns of.
     """
     return modal(
         titles.CONFIRM_PURCHASE,
@@ -216,7 +216,7 @@ def confirm_modal(charge: Charge, *, open_equal: Charge | None) -> Json:
 
 
 def _method_field(charge: Charge) -> tuple[str, str]:
-    """Return the label and the name of what will be charged, and why that one."""
+    """Return the payment method's label, and its name with the reason why it is charged."""
     method = charge.payment_method
     if method is None:
         return "Payment method", "the one on file"
@@ -225,7 +225,7 @@ def _method_field(charge: Charge) -> tuple[str, str]:
 
 
 def processing_modal(charge: Charge) -> Json:
-    """Make the modal after the confirmation; the outcome takes its place."""
+    """Make the modal that follows the confirmation and is later replaced by the outcome."""
     doing = f"Adding *{show(charge.amount)}* to your balance…"
     if charge.kind is ChargeKind.UPGRADE:
         doing = f"Upgrading to *{escape(charge.tier_name or 'the new plan')}*…"
@@ -237,11 +237,14 @@ def processing_modal(charge: Charge) -> Json:
     )
 
 
-def add_card_modal(state: BillingState, *, typed: str | None, still: bool = False) -> Json:
-    """Make the modal for an organization without a payment method; `still`: checked, and none yet."""
+def add_card_modal(state: BillingState, *, typed: str | None, still_missing: bool = False) -> Json:
+    """Make the modal for an organization without a payment method.
+
+    `still_missing`: the person asked to check again, and none was found.
+    """
     return modal(
         titles.ADD_CARD,
-        section("There is still no payment method on file.") if still else None,
+        section("There is still no payment method on file.") if still_missing else None,
         section(
             "Adding funds needs a card or another payment method, and those are added on the portal: this "
             "app never sees one.\nAdd it there, then come back here and check again."
@@ -275,7 +278,7 @@ def amount_problem(error: AmountError) -> str:
 
 
 def _standing(form: AmountForm) -> Block | None:
-    """Say what the balance is, whose, as of when, and what the monthly limit leaves."""
+    """Return the balance, its owner, the time it was read, and what is left of the monthly limit."""
     amounts = [
         None if form.balance is None else f"Your balance is *{show(form.balance)}*.",
         None if form.left is None else f"The monthly limit leaves *{show(form.left)}*.",
@@ -290,7 +293,7 @@ def _standing(form: AmountForm) -> Block | None:
 
 
 def _bounds_hint(form: AmountForm) -> str | None:
-    """Say between what an amount may lie, and what sets the upper end."""
+    """Return the range of allowed amounts, and what sets its upper end."""
     bounds = form.offer.bounds
     if bounds.minimum is not None and bounds.maximum is not None:
         words = f"Between {show(bounds.minimum)} and {show(bounds.maximum)}"

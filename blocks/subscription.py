@@ -1,4 +1,4 @@
-"""The plan: what it is, what is scheduled, what it can become, and each change's consent."""
+"""The plan screens: the plan, a scheduled change, the possible changes, and the consent to each."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ NAMED_FOR = frozenset({"subPin", "customerDefault"})
 def subscription_modal(
     subscription: Subscription, account: Account, read_at: datetime, *, note: str | None = None
 ) -> Json:
-    """Make the modal as it was at `read_at` (UTC): a scheduled change, the plan, what it can become."""
+    """Make the plan modal with the state at `read_at` (UTC)."""
     current = subscription.current
     may = subscription.may_change_plan and current is not None and not subscription.is_team
     waits = subscription.applying is not None
@@ -86,7 +86,7 @@ def subscription_modal(
 
 
 def blocked_modal(preview: Preview, subscription: Subscription) -> Json:
-    """Make the modal for a change that is not possible here, or that changes nothing."""
+    """Make the modal for a change that is not possible here or has no effect."""
     if preview.effect is Effect.NO_OP:
         words = f"You are on {escape(preview.target_name)} already. Nothing would change."
     else:
@@ -105,24 +105,24 @@ def blocked_modal(preview: Preview, subscription: Subscription) -> Json:
     )
 
 
-def schedule_modal(preview: Preview, account: Account, *, intent: str) -> Json:
-    """Make the modal in which a change without a charge is agreed to; `intent` is what it carries."""
+def schedule_modal(preview: Preview, account: Account, *, confirmation_id: str) -> Json:
+    """Make the consent modal for a change that charges nothing; it carries `confirmation_id`."""
     since = f" on {day(preview.effective_on)}" if preview.effective_on else " when the billing period ends"
     words = f"Change to *{escape(preview.target_name)}*{since}. Nothing is charged now."
-    return _change_modal(words, account, intent, "Schedule change")
+    return _change_modal(words, account, confirmation_id, "Schedule change")
 
 
-def cancel_modal(current: CurrentPlan, account: Account, *, intent: str) -> Json:
-    """Make the modal in which the plan's end is agreed to; `intent` is what it carries."""
+def cancel_modal(current: CurrentPlan, account: Account, *, confirmation_id: str) -> Json:
+    """Make the consent modal for a cancellation; it carries `confirmation_id`."""
     until = f" until {day(current.cycle_ends)}" if current.cycle_ends else " until the billing period ends"
     words = (
         f"Cancel *{escape(current.name)}*? It stays{until}; nothing is charged. You can undo it until then."
     )
-    return _change_modal(words, account, intent, "Cancel plan")
+    return _change_modal(words, account, confirmation_id, "Cancel plan")
 
 
 def charged_method(state: BillingState) -> PaymentMethod | None:
-    """Return the method that an upgrade charges: no more than its sort where it is not sure which one."""
+    """Return the method that an upgrade charges; only its kind if the exact method is not certain."""
     method = state.payment_method
     if method is None or method.resolved_via in NAMED_FOR:
         return method
@@ -130,10 +130,10 @@ def charged_method(state: BillingState) -> PaymentMethod | None:
 
 
 def upgrade_modal(charge: Charge, preview: Preview) -> Json:
-    """Make the modal in which a charge for a bigger plan is agreed to. The safe choice is the default.
+    """Make the consent modal for a charged upgrade. Pressing Enter must not pay.
 
-    Slack submits a modal on Enter; so the charge is a button with its own question, and the modal itself
-    has nothing to submit (behavior 57).
+    Slack submits a modal on Enter. So a button with its own confirmation dialog pays, and the modal has no
+    submit button (behavior 57).
     """
     named = charge.payment_method
     why = why_this_method(named) if named else None
@@ -143,8 +143,8 @@ def upgrade_modal(charge: Charge, preview: Preview) -> Json:
         button(f"Pay {show(charge.amount)} now", ids.PLAN_UPGRADE_VIEW, value=charge.id, style="primary"),
         title=f"Pay {show(charge.amount)} now?",
         words=f"Your {kind.lower()} is charged and the plan becomes {preview.target_name} at once.",
-        yes=f"Pay {show(charge.amount)}",
-        no="Not now",
+        confirm=f"Pay {show(charge.amount)}",
+        deny="Not now",
     )
     return modal(
         "Confirm upgrade",
@@ -165,7 +165,7 @@ def upgrade_modal(charge: Charge, preview: Preview) -> Json:
     )
 
 
-def _change_modal(words: str, account: Account, intent: str, submit: str) -> Json:
+def _change_modal(words: str, account: Account, confirmation_id: str, submit: str) -> Json:
     return modal(
         "Confirm change",
         section(words),
@@ -174,7 +174,7 @@ def _change_modal(words: str, account: Account, intent: str, submit: str) -> Jso
         callback_id=ids.PLAN_CONFIRM_VIEW,
         submit=submit,
         close="Keep as it is",
-        private_metadata=intent,
+        private_metadata=confirmation_id,
     )
 
 
@@ -206,7 +206,7 @@ def _plan(subscription: Subscription) -> list[Block | None]:
 
 
 def _rest(subscription: Subscription) -> list[Block | None]:
-    """Say what else there is to know: the plans to choose from, or who can change this one."""
+    """Return the rest of the modal: the plans to choose from, or who can change this plan."""
     if subscription.is_team or subscription.applying is not None:
         return []
     if subscription.current is None:
@@ -215,7 +215,7 @@ def _rest(subscription: Subscription) -> list[Block | None]:
 
 
 def _catalog(subscription: Subscription) -> list[Block | None]:
-    """List the plans with their prices; each opens the portal with the plan preselected."""
+    """List the plans with their prices; each button opens the portal with that plan preselected."""
     return [
         section(
             f"*{escape(tier.name)}*{_what_one_gets(tier)}",
@@ -239,5 +239,5 @@ def _who_changes(subscription: Subscription) -> str:
 
 
 def _offer(tier: Tier) -> str:
-    """Name a plan in the menu, with its price where it is known."""
+    """Return a plan's menu entry, with its price where it is known."""
     return f"{tier.name}, {tier.price} a month" if tier.price else tier.name

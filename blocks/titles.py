@@ -1,4 +1,4 @@
-"""The titles of modals: the same while one loads, when it is there, and when it failed."""
+"""The titles of modals. A modal keeps its title while it loads, when it is shown, and when it failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Usage: the plan's bar, the top-up line, and how much is left."""
+"""Usage: the plan's bar, the top-ups, and what is left to use."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LEVELS = {
 
 
 def usage_message(info: AccountInfo, read_at: datetime, *, applying: str | None = None) -> Message:
-    """Make the answer to `/billing usage`, as it was at `read_at` (UTC)."""
+    """Make the answer to `/billing usage`, with the values at `read_at` (UTC)."""
     blocks = usage_blocks(info.usage, applying=applying)
     return message(
         header("Usage"),
@@ -52,9 +52,9 @@ def usage_message(info: AccountInfo, read_at: datetime, *, applying: str | None 
 
 
 def usage_blocks(usage: Usage, *, applying: str | None = None, role: Role | None = None) -> list[Block]:
-    """Make the lines of what is known; `applying` is a plan that was paid for a moment ago.
+    """Make a block for each known value.
 
-    `role` is the reader's, where it is known.
+    `applying` is the name of a plan that was paid for a moment ago. `role` is the reader's, if known.
     """
     blocks = []
     if applying is not None:
@@ -69,8 +69,8 @@ def usage_blocks(usage: Usage, *, applying: str | None = None, role: Role | None
     if usage.member_cap is not None:
         blocks.append(_member_cap_block(usage.member_cap))
     if usage.level is BalanceLevel.MEMBER_CAPPED:
-        mend = "you can raise the limit on the portal" if manages(role) else _ASK_AN_ADMIN
-        blocks.append(section(f"{_MEMBER_CAPPED} {mend}."))
+        remedy = "you can raise the limit on the portal" if manages(role) else _ASK_AN_ADMIN
+        blocks.append(section(f"{_MEMBER_CAPPED} {remedy}."))
     level = _LEVELS[usage.level]
     if level is not None and applying is None:  # what was bought a moment ago is not there yet
         blocks.append(context(level))
@@ -82,14 +82,14 @@ _MEMBER_CAPPED = ":warning: *You have reached your own spending limit here.* Add
 
 
 def applying_block(plan: str) -> Block:
-    """Say that a plan was paid for and that the portal does not show it yet."""
+    """Say that a plan was paid for and the portal does not show it yet."""
     return section(
         f":hourglass_flowing_sand: *Applying {escape(plan)}…* The portal shows it within a minute."
     )
 
 
 def plan_block(plan: PlanUsage) -> Block:
-    """Make the plan's line with what is known of it, and its bar, said in words too."""
+    """Make the block of a plan's known values, as text and as a bar."""
     parts = [f"*{escape(plan.name)} plan*" if plan.name else "*Plan*"]
     numbers = _numbers(plan)
     if numbers:
@@ -103,7 +103,7 @@ def plan_block(plan: PlanUsage) -> Block:
 
 
 def _numbers(plan: PlanUsage) -> str | None:
-    """Say what is left; "of so much" only where that has a meaning."""
+    """Say how much is left; "X of Y" only if the used share is known."""
     if plan.left is None:
         return f"{show(plan.monthly)} to use each month" if plan.monthly else None
     left = show(max(Decimal(0), plan.left))
@@ -116,7 +116,7 @@ def _numbers(plan: PlanUsage) -> str | None:
 
 
 def _member_cap_block(cap: MemberCap) -> Block:
-    """Say how far a member's own limit is used up, with the amounts that are known."""
+    """Describe a member's own spending limit with the amounts that are known."""
     spent = None if cap.spent is None else f"{show(cap.spent)} spent"
     if cap.limit is not None:
         spent = f"{spent} of {show(cap.limit)}" if spent else f"limit {show(cap.limit)}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CONSENT = "By confirming, you allow Nous Research to charge your card."
 SUPPORT = "support@nousresearch.com"
 MANAGERS = "an owner, admin or finance admin"
-"""Who may spend for an organization (docs/portal.md, section 5.2)."""
+"""The roles that may spend for an organization (docs/portal.md, section 5.2)."""
 
 SWITCH = "Remote Spending"
 SWITCH_PAGE = "the portal's Hermes Agent page"
@@ -43,9 +43,9 @@ _BAR_LENGTH = 20
 
 
 def method_name(method: PaymentMethod) -> str:
-    """Name a payment method: `Visa ····4242 with Apple Pay`, `Link`, or as well as it can be named.
+    """Name a payment method as exactly as possible: `Visa ····4242 with Apple Pay`, `Link`.
 
-    A card may lack its digits, or its brand (behavior 16). Not escaped.
+    A card may have no digits or no brand (behavior 16). Not escaped.
     """
     if method.kind == LINK:
         return f"Link ({method.email})" if method.email else "Link"
@@ -60,28 +60,28 @@ def method_name(method: PaymentMethod) -> str:
 
 
 def method_label(method: PaymentMethod) -> str:
-    """Say what sort of thing it is, where it is named: a card, or else a payment method."""
+    """Return the label for a payment method: "Card" only if it certainly is a card."""
     return "Card" if method.is_card else "Payment method"
 
 
 def why_this_method(method: PaymentMethod) -> str | None:
-    """Say why this one would be charged; None for a reason not known here (behavior 17)."""
+    """Say why this method would be charged; None if the reason is unknown (behavior 17)."""
     why = _WHY_THIS_CARD.get(method.resolved_via or "")
     return why.replace("card", "payment method") if why and not method.is_card else why
 
 
 def consent(method: PaymentMethod | None) -> str:
-    """Say what confirming allows; a method that is no card is not called one."""
+    """Return the consent text; it says "card" only if the method certainly is a card."""
     return CONSENT.replace("card", method_word(method))
 
 
 def method_word(method: PaymentMethod | None) -> str:
-    """Return the word for it in a sentence: `card` where it surely is one."""
+    """Return the word for a payment method within a sentence: `card` only if it certainly is one."""
     return "card" if method is not None and method.is_card else "payment method"
 
 
 def role_name(role: Role) -> str | None:
-    """Name a role; None for one not known here."""
+    """Name a role; None if it is unknown."""
     return _ROLES.get(role)
 
 
@@ -91,7 +91,7 @@ def organization(name: str | None) -> str:
 
 
 def whose(account: Account, role: Role | None = None) -> str:
-    """Say whose account it is, escaped: people with two logins looked at the wrong one and paid twice."""
+    """Name the account (escaped). A person with two logins once read the wrong one and paid twice."""
     parts = [
         organization(account.organization_name),
         role_name(role) if role is not None else None,
@@ -101,12 +101,12 @@ def whose(account: Account, role: Role | None = None) -> str:
 
 
 def manages(role: Role | None) -> bool:
-    """Tell whether a role is one of those that may spend, so that people read no rule that they meet."""
+    """Tell whether a role may spend. Texts use it to leave out a requirement that the reader meets."""
     return role in {Role.OWNER, Role.ADMIN, Role.FINANCE_ADMIN}
 
 
 def switch_off(role: Role | None, name: str | None = None) -> str:
-    """Say that the organization's switch is off, and who turns it on, as the reader's role has it."""
+    """Say that the organization's switch is off, and who can turn it on, according to the reader's role."""
     words = f"{SWITCH} is switched off for {organization(name)}."
     if role in {Role.OWNER, Role.ADMIN}:
         return f"{words} You can turn it on on {SWITCH_PAGE}."
@@ -115,15 +115,15 @@ def switch_off(role: Role | None, name: str | None = None) -> str:
 
 
 def bar(share: Decimal) -> str:
-    """Draw a share; what lies outside 0 to 1 is drawn as empty or full."""
+    """Draw a share as a bar; values outside 0 to 1 are drawn as empty or full."""
     full = round(max(Decimal(0), min(Decimal(1), share)) * _BAR_LENGTH)
     if share < 1:
-        full = min(full, _BAR_LENGTH - 1)  # what looks used up is used up
+        full = min(full, _BAR_LENGTH - 1)  # a full bar must mean that nothing is left
     return "█" * full + "░" * (_BAR_LENGTH - full)
 
 
 def auto_reload_line(setting: AutoReload) -> str:
-    """Say what auto-reload does, in one line (escaped)."""
+    """Describe auto-reload in one line (escaped)."""
     if not setting.enabled:
         return "off"
     words = f"on: below {show(setting.threshold)}, reload to {show(setting.reload_to)}"

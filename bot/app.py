@@ -1,4 +1,4 @@
-"""The composition root: what runs in one process, how it starts, and in which order it ends."""
+"""The composition root: what runs in one process, how it starts, and in which order it stops."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ async def open_app(
     worker: bool = True,
     clock: SystemClock | None = None,
 ) -> AsyncIterator[BillingApp]:
-    """Build and start everything but the HTTP server. On leaving: the work stops first, connections last.
+    """Build and start everything except the HTTP server. On exit, stop the work first and connections last.
 
-    A database that is away is waited for a minute; a Slack that is away, as long as it takes.
+    It waits up to a minute for a missing database, and without limit for a missing Slack.
 
     Raises:
-        StartError: the database or Slack does not allow it.
+        StartError: the database or Slack does not allow the start.
     """
     engines: list[Engine] = []
 
@@ -124,7 +124,7 @@ async def open_app(
 async def _stop(
     runtime: Runtime, engine: Engine, working: asyncio.Task[None] | None, sockets: SocketMode | None
 ) -> None:
-    """Take nothing new, answer what is being answered, let the work reach a safe point."""
+    """Accept no new requests, finish the open ones, and let the work reach a safe point."""
     if sockets is not None:
         sockets.take_no_more()
     await runtime.open_requests.finish(GRACE_SECONDS)
@@ -134,12 +134,12 @@ async def _stop(
     log.info("app.stopping")
     if working is not None:
         await working
-        with contextlib.suppress(Exception):  # the next start seals what is left
+        with contextlib.suppress(Exception):  # the next start seals the rest
             await seal_audit(runtime)
 
 
 class _Anybody(AsyncAuthorize):
-    """Lets every request pass: each listener asks our own records (`handlers.admission`)."""
+    """Accepts every request: each listener checks our own records (`handlers.admission`)."""
 
     async def __call__(self, **_who: object) -> AuthorizeResult:
         return AuthorizeResult(enterprise_id=None, team_id=None)
@@ -150,9 +150,9 @@ def _bolt(runtime: Runtime) -> AsyncApp:
         client=runtime.slack,
         authorize=_Anybody(),  # type: ignore[no-untyped-call]
         oauth_flow=_oauth_flow(runtime),
-        # The HTTP edge has verified it before anything was read; over a socket there is no signature.
+        # The HTTP endpoint has already verified the signature; Socket Mode requests have none.
         request_verification_enabled=False,
-        # Listeners end with their acknowledgement; otherwise Bolt looks for it every ten milliseconds.
+        # Listeners end by acknowledging. Without this, Bolt polls for that every ten milliseconds.
         process_before_response=True,
         ignoring_self_events_enabled=False,
         attaching_function_token_enabled=False,
@@ -176,7 +176,7 @@ def _oauth_flow(runtime: Runtime) -> AsyncOAuthFlow | None:
 
 
 def _slack_routes(runtime: Runtime, bolt: AsyncApp, listener: Listener) -> list[Route]:
-    """Return what of Slack's is served over HTTP: its requests, unless a socket brings them; installing."""
+    """Return Slack's HTTP routes: the installation pages, and requests unless Socket Mode delivers them."""
     routes = [] if bolt.oauth_flow is None or listener is Listener.NONE else install_routes(bolt, PAGES)
     secret = runtime.settings.slack_signing_secret
     if listener is Listener.HTTP:

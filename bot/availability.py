@@ -1,4 +1,4 @@
-"""Whether another server answers, as our own calls to it show."""
+"""Whether another server answers, judged by our own calls to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Availability:
-    """Whether one server answers. It is told of every call and makes none itself."""
+    """Tracks whether one server answers. It observes calls and makes none itself."""
 
     def __init__(self, name: str, clock: Clock) -> None:
         self.name = name
@@ -19,12 +19,12 @@ class Availability:
         self._silent_since: datetime | None = None
 
     def observe(self, *, answered: bool) -> None:
-        """Record how a call went. A refusal is an answer; no connection, a timeout and a 5xx are none."""
+        """Record a call. A refusal is an answer; a failed connection, a timeout and a 5xx are not."""
         self._silent_since = None if answered else self._silent_since or self._clock.now()
 
     @property
     def degraded(self) -> str | None:
-        """Since when the server has not answered, as one line; None while it does."""
+        """One line that says since when the server has not answered (UTC); None while it answers."""
         if self._silent_since is None:
             return None
         return f"{self.name}: no usable answer since {self._silent_since:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,4 +1,4 @@
-"""What a process does beside answering requests and advancing durable work: a table of loops."""
+"""The table of loops that a process runs besides answering requests and advancing durable work."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loop:
-    """One row: `run` is called at the start and then `every` so many seconds. A failure is logged.
+    """One row: `run` is called at the start and then every `every` seconds. Failures are logged.
 
-    `worker`: it belongs to processes that work, not to those that only answer requests.
+    `worker`: only processes that run a worker run this loop.
     """
 
     name: str
@@ -37,14 +37,14 @@ class Loop:
 
 
 async def follow_clock(runtime: Runtime) -> None:
-    """Set our clock by the database's, so that all processes agree on what is due."""
+    """Correct our clock by the database's, so that all processes agree on what is due."""
     runtime.clock.correct(await runtime.database.clock_ahead())
     if abs(runtime.clock.ahead) > CLOCK_TOLERANCE:
         log.warning("app.clock_corrected", ahead_seconds=runtime.clock.ahead.total_seconds())
 
 
 async def seal_audit(runtime: Runtime, *, everything: bool = False) -> None:
-    """Extend the audit log's chain to its end. The log names the head, where operators keep a copy."""
+    """Extend the audit log's hash chain to its end. The log names the new head, for operators to copy."""
     try:
         while (sealed := await runtime.audit.seal(everything=everything)) is not None:
             log.info("audit.sealed", number=sealed.number, head=sealed.digest)
@@ -54,17 +54,17 @@ async def seal_audit(runtime: Runtime, *, everything: bool = False) -> None:
 
 
 async def seal_whole_audit(runtime: Runtime) -> None:
-    """Do so for all entries, since a late commit may have left one behind long ago."""
+    """Seal all entries, because a late commit can leave an older entry unsealed."""
     await seal_audit(runtime, everything=True)
 
 
 async def forget_old(runtime: Runtime) -> None:
-    """Forget what is due to be forgotten (docs/security.md)."""
+    """Delete or anonymize data whose retention time is over (docs/security.md)."""
     await runtime.retention.forget()
 
 
 async def look_for_dead_installations(runtime: Runtime) -> None:
-    """Forget installations that have ended: the event that says so may have been lost."""
+    """Delete installations that no longer exist, because Slack's event about it can be lost."""
     await runtime.lifecycle.look_over()
 
 
@@ -78,7 +78,7 @@ LOOPS = (
 
 
 def loops(runtime: Runtime, *, worker: bool) -> list[Coroutine[Any, Any, None]]:
-    """Return the loops that belong to this process."""
+    """Return the loops for this process."""
     return [_repeat(runtime, loop) for loop in LOOPS if worker or not loop.worker]
 
 
@@ -86,14 +86,14 @@ async def _repeat(runtime: Runtime, loop: Loop) -> None:
     while True:
         try:
             await loop.run(runtime)
-        except Exception as error:  # noqa: BLE001 - the next time may succeed
+        except Exception as error:  # noqa: BLE001 - the next run may succeed
             log.warning("background.failed", loop=loop.name, problem=type(error).__name__)
         await asyncio.sleep(loop.every)
 
 
 @asynccontextmanager
 async def running(tasks: Sequence[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """Run these while the block runs, as the worker in the audit log, and cancel them with it."""
+    """Run the tasks during the block, with the audit origin "worker", and cancel them at its end."""
     with acting("worker"):
         started = [asyncio.create_task(each) for each in tasks]
     try:

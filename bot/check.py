@@ -1,4 +1,4 @@
-"""Tries what the settings name, and says what is wrong and how to mend it. Changes nothing."""
+"""Checks the settings against the real servers, and says how to fix what is wrong. Changes nothing."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ CLOCK_TOLERANCE = timedelta(seconds=5)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing that was tried: how it is, in a line, and how to mend it."""
+    """The result of one check, in a line; a failed one says how to fix it."""
 
     good: bool
     words: str
 
 
 async def check(settings: Settings) -> list[Finding]:
-    """Try Slack, the portal and the database."""
+    """Check Slack, the portal and the database."""
     return [
         _good(f"Rules: {_rules(settings.rules())}"),
         *await _check_slack(settings),
@@ -94,7 +94,7 @@ async def _check_token(slack: SlackClient) -> list[Finding]:
 
 
 async def _check_client(slack: SlackClient, settings: Settings) -> list[Finding]:
-    """Offer Slack a code that it never gave: it looks at the client's id and secret first."""
+    """Send Slack an invalid code: it checks the client's id and secret before the code."""
     secret = settings.slack_client_secret.get_secret_value() if settings.slack_client_secret else ""
     try:
         await slack.oauth_v2_access(
@@ -125,7 +125,7 @@ async def _check_portal(settings: Settings) -> Finding:
     hosts = HostRules(environment_base_url=settings.portal_base_url)
     oauth = OAuthClient(transport, hosts, clock, client_id=settings.portal_client_id)
     try:
-        # The way everybody connects; the code is shown to nobody and runs out by itself.
+        # This is how every person connects. The code is not shown and expires unused.
         await oauth.request_device_code(" ".join([*FIRST_SCOPES, BILLING_SCOPE]))
     except GrantRefusedError as error:
         words = f"{oauth.base} grants {settings.portal_client_id} no login ({error}); see PORTAL_CLIENT_ID"
@@ -156,7 +156,7 @@ async def _check_database(settings: Settings) -> list[Finding]:
 
 
 def _check_folder(folder: Path) -> Finding:
-    """Try whether the embedded database can be made where the settings say."""
+    """Check whether the embedded database can be created in the configured folder."""
     there = next(each for each in (folder, *folder.parents) if each.exists())
     with TemporaryFile(dir=there):
         pass
@@ -188,8 +188,8 @@ async def _look_into(database: Database, cipher: Cipher) -> list[Finding]:
 
 
 def _rules(rules: Rules) -> str:
-    """Return which of the operator's rules hold, since a misspelt setting is none."""
-    told = [
+    """Return the operator's rules that are in force; a misspelled setting is missing from them."""
+    active_rules = [
         "read only" if rules.read_only else None,
         f"one charge at most {show(rules.max_charge)}" if rules.max_charge else None,
         f"{show(rules.max_daily)} a person and day" if rules.max_daily else None,
@@ -197,7 +197,7 @@ def _rules(rules: Rules) -> str:
         f"{len(rules.channels)} channels" if rules.channels else None,
         f"{len(rules.lockers)} may lock" if rules.lockers else None,
     ]
-    return ", ".join(filter(None, told)) or "none of the operator's; the portal's hold"
+    return ", ".join(filter(None, active_rules)) or "none of the operator's; the portal's hold"
 
 
 def _good(words: str) -> Finding:

@@ -128,7 +128,7 @@ def migrate_command() -> None:
     settings = _settings()
 
     async def go(_stop: asyncio.Event) -> None:
-        # A migration takes the time it takes.
+        # A migration may take any time, so statements have no timeout.
         database = Database(settings.database_url, SystemClock(), statement_seconds=None)
         try:
             database.backend.make_folder()
@@ -292,7 +292,7 @@ def _settings() -> Settings:
 
 
 def _run(program: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run until done or told to stop (SIGINT, SIGTERM); a start that cannot be is one readable line."""
+    """Run until done or stopped by SIGINT or SIGTERM. A failed start prints one readable line."""
 
     async def run() -> None:
         stop = asyncio.Event()
@@ -305,7 +305,7 @@ def _run(program: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
         stopping.cancel()
         ended, _ = await asyncio.wait({running}, timeout=STOP_WITHIN_SECONDS)
         if not ended:
-            # Something hangs. Nothing is lost by leaving it: what is held is taken over.
+            # A step hangs. Leaving is safe: other processes take over its leases.
             typer.echo("stopped without waiting any longer", err=True)
             os._exit(NOT_ENDED)
         await running

@@ -1,8 +1,8 @@
 """The reconciler: claims due work, advances it under a lease, and stores when it is due next.
 
-It knows no billing. A kind's `advance` may start anywhere in a thing's life, and any number of times: each
-step asks the stored state first. No error ends a thing's life: it is logged, and the run comes again, ever
-later.
+It contains no billing logic. A kind's `advance` may start at any point of a thing's life, any number of
+times, so each step reads the stored state first. No error ends the work: the engine logs it and retries
+with growing waits.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from bot.metrics import Metrics
 
 GATHER_SECONDS = 0.01
-"""Between two looks for work: what becomes due together is claimed together."""
+"""Pause between two claims, so that work which becomes due together is claimed together."""
 CONCURRENCY = 8_000
-"""Of each kind: twice the charges that one core polls on time. Late is better than never."""
+"""The limit per kind: twice as many charges as one core can poll on time."""
 RETRY = Backoff(0.5, 60)
 
 T = TypeVar("T")
@@ -42,10 +42,10 @@ log = structlog.get_logger(__name__)
 class Claim(Generic[T_co]):
     """A row held under a lease.
 
-    `attempts` counts the runs since the last one that returned, this one included. `wakes` is the row's
-    counter of wakes at the claim. `taken_over` is true where the last holder's lease ran out: its process
-    died, or was paused too long. `load` reads the thing as it was at the claim, and raises where it cannot
-    be read, so that only this thing's run fails.
+    `attempts` counts the runs since the last one that returned, including this one. `wakes` is the row's
+    wake counter at the claim. `taken_over` is true if the last holder's lease expired: its process died, or
+    was paused too long. `load` returns the thing as it was at the claim. It raises if the row cannot be
+    read, so that only this thing's run fails.
     """
 
     id: str
@@ -57,45 +57,45 @@ class Claim(Generic[T_co]):
 
 
 class Leases(Protocol[T]):
-    """Where a kind's things are claimed and given back."""
+    """Where the things of one kind are claimed and released."""
 
     @property
     def kind(self) -> str:
-        """The kind's name, for metrics, the log and announcements."""
+        """The kind's name, for metrics, logs and notifications."""
 
     async def claim(self, limit: int, seconds: float) -> Sequence[Claim[T]]:
-        """Take up to `limit` due things for `seconds`."""
+        """Claim up to `limit` due things for `seconds`."""
 
     async def renew(self, claims: Sequence[Claim[T]], seconds: float) -> set[tuple[str, str]]:
-        """Prolong; return the ids still held, each with its token: one row may have been claimed twice."""
+        """Extend leases; return (id, token) of those still held. One row may have been claimed twice."""
 
     async def release(self, claim: Claim[T], due_at: datetime | None, *, failed: bool) -> datetime | None:
-        """Give back; return when it is due now: at once if it was woken meanwhile."""
+        """Release a claim; return when the thing is due (UTC): now if it was woken meanwhile."""
 
     async def next_due(self) -> datetime | None:
-        """Return when the next thing can be claimed: when it is free and due, or when its lease ends."""
+        """Return when the next thing can be claimed (UTC): when it is due, or when its lease expires."""
 
     async def clear(self) -> None:
         """End the leases of a former process."""
 
 
 class LeaseLostError(Exception):
-    """Another run holds the thing now, and does what this run still wanted to do."""
+    """Another run holds the thing now and does the remaining work."""
 
 
 class StoppingError(Exception):
-    """The engine stops: return at once; the thing is due again at the next start."""
+    """The engine stops: return immediately. The thing is due again at the next start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What `advance` returns when its last write has given the thing back; it is due again at `due_at`."""
+    """Returned by `advance` if its last write has released the thing; it is due again at `due_at` (UTC)."""
 
     due_at: datetime | None = None
 
 
 class Lease(Generic[T]):
-    """What `advance` is given: the claim, and a way to wait that ends when the engine stops."""
+    """The argument of `advance`: the claim, and a sleep that ends when the engine stops."""
 
     def __init__(self, engine: Engine, kind: Kind[T], claim: Claim[T], good_until: float) -> None:
         self.claim = claim
@@ -110,7 +110,7 @@ class Lease(Generic[T]):
 
     @property
     def token(self) -> str:
-        """What every state change compares with (fencing)."""
+        """The fencing token that every state change is conditional on."""
         return self.claim.token
 
     def load(self) -> T:
@@ -118,7 +118,7 @@ class Lease(Generic[T]):
         return self.claim.load()
 
     async def ensure(self, seconds: float) -> None:
-        """Make sure that the lease outlives a call of `seconds`, before that call leaves.
+        """Make sure that the lease outlasts a call of `seconds`; call this before sending.
 
         Raises:
             LeaseLostError: another run holds the thing.
@@ -129,7 +129,7 @@ class Lease(Generic[T]):
             raise LeaseLostError(self.id)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait within `advance`.
+        """Wait within `advance`, in seconds.
 
         Raises:
             StoppingError: the engine stops.
@@ -139,11 +139,11 @@ class Lease(Generic[T]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind(Generic[T]):
-    """A sort of durable work.
+    """A kind of durable work.
 
-    `advance` takes a thing as far as it goes and returns when it is due next, None for not by itself, or
-    Released where its last write has said so already. `outages` are the errors of servers that are away:
-    they are logged in one line, without a traceback.
+    `advance` moves a thing as far as possible. It returns when the thing is due next (UTC), None for never
+    by itself, or Released if its last write has stored that already. `outages` are the errors of
+    unavailable servers: they are logged in one line, without a traceback.
     """
 
     leases: Leases[T]
@@ -152,7 +152,7 @@ class Kind(Generic[T]):
 
     @property
     def name(self) -> str:
-        """The name under which its store announces it."""
+        """The kind's name, also in notifications from its store."""
         return self.leases.kind
 
 
@@ -182,7 +182,7 @@ class Engine:
         self._sleeping: set[asyncio.Task[Any]] = set()
         self._ended = asyncio.Event()
         self._ended.set()
-        # Not by token: what is claimed together has one.
+        # Not keyed by token: things that are claimed together share one token.
         self._held: dict[str, set[Lease[Any]]] = {kind.name: set() for kind in kinds}
         self._tasks: set[asyncio.Task[None]] = set()
         self.beat_at: float | None = None
@@ -193,12 +193,12 @@ class Engine:
         return sum(map(len, self._held.values()))
 
     def wake(self, *kinds: str) -> None:
-        """Look for due things of these kinds at once."""
+        """Look for due things of these kinds immediately."""
         self._due.update(kinds)
         self._woken.set()
 
     async def run(self) -> None:
-        """Work until `stop` is called. A database that is away is tried again, later and later."""
+        """Work until `stop` is called. A missing database is tried again with growing waits."""
         self._ended.clear()
         renewing = asyncio.create_task(self._renew_all())
         failures = 0
@@ -208,7 +208,7 @@ class Engine:
                     await self._claim_due()
                     await self._wait_for_work()
                     failures = 0
-                except Exception as error:  # noqa: BLE001 - the next look may go well
+                except Exception as error:  # noqa: BLE001 - the next look may succeed
                     failures += 1
                     self._metrics.engine_failures.inc()
                     log.warning("engine.cannot_look", failures=failures, problem=repr(error))
@@ -216,13 +216,13 @@ class Engine:
                     with suppress(StoppingError):
                         await self.sleep(_retry_wait(failures))
         finally:
-            # It ends by itself: cancelling it within a statement would leave the connection in mid-air.
+            # Let it end by itself: canceling it within a statement would leave its connection unusable.
             self._stopping.set()
             await renewing
             self._ended.set()
 
     async def stop(self, grace_seconds: float) -> None:
-        """Take nothing new; let the running steps reach a safe point; give everything back."""
+        """Claim nothing new, let the running steps reach a safe point, and release everything."""
         self._stopping.set()
         self._woken.set()
         for task in self._sleeping:
@@ -235,7 +235,7 @@ class Engine:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait on the clock; raises StoppingError as soon as the engine stops."""
+        """Wait `seconds` on the clock; raise StoppingError as soon as the engine stops."""
         task = asyncio.current_task()
         if self._stopping.is_set() or task is None:
             raise StoppingError
@@ -251,7 +251,7 @@ class Engine:
             self._sleeping.discard(task)
 
     async def renew(self, leases: Sequence[Lease[Any]]) -> None:
-        """Prolong these leases. One that was lost ends at once: its run meets LeaseLostError."""
+        """Extend these leases. A lost one expires at once, so its run raises LeaseLostError."""
         by_kind: dict[str, list[Lease[Any]]] = {}
         for lease in leases:
             by_kind.setdefault(lease.kind.name, []).append(lease)
@@ -300,7 +300,7 @@ class Engine:
         try:
             ended = await lease.kind.advance(lease)
         except LeaseLostError:
-            # It is unknown what this run had sent, so the next run must see that there was one.
+            # What this run sent is unknown, so the next run must know that there was one.
             failed = True
             self._metrics.leases_lost.labels(lease.kind.name).inc()
             log.warning("engine.lease_lost", kind=lease.kind.name, id=lease.id)
@@ -334,20 +334,20 @@ class Engine:
             else:
                 due_at = await lease.kind.leases.release(lease.claim, ended, failed=failed)
             self._expect(name, due_at)
-        except Exception as error:  # noqa: BLE001 - the lease runs out by itself, and it is due again
+        except Exception as error:  # noqa: BLE001 - the lease expires by itself, and the thing is due again
             log.warning("engine.release_failed", kind=name, id=lease.id, problem=repr(error))
         self._held[name].discard(lease)
         self._metrics.in_flight.labels(name).dec()
 
     def _expect(self, kind: str, moment: datetime | None) -> None:
-        """Look for due things of this kind then."""
+        """Look for due things of this kind at that moment."""
         known = self._moments.get(kind)
         if moment is not None and (known is None or moment < known):
             self._moments[kind] = moment
             self._woken.set()
 
     async def _wait_for_work(self) -> None:
-        """Wait until there may be due things of some kind; every few seconds there may be of any."""
+        """Wait until some kind may have due things; every few seconds, look at all kinds."""
         await asyncio.sleep(GATHER_SECONDS)
         self._woken.clear()
         now, idle = self._clock.now(), self._look_at_all_at - time.monotonic()
@@ -371,7 +371,7 @@ class Engine:
                     await self._stopping.wait()
             try:
                 await self.renew([lease for held in self._held.values() for lease in held])
-            except Exception as error:  # noqa: BLE001 - each run looks at its own lease before it matters
+            except Exception as error:  # noqa: BLE001 - each run checks its own lease before it sends
                 log.warning("engine.renew_failed", problem=repr(error))
 
 

@@ -1,4 +1,4 @@
-"""What an operator looks at: /healthz (the process lives), /readyz (it can serve), /metrics."""
+"""The operator's endpoints: /healthz (the process runs), /readyz (it can serve), /metrics."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Health:
-    """How a process is. `problems` keep it from serving; `degraded` names servers that do not answer."""
+    """A process's health. `problems` stop it from serving; `degraded` names servers that do not answer."""
 
     problems: list[str] = field(default_factory=list)
     degraded: list[str] = field(default_factory=list)
 
 
 class HealthCheck:
-    """Looks at the parts of one process. `engine` is None where this process does not work."""
+    """Checks the parts of one process. `engine` is None if this process runs no worker."""
 
     def __init__(self, runtime: Runtime, engine: Engine | None, sockets: SocketMode | None) -> None:
         self._runtime = runtime
@@ -42,7 +42,7 @@ class HealthCheck:
         self._sockets = sockets
 
     async def health(self) -> Health:
-        """Ask the database and look at the rest."""
+        """Check the database and the other parts."""
         runtime = self._runtime
         problems = await self._database_problems()
         if self._engine is not None and not _looked_lately(self._engine):
@@ -58,20 +58,20 @@ class HealthCheck:
         try:
             async with asyncio.timeout(PING_SECONDS):
                 await self._runtime.database.ping()
-        except Exception as error:  # noqa: BLE001 - whatever the driver raises means the same here
+        except Exception as error:  # noqa: BLE001 - every driver error means the same here
             log.warning("readyz.database", problem=type(error).__name__)
             return [f"database: cannot be written ({type(error).__name__})"]
         return []
 
     async def measure_ledger(self) -> None:
-        """Set the gauges of unfinished charges. Without a database they are absent rather than old."""
+        """Set the gauges of unfinished charges. Without a database they are absent rather than outdated."""
         metrics = self._runtime.metrics
         metrics.unfinished.clear()
         metrics.oldest_unfinished_seconds.clear()
         try:
             async with asyncio.timeout(PING_SECONDS):
                 unfinished = await self._runtime.charges.unfinished()
-        except Exception as error:  # noqa: BLE001 - whatever the driver raises means the same here
+        except Exception as error:  # noqa: BLE001 - every driver error means the same here
             log.warning("metrics.database", problem=type(error).__name__)
             return
         now = self._runtime.clock.now()
@@ -81,7 +81,7 @@ class HealthCheck:
             metrics.oldest_unfinished_seconds.labels(state.value).set((now - since).total_seconds())
 
     def routes(self) -> list[Route]:
-        """Return the three routes. They tell no secret, yet are meant for inside (docs/security.md)."""
+        """Return the three routes. They expose no secret, but are for internal use (docs/security.md)."""
         return [
             Route("/healthz", self._healthz),
             Route("/readyz", self._readyz),

@@ -29,12 +29,12 @@ _REDACTED = "[redacted]"
 
 
 def fingerprint(secret: str) -> str:
-    """Return what may stand for a secret in a log: ten hex digits of its SHA-256."""
+    """Return a stand-in for a secret in logs: the first ten hex digits of its SHA-256."""
     return hashlib.sha256(secret.encode()).hexdigest()[:10]
 
 
 def redact(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Take secrets out of a log entry, by name and by shape (a structlog processor)."""
+    """Remove secrets from a log entry, by name and by pattern (a structlog processor)."""
     for name, value in entry.items():
         entry[name] = value if name in _HARMLESS_NAMES else _clean(name, value)
     return entry
@@ -53,15 +53,15 @@ def _clean(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever was logged
 
 
 def _is_quotable(record: logging.LogRecord) -> bool:
-    """Hold back what Bolt says below an error: it quotes whole bodies, response_url included.
+    """Drop Bolt's records below ERROR: they quote whole bodies, including response_url.
 
-    Bolt gives its loggers levels of their own, so this is decided where all records pass.
+    Bolt sets levels on its own loggers, so this filter is on the handler that all records pass.
     """
     return not record.name.startswith("slack_bolt") or record.levelno >= logging.ERROR
 
 
 def configure_logging(level: str, form: Literal["json", "console"]) -> None:
-    """Send all logs, the libraries' too, through redaction to standard error."""
+    """Send all logs, including those of libraries, through redaction to standard error."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -99,5 +99,5 @@ def configure_logging(level: str, form: Literal["json", "console"]) -> None:
         "uvicorn",
         "sqlalchemy",
     ):
-        # At INFO and below these log bodies, headers or statements.
+        # At INFO and below these loggers print bodies, headers or statements.
         logging.getLogger(name).setLevel(logging.WARNING)

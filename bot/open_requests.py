@@ -1,4 +1,4 @@
-"""The requests from Slack that are being answered."""
+"""The open requests from Slack: those that are being answered."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class OpenRequests:
-    """Counts the requests being answered: Bolt does not, and a shutdown would lose them."""
+    """Tracks open requests. Bolt does not, so a shutdown would lose them."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """Count the running task as a request until the block ends."""
+        """Track the current task as a request until the block ends."""
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a request is answered by a task")
@@ -29,14 +29,14 @@ class OpenRequests:
             self._tasks.discard(task)
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Go on with a request beside its acknowledgement."""
+        """Run the rest of a request in a task, after its acknowledgement."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     async def finish(self, grace_seconds: float) -> None:
-        """Let the requests end by themselves for a while, then end them."""
+        """Wait for the open requests for up to `grace_seconds`, then cancel them."""
         if not self._tasks:
             return
         _, late = await asyncio.wait(set(self._tasks), timeout=grace_seconds)

@@ -1,4 +1,4 @@
-"""How often one person, and one workspace, may ask: a token bucket each, in this process's memory."""
+"""Rate limits for a person and for a workspace: token buckets in this process's memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Bucket:
 
 
 class RateLimiter:
-    """Lets `burst` requests pass at once, and then `per_second`, for each key."""
+    """Allows `burst` requests at once, and then `per_second`, for each key."""
 
     def __init__(self, *, burst: float, per_second: float) -> None:
         self._burst = burst
@@ -24,14 +24,14 @@ class RateLimiter:
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def allows(self, key: str) -> bool:
-        """Take one from the key's bucket; False when it is empty."""
+        """Take one token from the key's bucket; return False if it is empty."""
         now = time.monotonic()
         bucket = self._buckets.pop(key, None) or _Bucket(self._burst, now)
         filled = bucket.tokens + (now - bucket.filled_at) * self._per_second
         bucket.tokens, bucket.filled_at = min(self._burst, filled), now
         self._buckets[key] = bucket
         if len(self._buckets) > REMEMBERED:
-            # Who has not asked for the longest time has a full bucket by now.
+            # The least recently used bucket is full again by now.
             self._buckets.popitem(last=False)
         if bucket.tokens < 1:
             return False

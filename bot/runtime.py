@@ -1,4 +1,4 @@
-"""Everything the app is made of, built once and closed once."""
+"""All parts of the app, built once and closed once."""
 
 from __future__ import annotations
 
@@ -54,27 +54,27 @@ REFRESH_GRACE_SECONDS = 2
 
 
 class SystemClock:
-    """The computer's own clock, corrected by what the database's shows: all processes agree."""
+    """The computer's clock, corrected by the database's, so that all processes agree."""
 
     def __init__(self) -> None:
         self.ahead = timedelta()
 
     def now(self) -> datetime:
-        """Return the present moment in UTC."""
+        """Return the current time in UTC."""
         return datetime.now(UTC) + self.ahead
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait that many seconds."""
         await asyncio.sleep(seconds)
 
     def correct(self, ahead: timedelta) -> None:
-        """Go by a clock that is ahead of this one."""
+        """Move this clock forward by `ahead`."""
         self.ahead += ahead
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Runtime:
-    """What handlers and jobs work with."""
+    """The parts that handlers and jobs use."""
 
     settings: Settings
     clock: SystemClock
@@ -86,7 +86,7 @@ class Runtime:
     http: aiohttp.ClientSession
     slack: SlackClient
     deliverer: Deliverer
-    # What people ask, and what happens by itself.
+    # Services.
     accounts: Accounts
     billing: Billing
     charge_worker: ChargeWorker
@@ -119,10 +119,10 @@ async def open_runtime(
     works: bool = False,
     clock: SystemClock | None = None,
 ) -> AsyncIterator[Runtime]:
-    """Build the runtime; close its connections on leaving, the database's last.
+    """Build the runtime; on exit, close its connections, the database's last.
 
-    `wake` takes the names of the engine's kinds for which there may be new work; with `works`, this process
-    does that work, and other processes are not notified of it.
+    `wake` takes the names of the engine's kinds that may have new work. With `works`, this process does
+    that work itself, so it does not notify other processes.
     """
     clock = clock or SystemClock()
     metrics = Metrics()

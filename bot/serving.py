@@ -1,4 +1,4 @@
-"""Serving: the HTTP listener, and the two long-running commands around the app."""
+"""Serving: the HTTP listener, and the two long-running commands."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ log = structlog.get_logger(__name__)
 async def serve(
     settings: Settings, stop: asyncio.Event, *, worker: bool = True, socket_mode: bool = False
 ) -> None:
-    """Serve HTTP and work until `stop` is set; with `socket_mode`, Slack's requests come over a WebSocket.
+    """Serve HTTP and work until `stop` is set; with `socket_mode`, requests come over a WebSocket.
 
     Raises:
-        StartError: the address is taken, or as `open_app`.
+        StartError: the address is in use, or as `open_app`.
     """
     listener = Listener.SOCKET if socket_mode else Listener.HTTP
     with listen(settings) as address:
@@ -43,10 +43,10 @@ async def serve(
 
 
 async def work(settings: Settings, stop: asyncio.Event, *, http: bool = False) -> None:
-    """Work until `stop` is set; with `http`, health and metrics are served, and nothing of Slack's.
+    """Work until `stop` is set; with `http`, serve health and metrics, but no requests from Slack.
 
     Raises:
-        StartError: the address is taken, or as `open_app`.
+        StartError: the address is in use, or as `open_app`.
     """
     async with open_app(settings, listener=Listener.NONE) as app:
         settle_memory()
@@ -58,10 +58,10 @@ async def work(settings: Settings, stop: asyncio.Event, *, http: bool = False) -
 
 
 def settle_memory() -> None:
-    """Exclude what lives as long as the process from garbage collection. Call once, after the start.
+    """Exclude long-lived objects from garbage collection. Call once, after the start.
 
-    Thousands of requests that wait for an answer look long-lived to the collector. With Python's own
-    threshold it went through all of them every few seconds, and every request waited 0.17 s.
+    To the collector, thousands of waiting requests look like long-lived objects. With Python's default
+    threshold it scanned all of them every few seconds, and every request waited 0.17 s.
     """
     gc.collect()
     gc.freeze()
@@ -72,7 +72,7 @@ def listen(settings: Settings) -> socket.socket:
     """Return a socket that listens on HOST and PORT.
 
     Raises:
-        StartError: the address is taken, or is not this machine's.
+        StartError: the address is in use, or is not this machine's.
     """
     try:
         listener = socket.create_server((settings.host, settings.port), backlog=1024)
@@ -80,20 +80,20 @@ def listen(settings: Settings) -> socket.socket:
         raise StartError(
             f"HOST, PORT: {settings.host}:{settings.port} cannot be listened on: {error.strerror}"
         ) from None
-    # asyncio leaves Nagle's algorithm on for such a socket, and an answer would wait 40 ms for an ACK.
+    # asyncio leaves Nagle's algorithm on for this socket, which delays an answer by 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 async def serve_http(asgi: Starlette, listener: socket.socket, stop: asyncio.Event) -> None:
-    """Serve an ASGI app until `stop` is set; requests being answered get GRACE_SECONDS."""
+    """Serve an ASGI app until `stop` is set; open requests then get GRACE_SECONDS."""
     config = uvicorn.Config(
         asgi,
         log_config=None,
         access_log=False,
         server_header=False,
         lifespan="off",
-        # The sandbox brings a WebSocket server along; the app serves none.
+        # The sandbox installs a WebSocket library, but the app serves no WebSockets.
         ws="none",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

@@ -1,4 +1,4 @@
-"""The only reader of the environment. A fault is one readable line; no secret is ever printed."""
+"""The only module that reads the environment. A fault is one readable line; secrets are never printed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PLAIN = {
 
 
 class SettingsError(Exception):
-    """The settings cannot be used; `faults` are whole lines for the person who sets them."""
+    """The settings are invalid; `faults` are whole lines for the operator."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -33,13 +33,13 @@ class SettingsError(Exception):
 
 
 class Settings(BaseSettings):
-    """What an operator can set (environment, or a `.env` file)."""
+    """The operator's settings, from the environment or a `.env` file."""
 
     model_config = SettingsConfigDict(
         env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
     )
 
-    # In this order, since each is judged by those before it.
+    # The order matters: a validator sees only the fields before its own.
     slack_client_id: str | None = Field(
         None, description="with the next, in place of a bot token: many workspaces, by `/slack/install`"
     )
@@ -100,12 +100,12 @@ class Settings(BaseSettings):
 
     @property
     def bot_token(self) -> str | None:
-        """The one workspace's bot token, None where workspaces install by OAuth."""
+        """The bot token of the one workspace; None if workspaces install by OAuth."""
         return self.slack_bot_token.get_secret_value() if self.slack_bot_token else None
 
     @property
     def portal_base_url(self) -> str | None:
-        """The operator's portal, None for the default one."""
+        """The portal's base URL; None for the default."""
         return self.hermes_portal_base_url or self.nous_portal_base_url
 
     @field_validator("billing_bot_keys", mode="before")
@@ -229,7 +229,7 @@ class Settings(BaseSettings):
         return self
 
     def rules(self) -> Rules:
-        """Return what the operator allows."""
+        """Return the operator's rules."""
         return Rules(
             read_only=self.read_only,
             max_charge=self.max_charge,

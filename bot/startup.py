@@ -1,4 +1,4 @@
-"""What must be true before the app runs: a usable database, and a token that Slack accepts."""
+"""The conditions for a start: a usable database, and a token that Slack accepts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 class StartError(Exception):
     """The app cannot start; the text is a whole line for the operator.
 
-    `for_now`: no setting is wrong, so starting again later may succeed.
+    `for_now`: no setting is wrong, so a later start may succeed.
     """
 
     def __init__(self, words: str, *, for_now: bool = False) -> None:
@@ -38,11 +38,11 @@ class StartError(Exception):
 
 
 async def prepare_database(runtime: Runtime, kinds: Sequence[Kind[Any]]) -> None:
-    """Connect, migrate on SQLite, and set the clock by the database's.
+    """Connect, migrate on SQLite, and correct the clock by the database's.
 
     Raises:
         StartError: the database cannot be used, or has an older schema.
-        SecondProcessError: on SQLite, another process works with the same file.
+        SecondProcessError: on SQLite, another process uses the same file.
     """
     database = runtime.database
     database.backend.claim_alone()
@@ -65,7 +65,7 @@ async def prepare_database(runtime: Runtime, kinds: Sequence[Kind[Any]]) -> None
 
 
 async def _wait_for_database(runtime: Runtime) -> None:
-    """Return once there is a connection. A database that restarts has a minute to come back."""
+    """Return when there is a connection. Wait up to a minute for a database that restarts."""
     give_up_at = time.monotonic() + DATABASE_PATIENCE_SECONDS
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Times that depend on each other, in seconds. tests/bot/test_timing.py holds what must be true of them."""
+"""Timeouts that depend on each other, in seconds. tests/bot/test_timing.py checks their relations."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ SLACK_WAITS_SECONDS = 3.0
 ACK_WITHIN_SECONDS = 0.8
 """How long a submission's work may take before the modal shows "Processing"."""
 AFTER_ACK_SECONDS = 0.5
-"""How long Slack may take to apply an acknowledgement: a view sent earlier would be overwritten by it."""
+"""How long Slack may take to apply an acknowledgement, which would overwrite a view sent earlier."""
 READ_BODY_SECONDS = 5.0
 
 # A call to another server.
 PORTAL_TIMEOUT_SECONDS = 10.0
 SLACK_TIMEOUT_SECONDS = 10
 CALL_MARGIN_SECONDS = 0.5
-"""By how much a lease must outlive a call that is about to leave."""
+"""How much longer a lease must last than the timeout of the call to send."""
 
-# Who works on a row, and for how long.
+# Leases and the engine.
 TAKEN_OVER_WITHIN_SECONDS = 15.0
-"""The promise: how long a dead process's work rests (docs/reliability.md)."""
+"""The promise: how long a dead process's work waits (docs/reliability.md)."""
 LEASE_SECONDS = 14.0
 RENEW_EVERY_SECONDS = 3.0
 LOOK_FOR_WORK_SECONDS = 5.0
 """How often the engine looks for work that was not announced."""
 HEARTBEAT_SECONDS = 30.0
-"""After how long without a look for work /readyz calls the worker stuck."""
+"""How long the worker may not look for work before /readyz reports it as stuck."""
 
-# The database. A process that is paused inside a transaction must not keep rows locked for long.
+# The database. A process that is paused within a transaction must not keep rows locked for long.
 STATEMENT_SECONDS = 8.0
 LOCK_WAIT_SECONDS = 7
 IDLE_TRANSACTION_SECONDS = 12
 TRANSACTION_SECONDS = 25
 PING_SECONDS = 2
 
-# The stop: HTTP, the requests being answered, and the work get one grace each.
+# Stopping: HTTP, the open requests, and the work get this grace period each.
 GRACE_SECONDS = 2
 STOP_WITHIN_SECONDS = 9
-"""After this the command ends, whatever still runs. Deployments kill a process after ten seconds."""
+"""When the command exits in any case. Deployments kill a process after ten seconds."""
 KILLED_AFTER_SECONDS = 10

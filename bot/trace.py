@@ -1,4 +1,4 @@
-"""One charge's whole story for the operator, from the ledger alone: no secret, no call to anybody."""
+"""The trace of one charge for the operator, from the ledger only: no secrets, no calls to servers."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 async def trace(database_url: str, named: str) -> str:
-    """Return the story, a fact a line, times in UTC. `named` is our id, the portal's, or how one begins.
+    """Return the trace, one fact per line, times in UTC. `named` is our id, the portal's, or its beginning.
 
     Raises:
-        ChargeNotFoundError, SeveralChargesError: no charge, or more than one, begins so.
+        ChargeNotFoundError, SeveralChargesError: no charge, or more than one, matches.
         StoreUnavailableError: the database cannot be read.
     """
     database = Database(database_url, SystemClock())

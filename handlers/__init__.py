@@ -1,1 +1,1 @@
-"""Listeners: what a Slack request turns into."""
+"""The listeners for Slack's requests."""

@@ -1,4 +1,4 @@
-"""Who may come in: people who belong where the app is installed, at a person's rate, under the rules."""
+"""Admission: the person must belong to an installation, within the rate limits and operator's rules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 def admitted(handle: Handle) -> Handle:
-    """Let only those requests through that may come in; a stranger is told so."""
+    """Wrap a handler so that only admitted requests reach it; an outsider gets a message."""
 
     async def admit(context: Context) -> None:
         if await _belongs(context):
@@ -32,10 +32,10 @@ def admitted(handle: Handle) -> Handle:
 
 
 async def _belongs(context: Context) -> bool:
-    """Find the installation through which a request came, and who acts as that installation knows them.
+    """Find the request's installation and the person's identity in it; return False for an outsider.
 
     Raises:
-        StaleError: the request has not the shape of Slack's own.
+        StaleError: the request is malformed.
         NotInstalledError: there is no such installation.
     """
     request, runtime = context.request, context.runtime
@@ -55,10 +55,10 @@ async def _belongs(context: Context) -> bool:
 
 
 def _require_rate(context: Context) -> None:
-    """Let a request pass that does not come too fast for its person and its workspace.
+    """Check the rate limits of the person and the workspace.
 
     Raises:
-        TooFastError: it does.
+        TooFastError: a limit is exceeded.
     """
     runtime = context.runtime
     person, workspace = context.identity.key, context.installation
@@ -67,14 +67,14 @@ def _require_rate(context: Context) -> None:
 
 
 def _require_rules(context: Context) -> None:
-    """Let those through whom the operator lets use the app; App Home is no channel.
+    """Check the operator's rules about people, and about channels for App Home's buttons.
 
     Raises:
-        RuleError: the operator's rules say no.
+        RuleError: a rule forbids the request.
     """
     request, rules = context.request, context.runtime.permission.rules
     if request.event is not None:
-        return  # App Home says by itself what may be done
+        return  # App Home itself shows what is allowed
     rules.require_person(context.identity)
     if request.in_home and request.action.action_id not in ids.LINKS:
         rules.require_no_channels()

@@ -1,4 +1,4 @@
-"""What a handler is given: one request, the ways to answer it, and the app's parts."""
+"""The argument of a handler: one request, the ways to answer it, and the app's parts."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ SCREENS = WaitingScreens(message=loading_message(), modal=loading_modal, message
 
 @dataclass(kw_only=True, slots=True)
 class Context:
-    """One request on its way through the handlers.
+    """One request and its state.
 
-    `identity` is who acts, as the installation (its key) knows them. `text` is what was typed after the
-    subcommand; `wanted` is the whole command, to go on with after connecting.
+    `identity` is the acting person as the installation knows them; `installation` is its key. `text` is the
+    text after the subcommand. `wanted` is the whole command, to continue with after connecting.
     """
 
     runtime: Runtime
@@ -40,12 +40,12 @@ class Context:
 
     @classmethod
     def of(cls, runtime: Runtime, ack: AsyncAck, body: dict[str, Any]) -> Context:
-        """Read a request; until its installation is known, the app's own token answers, if it has one."""
+        """Parse a request; until its installation is known, replies use the app's own token, if any."""
         request = SlackRequest.parse(body)
         reply = Reply(request, ack, runtime.slack, runtime.http, SCREENS)
         return cls(runtime=runtime, request=request, reply=reply, identity=request.identity)
 
     async def forget_overview(self) -> None:
-        """Forget the overview that an answer has just replaced: purchases change it no more."""
+        """Stop updating the overview that an answer has just replaced."""
         with contextlib.suppress(StoreUnavailableError):
             await self.runtime.overviews.forget(self.identity)

@@ -1,4 +1,4 @@
-"""The one error boundary: every listener runs inside it, every failure ends in words."""
+"""The only error boundary: every listener runs within it, and every failure ends in a message."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ log = structlog.get_logger(__name__)
 async def run_guarded(
     context: Context, handle: Callable[[Context], Awaitable[None]], *, acked: bool
 ) -> None:
-    """Run a listener; tell the person what went wrong, if it did. Nothing escapes."""
+    """Run a listener; if it fails, show the person what went wrong. It never raises."""
     try:
         await handle(context)
     except Exception as error:  # noqa: BLE001 - the boundary
         incident = secrets.token_hex(4)
         with structlog.contextvars.bound_contextvars(incident=incident):
-            await _tell(context, _expected(error), incident, acked=acked)
+            await _report(context, _expected(error), incident, acked=acked)
 
 
 def _expected(error: Exception) -> Exception:
     return StaleError() if isinstance(error, TriggerExpiredError) else error
 
 
-async def _tell(context: Context, error: Exception, incident: str, *, acked: bool) -> None:
+async def _report(context: Context, error: Exception, incident: str, *, acked: bool) -> None:
     if isinstance(error, BillingError | AmountError):
         log.info("request.refused", problem=type(error).__name__, facts=str(error))
     else:

@@ -1,4 +1,4 @@
-"""App Home: the overview that is always there."""
+"""App Home: the overview in a permanent place."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ log = structlog.get_logger(__name__)
 
 
 async def handle_home_opened(context: Context) -> None:
-    """Publish the person's Home as it is now."""
+    """Record that the person uses App Home, and publish it."""
     await context.runtime.app_home_viewers.opened(context.identity)
     await publish_home(context.runtime, context.identity)
 
 
 async def refresh_home(runtime: Runtime, identity: Identity) -> None:
-    """Publish a person's Home anew, if they ever looked at it."""
+    """Publish a person's App Home again, if they have ever opened it."""
     if await runtime.app_home_viewers.has_app_home(identity):
         await publish_home(runtime, identity)
 
 
 async def publish_home(runtime: Runtime, identity: Identity) -> None:
-    """Publish a person's Home; useful without a connection too. A failure is not worth more than a line."""
+    """Publish a person's App Home, with or without a connection. A failure is only logged."""
     try:
         view = await _home(runtime, identity)
         slack = await runtime.workspaces.slack_of(identity)
@@ -52,17 +52,17 @@ async def publish_home(runtime: Runtime, identity: Identity) -> None:
 
 
 async def remember_overview(context: Context) -> None:
-    """Have the overview that was clicked in follow the person's purchases, by this click's response_url."""
+    """Store the clicked overview's response_url, to update it after a purchase."""
     if not context.request.in_ephemeral or context.request.response_url is None:
         return
-    with contextlib.suppress(BillingError):  # it is only not followed
+    with contextlib.suppress(BillingError):  # without it, the overview is only not updated
         link = await context.runtime.accounts.link(context.identity)
         shown = ShownOverview(response_url=context.request.response_url, account=link.account)
         await context.runtime.overviews.remember(context.identity, shown)
 
 
 async def refresh_overview(runtime: Runtime, identity: Identity, *, since: datetime) -> None:
-    """Draw a person's overview anew if they began to buy from it and it was drawn before `since`."""
+    """Update a person's overview if they bought from it and it was drawn before `since`."""
     shown = await runtime.overviews.take_stale(identity, since=since)
     if shown is None:
         return

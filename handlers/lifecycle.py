@@ -1,4 +1,4 @@
-"""Slack says that the app or a person is gone: their connections go too."""
+"""Slack's events that the app or a person is gone: their connections are deleted."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 async def handle_ended(context: Context) -> None:
-    """Forget an installation: the app was removed, or its tokens were revoked."""
+    """Delete an installation, because the app was removed or its tokens were revoked."""
     installation = await _installation(context)
     if installation is not None:
         await context.runtime.lifecycle.ended(installation, why=str(_event(context).get("type")))
 
 
 async def handle_access_revoked(context: Context) -> None:
-    """Forget the people of workspaces that no longer take part in an org-wide installation."""
+    """Delete the connections of workspaces that left an org-wide installation."""
     installation = await _installation(context)
     teams = _event(context).get("team_ids")
     if installation is not None and not installation.team and isinstance(teams, list) and teams:
@@ -27,7 +27,7 @@ async def handle_access_revoked(context: Context) -> None:
 
 
 async def handle_user_change(context: Context) -> None:
-    """Forget the connection of a person whose account was deactivated."""
+    """Delete the connection of a person whose account was deactivated."""
     user = _event(context).get("user")
     installation = await _installation(context)
     if installation is None or not isinstance(user, dict) or user.get("deleted") is not True:

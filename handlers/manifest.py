@@ -1,4 +1,4 @@
-"""The Slack app manifest, made from what the app really registers."""
+"""The Slack app manifest, built from the listeners that the app registers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOT_SCOPES = {
     "im:history": "to find that message after a crash, by its metadata, so that it is never posted twice",
     "users:read": "to hear that somebody's Slack account was deactivated, and forget their connection",
 }
-"""What the app asks for, and why."""
+"""The scopes that the app asks for, and why."""
 
 EVENTS = ("app_home_opened", *lifecycle.EVENTS)
 
@@ -26,7 +26,7 @@ EVENTS = ("app_home_opened", *lifecycle.EVENTS)
 def make_manifest(url: str, *, socket_mode: bool = False) -> dict[str, Any]:
     """Return the manifest of an app that Slack reaches at `url` (https, without a path).
 
-    With `socket_mode` the app opens the connection; only installing by OAuth still needs the address.
+    With `socket_mode` the app opens the connection; then only the OAuth installation needs the address.
     """
     base = url.rstrip("/")
     events = {} if socket_mode else {"request_url": f"{base}/slack/events"}

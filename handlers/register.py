@@ -1,4 +1,4 @@
-"""Every listener, registered with Bolt: acknowledge, admit, run inside the error boundary."""
+"""Registers all listeners with Bolt. Each acknowledges, admits, and runs within the error boundary."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ log = structlog.get_logger(__name__)
 
 
 def register(app: AsyncApp, runtime: Runtime) -> None:
-    """Register what the registry lists, and App Home."""
-    # One listener for all of a kind: Bolt asks each listener in turn.
+    """Register the listeners of the registry, and those of App Home."""
+    # One listener per kind of request, because Bolt tries its listeners one after another.
     submissions = {name: handle for row in SUBCOMMANDS for name, handle in row.submissions.items()}
     closings = {name: handle for row in SUBCOMMANDS for name, handle in row.closings.items()}
     actions = {name: handle for row in SUBCOMMANDS for name, handle in row.actions.items()}
@@ -76,7 +76,7 @@ def _by_action(handles: Mapping[str, Handle]) -> Handle:
 
 
 def _command(runtime: Runtime) -> Listener:
-    """Answer in the acknowledgement itself what needs no server; acknowledge the rest at once."""
+    """Answer in the acknowledgement if no server is needed; acknowledge any other command at once."""
     listen = _acknowledged(runtime, handle_command)
 
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -104,7 +104,7 @@ def _acknowledged(runtime: Runtime, handle: Handle) -> Listener:
 
 
 def _decided(runtime: Runtime, handle: Handle) -> Listener:
-    """Work, then acknowledge: what comes later finds it decided. A slow database delays it little."""
+    """Work, then acknowledge, so that later requests see the result; wait only briefly for the work."""
 
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
         context = Context.of(runtime, ack, body)
@@ -116,7 +116,7 @@ def _decided(runtime: Runtime, handle: Handle) -> Listener:
 
 
 def _submission(runtime: Runtime, handle: Handle) -> Listener:
-    """Let the handler acknowledge with what the modal becomes; it asks the database alone before that."""
+    """Let the handler acknowledge with the modal's next view; before that it may only use the database."""
 
     async def listener(ack: AsyncAck, body: dict[str, Any]) -> None:
         given = _GivenAck()
@@ -130,7 +130,7 @@ def _submission(runtime: Runtime, handle: Handle) -> Listener:
 
 
 class _GivenAck(AsyncAck):
-    """An acknowledgement to wait for, while the work that gives it goes on."""
+    """An acknowledgement that another task can wait for."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -143,18 +143,18 @@ class _GivenAck(AsyncAck):
         return response
 
     def over(self, _work: object) -> None:
-        """End the wait: the work has ended without an acknowledgement."""
+        """End the wait, because the work ended without an acknowledgement."""
         self._given.set()
 
     async def wait(self) -> None:
-        """Return once it is given."""
+        """Return when the acknowledgement was given."""
         await self._given.wait()
 
 
 class _AboutTheApp(AsyncMiddleware):
-    """Handles what Slack says of the app itself before it is acknowledged: Slack repeats what was not.
+    """Handles events about the app before it acknowledges them, so that Slack retries after a failure.
 
-    A middleware, since Bolt acknowledges events before their listeners run.
+    It is a middleware because Bolt acknowledges events before their listeners run.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -167,7 +167,7 @@ class _AboutTheApp(AsyncMiddleware):
         resp: BoltResponse,  # noqa: ARG002 - Bolt's protocol
         next: Callable[[], Awaitable[BoltResponse]],  # noqa: A002 - Bolt's protocol
     ) -> BoltResponse | None:
-        """Answer an event about the app; let everything else pass."""
+        """Answer an event about the app; pass everything else on."""
         event = req.body.get("event")
         kind = event.get("type") if isinstance(event, dict) else None
         handle = lifecycle.EVENTS.get(kind) if isinstance(kind, str) else None
@@ -184,7 +184,7 @@ class _AboutTheApp(AsyncMiddleware):
 
 
 def _unhandled(runtime: Runtime) -> Callable[..., Awaitable[BoltResponse]]:
-    """Answer what no listener answers: a button or modal of another release, or what is none of Slack's."""
+    """Answer requests without a listener: from another release's screens, or not from Slack."""
 
     async def handle_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
         if not isinstance(error, BoltUnhandledRequestError):

@@ -1,4 +1,4 @@
-"""What can be typed after `/billing`, and what belongs to it. A new subcommand is one row."""
+"""The subcommands of `/billing` with their listeners. A new subcommand is one row."""
 
 from __future__ import annotations
 
@@ -30,11 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subcommand:
-    """A row. `handle` answers the typed command; the rest are listeners by id.
+    """A row. `handle` answers the typed command; the others are listeners by id.
 
-    `actions` are acknowledged before they run; `submissions` acknowledge by themselves, with what the
-    modal becomes; `closings` answer a modal that was closed. `anywhere` is free of the operator's rule
-    about channels.
+    `actions` are acknowledged before they run. `submissions` acknowledge with the modal's next view.
+    `closings` are called when a modal was closed. `anywhere`: the rule about channels does not apply.
     """
 
     name: str
@@ -47,7 +46,7 @@ class Subcommand:
 
     @property
     def does(self) -> str:
-        """What it does, in the words of the usage."""
+        """What it does, in the words of the help."""
         return DOES[self.name]
 
     @property
@@ -139,5 +138,5 @@ def usage_rows() -> tuple[tuple[str, str], ...]:
 
 
 def usage_hint() -> str:
-    """Return what Slack shows behind `/billing` while typing."""
+    """Return the hint that Slack shows after `/billing` while a person types."""
     return f"[{' | '.join(row.name for row in SUBCOMMANDS if row.name)} | {HELP}]"

@@ -1,4 +1,4 @@
-"""`/billing …`: which row of the registry answers."""
+"""`/billing …`: finds the registry's row for a typed command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REMEMBERED = 100
 
 
 async def handle_command(context: Context) -> None:
-    """Route by the first word, whatever its case; the rest is the row's own to read."""
+    """Route by the first word, in any case; the row reads the rest."""
     typed = context.request.typed_text
     row = _row(typed)
     if row is not None and not row.anywhere:
@@ -30,17 +30,17 @@ async def handle_command(context: Context) -> None:
 
 
 def answered_from_memory(request: SlackRequest) -> bool:
-    """Tell whether a command is answered by the usage, which needs no server."""
+    """Tell whether the help answers a command; that needs no server."""
     return _row(request.typed_text) is None
 
 
 async def handle_go_on(context: Context) -> None:
-    """Go on with the command that was typed before connecting."""
+    """Continue with the command that was typed before connecting."""
     await run_typed(context, context.request.value)
 
 
 async def run_typed(context: Context, typed: str) -> None:
-    """Run what was typed after `/billing`."""
+    """Run the command that was typed after `/billing`."""
     context.wanted = typed[:_REMEMBERED] or None
     word, _, rest = typed.partition(" ")
     row = _row(typed)
@@ -65,7 +65,7 @@ def _row(typed: str) -> Subcommand | None:
 
 
 def near_miss(word: str) -> str | None:
-    """Return the subcommand that a mistyped word probably meant."""
+    """Return the subcommand most similar to a mistyped word; None if none is similar."""
     names = [*filter(None, _BY_NAME), HELP]
     found = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
     return found[0] if found else None

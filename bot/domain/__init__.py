@@ -1,1 +1,1 @@
-"""What billing means: values and rules, without I/O, clock or randomness."""
+"""The billing domain: values and rules, without I/O, clock or randomness."""

@@ -1,4 +1,4 @@
-"""The audit log: for each money and identity action who, what, when, from where, and the result."""
+"""The audit log: who did what, when, from where, and with which result, for money and identity."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 acting_from: ContextVar[str] = ContextVar("acting_from", default="unknown")
-"""The origin of what the running task does, set once at each way in. A transaction takes it over."""
+"""The origin of the running task's actions. Each entry point sets it; a transaction copies it."""
 
 
 @contextmanager
 def acting(origin: str) -> Iterator[None]:
-    """Name the origin of what the block does: a kind of request, the worker, the command line."""
+    """Set the origin of the block's actions: a kind of request, the worker, the command line."""
     before = acting_from.set(origin)
     try:
         yield
@@ -28,7 +28,7 @@ def acting(origin: str) -> Iterator[None]:
 
 
 class Action(StrEnum):
-    """What was done. The result says how it ended."""
+    """What was done. An entry's result says how it ended."""
 
     CHARGE = "charge"
     AUTO_RELOAD = "auto-reload"
@@ -46,9 +46,9 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditEntry:
-    """A line of the log. `actor` is a person's key (or the program), `at` is in UTC.
+    """An entry of the log. `actor` is a person's key or the program; `at` is in UTC.
 
-    `facts` is JSON text, as it was written: whatever it says, it is sealed.
+    `facts` is JSON text exactly as it was written, because the hash chain covers that text.
     """
 
     at: datetime
@@ -62,7 +62,7 @@ class AuditEntry:
 
     @property
     def details(self) -> dict[str, str]:
-        """The facts; as they stand under `unreadable` where they are no JSON object."""
+        """The parsed facts; text that is no JSON object is returned under `unreadable`."""
         try:
             read = json.loads(self.facts)
         except ValueError:

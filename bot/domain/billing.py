@@ -1,4 +1,4 @@
-"""The organization's billing as the portal reports it: state, cap, auto-reload, and what is left to use."""
+"""The organization's billing as the portal reports it: state, cap, auto-reload and usage."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Role(StrEnum):
 
 
 def may_change_plan(role: Role, capability: bool | None) -> bool:
-    """Tell who may: the capability decides both ways; without it OWNER and ADMIN (behaviors 2, 3)."""
+    """Tell whether a person may. The capability decides; without it, OWNER and ADMIN (behaviors 2, 3)."""
     return role in {Role.OWNER, Role.ADMIN} if capability is None else capability
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MonthlyCap:
-    """What may be charged this month, in US dollars; `is_default_ceiling`: nobody set it."""
+    """What may be charged this month, in US dollars; `is_default_ceiling`: the portal set the limit."""
 
     limit: Decimal
     spent: Decimal
@@ -51,7 +51,7 @@ class MonthlyCap:
 
 
 class AutoReloadCardKind(StrEnum):
-    """Which card auto-reload uses beside the one on file."""
+    """Which card auto-reload uses, compared with the card on file."""
 
     CANONICAL = "canonical"
     NONE = "none"
@@ -60,7 +60,10 @@ class AutoReloadCardKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AutoReload:
-    """Below `threshold`, the portal buys up to `reload_to` (US dollars). An unknown card kind is None."""
+    """Auto-reload: below `threshold`, the portal buys up to `reload_to` (US dollars).
+
+    `card_kind` is None if the portal sends an unknown one.
+    """
 
     enabled: bool
     threshold: Decimal | None
@@ -70,12 +73,12 @@ class AutoReload:
 
 
 class AutoReloadOrderError(ValueError):
-    """Reload-to is not above the threshold."""
+    """The reload-to amount is not above the threshold."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AutoReloadChoice:
-    """What somebody wants auto-reload to be. The wire needs both amounts to switch it off too."""
+    """The requested auto-reload setting. The wire needs both amounts, also to switch it off."""
 
     enabled: bool
     threshold: Decimal
@@ -83,7 +86,7 @@ class AutoReloadChoice:
 
     @classmethod
     def on(cls, threshold: Decimal, reload_to: Decimal, bounds: Bounds) -> AutoReloadChoice:
-        """Check and make a choice to switch it on (behavior 21).
+        """Check the amounts and return a choice to switch auto-reload on (behavior 21).
 
         Raises:
             AmountError: the threshold or reload-to lies outside what can be charged.
@@ -97,14 +100,14 @@ class AutoReloadChoice:
 
     @classmethod
     def off(cls, current: AutoReload) -> AutoReloadChoice:
-        """Make a choice to switch it off, with the current amounts (behavior 21)."""
+        """Return a choice to switch auto-reload off, with the current amounts (behavior 21)."""
         zero = Decimal(0)
         return cls(enabled=False, threshold=current.threshold or zero, reload_to=current.reload_to or zero)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BillingState:
-    """`GET /api/billing/state`, in the domain's words. Money is US dollars."""
+    """The answer of `GET /api/billing/state`. Money is US dollars."""
 
     organization_id: str
     organization_name: str | None
@@ -121,16 +124,16 @@ class BillingState:
 
     @property
     def may_change_plan(self) -> bool:
-        """Tell whether this person may change the plan, and with the switch on, charge."""
+        """Whether this person may change the plan and, with the organization's switch on, charge."""
         return may_change_plan(self.role, self.can_change_plan)
 
     @property
     def may_charge(self) -> bool:
-        """May change the plan, and the organization's switch is on (behavior 4)."""
+        """Whether this person may change the plan and the organization's switch is on (behavior 4)."""
         return self.may_change_plan and self.billing_enabled
 
     def require_charging(self) -> None:
-        """Judge the two local gates in their order (behavior 1); card, scope and cap are the server's.
+        """Check the two local conditions in order (behavior 1); the server checks card, scope and cap.
 
         Raises:
             NotAllowedError: ROLE_REQUIRED, then BILLING_DISABLED.
@@ -141,7 +144,7 @@ class BillingState:
             raise NotAllowedError(RefusalCode.BILLING_DISABLED, self.portal_url, role=self.role)
 
     def require_payment_method(self) -> None:
-        """Let only an organization with a payment method pass.
+        """Check that the organization has a payment method.
 
         Raises:
             NotAllowedError: NO_PAYMENT_METHOD.
@@ -151,24 +154,24 @@ class BillingState:
 
 
 class BalanceLevel(StrEnum):
-    """Whether paid use is possible, and for how long."""
+    """Whether paid use is possible, and whether the balance is low."""
 
     FREE = "free"
     LOW = "low"
     HEALTHY = "healthy"
     DEPLETED = "depleted"
     NEEDS_PLAN = "needs_plan"
-    """Paid use needs a plan, whatever was topped up."""
+    """Paid use needs a plan, even if there are top-ups."""
     BLOCKED = "blocked"
-    """The portal does not allow paid use, and does not say why."""
+    """The portal does not allow paid use and gives no reason."""
     MEMBER_CAPPED = "member_capped"
-    """This member has used up their own cap at the organization: adding funds does not help."""
+    """This member has reached their own cap at the organization: adding funds does not help."""
     UNKNOWN = "unknown"
-    """The portal does not say; nothing is claimed."""
+    """The portal does not say."""
 
 
 class AccessReason(StrEnum):
-    """Why paid use is possible or not (docs/portal.md, section 4.2); a reason added later is None."""
+    """Why paid use is possible or not (docs/portal.md, section 4.2). An unknown reason is read as None."""
 
     USABLE = "usable_credits"
     NOTHING_USABLE = "no_usable_credits"
@@ -179,7 +182,7 @@ class AccessReason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemberCap:
-    """A member's own spending limit at the organization, US dollars; what is not known is None."""
+    """A member's own spending limit at the organization, in US dollars; unknown values are None."""
 
     exceeded: bool = False
     limit: Decimal | None = None
@@ -189,10 +192,10 @@ class MemberCap:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanUsage:
-    """The plan's monthly dollars; what is not known is None.
+    """The plan's monthly allowance, in US dollars; unknown values are None.
 
-    `left` below zero is an overage, and may exceed `monthly`, as `rollover` is part of it. `renews_on`
-    ends the cycle.
+    A negative `left` is an overage. `left` includes `rollover`, so it may exceed `monthly`. `renews_on` is
+    when the billing cycle ends.
     """
 
     name: str | None
@@ -203,24 +206,25 @@ class PlanUsage:
 
     @property
     def overage(self) -> Decimal:
-        """What was used beyond the plan, zero when none (behavior 9)."""
+        """What was used beyond the plan; zero if nothing was (behavior 9)."""
         return max(Decimal(0), -(self.left or Decimal(0)))
 
     @property
     def used_share(self) -> Decimal | None:
-        """The used part of the plan, 0 to 1; None where "left of monthly" has no meaning."""
+        """The used share of the plan, 0 to 1; None if it cannot be computed."""
         if self.monthly is None or self.left is None or not self.monthly > 0:
             return None
-        if self.left > self.monthly or (self.rollover or 0) > 0:  # what rolled over is part of what is left
+        if self.left > self.monthly or (self.rollover or 0) > 0:  # `left` includes what rolled over
             return None
         return min(self.monthly, self.monthly - self.left) / self.monthly
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """What there is to use, in US dollars, from the account call. Without a plan `plan` is None.
+    """What is left to use, in US dollars, from the account call. Unknown values are None.
 
-    `allowed` says whether paid use is possible, and `reason` why; amounts decide neither. None is unknown.
+    `plan` is None without a plan. Only `allowed` says whether paid use is possible, and only `reason` says
+    why; the amounts decide neither.
     """
 
     plan: PlanUsage | None = None
@@ -233,7 +237,7 @@ class Usage:
 
     @property
     def level(self) -> BalanceLevel:
-        """Judge by what the portal allows, and only then by amounts (behavior 9)."""
+        """The level by what the portal allows, and only after that by the amounts (behavior 9)."""
         if self.reason is AccessReason.MEMBER_CAP or (
             self.member_cap is not None and self.member_cap.exceeded
         ):
@@ -247,7 +251,7 @@ class Usage:
 
     @property
     def _refused_level(self) -> BalanceLevel:
-        """Why paid use is refused; a plan that may be there, and funds that are, are never denied."""
+        """The level when paid use is refused. It never denies funds that exist or a plan that may exist."""
         no_plan = self.plan is None and not self.has_subscription
         no_funds = self.topped_up == 0
         match self.reason:
@@ -270,7 +274,7 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AccountInfo:
-    """`GET /api/oauth/account`: whose grant this is, and what they can use."""
+    """The answer of `GET /api/oauth/account`: the grant's account, and its usage."""
 
     account: Account
     usage: Usage
@@ -278,10 +282,10 @@ class AccountInfo:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overview:
-    """What the overview shows, as it was at `read_at` (UTC).
+    """The content of the overview at `read_at` (UTC).
 
-    `usage` is None when the account call gave no answer. `applying` names the plan that was paid for a
-    moment ago and that the portal does not show yet.
+    `usage` is None if the account call failed. `applying` names a plan that was paid for a moment ago and
+    that the portal does not show yet.
     """
 
     state: BillingState
@@ -292,7 +296,7 @@ class Overview:
 
 
 class ChargeStatusKind(StrEnum):
-    """What the portal says of a charge."""
+    """The portal's status of a charge."""
 
     PENDING = "pending"
     SETTLED = "settled"
@@ -301,7 +305,7 @@ class ChargeStatusKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChargeStatus:
-    """`GET /api/billing/charge/{id}`; `amount` in US dollars when the server names it."""
+    """The answer of `GET /api/billing/charge/{id}`; `amount` in US dollars if the server names it."""
 
     kind: ChargeStatusKind
     amount: Decimal | None = None

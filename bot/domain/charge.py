@@ -1,4 +1,4 @@
-"""A charge's life: its states, the transitions between them, and what each changes."""
+"""A charge's states, the transitions between them, and what each transition changes."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ class ChargeKind(StrEnum):
     TOP_UP = "top_up"
     """Funds for the balance: accepted first, settled later."""
     UPGRADE = "upgrade"
-    """A bigger plan: one answer says how it ended."""
+    """A bigger plan: one answer gives the outcome."""
 
 
 class ChargeState(StrEnum):
-    """Where a charge stands. The arrows are TRANSITIONS."""
+    """A charge's state. TRANSITIONS lists the allowed steps."""
 
     PROPOSED = "proposed"
-    """Shown for confirmation; key made; nothing sent."""
+    """Shown for confirmation, with its idempotency key; nothing was sent."""
     CANCELLED = "cancelled"
-    """The person turned back before confirming."""
+    """The person canceled before confirming."""
     EXPIRED = "expired"
     """The person did not confirm in time."""
     CONFIRMED = "confirmed"
-    """The person confirmed; the portal may or may not have the request yet."""
+    """The person confirmed; the portal may or may not have received the request."""
     NEEDS_SCOPE = "needs_scope"
-    """The portal wants the billing permission first; nothing was charged."""
+    """The portal requires the billing permission first; nothing was charged."""
     REFUSED = "refused"
     """The portal refused before charging; nothing was charged."""
     SUBMITTED = "submitted"
-    """The portal took it and gave a charge id; the money is not confirmed yet."""
+    """The portal accepted it and returned a charge id; it is not settled yet."""
     SETTLED = "settled"
-    """The money is on the balance."""
+    """The money was added to the balance."""
     FAILED = "failed"
     """The payment did not go through."""
     OVERDUE = "overdue"
-    """Still pending at the cap: a timeout, not a failure."""
+    """Still pending at the deadline: a timeout, not a failure."""
     UNCONFIRMED = "unconfirmed"
     """It may or may not have been charged."""
 
@@ -62,7 +62,7 @@ TRANSITIONS: dict[ChargeState, frozenset[ChargeState]] = {
             ChargeState.REFUSED,
             ChargeState.SUBMITTED,
             ChargeState.UNCONFIRMED,
-            # An upgrade's one answer is its end.
+            # The single answer to an upgrade is its outcome.
             ChargeState.SETTLED,
             ChargeState.FAILED,
         }
@@ -80,15 +80,15 @@ TRANSITIONS: dict[ChargeState, frozenset[ChargeState]] = {
     ChargeState.SETTLED: frozenset(),
     ChargeState.FAILED: frozenset(),
     ChargeState.OVERDUE: frozenset({ChargeState.SETTLED, ChargeState.FAILED, ChargeState.UNCONFIRMED}),
-    # Never refused: a later refusal proves nothing about an earlier request that got no answer.
+    # No step to REFUSED: a later refusal proves nothing about an earlier request without an answer.
     ChargeState.UNCONFIRMED: frozenset({ChargeState.SUBMITTED, ChargeState.SETTLED, ChargeState.FAILED}),
 }
 
 OPEN = frozenset({ChargeState.OVERDUE, ChargeState.UNCONFIRMED})
-"""The person was notified, yet the end is uncertain: followed up, and offered "Check again"."""
+"""The person was notified, but the outcome is uncertain: the app keeps asking and offers "Check again"."""
 
 ON_ITS_WAY = frozenset({ChargeState.PROPOSED, ChargeState.CONFIRMED, ChargeState.SUBMITTED})
-"""There is no news for the person but that it is under way."""
+"""There is nothing to tell the person except that it is in progress."""
 
 UNFINISHED = (
     ChargeState.CONFIRMED,
@@ -97,7 +97,7 @@ UNFINISHED = (
     ChargeState.OVERDUE,
     ChargeState.UNCONFIRMED,
 )
-"""Confirmed by the person, and without a certain end."""
+"""Confirmed by the person, without a certain outcome."""
 
 NOT_CHARGED = frozenset(
     {
@@ -108,14 +108,14 @@ NOT_CHARGED = frozenset(
         ChargeState.FAILED,
     }
 )
-"""No money moves, nor may yet move, unless the person confirms."""
+"""No money moves, and none will unless the person confirms."""
 
 TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following)
-"""Nothing can change any more."""
+"""Final states: no transition leads out of them."""
 
 
 class FailureReason(StrEnum):
-    """Why a payment did not go through, as the portal gives it."""
+    """Why a payment failed, as the portal reports it."""
 
     AUTHENTICATION_REQUIRED = "authentication_required"
     PAYMENT_METHOD_EXPIRED = "payment_method_expired"
@@ -124,7 +124,7 @@ class FailureReason(StrEnum):
 
     @classmethod
     def from_wire(cls, value: str | None) -> FailureReason:
-        """Read the portal's `reason`; anything unknown is a processing error."""
+        """Read the portal's `reason`; an unknown one is a processing error."""
         try:
             return cls(value or "")
         except ValueError:
@@ -132,11 +132,11 @@ class FailureReason(StrEnum):
 
 
 class IllegalTransitionError(Exception):
-    """A step that TRANSITIONS does not know: a mistake in the program, never in the data."""
+    """A step that is not in TRANSITIONS: always a bug, never bad data."""
 
 
 def check_transition(before: ChargeState, after: ChargeState) -> None:
-    """Let an allowed step pass.
+    """Check that a step is allowed.
 
     Raises:
         IllegalTransitionError: the step is not in TRANSITIONS.
@@ -148,16 +148,16 @@ def check_transition(before: ChargeState, after: ChargeState) -> None:
 QUIET_SETTLEMENT = timedelta(seconds=30)
 
 KEPT = {"kept": True}
-"""Marks a text that the purge keeps. Every other text of a charge may name a person, and is purged."""
+"""Marks a text that the purge keeps. The purge deletes all others, as they may name a person."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Charge:
-    """One intended purchase. Its row decides, whatever a button or a modal says. Times are UTC.
+    """One intended purchase. Its row decides, not what a button or a modal carries. Times are UTC.
 
-    A method that is named after what happened returns the charge as it is after that, and raises
-    IllegalTransitionError where that cannot happen in its state. `posts` counts the requests for the money,
-    `polls` the questions how it stands.
+    A method named after an event returns the charge after that event. It raises IllegalTransitionError if
+    the event is not possible in the charge's state. `posts` counts the requests to charge, and `polls` the
+    requests for the charge's status.
     """
 
     id: str = field(metadata=KEPT)
@@ -178,7 +178,7 @@ class Charge:
     submitted_at: datetime | None = None
     ended_at: datetime | None = None
     check_asked_at: datetime | None = None
-    """When the person last asked to have it checked."""
+    """When the person last asked for a check."""
     checked_at: datetime | None = None
     deadline: datetime | None = None
     """Until when a submitted charge is polled."""
@@ -190,9 +190,9 @@ class Charge:
     retry_at: datetime | None = None
     portal_url: str | None = None
     ambiguous_since: datetime | None = None
-    """Since when there is a request for the money whose answer is unknown."""
+    """When a request to charge first got no clear answer."""
     permitted_at: datetime | None = None
-    """Since when a charge that waits for the billing permission could go on with it."""
+    """When a charge that waits for the billing permission got it."""
     posts: int = 0
     first_post_at: datetime | None = None
     last_post_at: datetime | None = None
@@ -202,24 +202,24 @@ class Charge:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing can change any more."""
+        """Whether its state is final."""
         return self.state in TERMINAL
 
     @property
     def has_news(self) -> bool:
-        """Whether there is more to say than that it is on its way."""
+        """Whether there is more to tell than that it is in progress."""
         return self.state not in ON_ITS_WAY
 
     @property
     def settled_quickly(self) -> bool:
-        """Whether it settled within half a minute of the confirmation: the message alone says so."""
+        """Whether it settled within 30 seconds of the confirmation; then no thread reply is needed."""
         if self.state is not ChargeState.SETTLED or self.ended_at is None or self.confirmed_at is None:
             return False
         return self.ended_at - self.confirmed_at <= QUIET_SETTLEMENT
 
     @property
     def expected_since(self) -> datetime:
-        """From when the person expects the charge: the confirmation, or else the proposal."""
+        """When the person started to expect the charge: the confirmation, or else the proposal."""
         return self.confirmed_at or self.created_at
 
     def is_of(self, account: Account) -> bool:
@@ -228,39 +228,39 @@ class Charge:
 
     @property
     def check_pending(self) -> bool:
-        """Whether the person asked for a check that has not been made yet."""
+        """Whether the person asked for a check that has not happened yet."""
         if self.check_asked_at is None:
             return False
         return self.checked_at is None or self.checked_at < self.check_asked_at
 
     @property
     def check_under_way(self) -> bool:
-        """Whether an open charge is about to be asked about because the person wanted that."""
+        """Whether a check that the person asked for is about to happen."""
         return self.state in OPEN and self.check_pending
 
     @property
     def display_amount(self) -> Decimal:
-        """The amount to name: the server's once settled, else the requested one (behavior 30)."""
+        """The amount to show: the server's once settled, before that the requested one (behavior 30)."""
         return self.amount if self.settled_amount is None else self.settled_amount
 
     def posted(self, now: datetime) -> Charge:
-        """A request for the money leaves."""
+        """Count a request to charge that is about to be sent."""
         return replace(
             self, posts=self.posts + 1, first_post_at=self.first_post_at or now, last_post_at=now
         )
 
     def polled(self, now: datetime) -> Charge:
-        """A question how it stands leaves."""
+        """Count a request for the status that is about to be sent."""
         return replace(
             self, polls=self.polls + 1, first_poll_at=self.first_poll_at or now, last_poll_at=now
         )
 
     def unanswered(self, since: datetime) -> Charge:
-        """A request for the money got no clear answer; the first such request counts."""
+        """Record that a request to charge got no clear answer; the first such moment is kept."""
         return self if self.ambiguous_since is not None else replace(self, ambiguous_since=since)
 
     def accepted(self, portal_charge_id: str, *, now: datetime, deadline: datetime) -> Charge:
-        """The portal took it and gave it an id."""
+        """The portal accepted it and returned its id."""
         return self._to(
             ChargeState.SUBMITTED,
             portal_charge_id=portal_charge_id,
@@ -276,27 +276,27 @@ class Charge:
         return self._to(ChargeState.REFUSED, **refusal.facts(self), permitted_at=None, ended_at=now)
 
     def needs_scope(self, refusal: Refusal, *, permitted_at: datetime | None) -> Charge:
-        """The portal wants the billing permission first, which may have come meanwhile."""
+        """The portal requires the billing permission; `permitted_at` is set if it has come meanwhile."""
         return self._to(
             ChargeState.NEEDS_SCOPE, **refusal.facts(self), permitted_at=permitted_at, ended_at=None
         )
 
     def unconfirmed(self, refusal: Refusal | None = None) -> Charge:
-        """It may or may not have been charged; `refusal` is what keeps the portal's answer away."""
+        """It may or may not have been charged; `refusal` is why the portal's answer cannot be had."""
         if refusal is None:
             return self._to(ChargeState.UNCONFIRMED)
         return self._to(ChargeState.UNCONFIRMED, refusal=refusal.code, retry_at=refusal.retry_at)
 
     def overdue(self) -> Charge:
-        """It is still pending at the deadline."""
+        """It is pending at the deadline."""
         return self._to(ChargeState.OVERDUE)
 
     def settled(self, amount: Decimal | None, *, now: datetime) -> Charge:
-        """The money is on the balance; `amount` is the portal's, None where it names none."""
+        """The money is on the balance; `amount` is the portal's, None if it names none."""
         return self._to(ChargeState.SETTLED, settled_amount=amount, ended_at=now)
 
     def failed(self, reason: FailureReason, *, now: datetime, portal_url: str | None = None) -> Charge:
-        """The payment did not go through; `portal_url` is where it can be mended."""
+        """The payment failed; `portal_url` is where the person can fix that."""
         return self._to(
             ChargeState.FAILED, failure=reason, portal_url=portal_url or self.portal_url, ended_at=now
         )
@@ -306,12 +306,12 @@ class Charge:
         return self._to(ChargeState.EXPIRED, ended_at=now)
 
     def checked(self, refusal: RefusalCode | None, *, now: datetime) -> Charge:
-        """It was asked about without a certain answer; `refusal` is what keeps that away."""
+        """A check gave no certain answer; `refusal` is the reason, if known."""
         checked_at = now if self.check_pending else self.checked_at
         return replace(self, refusal=refusal, checked_at=checked_at)
 
     def counts_on(self, other: Charge) -> Charge:
-        """Return another reading of the same charge with what was counted on this one."""
+        """Return `other`, a second reading of the same charge, with this one's counters."""
         return replace(
             other,
             posts=self.posts,
@@ -323,7 +323,7 @@ class Charge:
         )
 
     def reads_like(self, other: Charge) -> bool:
-        """Tell whether screens show the same of both."""
+        """Tell whether both look the same on screens."""
         return self.counts_on(replace(other, ambiguous_since=self.ambiguous_since)) == self
 
     def _to(self, state: ChargeState, **changes: Any) -> Charge:  # noqa: ANN401 - checked by each caller
@@ -333,7 +333,7 @@ class Charge:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
-    """A refusal as a charge keeps it. `retry_at` (UTC) is when the portal takes it again, if it says so."""
+    """A refusal as it is stored with a charge. `retry_at` (UTC) is when to try again, if known."""
 
     code: RefusalCode
     detail: str | None = None
@@ -341,7 +341,7 @@ class Refusal:
     portal_url: str | None = None
 
     def facts(self, charge: Charge) -> dict[str, Any]:
-        """Return the changed fields of a charge that is refused so."""
+        """Return the changed fields of a charge with this refusal."""
         return {
             "refusal": self.code,
             "refusal_detail": self.detail,

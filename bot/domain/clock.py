@@ -1,4 +1,4 @@
-"""Time as everything here sees it: UTC, from outside."""
+"""The interface for time, in UTC."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 
 class Clock(Protocol):
-    """A source of time and of waiting."""
+    """A source of the current time and of waiting."""
 
     def now(self) -> datetime:
-        """Return the present moment, aware, in UTC."""
+        """Return the current time, timezone-aware, in UTC."""
 
     async def sleep(self, seconds: float) -> None:
         """Return after that many seconds."""

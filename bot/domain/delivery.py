@@ -1,4 +1,4 @@
-"""A durable message to a person: about which subject, to whom, and what of it is surely there."""
+"""A durable message to a person: its subject, its recipient, and what Slack has confirmed of it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Json: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShownAt:
-    """Where a person sees something that can be replaced: an answer to them alone, or a modal.
+    """A place that can be replaced: an answer only the person sees, or a modal.
 
-    `response_url` is good for half an hour and a secret.
+    `response_url` works for half an hour and is a secret.
     """
 
     response_url: str | None = field(default=None, repr=False)
@@ -27,9 +27,9 @@ class ShownAt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
-    """One message about one subject to one recipient, and how far it is.
+    """One message about one subject to one recipient, and its progress.
 
-    The methods that are named after what happened return the delivery as it is after that. Times are UTC.
+    A method named after an event returns the delivery after that event. Times are UTC.
     """
 
     id: str
@@ -41,29 +41,29 @@ class Delivery:
     """What the message replaces, instead of being posted."""
     channel: str | None = None
     ts: str | None = None
-    """Where the message is; `channel` alone is where it is to be posted, else to the person directly."""
+    """The message's address. `channel` alone is where to post it; without it, post a direct message."""
     posting_since: datetime | None = None
-    """A post may have left whose answer is unknown."""
+    """Since when a post may have been sent without a known answer."""
     digest: str | None = None
-    """What the message says; None when that is unknown."""
+    """A hash of the message's content; None if that is unknown."""
     reply_key: str | None = None
-    """The thread reply that may have been posted."""
+    """The key of the thread reply that may have been posted."""
     replied_key: str | None = None
-    """The thread reply that was surely posted."""
+    """The key of the thread reply that was certainly posted."""
     view_id: str | None = None
-    """An open modal that is to show the outcome too."""
+    """An open modal that shows the outcome too."""
     posted_at: datetime | None = None
     edited_at: datetime | None = None
     replied_at: datetime | None = None
 
     @property
     def metadata(self) -> Json:
-        """What the message is found by in Slack."""
+        """The metadata by which the message is found in Slack."""
         kind = self.subject_kind
         return {"event_type": f"billing_{kind}", "event_payload": {kind: self.subject_id}}
 
     def reply_metadata(self, key: str) -> Json:
-        """Return what a thread reply is found by in Slack."""
+        """Return the metadata by which a thread reply is found in Slack."""
         kind = self.subject_kind
         return {
             "event_type": f"billing_{kind}_reply",
@@ -71,41 +71,41 @@ class Delivery:
         }
 
     def posting(self, now: datetime) -> Delivery:
-        """A post may have left, and nobody knows whether it arrived."""
+        """Record that a post is about to be sent; its arrival is unknown until Slack answers."""
         return replace(self, posting_since=self.posting_since or now)
 
     def posted(self, *, channel: str, ts: str, digest: str | None, now: datetime) -> Delivery:
-        """The message is there; `digest` is None when it is unknown what it says."""
+        """The message exists; `digest` is None if its content is unknown."""
         return replace(self, channel=channel, ts=ts, digest=digest, posted_at=now)
 
     def edited(self, digest: str, *, now: datetime) -> Delivery:
-        """The message says something else now."""
+        """The message was edited."""
         return replace(self, digest=digest, edited_at=now)
 
     def gone(self) -> Delivery:
-        """The message was deleted: another one will be posted."""
+        """The message was deleted, so a new one will be posted."""
         return replace(self, channel=None, ts=None, posting_since=None, digest=None, reply_key=None)
 
     def place_gone(self) -> Delivery:
-        """What was to be replaced is no longer there."""
+        """The place that was to be replaced no longer exists."""
         return replace(self, place=None)
 
     def replying(self, key: str) -> Delivery:
-        """A thread reply is about to leave."""
+        """A thread reply is about to be sent."""
         return replace(self, reply_key=key)
 
     def replied(self, key: str, *, now: datetime) -> Delivery:
-        """The thread reply is there."""
+        """The thread reply exists."""
         return replace(self, replied_key=key, replied_at=now)
 
     def modal_finished(self) -> Delivery:
-        """The open modal shows the outcome: what the person opens there next is theirs."""
+        """The modal shows the outcome. The app must not change what the person opens there next."""
         return replace(self, view_id=None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """A short message in the thread, once for each key. Slack notifies people of it, not of an edit."""
+    """A short message in the thread, posted once per key. Slack notifies people of it, not of an edit."""
 
     key: str
     message: Json

@@ -1,26 +1,26 @@
-"""What can go wrong, as types. Errors carry codes and facts; the words for them live in `blocks.errors`.
+"""The exception tree. Errors carry codes and facts; their words are in `blocks.errors`.
 
 BillingError
 ├── NotLinkedError            this person has not connected a portal account
 ├── RelinkRequiredError       the stored grant is dead; only connecting again helps
 ├── NoOrganizationError       the portal login belongs to no organization, so there is nothing to bill
-├── NotAllowedError           judged here from the billing state, before anything is asked of the portal
+├── NotAllowedError           the billing state forbids it; the portal was not asked
 ├── ChargeNotFoundError       no such charge, or not this person's
-├── SeveralChargesError       more than one charge begins with what was typed
-├── PermissionMissingError    a purchase waits for the billing permission, which is not there yet
-├── StaleError                a button or modal whose time is over
+├── SeveralChargesError       more than one charge begins with the typed text
+├── PermissionMissingError    a purchase waits for the billing permission
+├── StaleError                an expired button or modal
 ├── StoreUnavailableError     our own database does not answer, or cannot be written
-├── CannotAskError            an open charge whose day is over: only the portal's own page can tell
+├── CannotAskError            an open charge that is too old to ask about; see the portal's own page
 ├── TooFastError              more requests than a person makes
-├── NotReadyError             the app has just started and cannot tell people apart yet
-├── RuleError                 the operator's rules say no (`bot.domain.rules`)
+├── NotReadyError             the app has just started and does not know its workspace yet
+├── RuleError                 an operator's rule forbids it (`bot.domain.rules`)
 ├── NotInstalledError         the app is not, or no longer, installed where this person is
 └── PortalError
-    ├── PortalUnavailableError    no answer that can be used; nothing depends on it
-    │   └── UnusableReplyError        the API's own answer lacks what is needed; the next is no better
-    ├── GrantRefusedError         the portal does not grant this app what it asks for at a login
-    ├── AmbiguousAnswerError      no usable answer on a money route: it may or may not have been charged
-    └── PortalRefusalError        a typed "no" from the portal
+        ├── PortalUnavailableError    no usable answer; nothing was changed
+        │   └── UnusableReplyError        the API's answer lacks a required value; a retry would not help
+        ├── GrantRefusedError         the portal refuses what this app asks for at a login
+        ├── AmbiguousAnswerError      no usable answer on a money route: it may or may not have been charged
+        └── PortalRefusalError        a refusal with a code from the portal
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ ACCESS_LOST = frozenset(
         RefusalCode.ORG_ACCESS_DENIED,
     }
 )
-"""Refusals that mean this grant may no longer look or spend."""
+"""Refusals that mean this grant may no longer read or spend."""
 
 DEFAULT_CEILING = "default"
-"""In a cap's detail: the portal's own ceiling."""
+"""Marks the portal's own limit in a monthly cap's detail."""
 
 WAIT = frozenset(
     {
@@ -86,11 +86,11 @@ WAIT = frozenset(
         RefusalCode.STRIPE_UNAVAILABLE,
     }
 )
-"""Refusals that pass by themselves."""
+"""Refusals that are temporary."""
 
 
 class BillingError(Exception):
-    """The root: everything this app expects to go wrong."""
+    """The root of all errors that this app expects."""
 
 
 class NotLinkedError(BillingError):
@@ -98,7 +98,7 @@ class NotLinkedError(BillingError):
 
 
 class RelinkRequiredError(BillingError):
-    """The stored grant is dead; only connecting again helps. Nothing was charged by what raised it."""
+    """The stored grant is dead; only connecting again helps. The failed call charged nothing."""
 
 
 class NoOrganizationError(BillingError):
@@ -106,9 +106,9 @@ class NoOrganizationError(BillingError):
 
 
 class NotAllowedError(BillingError):
-    """The billing state says no before anything is asked of the portal's money routes.
+    """The billing state forbids it; the portal's money routes were not called.
 
-    `role` is the person's own, so that the words name no rule that they meet.
+    `role` is the person's own. The words leave out requirements that this role already meets.
     """
 
     def __init__(
@@ -121,15 +121,15 @@ class NotAllowedError(BillingError):
 
 
 class ChargeNotFoundError(BillingError):
-    """No such charge, or it belongs to somebody else: the two are not told apart."""
+    """There is no such charge, or it belongs to another person. The error does not say which."""
 
 
 class SeveralChargesError(BillingError):
-    """More than one charge begins with what was typed."""
+    """More than one charge begins with the typed text."""
 
 
 class PermissionMissingError(BillingError):
-    """A purchase waits for the billing permission, which is not there yet."""
+    """A purchase waits for the billing permission, which has not been granted yet."""
 
     def __init__(self, charge_id: str) -> None:
         super().__init__(charge_id)
@@ -137,7 +137,7 @@ class PermissionMissingError(BillingError):
 
 
 class StaleError(BillingError):
-    """A button or modal whose time is over."""
+    """The button or modal has expired."""
 
 
 class StoreUnavailableError(BillingError):
@@ -145,7 +145,7 @@ class StoreUnavailableError(BillingError):
 
 
 class CannotAskError(BillingError):
-    """An open charge whose day is over and whose id is not known: asking again might make the charge."""
+    """The charge is too old and its portal id is unknown. Sending it again could make a new charge."""
 
     def __init__(self, portal_url: str | None) -> None:
         super().__init__()
@@ -165,13 +165,13 @@ class NotInstalledError(BillingError):
 
 
 class PortalError(BillingError):
-    """The portal did not do as asked."""
+    """The portal did not do what was asked."""
 
 
 class PortalUnavailableError(PortalError):
-    """No answer that can be used: connection, timeout, 5xx, or a body that is not the API's.
+    """No usable answer: no connection, a timeout, a 5xx, or a body that is not the API's.
 
-    `retry_after` is in seconds when a 503 named it; `busy` tells a 503 from the rest.
+    `retry_after` is in seconds if a 503 named it; `busy` is true for a 503.
     """
 
     def __init__(self, what: str, *, retry_after: int | None = None, busy: bool = False) -> None:
@@ -181,18 +181,18 @@ class PortalUnavailableError(PortalError):
 
 
 class UnusableReplyError(PortalUnavailableError):
-    """The API answered with JSON that lacks what the call is for; the next answer will be no better."""
+    """The API answered with JSON that lacks a required value; a retry would not help."""
 
 
 class GrantRefusedError(PortalError):
-    """The portal does not grant this app what it asks for at a login, e.g. `invalid_scope`."""
+    """The portal refuses what this app asks for at a login, e.g. `invalid_scope`."""
 
 
 class AmbiguousAnswerError(PortalError):
-    """No usable answer on a money route: it may or may not have been charged. Ask again, same key.
+    """No usable answer on a money route: it may or may not have been charged. Retry with the same key.
 
-    With `same_again` the next answer would be no better: the charge was taken, under an id that cannot be
-    kept, so it is not asked for again at once.
+    With `same_again` an immediate retry would not help: the portal accepted the charge, but its id cannot
+    be stored.
     """
 
     def __init__(self, what: str, *, same_again: bool = False) -> None:
@@ -201,10 +201,10 @@ class AmbiguousAnswerError(PortalError):
 
 
 class PortalRefusalError(PortalError):
-    """A typed "no": `code`, the server's `message`, and the facts that came with it.
+    """A refusal with a code, the server's message, and further facts.
 
-    `retry_after` is in seconds, None when absent or absurd; `remaining` in US dollars. With
-    `is_default_ceiling` the limit that says no was set by the portal; an admin can set another one.
+    `retry_after` is in seconds, None if absent or absurd; `remaining` is in US dollars.
+    `is_default_ceiling`: the exceeded limit is the portal's default, which an admin can change.
     """
 
     def __init__(
@@ -229,10 +229,10 @@ class PortalRefusalError(PortalError):
 
     @property
     def detail(self) -> str | None:
-        """The one fact beside the code that its words need, as text to be stored with a charge.
+        """The one fact besides the code that the words need, as text to store with a charge.
 
-        Of a cap what it leaves (and `default` for the portal's own), of revoked spending who did it, else
-        the server's message.
+        For the monthly cap, the amount left (and `default` for the portal's own limit). For revoked
+        spending, who revoked it. Otherwise the server's message.
         """
         if self.code is RefusalCode.MONTHLY_CAP_EXCEEDED:
             left = "" if self.remaining is None else format(self.remaining, "f")

@@ -1,4 +1,4 @@
-"""A device grant's life (RFC 8628), from the code to the link."""
+"""A device authorization grant (RFC 8628), from the device code to the link."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 
 class GrantState(StrEnum):
-    """Where a device grant stands."""
+    """A device grant's state."""
 
     PENDING = "pending"
     GRANTED = "granted"
-    """The tokens are stored; whose they are is still to be asked."""
+    """The tokens are stored; the portal has not been asked for the account yet."""
     LINKED = "linked"
     DENIED = "denied"
     EXPIRED = "expired"
     FAILED = "failed"
     MISMATCH = "mismatch"
-    """Another account or organization than the one whose permission was to be widened."""
+    """Approved with another account or organization than the connection to widen."""
     NO_ORGANIZATION = "no_organization"
     """The login belongs to no organization, so there is nothing to link."""
     UNUSABLE = "unusable"
-    """What the portal says of the account cannot be stored."""
+    """What the portal says about the account cannot be stored."""
     SUPERSEDED = "superseded"
-    """The person started another one, or cancelled it."""
+    """The person started another grant, or canceled this one."""
 
 
 NOT_CONNECTED = frozenset(
@@ -54,29 +54,29 @@ class Resume:
     charge_id: str
 
     def to_text(self) -> str:
-        """Return it as it is stored."""
+        """Return the stored form."""
         return f"resume {self.charge_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Enable:
-    """The grant is to bring the billing permission; `command` is what to go on with, e.g. `buy 50`."""
+    """The grant is for the billing permission; `command` is what to continue with, e.g. `buy 50`."""
 
     command: str = ""
 
     def to_text(self) -> str:
-        """Return it as it is stored."""
+        """Return the stored form."""
         return f"enable {self.command}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class GoOn:
-    """The grant is for a connection; `command` is what to go on with."""
+    """The grant is for a connection; `command` is what to continue with."""
 
     command: str
 
     def to_text(self) -> str:
-        """Return it as it is stored."""
+        """Return the stored form."""
         return f"go {self.command}"
 
 
@@ -85,20 +85,20 @@ _PURPOSES: dict[str, type[Purpose]] = {"resume": Resume, "enable": Enable, "go":
 
 
 def purpose_from_text(text: str | None) -> Purpose | None:
-    """Read a stored purpose; None for a connection that was begun for nothing in particular."""
+    """Read a stored purpose; None for a connection without one."""
     word, _, rest = (text or "").partition(" ")
     kind = _PURPOSES.get(word)
     return None if kind is None else kind(rest)
 
 
 def is_step_up(purpose: Purpose | None) -> bool:
-    """Tell whether such a grant widens a connection's permission: then the account must be the same."""
+    """Tell whether the grant widens a connection's permission; then the account must stay the same."""
     return isinstance(purpose, Resume | Enable)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinkMessage:
-    """The message in a thread that shows the link."""
+    """The address of the thread message that shows the link."""
 
     channel: str
     ts: str
@@ -106,7 +106,10 @@ class LinkMessage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceCodes:
-    """A grant's secrets, and where its link is shown. `waiting_shown`: the person knows that it waits."""
+    """A grant's secrets, and where its link is shown.
+
+    `waiting_shown`: the person was told that the portal does not answer yet.
+    """
 
     device_code: str = field(repr=False)
     user_code: str = field(repr=False)
@@ -116,7 +119,7 @@ class DeviceCodes:
     waiting_shown: bool = False
 
     def to_facts(self) -> dict[str, Any]:
-        """Return it as it is sealed."""
+        """Return the values to encrypt."""
         facts: dict[str, Any] = {
             "device_code": self.device_code,
             "user_code": self.user_code,
@@ -132,7 +135,7 @@ class DeviceCodes:
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> DeviceCodes:
-        """Read what was sealed."""
+        """Read the decrypted values."""
         message = LinkMessage(channel=facts["channel"], ts=facts["ts"]) if facts.get("ts") else None
         return cls(
             device_code=facts["device_code"],
@@ -146,17 +149,17 @@ class DeviceCodes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GrantedTokens:
-    """The tokens of an approved grant until they become a link's. Times are UTC."""
+    """The tokens of an approved grant until they are stored in a link. Times are UTC."""
 
     access: str = field(repr=False)
     refresh: str | None = field(repr=False)
     scope: str
     expires_at: datetime
     granted_at: datetime | None
-    """When the approval was exchanged: the connection's 30 days count from then."""
+    """When the approval was exchanged for tokens; the connection ends 30 days later."""
 
     def to_facts(self) -> dict[str, Any]:
-        """Return it as it is sealed."""
+        """Return the values to encrypt."""
         return {
             "access": self.access,
             "refresh": self.refresh,
@@ -167,7 +170,7 @@ class GrantedTokens:
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> GrantedTokens:
-        """Read what was sealed; a release before sealed no `granted_at`."""
+        """Read the decrypted values; an older release stored no `granted_at`."""
         granted_at = facts.get("granted_at")
         return cls(
             access=facts["access"],
@@ -180,9 +183,9 @@ class GrantedTokens:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceGrant:
-    """One "connect". `purpose` is what it was begun for; `codes` is None once they are of no more use.
+    """One attempt to connect. `purpose` is what it is for; `codes` is None when they are no longer needed.
 
-    `notified_at` (UTC) is when the outcome was handed to its delivery.
+    `notified_at` (UTC) is when the outcome was given to its delivery.
     """
 
     id: str
@@ -200,12 +203,12 @@ class DeviceGrant:
 
     @property
     def is_step_up(self) -> bool:
-        """Whether it widens the permission of a connection."""
+        """Whether it widens a connection's permission."""
         return is_step_up(self.purpose)
 
     @property
     def is_decided(self) -> bool:
-        """Whether it has ended, in a connection or without one."""
+        """Whether it has ended, with or without a connection."""
         return self.state not in {GrantState.PENDING, GrantState.GRANTED}
 
 
@@ -215,24 +218,24 @@ SLOW_DOWN_SECONDS = 5
 
 @dataclass(slots=True)
 class PollingPace:
-    """How often a device grant is asked about, in seconds (RFC 8628, section 3.5)."""
+    """How often to ask about a device grant, in seconds (RFC 8628, section 3.5)."""
 
     interval: int
     outages: int = 0
 
     def pending(self) -> int:
-        """Return the wait after an ordinary answer."""
+        """Return the wait in seconds after `authorization_pending`."""
         self.outages = 0
         return self.interval
 
     def slow_down(self) -> int:
-        """Return the wait after a `slow_down`, which holds from now on."""
+        """Return the wait in seconds after `slow_down`, which also lengthens all later waits."""
         self.outages = 0
         self.interval += SLOW_DOWN_SECONDS
         return self.interval
 
     def outage(self, retry_after: int | None) -> int:
-        """Return the wait after an answer that means back off: as named, else doubling up to a minute."""
+        """Return the wait in seconds after a failure: `retry_after`, or else doubling up to a minute."""
         doubled = int(OUTAGE.longest(self.outages))
         self.outages += 1
         return max(self.interval, doubled if retry_after is None else retry_after)

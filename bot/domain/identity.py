@@ -1,4 +1,4 @@
-"""Who acts: a person of Slack, and the portal account behind them."""
+"""The acting person: their Slack identity, and their portal account."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
-    """A Slack person. A user id alone names nobody: ids are unique within an enterprise or a team only.
+    """A Slack person. A user id alone is not enough: it is unique only within an enterprise or a team.
 
-    `enterprise` is empty outside Enterprise Grid. On a grid it decides and `team` is dropped from the
-    key, since the same person appears under several workspaces (and under two team ids) there.
+    `enterprise` is empty outside Enterprise Grid. On a grid, the key uses `enterprise` and not `team`,
+    because the same person appears under several workspaces there.
     """
 
     enterprise: str
@@ -24,18 +24,18 @@ class Identity:
 
     @property
     def tenant(self) -> str:
-        """The enterprise, or outside a grid the team: what a lock covers."""
+        """The enterprise, or outside a grid the team; a lock covers one tenant."""
         return self.enterprise or self.team
 
     @property
     def key(self) -> str:
-        """The one stored form, e.g. `T0ACME:U0ADA` or `E0GRID:U0ADA`."""
+        """The stored form, e.g. `T0ACME:U0ADA` or `E0GRID:U0ADA`."""
         return f"{self.tenant}:{self.user}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
-    """A portal account within an organization, as a grant is bound to it."""
+    """A portal account within one organization; a grant belongs to this pair."""
 
     account_id: str
     email: str | None
@@ -49,18 +49,18 @@ class Account:
 
 
 BILLING_SCOPE = "billing:manage"
-"""The permission for whatever spends or changes (docs/portal.md, section 3.1)."""
+"""The permission to spend and to change settings (docs/portal.md, section 3.1)."""
 
 GRANT_LIFE = timedelta(days=30)
-"""A grant ends so long after its approval, whatever is refreshed (docs/portal.md, section 3.6)."""
+"""A grant ends this long after its approval; a refresh does not extend it (docs/portal.md, section 3.6)."""
 
 ENDS_SOON = timedelta(days=3)
-"""So long before the end people are reminded of it."""
+"""How long before the end people are reminded."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Connection:
-    """A person's living grant, as screens need it: whose it is, what it may do, and until when (UTC)."""
+    """A person's current grant, as screens need it: its account, its permission, and its end (UTC)."""
 
     account: Account
     may_bill: bool
@@ -72,5 +72,5 @@ class Connection:
 
 
 def has_scope(granted: str, wanted: str) -> bool:
-    """Tell whether a space-separated scope holds `wanted` as a whole token (RFC 6749, 3.3)."""
+    """Tell whether a space-separated scope contains `wanted` as a whole token (RFC 6749, 3.3)."""
     return wanted in granted.split()

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Through which installation a request came, by the ids it names; empty where it names none.
+    """The ids by which a request names its installation; empty where it names none.
 
-    `private`: it came from where nobody else is, so that who sends it was let in before.
+    `private`: only the sender sees the place that the request came from. Slack let the sender in there.
     """
 
     enterprise: str
@@ -25,7 +25,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Installation:
-    """One installation, with the bot token that acts in it. `team` is empty for an org-wide one.
+    """One installation, with its bot token. `team` is empty for an org-wide one.
 
     `enterprise` is empty outside Enterprise Grid. `installed_at` is in UTC.
     """
@@ -41,26 +41,26 @@ class Installation:
 
     @property
     def key(self) -> str:
-        """The one stored form, e.g. `:T0ACME`, `E0GRID:T0EAST` or, org-wide, `E0GRID:`."""
+        """The stored form, e.g. `:T0ACME`, `E0GRID:T0EAST` or, org-wide, `E0GRID:`."""
         return f"{self.enterprise}:{self.team}"
 
     def named_by(self, place: Place) -> bool:
-        """Tell whether an event about an installation is about this one."""
+        """Tell whether an installation event with these ids is about this installation."""
         if not self.team:
             return self.enterprise in (place.enterprise, place.team)
         return place.team == self.team
 
     @property
     def installer(self) -> str:
-        """Who installed it, as a person's key."""
+        """The key of the person who installed it."""
         return f"{self.enterprise or self.team}:{self.installed_by}"
 
     def member(self, identity: Identity, place: Place) -> Identity | None:
-        """Return the identity as it is known here; None for somebody who does not belong here.
+        """Return the identity as it is stored for this installation; None for an outsider.
 
-        On a grid, the enterprise's id may stand for the team's, and some payloads leave it out. Through an
-        org-wide installation the request names the person's own workspace. Where it names none, a shared
-        channel may have outsiders, and only what one person alone can see is believed.
+        On a grid, the enterprise's id may replace the team's, and some payloads leave it out. For an
+        org-wide installation, the request names the person's own workspace. If it names none, the request
+        is accepted only from a private place, because a shared channel may have outsiders.
         """
         at_home = {self.team, self.enterprise}
         if not self.team and place.enterprise == self.enterprise:

@@ -1,4 +1,4 @@
-"""US dollars: from the wire, from a person, to the screen. Decimal throughout, never a float."""
+"""US dollars: reading them from the wire and from people, and showing them. Always Decimal, never float."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from enum import StrEnum
 CENT = Decimal("0.01")
 DASH = "—"
 MOST = Decimal(10) ** 30
-"""The portal's amounts are read up to here, either way; what is larger is shown as "over" this."""
+"""The largest absolute amount that is read from the portal; more is shown as "over" this."""
 
 MOST_CHARGED = Decimal("999999999.99")
-"""The largest amount that can be typed: the button that pays it has room for no more."""
+"""The largest amount that a person can type; a longer one would not fit on the button that pays it."""
 
-# ASCII digits on purpose: `\d` and Decimal() also take full-width and other scripts' digits.
+# Only ASCII digits: `\d` and Decimal() also accept full-width digits and those of other scripts.
 _TYPED = re.compile(r"(?:[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.[0-9]{1,2})?|\.[0-9]{1,2}")
 _TOO_PRECISE = re.compile(r"[0-9,]{0,15}\.[0-9]{3,}")
 _WIRE = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _HALF_A_CENT = Decimal("0.005")
 _LEAST_EXPONENT = -18
-# Wide enough for MOST with all that is kept behind its point.
+# Enough digits for MOST with all decimals that are kept.
 _WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
 class AmountProblem(StrEnum):
-    """Why an amount that somebody entered cannot be used."""
+    """Why an entered amount cannot be used."""
 
     UNREADABLE = "unreadable"
     TOO_PRECISE = "too_precise"
@@ -36,7 +36,7 @@ class AmountProblem(StrEnum):
 
 
 class AmountError(ValueError):
-    """An entered amount cannot be used; `problem` says why, `limit` is the bound that was passed."""
+    """An entered amount cannot be used; `problem` says why, `limit` is the bound it violates."""
 
     def __init__(self, problem: AmountProblem, limit: Decimal | None = None) -> None:
         super().__init__(problem.value)
@@ -46,13 +46,13 @@ class AmountError(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bounds:
-    """The smallest and the largest charge the portal takes, in US dollars; None is no bound."""
+    """The smallest and the largest charge the portal accepts, in US dollars; None is no bound."""
 
     minimum: Decimal | None = None
     maximum: Decimal | None = None
 
     def below(self, most: Decimal | None) -> Bounds:
-        """Return the bounds with an upper end that is `most` at the most."""
+        """Return the bounds with a maximum of `most` or less."""
         ends = [end for end in (self.maximum, most) if end is not None]
         return Bounds(minimum=self.minimum, maximum=min(ends, default=None))
 
@@ -62,10 +62,10 @@ class Bounds:
         return above and (self.maximum is None or amount <= self.maximum)
 
     def check(self, amount: Decimal) -> Decimal:
-        """Return `amount` when it lies within the bounds.
+        """Return `amount` if it lies within the bounds.
 
         Raises:
-            AmountError: too small or too large, with the bound passed.
+            AmountError: too small or too large, with the violated bound.
         """
         if self.minimum is not None and amount < self.minimum:
             raise AmountError(AmountProblem.TOO_SMALL, self.minimum)
@@ -78,8 +78,8 @@ def parse_wire(value: object) -> Decimal | None:
     """Read dollars as the portal writes them: a decimal string, or a JSON number parsed to Decimal or int.
 
     Any finite value is money, with any number of decimals and any exponent (docs/portal.md, section 2.3).
-    What is not more than half a cent is 0, what is beyond MOST becomes MOST, and 18 decimals are kept. None
-    stands for a missing, malformed, infinite or not-a-number value; floats are refused.
+    Values up to half a cent become 0, values beyond MOST become MOST, and 18 decimals are kept. Return None
+    for a missing, malformed, infinite or not-a-number value, and for a float.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
@@ -99,23 +99,23 @@ def _from_text(text: str) -> Decimal | None:
         return None
     try:
         return Decimal(text)
-    except InvalidOperation:  # an exponent that Decimal does not take
+    except InvalidOperation:  # the exponent is too large for Decimal
         digits, _, exponent = text.lower().partition("e")
         return Decimal(0) if exponent.startswith("-") else Decimal(digits) * MOST
 
 
 def payable(amount: Decimal) -> bool:
-    """Tell whether an amount is one that a person could type: above zero, in whole cents."""
+    """Tell whether a person could type this amount: above zero, in whole cents, up to MOST_CHARGED."""
     return 0 < amount <= MOST_CHARGED and amount == whole_cents(amount)
 
 
 def whole_cents_up(amount: Decimal) -> Decimal:
-    """Return the amount in whole cents, not less than it is: the least that may be charged."""
+    """Round up to whole cents: a minimum must not become smaller."""
     return amount.quantize(CENT, rounding=ROUND_CEILING, context=_WIDE)
 
 
 def whole_cents(amount: Decimal) -> Decimal:
-    """Return the amount without what is smaller than a cent: what is left may be charged."""
+    """Round down to whole cents: what is left must not become more."""
     return amount.quantize(CENT, rounding=ROUND_DOWN, context=_WIDE)
 
 
@@ -139,7 +139,7 @@ def parse_typed(text: str) -> Decimal:
 
 
 def show(amount: Decimal | None) -> str:
-    """Write dollars the one way: `$100`, `$142.50`, `$1,000`, `-$3.20`, a dash for None."""
+    """Format dollars: `$100`, `$142.50`, `$1,000`, `-$3.20`, a dash for None."""
     if amount is None or not amount.is_finite():
         return DASH
     if abs(amount) >= MOST:
@@ -151,7 +151,7 @@ def show(amount: Decimal | None) -> str:
 
 
 def to_wire(amount: Decimal) -> Decimal:
-    """Return the amount with two places at most, for an exact JSON number (50 is `50`, 12.5 is `12.5`)."""
+    """Return the amount with two decimals at most, as an exact JSON number (50 is `50`, 12.5 is `12.5`)."""
     normal = amount.quantize(CENT, context=_WIDE).normalize(_WIDE)
     return (
         normal if normal.as_tuple().exponent in (0, -1, -2) else normal.quantize(Decimal(1), context=_WIDE)

@@ -1,4 +1,4 @@
-"""Which amounts can be charged: the portal's presets, and everything that bounds them."""
+"""Which amounts can be charged: the portal's presets, and the bounds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_PRESETS = 9
 
 
 class Ceiling(StrEnum):
-    """What bounds an amount from above."""
+    """What sets the maximum amount."""
 
     PORTAL = "portal"
     MONTHLY_LIMIT = "monthly_limit"
@@ -29,9 +29,9 @@ class Ceiling(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AmountOffer:
-    """What can be charged now, in US dollars: nothing that is known to fail.
+    """What can be charged now, in US dollars. It leaves out amounts that are certain to fail.
 
-    `ceiling` says what sets the upper bound.
+    `ceiling` says what sets the maximum.
     """
 
     presets: tuple[Decimal, ...]
@@ -44,7 +44,7 @@ class AmountOffer:
     ) -> AmountOffer:
         """Return what the portal and the operator's rules allow.
 
-        `left_today` is what the rules leave of the person's day; None is no limit.
+        `left_today` is what the operator's daily limit still allows this person; None is no limit.
         """
         most = {
             Ceiling.PORTAL: state.bounds.maximum,
@@ -62,6 +62,6 @@ class AmountOffer:
 
     @property
     def is_closed(self) -> bool:
-        """Whether no amount at all can be charged."""
+        """Whether no amount can be charged."""
         least = self.bounds.minimum if self.bounds.minimum is not None else CENT
         return self.bounds.maximum is not None and self.bounds.maximum < max(least, CENT)

@@ -1,4 +1,4 @@
-"""What the portal charges: a card, Link, or a method that it adds later. The app sees its name alone."""
+"""Payment methods: a card, Link, or one that the portal adds later. The app sees only their names."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ LINK = "link"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentMethod:
-    """The payment method on file (docs/portal.md, section 5.3), or of an older server its `card`.
+    """The payment method on file (docs/portal.md, section 5.3); older servers send a `card` instead.
 
-    `kind` is the wire's word, empty when it names none. `last4` may be empty. `resolved_via` says why the
-    portal charges this one; `wallet` is `apple_pay`, `google_pay`, or a wallet that is not known here.
+    `kind` is the wire's word, empty if it names none. `last4` may be empty. `resolved_via` says why the
+    portal charges this method. `wallet` is `apple_pay`, `google_pay`, or an unknown wallet.
     """
 
     kind: str = CARD
@@ -26,16 +26,16 @@ class PaymentMethod:
 
     @property
     def is_card(self) -> bool:
-        """Tell whether it is surely a card."""
+        """Whether it certainly is a card."""
         return self.kind == CARD
 
     def to_text(self) -> str:
-        """Return the facts as text to be stored with a charge."""
+        """Return the stored form."""
         return json.dumps({name: value for name, value in asdict(self).items() if value})
 
     @classmethod
     def from_text(cls, text: str) -> PaymentMethod:
-        """Read what `to_text` wrote; facts that a later release adds are left out."""
+        """Read the stored form; fields of a later release are ignored."""
         return cls(
             **{"kind": "", **{name: value for name, value in json.loads(text).items() if name in _FACTS}}
         )

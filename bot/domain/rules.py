@@ -1,4 +1,4 @@
-"""What the operator of the app allows, beside what the portal does."""
+"""The limits that the app's operator sets, in addition to the portal's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Rule(StrEnum):
-    """Which of the operator's rules says no."""
+    """Which operator's rule forbids an action."""
 
     READ_ONLY = "read_only"
     LOCKED = "locked"
@@ -30,7 +30,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lock:
-    """Somebody has stopped all spending of a workspace or organization. `locked_at` is in UTC."""
+    """A stop of all spending in a workspace or organization. `locked_at` is in UTC."""
 
     locked_by: Identity
     locked_at: datetime
@@ -38,7 +38,7 @@ class Lock:
 
 
 class RuleError(BillingError):
-    """The operator's rules say no; the facts say why. Amounts are US dollars."""
+    """An operator's rule forbids an action. Amounts are US dollars."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class RuleError(BillingError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rules:
-    """The operator's settings. People are Slack ids, alone or as `T0ACME:U0ADA`; empty allows everybody."""
+    """The operator's settings. People are Slack ids, alone or as `T0ACME:U0ADA`; empty allows everyone."""
 
     read_only: bool = False
     max_charge: Decimal | None = None
@@ -69,25 +69,25 @@ class Rules:
     lockers: tuple[str, ...] = ()
 
     def require_person(self, identity: Identity) -> None:
-        """Let those pass who may use the app; who may lock it may use it.
+        """Check that a person may use the app. A person who may lock spending may also use the app.
 
         Raises:
-            RuleError: others may.
+            RuleError: only other people may use it.
         """
         if self.users and not _named(identity, self.users) and not _named(identity, self.lockers):
             raise RuleError(Rule.USERS)
 
     def require_channel(self, channel: str) -> None:
-        """Let a command pass that was typed where it may be.
+        """Check that a command may be used in this channel.
 
         Raises:
-            RuleError: elsewhere.
+            RuleError: it may be used only in other channels.
         """
         if self.channels and channel not in self.channels:
             raise RuleError(Rule.CHANNELS, channels=self.channels)
 
     def require_no_channels(self) -> None:
-        """Let pass what comes from no channel, App Home's buttons.
+        """Check that requests without a channel, from App Home's buttons, are allowed.
 
         Raises:
             RuleError: only certain channels are allowed.
@@ -96,19 +96,19 @@ class Rules:
             raise RuleError(Rule.CHANNELS, channels=self.channels)
 
     def require_locker(self, identity: Identity) -> None:
-        """Let those pass who may stop and release spending.
+        """Check that a person may lock and unlock spending.
 
         Raises:
-            RuleError: only others may, or nobody.
+            RuleError: the person is not on the operator's list.
         """
         if not _named(identity, self.lockers):
             raise RuleError(Rule.LOCKERS)
 
     def require(self, amount: Decimal, spent: Decimal | None) -> None:
-        """Let a charge pass beside what the person has spent in the last 24 hours, None if that is all one.
+        """Check a charge. `spent` is what the person spent in 24 hours; None skips that limit.
 
         Raises:
-            RuleError: it is higher than any may be, or together they are more than one person may.
+            RuleError: the amount exceeds the limit for one charge or for 24 hours.
         """
         if self.max_charge is not None and amount > self.max_charge:
             raise RuleError(Rule.MAX_CHARGE, limit=self.max_charge)
@@ -117,21 +117,21 @@ class Rules:
             raise RuleError(Rule.MAX_DAILY, limit=self.max_daily, left=left)
 
     def left_of_day(self, spent: Decimal | None) -> Decimal | None:
-        """Return what is left to a person who has spent so much in 24 hours; None is no limit."""
+        """Return what is left of the daily limit for a person who has spent `spent`; None is no limit."""
         if self.max_daily is None or spent is None:
             return None
         return max(self.max_daily - spent, Decimal(0))
 
     @property
     def at_once(self) -> Decimal | None:
-        """What may be charged at once without a person's confirmation of it; None is no limit."""
+        """The most that may be charged without a confirmation of that charge; None is no limit."""
         return min((each for each in (self.max_charge, self.max_daily) if each is not None), default=None)
 
     def require_at_once(self, amount: Decimal) -> None:
-        """Let pass what may be charged at once without a person's confirmation of it.
+        """Check an amount that will be charged without a confirmation each time.
 
         Raises:
-            RuleError: it is higher than a charge, or a day, may be.
+            RuleError: the amount exceeds the limit for one charge or for 24 hours.
         """
         if self.at_once is not None and amount > self.at_once:
             raise RuleError(Rule.MAX_AT_ONCE, limit=self.at_once)

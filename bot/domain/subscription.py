@@ -1,4 +1,4 @@
-"""The plan: what it is, what it can become, and what a change would do. Money is US dollars."""
+"""The plan, the plans it can change to, and what a change would do. Money is US dollars."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ FREE_ORDER = 0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tier:
-    """A plan on offer. `price` is a month's, as the portal displays it; `monthly` what can be used.
+    """A plan on offer. `price` is per month, as the portal displays it; `monthly` is the allowance.
 
-    `order` sorts from small to large, FREE_ORDER is the free plan.
+    `order` sorts from small to large; FREE_ORDER is the free plan.
     """
 
     id: str
@@ -37,7 +37,7 @@ class Tier:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CurrentPlan:
-    """The plan as it runs, and the change that is scheduled for its end, if any."""
+    """The current plan, and the change that is scheduled for the end of its cycle, if any."""
 
     tier_id: str
     name: str
@@ -51,19 +51,19 @@ class CurrentPlan:
 
     @property
     def change_scheduled(self) -> bool:
-        """Tell whether something is scheduled that can be undone."""
+        """Whether a change is scheduled that can be undone."""
         return self.cancels or self.becomes is not None
 
     @property
     def usage(self) -> PlanUsage:
-        """The plan's line, with the numbers that are known."""
+        """The plan's usage, with the values that are known."""
         renews_on = None if self.change_scheduled else self.cycle_ends
         return PlanUsage(name=self.name, monthly=self.monthly, left=self.left, renews_on=renews_on)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subscription:
-    """`GET /api/billing/subscription`. `is_team`: no personal plan; top-ups are the way (behavior 15)."""
+    """The answer of `GET /api/billing/subscription`. `is_team`: no personal plan (behavior 15)."""
 
     organization_id: str
     organization_name: str | None
@@ -74,7 +74,7 @@ class Subscription:
     tiers: tuple[Tier, ...]
     manage_url: str
     applying: str | None = None
-    """The plan that was paid for a moment ago, and that the portal does not show yet."""
+    """The name of a plan that was paid for a moment ago and that the portal does not show yet."""
 
     def plan_url(self, tier_id: str) -> str:
         """Return the portal's page with that plan preselected."""
@@ -82,20 +82,20 @@ class Subscription:
 
     @property
     def may_change_plan(self) -> bool:
-        """Tell whether this person may change the plan."""
+        """Whether this person may change the plan."""
         return may_change_plan(self.role, self.can_change_plan)
 
     @property
     def catalog(self) -> tuple[Tier, ...]:
-        """The plans on offer, smallest first, without the free one and disabled ones (behavior 60)."""
+        """The plans on offer, smallest first, without the free plan and disabled plans (behavior 60)."""
         on_offer = [tier for tier in self.tiers if tier.is_enabled and tier.order > FREE_ORDER]
         return tuple(sorted(on_offer, key=lambda tier: tier.order))
 
     @property
     def choices(self) -> tuple[Tier, ...]:
-        """The plans that this person can change to here; a team, and the free plan, have none.
+        """The plans that this person can change to here; none for a team or on the free plan.
 
-        Going to the free plan is the cancellation.
+        A cancellation is the way to the free plan, so it is not among the choices.
         """
         if self.is_team or self.current is None or not self.may_change_plan:
             return ()
@@ -103,12 +103,12 @@ class Subscription:
         return tuple(tier for tier in self.catalog if not tier.is_current and tier.id != now_on)
 
     def tier(self, tier_id: str) -> Tier | None:
-        """Return a plan one can change to."""
+        """Return one of the choices; None if there is no such choice."""
         return next((tier for tier in self.choices if tier.id == tier_id), None)
 
 
 class Effect(StrEnum):
-    """What a change would do; an effect the portal adds later counts as BLOCKED (behavior 56)."""
+    """What a change would do; an unknown effect counts as BLOCKED (behavior 56)."""
 
     CHARGE_NOW = "charge_now"
     SCHEDULED = "scheduled"
@@ -118,7 +118,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preview:
-    """What changing to a plan would do. `due_now` is what the card would be charged at once."""
+    """What changing to a plan would do. `due_now` (US dollars) would be charged immediately."""
 
     effect: Effect
     reason: str | None
@@ -130,7 +130,7 @@ class Preview:
 
 
 class PlanChange(StrEnum):
-    """What can be done to a plan without a charge."""
+    """A change to a plan that charges nothing."""
 
     SCHEDULE = "schedule"
     CANCEL = "cancel"
@@ -138,7 +138,7 @@ class PlanChange(StrEnum):
 
 
 class UpgradeStatus(StrEnum):
-    """How an upgrade ended; anything else on the wire is ambiguous (behavior 59)."""
+    """How an upgrade ended; any other value on the wire is ambiguous (behavior 59)."""
 
     UPGRADED = "upgraded"
     ALREADY_ON_TIER = "already_on_tier"
@@ -148,7 +148,7 @@ class UpgradeStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UpgradeResult:
-    """The portal's answer to an upgrade; `recovery_url` is where to finish or mend the payment."""
+    """The portal's answer to an upgrade; `recovery_url` is where to finish or fix the payment."""
 
     status: UpgradeStatus
     target_name: str | None = None

@@ -1,1 +1,1 @@
-"""The portal's wire: one method per call, typed answers, typed errors. The only room that knows httpx."""
+"""The portal's API client: one method per call, typed answers and errors. Only this package uses httpx."""

@@ -28,17 +28,17 @@ _Answer = TypeVar("_Answer")
 
 
 class TokenSource(Protocol):
-    """Where a bearer token comes from."""
+    """A source of bearer tokens."""
 
     async def access_token(self, *, rejected: str | None = None) -> str:
-        """Return a token that is good now; never again the one the portal `rejected`."""
+        """Return a valid token; never the one that the portal `rejected`."""
 
 
 class PortalClient:
     """Billing calls with one grant's tokens against one deployment.
 
-    Every method may raise PortalRefusalError, and RelinkRequiredError from the token source. Reads raise
-    PortalUnavailableError where there is no usable answer; the money route AmbiguousAnswerError.
+    Every method may raise PortalRefusalError, and RelinkRequiredError from the token source. Without a
+    usable answer, reads raise PortalUnavailableError and money routes raise AmbiguousAnswerError.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class PortalClient:
         tokens: TokenSource,
         before_money: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Call `before_money` before each request for money, the one after a 401 too; it may raise."""
+        """Call `before_money` before each request to charge, also after a 401; it may raise."""
         self._before_money = before_money
         self._transport = transport
         self._base = base
@@ -73,7 +73,7 @@ class PortalClient:
     async def charge(self, amount: Decimal, *, idempotency_key: str) -> str:
         """`POST /api/billing/charge`: ask for `amount` US dollars, return the portal's charge id.
 
-        The money is not confirmed by this. Asking again with the same key never charges twice.
+        An id does not mean that the charge settled. A retry with the same key never charges twice.
 
         Raises:
             AmbiguousAnswerError: it may or may not have been charged.
@@ -92,14 +92,14 @@ class PortalClient:
         return charge_id
 
     async def charge_status(self, charge_id: str) -> ChargeStatus:
-        """`GET /api/billing/charge/{id}`; an unknown id is pending for ever."""
+        """`GET /api/billing/charge/{id}`; an unknown id stays pending forever."""
         body = await self._call(
             "GET", f"/api/billing/charge/{quote(charge_id, safe='')}", in_background=True
         )
         return self._usable(lambda: read(ChargeStatusWire, body).to_domain())
 
     async def configure_auto_reload(self, *, enabled: bool, threshold: Decimal, reload_to: Decimal) -> None:
-        """`PATCH /api/billing/auto-top-up`: exactly these three; both amounts are needed to disable too."""
+        """`PATCH /api/billing/auto-top-up` with exactly these three; disabling needs both amounts too."""
         await self._call(
             "PATCH",
             "/api/billing/auto-top-up",
@@ -116,30 +116,30 @@ class PortalClient:
         return self._usable(lambda: read(SubscriptionStateWire, body).to_domain(self._base))
 
     async def preview_plan(self, tier_id: str) -> Preview:
-        """`POST /api/billing/subscription/preview`: what changing to a plan would do; nothing is done."""
+        """`POST /api/billing/subscription/preview`: return what a change would do, without doing it."""
         body = await self._call(
             "POST", "/api/billing/subscription/preview", json={"subscriptionTypeId": tier_id}
         )
         return self._usable(lambda: read(PreviewWire, body).to_domain(tier_id))
 
     async def schedule_plan(self, tier_id: str) -> str | None:
-        """`PUT …/pending-change`: change at the end of the cycle, no charge; returns the server's words."""
+        """`PUT …/pending-change`: change at the end of the cycle, no charge; return the message."""
         change = {"type": "tier_change", "subscriptionTypeId": tier_id}
         return await self._pending_change("PUT", change)
 
     async def cancel_plan(self) -> str | None:
-        """`PUT …/pending-change`: end the plan with the cycle, no charge; returns the server's words."""
+        """`PUT …/pending-change`: end the plan with the cycle, no charge; return the server's message."""
         return await self._pending_change("PUT", {"type": "cancellation"})
 
     async def keep_plan(self) -> str | None:
-        """`DELETE …/pending-change`: undo what is scheduled; returns the server's words."""
+        """`DELETE …/pending-change`: undo the scheduled change; return the server's message."""
         return await self._pending_change("DELETE", None)
 
     async def upgrade_plan(self, tier_id: str, *, idempotency_key: str) -> UpgradeResult:
-        """`POST …/upgrade`: charge the card and change the plan at once.
+        """`POST …/upgrade`: charge the card and change the plan immediately.
 
         Raises:
-            AmbiguousAnswerError: it may or may not have been charged; also for a status not known here.
+            AmbiguousAnswerError: it may or may not have been charged; also for an unknown status.
         """
         body = await self._call(
             "POST",

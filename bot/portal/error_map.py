@@ -1,4 +1,4 @@
-"""A non-2xx answer becomes a typed error (docs/portal.md, section 9)."""
+"""Maps non-2xx answers to typed errors (docs/portal.md, section 9)."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _BY_NAME = {
     if code not in {RefusalCode.OTHER, RefusalCode.UNAUTHORIZED, RefusalCode.SPENDING_STOPPED}
 }
 SWITCH_OFF = "remote_spending_disabled"
-"""Another word for the organization's switch, as `code` or as `error`."""
+"""Another name of the error that the organization's switch is off, in `code` or in `error`."""
 
 
 def error_for(answer: Answer, *, base: str, money: bool) -> PortalError:
-    """Return the error a failed exchange stands for.
+    """Return the error for a failed exchange.
 
-    On a money route everything that is not surely a "no" is AmbiguousAnswerError: 5xx without a known
-    code, a redirect, and an answer that is not the API's JSON. What the edge's firewall turned away never
-    reached the portal: a wait, whatever it was for.
+    On a money route, AmbiguousAnswerError covers everything that is not certainly a refusal: a 5xx without
+    a known code, a redirect, and an answer that is not the API's JSON. A request that the firewall blocked
+    never reached the portal, so on every route the error says to try again later.
     """
     if answer.mitigated:
         return PortalRefusalError(

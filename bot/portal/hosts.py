@@ -10,17 +10,17 @@ DEFAULT_BASE_URL = "https://portal.nousresearch.com"
 
 
 class ForeignHostError(ValueError):
-    """A base URL lies outside the allow-list; it never receives a token."""
+    """A base URL is outside the allow-list; it never receives a token."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HostRules:
-    """The allow-list: the portal's own host, loopback, and what the operator's environment names."""
+    """The allow-list: the portal's own host, loopback, and the host that the operator configured."""
 
     environment_base_url: str | None = None
 
     def base_for(self, stored: str | None = None) -> str:
-        """Return the base to call: the environment's, else the grant's own, else the default.
+        """Return the base to call: the configured one, else the grant's own, else the default.
 
         Raises:
             ForeignHostError: the stored base is outside the allow-list.
@@ -52,7 +52,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def origin_of(url: str) -> str:
-    """Return scheme, host and, where it is not the default, port: `https://host`."""
+    """Return scheme, host and, if it is not the default, port: `https://host`."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port not in (None, {"https": 443, "http": 80}[parts.scheme]) else ""
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
@@ -60,7 +60,7 @@ def origin_of(url: str) -> str:
 
 
 def top_up_url(base: str, slug: str | None = None) -> str:
-    """Return the portal's standard top-up page, the organization's own where its slug is known."""
+    """Return the portal's top-up page, the organization's own if its slug is known."""
     organization = f"/orgs/{quote(slug, safe='')}" if slug else ""
     return f"{base}{organization}/billing?topup=open"
 
@@ -71,9 +71,9 @@ def manage_subscription_url(base: str, organization_id: str) -> str:
 
 
 def portal_link(base: str, sent: str | None, *, slug: str | None = None) -> str:
-    """Make a server-sent link absolute against the grant's own deployment (behavior 53).
+    """Make a link from the server absolute against the grant's own deployment (behavior 53).
 
-    A link to another origin, also a `//host` one, falls back to the standard top-up page.
+    A link to another origin, including a `//host` one, is replaced by the standard top-up page.
     """
     standard = top_up_url(base, slug)
     if not sent or "\\" in sent or any(ord(letter) <= ord(" ") for letter in sent):

@@ -1,4 +1,4 @@
-"""Tokens of the portal: the device authorization grant (RFC 8628) and refresh with rotation."""
+"""The portal's OAuth client: device authorization grant (RFC 8628) and refresh token rotation."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 FIRST_SCOPES = ("inference:invoke",)
 DEVICE_GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 UNNAMED_LIFE_SECONDS = 300
-"""How long an access token lives whose answer does not say (RFC 6749, 5.1: `expires_in` may be absent)."""
+"""How long an access token is assumed valid without `expires_in` (RFC 6749, 5.1: it may be absent)."""
 
 _DEAD = frozenset({"invalid_grant", "invalid_token", "refresh_token_reused"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tokens:
-    """A grant's secrets. `expires_at` (UTC) is the access token's; `scope` is what was granted."""
+    """A grant's secrets. `expires_at` (UTC) is the access token's; `scope` is the granted one."""
 
     access: str = field(repr=False)
     refresh: str | None = field(repr=False)
@@ -50,7 +50,7 @@ class DeviceCode:
 
 
 class GrantProblem(StrEnum):
-    """Why a device grant gave no tokens (yet)."""
+    """Why a device grant gave no tokens, or none yet."""
 
     PENDING = "authorization_pending"
     SLOW_DOWN = "slow_down"
@@ -61,7 +61,7 @@ class GrantProblem(StrEnum):
 
 
 class DeviceGrantError(Exception):
-    """No tokens: `problem` says whether to go on asking."""
+    """No tokens; `problem` says whether to ask again."""
 
     def __init__(self, problem: GrantProblem, retry_after: int | None = None) -> None:
         super().__init__(problem.value)
@@ -70,7 +70,7 @@ class DeviceGrantError(Exception):
 
 
 class OAuthClient:
-    """The token routes of one deployment family."""
+    """The OAuth routes of one portal deployment."""
 
     def __init__(self, transport: Transport, hosts: HostRules, clock: Clock, *, client_id: str) -> None:
         self._transport = transport
@@ -80,15 +80,15 @@ class OAuthClient:
 
     @property
     def base(self) -> str:
-        """Where new grants are made."""
+        """The base URL for new grants."""
         return self._hosts.base_for()
 
     async def request_device_code(self, scope: str) -> DeviceCode:
         """Start a grant (RFC 8628, 3.1).
 
         Raises:
-            GrantRefusedError: the portal does not grant this app what it asks for, e.g. `invalid_scope`.
-            PortalUnavailableError: no usable answer, or a link that leads to another host.
+            GrantRefusedError: the portal refuses what this app asks for, e.g. `invalid_scope`.
+            PortalUnavailableError: no usable answer, or a link to another host.
         """
         answer = await self._post(self.base, "device/code", {"scope": scope})
         if not answer.ok:
@@ -113,10 +113,10 @@ class OAuthClient:
         )
 
     async def exchange_device_code(self, base: str, device_code: str, asked_scope: str) -> Tokens:
-        """Ask once whether the person has decided (RFC 8628, 3.4).
+        """Ask once whether the person has approved (RFC 8628, 3.4).
 
         Raises:
-            DeviceGrantError: not yet, or never.
+            DeviceGrantError: not yet, or denied.
             PortalUnavailableError: an outage; ask again.
         """
         form = {"grant_type": DEVICE_GRANT_TYPE, "device_code": device_code}
@@ -132,11 +132,11 @@ class OAuthClient:
         raise DeviceGrantError(GrantProblem(error) if error in known else GrantProblem.OTHER)
 
     async def refresh(self, base: str, tokens: Tokens) -> Tokens:
-        """Spend the single-use refresh token for the next pair. Store the result before anything else.
+        """Exchange the single-use refresh token for a new pair. Store the result before anything else.
 
         Raises:
             RelinkRequiredError: the session is dead; never try this token again.
-            PortalUnavailableError: an outage, not a logout; nothing may be wiped.
+            PortalUnavailableError: an outage, not a logout; the tokens must be kept.
         """
         if tokens.refresh is None:
             raise RelinkRequiredError("no refresh token")
@@ -174,7 +174,7 @@ class OAuthClient:
 
 
 def _is_outage(answer: Answer) -> bool:
-    """Tell of an answer that passes by itself: the edge's firewall, too many requests, a server's fault."""
+    """Tell whether the failure is temporary: the firewall, too many requests, or a server error."""
     too_many = answer.status == HTTPStatus.TOO_MANY_REQUESTS
     return answer.mitigated or too_many or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
@@ -193,6 +193,6 @@ def _is_dead(answer: Answer) -> bool:
 
 
 def _error(answer: Answer) -> str | None:
-    """Return the answer's `error`, None where it names none."""
+    """Return the answer's `error`; None if it has none."""
     error = (answer.body or {}).get("error")
     return clean(error, WORD) if isinstance(error, str) else None

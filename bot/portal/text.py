@@ -1,40 +1,40 @@
-"""Foreign text, made fit for what stores and shows it: once, where it comes in."""
+"""Cleans text from the portal when it is read, so that it can be stored and shown."""
 
 from __future__ import annotations
 
 import unicodedata
 
 WORD = 80
-"""Words of the wire, e.g. `subscription_payment_intent_requires_action`, and a card's brand and digits."""
+"""Codes such as `subscription_payment_intent_requires_action`, and a card's brand and digits."""
 
 NAME = 100
 """Names of organizations, plans and brands, in characters."""
 
 SENTENCE = 500
-"""The portal's own words to a person."""
+"""Messages from the portal to a person."""
 
 EMAIL = 320
-"""RFC 5321, 4.5.3.1: 64 before the @, 255 behind it."""
+"""RFC 5321, 4.5.3.1: 64 before the @, and 255 after it."""
 
 IDENTIFIER = 255
-"""Ids that name an account, an organization or a plan, in bytes: quoted in a link each may become three."""
+"""Ids of an account, an organization or a plan, in bytes. In a link, each byte may become three."""
 
 CHARGE_ID = 2000
-"""A charge's id: whatever a path of the portal may hold, since without it the money cannot be followed."""
+"""A charge's id. The limit is wide, because a charge whose id is lost cannot be followed."""
 
 LINK = 2000
-"""A link that a button may open; Slack takes 3,000."""
+"""A link for a button; Slack accepts 3,000."""
 
 
 _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks that could show a name and the amount beside it in another order."""
+"""Direction marks: they could change the displayed order of a name and the amount next to it."""
 
 
 def clean(text: str, most: int) -> str | None:
-    """Return text of at most `most` characters on one line, None when nothing is left.
+    """Return text of at most `most` characters on one line; None if nothing remains.
 
-    Control characters, NUL and marks that turn the direction of text go, runs of white space become one
-    space, and a half of a surrogate pair becomes U+FFFD. What is too long ends in an ellipsis.
+    Control characters, NUL and direction marks are removed. Runs of white space become one space. Half of a
+    surrogate pair becomes U+FFFD. Text that is too long ends in an ellipsis.
     """
     paired = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     visible = "".join(sign for sign in paired if sign.isspace() or not _is_hidden(sign))
@@ -43,14 +43,14 @@ def clean(text: str, most: int) -> str | None:
 
 
 def shortened(line: str, most: int) -> str:
-    """Return a line of at most `most` characters; what is too long ends in an ellipsis."""
+    """Return a line of at most `most` characters; a longer one is cut and ends in an ellipsis."""
     return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
 
 
 def whole(text: str, most: int) -> str | None:
-    """Return an id as it stands, None when it is empty, above `most` bytes, or cannot be stored and sent.
+    """Return an id unchanged; None if it is empty, above `most` bytes, or cannot be stored and sent.
 
-    An id is never shortened: another one would be meant.
+    An id is never shortened, because a shortened id names something else.
     """
     bare = text.strip()
     if any(_is_control(sign) or _is_half(sign) for sign in bare):

@@ -1,4 +1,4 @@
-"""One HTTP exchange with the portal: bounded in time and size, never redirected, answers as JSON."""
+"""One HTTP exchange with the portal: limited time and size, no redirects, JSON answers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 1_000_000
 MAX_RETRY_AFTER_SECONDS = 86_400
 CONCURRENT_REQUESTS = 256
-"""Of each sort: what a person waits for does not wait behind thousands of questions."""
+"""The limit for each of two groups, so that requests of people do not wait behind background polling."""
 SERVER_FAULT = 500
 
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "billing-bot"}
@@ -44,7 +44,7 @@ _CHARGE_ID = re.compile(r"/charge/[^/]+$")
 def parse_retry_after(value: str | None, now: datetime) -> int | None:
     """Read `Retry-After` (RFC 9110, 10.2.3) as whole seconds from `now`.
 
-    Negative, absurd (above a day) and unreadable values count as absent.
+    Negative, unreadable, and absurd values (above a day) count as absent.
     """
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
@@ -62,9 +62,9 @@ def parse_retry_after(value: str | None, now: datetime) -> int | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What came back. `body` is the JSON object, empty for an empty body, None when it is not one.
+    """A response. `body` is the JSON object, empty for an empty body, None if it is not one.
 
-    `mitigated`: the edge's firewall answered, not the portal (`x-vercel-mitigated: deny` or `challenge`).
+    `mitigated`: the firewall answered, not the portal (`x-vercel-mitigated: deny` or `challenge`).
     """
 
     status: int
@@ -74,15 +74,15 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Tell whether the status is a success."""
+        """Whether the status is a success."""
         return 200 <= self.status < 300  # noqa: PLR2004 - RFC 9110's 2xx
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exchange:
-    """What to send. Either `json` (Decimals become exact JSON numbers) or `form`.
+    """A request. It has either `json` (Decimals become exact JSON numbers) or `form`.
 
-    Nobody waits for one `in_background`.
+    `in_background`: no person is waiting for it.
     """
 
     method: str
@@ -94,12 +94,12 @@ class Exchange:
 
     @property
     def route(self) -> str:
-        """The method and the path without ids, as meters name it."""
+        """The method and the path without ids, for the metrics."""
         path = urlsplit(self.url).path
         return f"{self.method} {_CHARGE_ID.sub('/charge/{id}', path)}"
 
     def authorized(self, token: str) -> Exchange:
-        """Return the same with a bearer token (RFC 6750, 2.1)."""
+        """Return the same request with a bearer token (RFC 6750, 2.1)."""
         return replace(self, headers={**self.headers, "Authorization": f"Bearer {token}"})
 
     def request(self) -> httpx.Request:
@@ -113,7 +113,7 @@ class Exchange:
 
 
 class Transport:
-    """The shared connections to the portal. Close it once, last."""
+    """The shared connections to the portal. Close it once, after everything else that uses it."""
 
     def __init__(
         self,
@@ -123,14 +123,14 @@ class Transport:
         *,
         timeout_seconds: float = PORTAL_TIMEOUT_SECONDS,
     ) -> None:
-        # Without httpx's client around it: nothing follows redirects, keeps cookies or adds credentials.
+        # No httpx client, so that nothing follows redirects, keeps cookies or adds credentials.
         self._http: httpx.AsyncBaseTransport = AiohttpTransport(
             # Not used: the session's connector verifies with aiohttp's own. To make httpx's takes 20 ms.
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             client=lambda: aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                # A company's way out may be a proxy: HTTPS_PROXY, NO_PROXY. To look takes a while.
+                # Honor HTTPS_PROXY and NO_PROXY, but only if set: aiohttp's look-up per request is slow.
                 trust_env=bool(getproxies()),
             ),
         )
@@ -142,11 +142,11 @@ class Transport:
         self._timeout_seconds = timeout_seconds
 
     async def send(self, exchange: Exchange) -> Answer:
-        """Do one exchange within the timeout, the wait for a place included: it never leaves later.
+        """Send a request and read the answer. The timeout includes the wait for a free slot.
 
         Raises:
-            PortalUnavailableError: no whole answer came (connection, timeout, size); the portal may
-                or may not have seen the request.
+            PortalUnavailableError: no complete answer came (connection, timeout, size); the portal may
+                or may not have received the request.
         """
         started = time.perf_counter()
         try:
@@ -179,7 +179,7 @@ class Transport:
                 finally:
                     await response.aclose()
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            # The transport's own names mislead: a connection lost halfway is its "ConnectTimeout".
+            # The transport's own names are misleading: it calls a lost connection a "ConnectTimeout".
             raise PortalUnavailableError(type(error.__cause__ or error).__name__) from error
 
     async def aclose(self) -> None:
@@ -209,7 +209,7 @@ def _json_object(content: bytes) -> Mapping[str, Any] | None:
 
 
 def _number(text: str) -> Decimal | str:
-    """Read a JSON number exactly; one with an exponent that Decimal does not take stays text."""
+    """Read a JSON number exactly; one whose exponent is too large for Decimal stays text."""
     try:
         return Decimal(text)
     except InvalidOperation:
@@ -217,5 +217,5 @@ def _number(text: str) -> Decimal | str:
 
 
 def _integer(text: str) -> int | Decimal:
-    """Read a JSON integer; Python's own does not take one of thousands of digits."""
+    """Read a JSON integer; Python's int() refuses one with thousands of digits."""
     return int(text) if len(text) <= _LONGEST_INTEGER else Decimal(text)

@@ -1,1 +1,1 @@
-"""The rules: who may do what, in which order, and what follows."""
+"""The business rules: who may do what, in which order, and what happens next."""

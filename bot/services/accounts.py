@@ -1,4 +1,4 @@
-"""A person's portal grant: the token that is good now, refreshed once, and the client that uses it."""
+"""A person's portal grant: a valid token, refreshed once at a time, and a client that uses it."""
 
 from __future__ import annotations
 
@@ -69,16 +69,16 @@ class Accounts:
         self._cache: dict[str, _Cached] = {}
         self._forgotten = 0
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        # Each holds a database connection while the portal takes its time.
+        # Each refresh holds a database connection until the portal answers.
         self._refreshing = asyncio.Semaphore(CONCURRENT_REFRESHES)
         self._refreshes: set[asyncio.Task[Link]] = set()
 
     async def link(self, identity: Identity) -> Link:
-        """Return the person's living link.
+        """Return the person's active link.
 
         Raises:
-            NotLinkedError: there is none.
-            RelinkRequiredError: the portal ended it.
+            NotLinkedError: there is no link.
+            RelinkRequiredError: the portal ended the grant.
         """
         link = await self._links.get(identity)
         if link is None:
@@ -88,7 +88,7 @@ class Accounts:
         return link
 
     async def former_link(self, identity: Identity) -> Link | None:
-        """Return the person's link, living or dead."""
+        """Return the person's link, even if its grant is dead."""
         return await self._links.get(identity)
 
     async def portal(
@@ -98,10 +98,10 @@ class Accounts:
         *,
         recent: bool = False,
     ) -> tuple[Account, PortalClient]:
-        """Return the account that the person's link speaks for, and a client that acts with it alone.
+        """Return the account of the person's link, and a client for this account only.
 
-        `before_money` is called before each of its requests for money leaves. With `recent`, a link read
-        within the last half minute will do: polling reads no database.
+        `before_money` is called before each request to charge. With `recent`, a link read within the last
+        30 seconds is used, so that polling does not read the database.
 
         Raises:
             NotLinkedError, RelinkRequiredError: as `link`.
@@ -119,7 +119,7 @@ class Accounts:
         return account, PortalClient(self._transport, base, tokens, before_money)
 
     async def connected(self, identity: Identity) -> tuple[Connection, PortalClient]:
-        """Return the person's connection as screens show it, and a client that acts with it alone.
+        """Return the person's connection for screens, and a client for its account only.
 
         Raises:
             NotLinkedError, RelinkRequiredError: as `link`.
@@ -137,26 +137,26 @@ class Accounts:
         try:
             return self._hosts.base_for(link.base_url)
         except ForeignHostError:
-            # The tokens stay as they are, and stay here.
+            # Keep the tokens, but do not send them.
             raise RelinkRequiredError("the grant's deployment is not on the allow-list") from None
 
     async def disconnect(self, identity: Identity) -> Link | None:
-        """Forget the person's link and tokens; return what it was."""
+        """Delete the person's link and tokens; return the deleted link."""
         link = await self._links.remove(identity)
         self.forget_cached(identity.key)
         return link
 
     def forget_cached(self, owner: str) -> None:
-        """Drop the token kept in memory for a person's key: a new grant, or none any more."""
+        """Drop the cached token of a person's key, because their grant was replaced or removed."""
         self._cache.pop(owner, None)
         self._forgotten += 1
 
     async def access_token(
         self, identity: Identity, *, rejected: str | None = None, account: Account | None = None
     ) -> str:
-        """Return a token that is good for two minutes, never the `rejected` one. One refresh at a time.
+        """Return a token that is valid for at least two minutes, never the `rejected` one.
 
-        With `account`, the token speaks for that account and organization or for nobody.
+        Only one refresh per person runs at a time. With `account`, another account is an error.
 
         Raises:
             NotLinkedError, RelinkRequiredError, PortalUnavailableError.
@@ -172,13 +172,13 @@ class Accounts:
         return cached.token
 
     async def finish(self, grace_seconds: float) -> None:
-        """Wait for the refreshes that have left: their answers must be stored. Call before closing."""
+        """Wait for running refreshes, because their answers must be stored. Call before closing."""
         if self._refreshes:
             await asyncio.wait(set(self._refreshes), timeout=grace_seconds)
 
     async def _fresh(self, identity: Identity, rejected: str | None) -> _Cached:
         forgotten = self._forgotten
-        # A refresh that has left must be stored, whatever becomes of who asked for it.
+        # The answer to a sent refresh must be stored, even if the caller is canceled.
         refresh = asyncio.ensure_future(self._good_link(identity, rejected))
         self._refreshes.add(refresh)
         refresh.add_done_callback(self._refreshes.discard)
@@ -188,8 +188,8 @@ class Accounts:
         return self._remember(link, link.access, forgotten)
 
     def _remember(self, link: Link, access: str, forgotten: int) -> _Cached:
-        """Keep what was read since `forgotten` was the count, unless it may be forgotten by now."""
-        # Those that were read together are not read again together.
+        """Cache a link's token, unless a token was dropped since `forgotten` was read."""
+        # Random, so that links that were read together do not expire together.
         seconds = CACHE_SECONDS * random.uniform(0.5, 1)  # noqa: S311 - spreads load
         until = min(
             self._clock.now() + timedelta(seconds=seconds),
@@ -220,11 +220,11 @@ class Accounts:
                 if renewed is None:
                     raise
                 stored = await self._store_at_last(renewed)
-            # Whoever connected anew meanwhile has another grant; this one's tokens are of no more use.
+            # If the person has connected again meanwhile, this grant's tokens are obsolete.
             return renewed if stored else await self.link(identity)
 
     async def _store_at_last(self, renewed: Link) -> bool:
-        """Store rotated tokens although the database has just failed: the former ones are spent."""
+        """Store rotated tokens after a database error: the old refresh token is already used."""
         for _ in range(STORE_TRIES - 1):
             await self._clock.sleep(STORE_AGAIN_SECONDS)
             with suppress(StoreUnavailableError):
@@ -262,7 +262,7 @@ def _with_tokens(link: Link, tokens: Tokens | None) -> Link:
 
 
 class _GrantTokens:
-    """The tokens of a stored link, as the portal client asks for them."""
+    """The tokens of a stored link, in the form that the portal client needs."""
 
     def __init__(self, accounts: Accounts, identity: Identity, account: Account) -> None:
         self._accounts = accounts
@@ -274,7 +274,7 @@ class _GrantTokens:
 
 
 class _FixedToken:
-    """A token that was just granted; when it is refused there is no other."""
+    """A token that was just granted; there is no other if it is refused."""
 
     def __init__(self, token: str) -> None:
         self._token = token

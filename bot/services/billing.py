@@ -1,4 +1,4 @@
-"""Looking at an organization's billing with a person's own grant."""
+"""Reading and changing an organization's billing with a person's own grant."""
 
 from __future__ import annotations
 
@@ -38,14 +38,15 @@ log = structlog.get_logger(__name__)
 
 
 APPLYING = timedelta(minutes=2)
-"""The portal shows a new plan up to 30 s after it was paid for (docs/portal.md, section 8.4).
+"""How long an upgrade is shown as being applied.
 
-Four times that, to be sure.
+The portal shows a new plan up to 30 s after the payment (docs/portal.md, section 8.4). This is four times
+that.
 """
 
 
 class Billing:
-    """Reads for the screens. Each may raise NotLinkedError, RelinkRequiredError or a PortalError."""
+    """Reads and changes for the screens. They raise NotLinkedError, RelinkRequiredError or PortalError."""
 
     def __init__(
         self,
@@ -62,12 +63,12 @@ class Billing:
         self._clock = clock
 
     async def state(self, identity: Identity) -> BillingState:
-        """Return the billing state as it is now."""
+        """Return the current billing state."""
         _, portal = await self._accounts.portal(identity)
         return await portal.state()
 
     async def overview(self, identity: Identity) -> Overview:
-        """Return the state, and the usage where the account call answers (behavior 8)."""
+        """Return the billing state, and the usage if the account call answers (behavior 8)."""
         connection, portal = await self._accounts.connected(identity)
         usage, state, upgrade = await asyncio.gather(
             _usage(portal),
@@ -75,7 +76,7 @@ class Billing:
             self._recent_upgrade(identity, connection.account),
             return_exceptions=True,
         )
-        # Usage first: a login without an organization is refused by the other call too, which says less.
+        # Raise the usage error first: for a login without an organization it says more than the other one.
         if isinstance(usage, BaseException):
             raise usage
         if isinstance(state, BaseException):
@@ -91,7 +92,7 @@ class Billing:
         )
 
     async def account(self, identity: Identity) -> tuple[AccountInfo, str | None]:
-        """Return whose grant it is and what they can use, and the plan that is being applied, if any.
+        """Return the grant's account and usage, and the name of a plan that is being applied, if any.
 
         Raises:
             NoOrganizationError: the login belongs to no organization.
@@ -101,7 +102,7 @@ class Billing:
         return info, _applying(await self._recent_upgrade(identity, info.account), info.usage)
 
     async def subscription(self, identity: Identity) -> tuple[Subscription, BillingState, Connection]:
-        """Return the plan, the state that says what would be charged, and whose connection it is."""
+        """Return the plan, the billing state with the payment method, and the connection."""
         connection, portal = await self._accounts.connected(identity)
         subscription, state, upgrade = await asyncio.gather(
             portal.subscription(), portal.state(), self._recent_upgrade(identity, connection.account)
@@ -112,21 +113,21 @@ class Billing:
         return subscription, state, connection
 
     async def _recent_upgrade(self, identity: Identity, account: Account) -> Charge | None:
-        """Return the upgrade of the organization that was paid for a moment ago."""
+        """Return the organization's upgrade that was paid for a moment ago, if any."""
         upgrade = await self._charges.recent_upgrade(identity.key, since=self._clock.now() - APPLYING)
         theirs = upgrade is not None and upgrade.organization_id == account.organization_id
         return upgrade if theirs else None
 
     async def preview_plan(self, identity: Identity, tier_id: str) -> Preview:
-        """Return what changing to a plan would do; nothing is done."""
+        """Return what changing to a plan would do, without doing it."""
         _, portal = await self._accounts.portal(identity)
         return await portal.preview_plan(tier_id)
 
     async def change_plan(self, identity: Identity, change: PlanChange, tier_id: str | None) -> str | None:
-        """Schedule, cancel or keep a plan, without a charge; returns the server's words.
+        """Schedule, cancel or keep a plan, without a charge; return the server's message.
 
         Raises:
-            RuleError: read-only, or locked; a lock lets plans be cancelled.
+            RuleError: read-only, or locked; a lock does not prevent a cancellation.
         """
         self._permission.require_changes()
         if change is not PlanChange.CANCEL:
@@ -142,10 +143,10 @@ class Billing:
                     return await portal.keep_plan()
 
     async def set_auto_reload(self, identity: Identity, wanted: AutoReloadChoice) -> None:
-        """Switch auto-reload on with these amounts, or off; harmless to repeat.
+        """Switch auto-reload on with these amounts, or off; safe to repeat.
 
         Raises:
-            RuleError: the operator's rules say no; a lock lets it be switched off.
+            RuleError: an operator's rule forbids it; a lock does not prevent switching off.
         """
         await self._permission.require_auto_reload(identity, wanted)
         _, portal = await self._accounts.portal(identity)
@@ -157,7 +158,7 @@ class Billing:
 
     @asynccontextmanager
     async def _audited(self, identity: Identity, action: Action, **facts: object) -> AsyncIterator[None]:
-        """Tell the audit log before the portal is asked, and how it answered."""
+        """Record the action in the audit log before the portal is asked, and its result after."""
 
         async def record(result: str) -> None:
             await self._audit.record(
@@ -177,7 +178,7 @@ class Billing:
 
 
 def _applying(upgrade: Charge | None, usage: Usage | None) -> str | None:
-    """Return the plan that was paid for a moment ago, where the account does not show it yet."""
+    """Return the plan that was paid for a moment ago, unless the account shows it already."""
     plan = usage.plan.name if usage is not None and usage.plan is not None else None
     return upgrade.tier_name if upgrade is not None and upgrade.tier_name != plan else None
 

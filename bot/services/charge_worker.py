@@ -1,4 +1,4 @@
-"""A confirmed charge by itself: sent once, polled, followed up, to its end. The engine calls `advance`."""
+"""The durable work on a confirmed charge: send it, poll it, follow it up. The engine calls `advance`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from bot.storage.charges.store import ChargeStore
 
 AMBIGUITY_WINDOW = timedelta(minutes=1)
-"""How long a request without a clear answer is sent again before the person reads that it is unknown."""
+"""How long a request without a clear answer is retried before the person is notified of that."""
 
 RESEND = Backoff(1, 10)
 BUSY_SECONDS = 5
@@ -56,7 +56,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PollRules:
-    """How a submitted charge is polled, in seconds."""
+    """How often and how long a submitted charge is polled, in seconds."""
 
     interval_seconds: float
     cap_seconds: float
@@ -82,17 +82,17 @@ class ChargeWorker:
         self.metrics = metrics
 
     async def advance(self, lease: Lease[Charge]) -> Released | datetime | None:
-        """Take a charge as far as it goes from whatever state it is in; return when it is due next."""
+        """Advance a charge from any state as far as possible; return when it is due next (UTC)."""
         run = _Run(self, lease)
         try:
             return await run.advance()
         finally:
-            with suppress(Exception):  # what was counted is not worth the run's own outcome
+            with suppress(Exception):  # a failure to save counts must not replace the run's own outcome
                 await run.save_counts()
 
 
 class _Run:
-    """One run over one charge. `charge` is how it stands now, `stored` what its row says."""
+    """One run for one charge. `charge` is its current value, and `stored` the value of its row."""
 
     def __init__(self, worker: ChargeWorker, lease: Lease[Charge]) -> None:
         self._worker = worker
@@ -123,14 +123,14 @@ class _Run:
         return None if self.charge.state is found else Released()
 
     async def save_counts(self) -> None:
-        """Write what was counted since the last write: polling itself writes nothing."""
+        """Save the counters changed since the last write: polling itself writes nothing."""
         if self.charge != self.stored:
             await self._save(self.charge)
 
     async def _save(self, after: Charge) -> None:
         self.charge = self.stored = await self._worker.charges.save(self._lease, self.stored, after)
 
-    # Sending it: until something certain is known, a minute at most; always with the same key.
+    # Send it until a certain answer comes, for a minute at most, always with the same key.
 
     async def _submit(self) -> None:
         started = self.charge.ambiguous_since or self._clock.now()
@@ -149,7 +149,7 @@ class _Run:
                 if error.same_again:
                     await self._save(self.charge.unconfirmed())
             except PortalUnavailableError as error:
-                # The token could not be had, so this request never left.
+                # There was no token, so this request was never sent.
                 log.warning("charge.no_token", charge=self.charge.id, answer=str(error))
                 at_least = min(error.retry_after or 0, BUSY_CAP_SECONDS)
             if self.charge.state is not ChargeState.CONFIRMED:
@@ -162,7 +162,7 @@ class _Run:
             tries += 1
 
     async def _send(self) -> None:
-        """Ask the portal for the money once, and store what the answer says."""
+        """Send one request to charge, and store the answer."""
         charge = self.charge
         portal = await self._portal(self._before_money)
         if charge.kind is ChargeKind.UPGRADE:
@@ -175,9 +175,9 @@ class _Run:
         await self._save(self.charge.accepted(accepted, now=now, deadline=deadline))
 
     async def _before_money(self) -> None:
-        """Let a request for money leave: spending is not stopped, and the lease outlasts the request.
+        """Check before a request to charge: spending is not stopped, and the lease outlasts the request.
 
-        Asked when the token is at hand, and again after a 401: a refresh takes its own time.
+        This runs after the token was fetched, and again after a 401, because a refresh takes time.
         """
         charge = self.charge
         if await self._worker.permission.stopped(charge.identity) is not None:
@@ -204,7 +204,7 @@ class _Run:
             await self._save(self.charge.unanswered(since))
 
     async def _refused(self, error: PortalRefusalError, *, sent_at: datetime | None = None) -> None:
-        """Store a refusal. After a request that got no answer it proves nothing about that request."""
+        """Store a refusal. It proves nothing about an earlier request that got no answer."""
         refusal = self._refusal(error)
         if self._maybe_sent:
             await self._save(self.charge.unconfirmed(refusal))
@@ -216,7 +216,7 @@ class _Run:
             await self._save(self.charge.refused(refusal, now=self._clock.now()))
 
     async def _permitted_since(self, sent_at: datetime) -> bool:
-        """Tell whether the permission came while the request was on its way."""
+        """Tell whether the permission came after the request was sent."""
         link = await self._worker.accounts.former_link(self.charge.identity)
         if link is None or link.dead or link.linked_at < sent_at:
             return False
@@ -228,12 +228,12 @@ class _Run:
         else:
             await self._refused(PortalRefusalError(RefusalCode.TEMPORARILY_UNAVAILABLE))
 
-    # Polling it: until it has ended or the cap is reached.
+    # Poll it until its outcome or the deadline.
 
     async def _poll(self) -> None:
         interval = self._worker.rules.interval_seconds
         deadline = self.charge.deadline or self._clock.now()
-        # As wide as an interval: charges recovered together are asked about evenly, not in bursts.
+        # As wide as the interval, so that charges recovered together are not polled in bursts.
         wait = random.uniform(0.5, 1.5) * interval  # noqa: S311
         misses = 0
         while True:
@@ -255,7 +255,7 @@ class _Run:
             else:
                 misses = 0
                 took = (self._clock.now() - asked_at).total_seconds()
-                # Never at once again: answers that take long are a reason to ask less.
+                # Wait at least half an interval: slow answers are a reason to poll less.
                 wait = max(interval / 2, interval - took)
             if self.charge.state is not ChargeState.SUBMITTED:
                 return
@@ -264,7 +264,7 @@ class _Run:
                 return
 
     async def _ask(self) -> None:
-        """Ask how the charge stands, and store it when it has ended."""
+        """Ask for the charge's status, and store its outcome, if any."""
         portal = await self._portal(recent=True)
         self.charge = self.charge.polled(self._clock.now())
         self._worker.metrics.polls.inc()
@@ -280,10 +280,10 @@ class _Run:
             case ChargeStatusKind.FAILED:
                 await self._save(self.charge.failed(FailureReason.from_wire(status.reason), now=now))
 
-    # Following it up: once each time, ever later.
+    # Follow it up: one request per run, with growing intervals.
 
     async def _follow_up(self) -> datetime | None:
-        """Ask once about a charge whose end is open; return when to ask next."""
+        """Ask once about a charge without a certain outcome; return when to ask next (UTC)."""
         refusal: RefusalCode | None = None
         wait: int | None = None
         before = self.charge.state
@@ -309,7 +309,7 @@ class _Run:
         return due_at and max(due_at, now + timedelta(seconds=wait or 0))
 
     async def _checked(self, refusal: RefusalCode | None) -> None:
-        """Store that it was asked about, and what keeps the answer away, so that the message stays true."""
+        """Store that a check was made and why it gave no answer, so that the message stays correct."""
         current = await self._worker.charges.get(self._lease.id)
         if current is not None:
             self.stored, self.charge = current, self.charge.counts_on(current)
@@ -318,12 +318,12 @@ class _Run:
         if self.charge.check_pending or self.charge.refusal is not refusal:
             await self._save(self.charge.checked(refusal, now=self._clock.now()))
 
-    # What every part asks for.
+    # Used by all parts.
 
     async def _portal(
         self, before_money: Callable[[], Awaitable[None]] | None = None, *, recent: bool = False
     ) -> PortalClient:
-        """Return a client that acts for the very account and organization the person confirmed for."""
+        """Return a client for exactly the account and organization that the person confirmed for."""
         accounts = self._worker.accounts
         account, portal = await accounts.portal(self.charge.identity, before_money, recent=recent)
         if not self.charge.is_of(account):
@@ -346,6 +346,6 @@ def _busy_wait(retry_after: int | None) -> float:
 
 
 def _away_wait(interval: float, misses: int) -> float:
-    """Return how long to leave a portal alone that gave no answer so many times in a row."""
+    """Return how many seconds to wait for a portal that failed `misses` times in a row."""
     longest = max(interval, Backoff(interval, AWAY_CAP_SECONDS).longest(misses - 1))
     return random.uniform(interval, longest)  # noqa: S311 - spreads load

@@ -1,7 +1,7 @@
-"""What becomes of people's connections when the app is installed, or Slack takes somebody away.
+"""What happens to connections when the app is installed or removed, or a person is deactivated.
 
-Tokens and links go at once; charges stay in the ledger. A running job finds no link at its next step and
-stops there: a charge that may have been sent stays `unconfirmed`, one that was not is refused.
+Tokens and links are deleted at once. Charges stay in the ledger. A running job finds no link at its next
+step and stops there: a charge that may have been sent becomes `unconfirmed`, any other is refused.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from bot.storage.links import LinkStore
 
 UNDELIVERED_FOR = timedelta(days=30)
-"""How old messages may be that are looked at again after an installation."""
+"""How old an undelivered message may be to be sent after an installation."""
 
 log = structlog.get_logger(__name__)
 
 
 class NotSureError(Exception):
-    """Slack did not say whether an installation lives. Ask again."""
+    """Slack did not say whether an installation still exists. Ask again."""
 
 
 class Lifecycle:
-    """Installations and people, as they come and go."""
+    """Handles installations and people that are added or removed."""
 
     def __init__(
         self,
@@ -55,43 +55,43 @@ class Lifecycle:
         self._clock = clock
 
     async def installed(self, installation: Installation) -> None:
-        """Deliver what could not be delivered while the app was not installed."""
+        """Deliver the messages that could not be delivered while the app was not installed."""
         log.info("lifecycle.installed", installation=installation.key)
         since = self._clock.now() - UNDELIVERED_FOR
         for store in self._deliveries:
             await store.look_again(enterprise=installation.enterprise, team=installation.team, since=since)
 
     async def ended(self, installation: Installation, *, why: str) -> None:
-        """Forget an installation that Slack says has ended, if its token is dead indeed.
+        """Delete an installation that Slack says has ended, if its token is dead.
 
-        Slack's events may come late, twice, and after a new installation; the token tells.
+        Slack's events may come late, twice, or after a new installation, so the token decides.
 
         Raises:
-            NotSureError: Slack does not say whether it is.
-            StoreUnavailableError: nothing, or not all, was forgotten; again is safe.
+            NotSureError: Slack does not say whether the token is dead.
+            StoreUnavailableError: nothing, or only a part, was deleted; it is safe to repeat.
         """
         if await self._is_alive(installation):
             log.info("lifecycle.still_installed", installation=installation.key, why=why)
             return
-        # Before, so that dying in between leaves no link; after, for whoever connected meanwhile.
+        # Before, so that a crash in between leaves no link; after, for a person who connected meanwhile.
         await self._forget(installation, why=why)
         await self._workspaces.remove(installation, why=why)
         await self._forget(installation, why=why)
         log.info("lifecycle.uninstalled", installation=installation.key, why=why)
 
     async def access_revoked(self, installation: Installation, teams: Collection[str]) -> None:
-        """Forget the people of workspaces that left an org-wide installation."""
+        """Delete the connections of workspaces that left an org-wide installation."""
         await self._forget_people(installation.enterprise, set(teams), why="team_access_revoked")
 
     async def deactivated(self, identity: Identity) -> None:
-        """Forget the connection of a person whose Slack account was deactivated."""
+        """Delete the connection of a person whose Slack account was deactivated."""
         await self._grants.cancel_pending(identity)
         await self._links.remove(identity, why="deactivated")
         self._accounts.forget_cached(identity.key)
         log.info("lifecycle.deactivated", identity=identity.key)
 
     async def look_over(self) -> None:
-        """Ask whether each installation lives, since an event of its end may have been lost."""
+        """Ask Slack about each installation, because the event of its end may have been lost."""
         for installation in await self._workspaces.all():
             try:
                 await self.ended(installation, why="found dead")
@@ -99,7 +99,7 @@ class Lifecycle:
                 log.info("lifecycle.not_sure", installation=installation.key)
 
     async def _forget(self, installation: Installation, *, why: str) -> None:
-        """Forget who acted through an installation and through no other that lives on."""
+        """Delete the connections of people who have no other installation."""
         others = [
             each
             for each in await self._workspaces.all()

@@ -1,4 +1,4 @@
-"""Connecting a Slack person to a portal account (RFC 8628), from the link shown to the stored grant."""
+"""Connecting a Slack person to a portal account (RFC 8628), from the shown link to the stored grant."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ if TYPE_CHECKING:
 
 STORE_AGAIN_SECONDS = 2
 LINK_WITHIN = timedelta(days=1)
-"""How long an approved grant waits for the portal to say whose it is."""
+"""How long an approved grant waits for the portal to name its account."""
 
 SHOW_WITHIN = timedelta(seconds=5)
 
 LINK_ERRORS = (PortalRefusalError, PortalUnavailableError, NoOrganizationError, RelinkRequiredError)
-"""What may come in place of the account's name."""
+"""Errors that the account call may raise."""
 
 log = structlog.get_logger(__name__)
 
 
 class LinkShown(StrEnum):
-    """What a link is good for once the person sees it; Slack may take its time to show it."""
+    """What a link is good for when the person finally sees it; Slack may show it late."""
 
     LIVE = "live"
     USED = "used"
@@ -73,7 +73,7 @@ class LinkShown(StrEnum):
 
 
 class Linking:
-    """Device grants: begun by a person, finished by the engine."""
+    """Device grants: started by a person, finished by the engine."""
 
     def __init__(
         self,
@@ -102,15 +102,15 @@ class Linking:
         shown_at: ShownAt,
         purpose: Purpose | None,
     ) -> tuple[DeviceGrant, list[DeviceGrant]]:
-        """Ask the portal for a code and store the grant; its `codes.url` is the link to show.
+        """Request a device code and store the grant; its `codes.url` is the link to show.
 
-        Returns the grant and those that it supersedes: their links must not look live any more. The outcome
-        replaces what is `shown_at`. Polling waits until `shown` is called (behavior 41), or for a few
-        seconds where that never comes.
+        Return the grant and the superseded grants, whose links must no longer look usable. The outcome
+        replaces what is `shown_at`. Polling starts when `shown` is called (behavior 41) or after
+        SHOW_WITHIN.
 
         Raises:
-            GrantRefusedError: the portal does not grant this app what it asks for.
-            PortalUnavailableError: no code to be had; nothing was stored.
+            GrantRefusedError: the portal refuses what this app asks for.
+            PortalUnavailableError: the portal gave no code; nothing was stored.
         """
         former = await self._links.get(identity)
         widens = former is not None and not former.dead and is_step_up(purpose)
@@ -139,9 +139,9 @@ class Linking:
         return grant, superseded
 
     async def shown(self, grant: DeviceGrant, message: LinkMessage | None = None) -> LinkShown:
-        """Start polling: the person has the link now. `message` says where, if that was not known before.
+        """Start polling, because the person now has the link. `message` is its address, if new.
 
-        Returns what became of the grant while the link was on its way to the person.
+        Return what happened to the grant before the person could see the link.
         """
         due_at = self._clock.now() + timedelta(seconds=grant.interval_seconds)
         codes = replace(grant.codes, message=message) if grant.codes and message else None
@@ -153,11 +153,11 @@ class Linking:
         return LinkShown.SUPERSEDED if await self._grants.going_on(grant.identity) else LinkShown.CANCELLED
 
     async def cancel(self, identity: Identity) -> list[DeviceGrant]:
-        """Drop the person's grants in progress; returns them: their links must not look live any more."""
+        """Cancel the person's pending grants and return them: their links must no longer look usable."""
         return await self._grants.cancel_pending(identity)
 
     async def advance(self, lease: Lease[DeviceGrant]) -> Released | datetime | None:
-        """Take a grant as far as it goes, and have the person told what came of it."""
+        """Advance a grant as far as possible, and notify the person of the outcome."""
         grant: DeviceGrant | None = lease.load()
         pace = PollingPace(grant.interval_seconds if grant else 0)
         while grant is not None and not grant.is_decided:
@@ -178,7 +178,7 @@ class Linking:
         return await self._grants.notify_outcome(lease, grant)
 
     async def _ask(self, lease: Lease[DeviceGrant], grant: DeviceGrant, pace: PollingPace) -> int | None:
-        """Ask once; return how many seconds to wait before the next time, None when it is decided."""
+        """Ask once; return the seconds until the next attempt, None if the grant is decided."""
         if self._clock.now() >= grant.expires_at or grant.codes is None:
             await self._end(lease, grant, GrantState.EXPIRED)
             return None
@@ -196,7 +196,7 @@ class Linking:
     async def _granted(
         self, lease: Lease[DeviceGrant], grant: DeviceGrant, tokens: GrantedTokens
     ) -> DeviceGrant:
-        """Store the tokens; a code is good for one exchange, so a database that is away is waited for."""
+        """Store the tokens. A code works for only one exchange, so wait for a missing database."""
         granted = replace(grant, state=GrantState.GRANTED, tokens=tokens)
         while True:
             try:
@@ -234,13 +234,13 @@ class Linking:
         *,
         within: Transaction | None = None,
     ) -> None:
-        """Store how it ended; its tokens are a link's by now, or of no more use."""
+        """Store the outcome. The tokens are dropped: they are stored in a link, or no longer needed."""
         await self._grants.save(lease, grant, replace(grant, state=state, tokens=None), within=within)
 
     async def _link(self, lease: Lease[DeviceGrant], grant: DeviceGrant) -> datetime | None:
-        """Ask whose tokens these are, then store the link; both survive a restart in between.
+        """Ask for the tokens' account, then store the link; a restart in between loses nothing.
 
-        Returns when to ask again where the portal says wait; None once it is decided.
+        Return when to ask again (UTC) if the portal says to wait; None if the grant is decided.
         """
         try:
             grant, account = await self._account(lease, grant)
@@ -253,7 +253,7 @@ class Linking:
             return None
         async with self._database.transaction() as transaction:
             if not await self._workspaces.is_installed(grant.identity, within=transaction):
-                # Uninstalled while the person approved: nothing would ever remove this link.
+                # The app was removed while the person approved, and no later event would delete this link.
                 await self._end(lease, grant, GrantState.SUPERSEDED, within=transaction)
                 return None
             await self._end(lease, grant, GrantState.LINKED, within=transaction)
@@ -266,9 +266,9 @@ class Linking:
         return None
 
     async def _account(self, lease: Lease[DeviceGrant], grant: DeviceGrant) -> tuple[DeviceGrant, Account]:
-        """Ask whose the grant's tokens are; returns the grant with the tokens that answered.
+        """Ask for the tokens' account; return it with the grant, whose tokens may be new.
 
-        An access token that ran out meanwhile is renewed once; the new pair is stored first.
+        An access token that has expired is refreshed once, and the new pair is stored first.
         """
         if grant.tokens is None:
             raise RelinkRequiredError("the grant's tokens are gone")
@@ -284,7 +284,7 @@ class Linking:
     async def _not_linked(
         self, lease: Lease[DeviceGrant], grant: DeviceGrant, error: BillingError
     ) -> datetime | None:
-        """Wait for what passes by itself; end the grant for what does not."""
+        """Wait after a temporary error; end the grant after any other."""
         now = self._clock.now()
         code = getattr(error, "code", None)
         unusable = isinstance(error, UnusableReplyError)
@@ -318,7 +318,7 @@ class Linking:
         )
 
     def _stored(self, grant: DeviceGrant, tokens: Tokens) -> GrantedTokens:
-        """Return tokens as the grant keeps them; its 30 days count from the first exchange."""
+        """Return tokens as the grant stores them; the 30 days count from the first exchange."""
         granted_at = grant.tokens.granted_at if grant.tokens else None
         return GrantedTokens(
             access=tokens.access,

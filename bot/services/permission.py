@@ -1,4 +1,4 @@
-"""What may be spent: the operator's rules, and the lock that stops everything."""
+"""Checks of the operator's rules, and the lock that stops all spending."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class Permission:
-    """Asked before an amount is shown, when a charge is confirmed, and before each request for money."""
+    """Checked before an amount is shown, when a charge is confirmed, and before each request to charge."""
 
     def __init__(
         self, rules: Rules, locks: LockStore, confirmations: ConfirmationStore, clock: Clock
@@ -37,14 +37,14 @@ class Permission:
         self._clock = clock
 
     async def stopped(self, identity: Identity) -> RuleError | None:
-        """Return what stops all spending where this person is, None when nothing does."""
+        """Return the rule that stops all spending for this person's tenant; None if there is none."""
         if self.rules.read_only:
             return RuleError(Rule.READ_ONLY)
         lock = await self._locks.get(identity.tenant)
         return None if lock is None else RuleError(Rule.LOCKED, lock=lock)
 
     async def require_spending(self, identity: Identity) -> None:
-        """Let pass what spends, or has money spent later.
+        """Check that spending is possible; also called for settings that cause later spending.
 
         Raises:
             RuleError: read-only, or locked.
@@ -54,7 +54,7 @@ class Permission:
             raise stopped
 
     def require_changes(self) -> None:
-        """Let pass what changes anything at the portal.
+        """Check that changes at the portal are allowed.
 
         Raises:
             RuleError: read-only.
@@ -63,28 +63,28 @@ class Permission:
             raise RuleError(Rule.READ_ONLY)
 
     async def require_charge(self, identity: Identity, amount: Decimal) -> None:
-        """Let a charge pass that is to be shown for confirmation.
+        """Check a charge before it is shown for confirmation.
 
         Raises:
-            RuleError: spending is stopped, or the amount is more than the rules allow.
+            RuleError: spending is stopped, or the amount exceeds a limit.
         """
         await self.require_spending(identity)
         self.rules.require(amount, await self.spent_today(identity))
 
     async def spent_today(self, identity: Identity) -> Decimal | None:
-        """Return what the person has spent of their day (US dollars); None when no day has a limit."""
+        """Return what the person spent in the last 24 hours (US dollars); None without a daily limit."""
         since = self.day_begins()
         return None if since is None else await self._confirmations.spent(identity.key, since=since)
 
     def day_begins(self) -> datetime | None:
-        """Return since when a person's charges count for their day; None when no day has a limit."""
+        """Return the start of the 24 hours that count for the daily limit (UTC); None without a limit."""
         return None if self.rules.max_daily is None else self._clock.now() - DAY
 
     async def require_auto_reload(self, identity: Identity, choice: AutoReloadChoice) -> None:
-        """Let a setting pass. Switched on, it may charge up to its upper amount at once, and unasked.
+        """Check an auto-reload setting. Switched on, it charges up to its upper amount without asking.
 
         Raises:
-            RuleError: read-only; or, to switch it on, locked, or more than the rules allow at once.
+            RuleError: read-only; or, to switch it on, locked or above a limit.
         """
         self.require_changes()
         if choice.enabled:
@@ -92,24 +92,24 @@ class Permission:
             self.rules.require_at_once(choice.reload_to)
 
     async def lock(self, identity: Identity, reason: str | None) -> tuple[Lock, bool]:
-        """Stop all spending where this person is; return the lock that holds, and whether it is new.
+        """Stop all spending in this person's tenant; return the lock, and whether it is new.
 
         Raises:
-            RuleError: they may not.
+            RuleError: the person may not lock spending.
         """
         self.rules.require_locker(identity)
-        lock, made = await self._locks.put(
+        lock, is_new = await self._locks.put(
             Lock(locked_by=identity, locked_at=self._clock.now(), reason=reason)
         )
-        if made:
+        if is_new:
             log.warning("permission.locked", tenant=identity.tenant, by=identity.key)
-        return lock, made
+        return lock, is_new
 
     async def unlock(self, identity: Identity) -> Lock | None:
-        """Release spending; return the lock that held, None where there was none.
+        """Release spending; return the removed lock, None if there was none.
 
         Raises:
-            RuleError: they may not.
+            RuleError: the person may not unlock spending.
         """
         self.rules.require_locker(identity)
         lock = await self._locks.remove(identity)

@@ -1,4 +1,4 @@
-"""A purchase as a person sees it: proposed, confirmed, checked, resumed, looked up."""
+"""Purchases by a person: propose, confirm, check, resume, look up."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ TRIES = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proposal:
-    """A charge to be confirmed; `open_equal` is an equal one whose end the person does not know."""
+    """A charge to confirm; `open_equal` is an equal one whose outcome the person does not know."""
 
     charge: Charge
     open_equal: Charge | None
@@ -55,7 +55,7 @@ class Proposal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NeedsPaymentMethod:
-    """There is nothing to pay with: a payment method is added on the portal first."""
+    """There is no payment method; the person must add one on the portal first."""
 
     state: BillingState
     amount: Decimal | None
@@ -63,7 +63,7 @@ class NeedsPaymentMethod:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChooseAmount:
-    """An amount is to be chosen from the offer; `problem` is what is wrong with the given `amount`."""
+    """The person must choose an amount from the offer; `problem` says what is wrong with `amount`."""
 
     state: BillingState
     offer: AmountOffer
@@ -74,17 +74,17 @@ class ChooseAmount:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Confirm:
-    """The person confirms the proposal, or not."""
+    """The person can now confirm the proposal."""
 
     proposal: Proposal
 
 
 NextStep: TypeAlias = NeedsPaymentMethod | ChooseAmount | Confirm
-"""What comes next on the way to a purchase."""
+"""The next step of a purchase."""
 
 
 class BuyAgainError(BillingError):
-    """An equal charge of the person's has an open end: `other`. Ask whether to buy again."""
+    """The person has an equal charge with an unknown outcome: `other`. Ask whether to buy again."""
 
     def __init__(self, charge: Charge, other: Charge) -> None:
         super().__init__(other.id)
@@ -93,7 +93,7 @@ class BuyAgainError(BillingError):
 
 
 class Purchases:
-    """What people ask of their charges. What happens by itself is `bot.services.charge_worker`."""
+    """The actions of people on their charges. The background work is in `bot.services.charge_worker`."""
 
     def __init__(
         self,
@@ -110,14 +110,15 @@ class Purchases:
         self._clock = clock
 
     async def next_step(self, identity: Identity, amount: Decimal | None) -> NextStep:
-        """Say what comes next: a payment method, an amount, or the confirmation of this amount.
+        """Return the next step: a payment method, an amount, or the confirmation of this amount.
 
-        Every gate is asked here, once. A proposal is stored, with its idempotency key, before it is shown.
+        All conditions are checked here, once. A proposal is stored with its idempotency key before it is
+        shown.
 
         Raises:
             RuleError: spending is stopped.
             NotLinkedError, RelinkRequiredError: no grant to charge with.
-            NotAllowedError: the role, or the organization's switch.
+            NotAllowedError: the role or the organization's switch forbids it.
         """
         await self._permission.require_spending(identity)
         account, portal = await self._accounts.portal(identity)
@@ -146,7 +147,7 @@ class Purchases:
         )
 
     async def choose_amount(self, identity: Identity) -> ChooseAmount:
-        """Return what can be charged now, whoever may charge it.
+        """Return what can be charged now, without checking whether this person may charge it.
 
         Raises:
             NotLinkedError, RelinkRequiredError: no grant to charge with.
@@ -166,15 +167,15 @@ class Purchases:
         subscription: Subscription,
         payment_method: PaymentMethod | None,
     ) -> Proposal:
-        """Store an intended upgrade that charges at once, with its idempotency key, before it is shown.
+        """Store a proposed upgrade with its idempotency key, before it is shown.
 
-        `payment_method` is None where it is not known which one the portal charges.
+        `payment_method` is None if it is not known which one the portal charges.
 
         Raises:
             NotAllowedError: the role does not allow it.
-            RuleError: the operator's rules say no.
+            RuleError: an operator's rule forbids it.
             NotLinkedError, RelinkRequiredError: no grant to charge with.
-            ValueError: the preview is not one of a charge.
+            ValueError: the preview charges nothing.
         """
         if not subscription.may_change_plan:
             raise NotAllowedError(
@@ -240,10 +241,10 @@ class Purchases:
         `warned_of` is the equal open charge that the confirmation showed.
 
         Raises:
-            ChargeNotFoundError: no such proposal of theirs.
-            StaleError: it has expired or was cancelled, or what keeps it changes all the time.
-            RuleError: the operator's rules say no by now.
-            BuyAgainError: an equal charge with an open end came up meanwhile; ask first.
+            ChargeNotFoundError: this person has no such proposal.
+            StaleError: it has expired or was canceled, or it cannot be confirmed for changing reasons.
+            RuleError: an operator's rule forbids it now.
+            BuyAgainError: an equal charge with an unknown outcome appeared meanwhile; ask first.
         """
         for _ in range(TRIES):
             confirmed = await self._confirm(identity, charge_id, view_id, warned_of)
@@ -253,14 +254,14 @@ class Purchases:
             if charge.state in {ChargeState.CANCELLED, ChargeState.EXPIRED}:
                 raise StaleError
             if charge.state is not ChargeState.PROPOSED:
-                return charge  # the other of two clicks was first, and what it began goes on
+                return charge  # another click has confirmed it, and its work continues
             await self._explain(charge, warned_of)
         raise StaleError
 
     async def _confirm(
         self, identity: Identity, charge_id: str, view_id: str | None, warned_of: str | None
     ) -> Charge | None:
-        """Store the confirmation in one step with all that must hold; None when something does not."""
+        """Store the confirmation in one step with all its conditions; None if a condition fails."""
         if self._permission.rules.read_only:
             return None
         now = self._clock.now()
@@ -272,11 +273,11 @@ class Purchases:
             made_after=now - PROPOSAL_LIFE,
             warned_of=warned_of,
             since=self._permission.day_begins(),
-            judge=self._permission.rules.require,
+            check_limits=self._permission.rules.require,
         )
 
     async def _explain(self, charge: Charge, warned_of: str | None) -> None:
-        """Raise what keeps a proposal from being confirmed; return when it has just gone away."""
+        """Raise the reason why a proposal was not confirmed; return if the reason has disappeared."""
         if self._clock.now() >= charge.created_at + PROPOSAL_LIFE:
             raise StaleError
         other = await self._confirmations.open_equal(charge)
@@ -285,20 +286,20 @@ class Purchases:
         await self._permission.require_spending(charge.identity)
 
     async def cancel(self, identity: Identity, charge_id: str) -> Charge:
-        """Turn a proposal down and return it; what is not a proposal (any more) stays as it is.
+        """Cancel a proposal and return it; any other charge is returned unchanged.
 
         Raises:
-            ChargeNotFoundError: no such charge of theirs.
+            ChargeNotFoundError: this person has no such charge.
         """
         cancelled = await self._charges.cancel(charge_id, identity.key, now=self._clock.now())
         return cancelled or await self._mine(identity, charge_id)
 
     async def check_again(self, identity: Identity, charge_id: str, *, view_id: str | None) -> Charge:
-        """Have an open charge asked about now; `view_id` is a modal to bring up to date as well.
+        """Have the portal asked about an open charge now; `view_id` is a modal to update as well.
 
         Raises:
-            ChargeNotFoundError: no such charge of theirs.
-            CannotAskError: without the portal's id it can be asked about for a day only.
+            ChargeNotFoundError: this person has no such charge.
+            CannotAskError: the charge has no portal id and is older than a day.
         """
         charge = await self._mine(identity, charge_id)
         if charge.state in OPEN and not can_be_asked_about(charge, self._clock.now()):
@@ -310,16 +311,16 @@ class Purchases:
     async def resume(
         self, identity: Identity, charge_id: str, *, view_id: str | None
     ) -> tuple[Charge, bool]:
-        """Go on with a charge that waited for the billing permission: same row, same key, once.
+        """Continue a charge that waited for the billing permission: same row, same key, once.
 
-        Returns the charge and whether it did wait for that; `view_id` is a modal to bring up to date. What
-        keeps it from going through is looked at first, so that the purchase is not lost to it.
+        Return the charge, and whether it was waiting; `view_id` is a modal to update. The portal's state is
+        checked first, because a refused request would end the purchase.
 
         Raises:
-            ChargeNotFoundError: no such charge of theirs.
-            PermissionMissingError: the permission is not there yet.
-            RuleError: the operator's rules say no by now.
-            NotAllowedError: role, the organization's switch, or no payment method.
+            ChargeNotFoundError: this person has no such charge.
+            PermissionMissingError: the permission has not been granted yet.
+            RuleError: an operator's rule forbids it now.
+            NotAllowedError: the role, the organization's switch, or a missing payment method.
             PortalRefusalError: ORG_ACCESS_DENIED, it was confirmed for another account.
             NotLinkedError, RelinkRequiredError, PortalUnavailableError.
         """
@@ -336,14 +337,14 @@ class Purchases:
             now=now,
             view_id=view_id,
             since=self._permission.day_begins(),
-            judge=self._permission.rules.require,
+            check_limits=self._permission.rules.require,
         )
         return resumed or current, resumed is not None
 
     async def _require_permission(self, identity: Identity, charge: Charge) -> None:
-        """Let a charge pass that has the permission by now, as recorded, or as the link made since says.
+        """Check that the charge has the permission: it is recorded, or a link made since has it.
 
-        A release before recorded nothing, and a permission may come just when the portal misses it.
+        An older release recorded nothing. The permission may also come just as the portal refuses.
         """
         link = await self._accounts.link(identity)
         since = charge.last_post_at or charge.created_at
@@ -361,7 +362,7 @@ class Purchases:
             state.require_payment_method()
 
     async def waiting_for(self, grant: DeviceGrant) -> Charge | None:
-        """Return the person's charge that a grant was begun for, None otherwise."""
+        """Return the person's charge that a grant is for; None if it is for something else."""
         if not isinstance(grant.purpose, Resume):
             return None
         return await self._charges.get(grant.purpose.charge_id, owner=grant.identity.key)
@@ -371,13 +372,13 @@ class Purchases:
         return await self._charges.of_owner(identity.key, limit=limit, offset=offset)
 
     async def trace(self, identity: Identity, named: str | None) -> Charge:
-        """Return one of the person's charges, their newest confirmed one without a name.
+        """Return one of the person's charges; without `named`, their newest confirmed one.
 
         `named` is our id or the portal's, or the beginning of either.
 
         Raises:
-            ChargeNotFoundError: no such charge of theirs.
-            SeveralChargesError: more than one begins so.
+            ChargeNotFoundError: this person has no such charge.
+            SeveralChargesError: more than one begins with `named`.
         """
         if named is not None:
             return the_one(await self._charges.find(identity.key, named))
@@ -394,11 +395,11 @@ class Purchases:
 
 
 def the_one(found: Sequence[Charge]) -> Charge:
-    """Return the only charge that was found.
+    """Return the only element of `found`.
 
     Raises:
-        ChargeNotFoundError: none was.
-        SeveralChargesError: more than one was.
+        ChargeNotFoundError: it is empty.
+        SeveralChargesError: it has more than one element.
     """
     if not found:
         raise ChargeNotFoundError

@@ -1,4 +1,4 @@
-"""What is forgotten when its time is over: decided device grants, and whose an old charge was."""
+"""Deletes old device grants and other short-lived data, and anonymizes old charges."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class Retention:
-    """Forgets. Amounts, outcomes and times stay in the ledger, and the audit log stays as it is."""
+    """Deletes expired data. The ledger keeps amounts, outcomes and times; the audit log is unchanged."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Retention:
         self._purge_after = None if purge_after_days is None else timedelta(days=purge_after_days)
 
     async def forget(self) -> int:
-        """Forget what is due, a batch at a time; return how many charges were concerned."""
+        """Delete what has expired, in batches; return how many charges were anonymized."""
         now = self._clock.now()
         await self._grants.delete_decided(before=now - GRANTS_FOR)
         await self._deliveries.delete_old(DEVICE_GRANT, before=now - GRANTS_FOR)

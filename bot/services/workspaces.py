@@ -1,4 +1,4 @@
-"""Where the app is installed, and Slack's client for each place: one by its token, or many by OAuth."""
+"""The installations, and a Slack client for each: one by its bot token, or many by OAuth."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     from bot.storage.connection import Transaction
 
 FIND_SECONDS = 1.0
-"""Slack waits three seconds for an acknowledgement; a database that takes longer than this is away."""
+"""Slack waits three seconds for an acknowledgement, so a slower database counts as unavailable."""
 
 
 class Source(Protocol):
-    """Who knows the installations."""
+    """A source of installations."""
 
     async def find(self, place: Place) -> Installation | None:
-        """Return the one through which a request came."""
+        """Return the installation through which a request came."""
 
     async def all(self) -> Sequence[Installation]:
-        """Return every one."""
+        """Return all installations."""
 
     async def is_installed(self, place: Place, *, within: Transaction) -> bool:
-        """Tell whether the app is installed there, and keep it so until the transaction ends."""
+        """Tell whether the app is installed there; lock that until the transaction ends."""
 
     async def remove(self, installation: Installation, *, why: str) -> None:
-        """Forget one that Slack has ended."""
+        """Delete an installation that Slack has ended."""
 
 
 class OneWorkspace:
-    """The installation whose token the operator gave; Slack says at the start which one that is."""
+    """The installation of the operator's bot token; Slack names its workspace at the start."""
 
     def __init__(self, slack: SlackClient, audit: AuditStore, clock: Clock) -> None:
         self._slack = slack
@@ -50,7 +50,7 @@ class OneWorkspace:
         self.installation: Installation | None = None
 
     async def recognize(self) -> None:
-        """Ask Slack whose token it is.
+        """Ask Slack for the token's workspace.
 
         Raises:
             SlackError: Slack does not accept the token, or gives no answer.
@@ -68,26 +68,26 @@ class OneWorkspace:
             installed_at=self._clock.now(),
         )
 
-    async def find(self, place: Place) -> Installation:  # noqa: ARG002 - who belongs here is asked of it
-        """Return it.
+    async def find(self, place: Place) -> Installation:  # noqa: ARG002 - the installation checks membership
+        """Return the installation.
 
         Raises:
-            NotReadyError: Slack has not said yet which one it is.
+            NotReadyError: Slack has not named the workspace yet.
         """
         if self.installation is None:
             raise NotReadyError
         return self.installation
 
     async def all(self) -> Sequence[Installation]:
-        """Return it, unless it has ended or is not known yet."""
+        """Return the installation, unless it has ended or is unknown."""
         return [] if self.installation is None or self._ended else [self.installation]
 
-    async def is_installed(self, place: Place, *, within: Transaction) -> bool:  # noqa: ARG002 - as the others
-        """Tell whether it lives, as far as Slack has said."""
+    async def is_installed(self, place: Place, *, within: Transaction) -> bool:  # noqa: ARG002 - Source's signature
+        """Tell whether the installation exists, as far as Slack has said."""
         return not self._ended
 
     async def remove(self, installation: Installation, *, why: str) -> None:
-        """Remember that it has ended; another token is the operator's to set."""
+        """Record that it has ended; only the operator can set another token."""
         if not self._ended:
             self._ended = True
             await self._audit.record(
@@ -96,7 +96,7 @@ class OneWorkspace:
 
 
 class Workspaces:
-    """Finds installations, and gives out clients that act in them."""
+    """Finds installations, and provides Slack clients for them."""
 
     def __init__(self, source: Source, slack: SlackClient) -> None:
         self._source = source
@@ -104,20 +104,20 @@ class Workspaces:
 
     @property
     def ready(self) -> bool:
-        """Tell whether it is known whose requests these are."""
+        """Whether the installations are known."""
         return not isinstance(self._source, OneWorkspace) or self._source.installation is not None
 
     async def find(self, place: Place) -> Installation | None:
-        """Return the installation through which a request came, None when there is none.
+        """Return the installation through which a request came; None if there is none.
 
         Raises:
-            NotReadyError: not known yet.
-            StoreUnavailableError: the database is away, or too slow for Slack's patience.
+            NotReadyError: the workspace is not known yet.
+            StoreUnavailableError: the database is unavailable, or too slow for Slack's time limit.
         """
         if isinstance(self._source, OneWorkspace):
             return await self._source.find(place)
         finding = asyncio.ensure_future(self._source.find(place))
-        # Not cancelled: that would cost the connection, which is in the middle of a statement.
+        # Do not cancel it: its connection would be lost, as it is within a statement.
         await asyncio.wait({finding}, timeout=FIND_SECONDS)
         if not finding.done():
             finding.add_done_callback(lambda late: late.cancelled() or late.exception())
@@ -132,23 +132,23 @@ class Workspaces:
         return await self._source.all()
 
     async def is_installed(self, identity: Identity, *, within: Transaction) -> bool:
-        """Tell whether the app is installed where a person is; it stays so until the transaction ends."""
+        """Tell whether the app is installed for a person; lock that until the transaction ends."""
         place = Place(enterprise=identity.enterprise, team=identity.team)
         return await self._source.is_installed(place, within=within)
 
     async def remove(self, installation: Installation, *, why: str) -> None:
-        """Forget an installation that Slack has ended."""
+        """Delete an installation that Slack has ended."""
         await self._source.remove(installation, why=why)
 
     def slack(self, installation: Installation) -> SlackClient:
-        """Return a client that acts in an installation."""
+        """Return a client for an installation."""
         return self._slack.acting_as(installation.token)
 
     async def slack_of(self, identity: Identity) -> SlackClient:
-        """Return a client that reaches a person.
+        """Return a client that can reach a person.
 
         Raises:
-            NotInstalledError: the app is no longer there.
+            NotInstalledError: the app is no longer installed there.
             NotReadyError, StoreUnavailableError: as `find`.
         """
         installation = await self.find(Place(enterprise=identity.enterprise, team=identity.team))

@@ -1,1 +1,1 @@
-"""Slack's side: its requests, its Web API and its errors, and how a message reaches a person once."""
+"""Slack's requests, its Web API and errors, and the delivery of each message exactly once."""

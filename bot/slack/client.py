@@ -1,4 +1,4 @@
-"""Slack's Web API: every call is timed, and every refusal is one of `bot.slack.errors`."""
+"""The client for Slack's Web API: it times every call and raises the errors of `bot.slack.errors`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REMEMBERED_SECONDS = 600.0
 
 
 class SlackClient(AsyncWebClient):
-    """slack-sdk's client; repeats nothing by itself: a repeated post would be a second message."""
+    """slack-sdk's client without retries: a retried post could make a second message."""
 
     def __init__(
         self,
@@ -52,14 +52,14 @@ class SlackClient(AsyncWebClient):
         self._availability = availability
 
     def acting_as(self, token: str) -> SlackClient:
-        """Return a client on the same connections that presents this token."""
+        """Return a client with this token on the same connections."""
         return self if token == self.token else SlackClient(token=token, **self._parts)
 
     async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:  # noqa: ANN401 - as slack-sdk has it
         """Call a method.
 
         Raises:
-            SlackError: Slack refuses, or gives no whole answer; see `bot.slack.errors`.
+            SlackError: Slack refuses, or gives no complete answer; see `bot.slack.errors`.
         """
         started = time.perf_counter()
         result = "none"
@@ -67,7 +67,7 @@ class SlackClient(AsyncWebClient):
             answer = await super().api_call(api_method, **arguments)
             result = "ok"
         except SlackApiError as error:
-            # What is not Slack's JSON, e.g. a proxy's page, is no answer.
+            # A body that is not Slack's JSON, e.g. a proxy's page, counts as no answer.
             if not isinstance(getattr(error.response, "data", None), dict):
                 raise self._unanswered("not Slack's JSON") from None
             refusal = slack_error(error)
@@ -75,7 +75,7 @@ class SlackClient(AsyncWebClient):
             self._availability.observe(answered=not isinstance(refusal, SlackUnavailableError))
             raise refusal from None
         except AttributeError:
-            # slack-sdk looks for "ok" in a text as if it were an object.
+            # slack-sdk treats a text body as an object.
             raise self._unanswered("not Slack's JSON") from None
         except _NO_ANSWER as error:
             raise self._unanswered(type(error).__name__) from None
@@ -91,16 +91,16 @@ class SlackClient(AsyncWebClient):
 
 
 class DirectMessages:
-    """The conversations with people. One that was opened stays the same, so it is rarely asked for."""
+    """A cache of direct message channels: a person's channel does not change once it is open."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str | None, str], tuple[str, float]] = OrderedDict()
 
     async def channel(self, slack: SlackClient, user: str) -> str:
-        """Return the channel in which an installation writes to a person; opens it.
+        """Return the channel in which an installation writes to a person; open it if needed.
 
         Raises:
-            SlackError: it cannot be opened.
+            SlackError: the channel cannot be opened.
         """
         key, now = (slack.token, user), time.monotonic()
         channel, until = self._known.get(key, ("", now))
@@ -116,6 +116,6 @@ class DirectMessages:
         return channel
 
     def forget(self, user: str) -> None:
-        """Ask again next time: a channel of theirs was refused."""
+        """Drop a person's channels from the cache, because Slack refused one."""
         for key in [key for key in self._known if key[1] == user]:
             del self._known[key]

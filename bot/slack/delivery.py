@@ -1,7 +1,8 @@
-"""How a durable message reaches a person: posted once, edited, replied to, taken back.
+"""Delivers a durable message: post it once, edit it, reply to it, delete duplicates.
 
-Slack has no idempotency key for posting. So the row says that a post may have left, the message carries its
-subject as metadata, and before a second try the app looks for it in the conversation. Edits are idempotent.
+Slack has no idempotency key for posts. So the row records that a post may have been sent, and the message
+carries its subject as metadata. Before a second attempt the app searches the conversation for that
+metadata. Edits are idempotent.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ if TYPE_CHECKING:
     from bot.storage.deliveries import DeliveryStore
 
     Draw: TypeAlias = Callable[[Delivery], Awaitable[Drawing | None]]
-    """Return what the subject's message shows now; None when there is nothing to show (any more)."""
+    """Returns what the subject's message shows now; None if there is nothing to show (any more)."""
 
 LATER = timedelta(hours=1)
-"""When to try again after a refusal that an admin may have mended by then."""
+"""When to try again after a refusal that an admin may fix."""
 
 LOOK_BACK = 200
 OTHER_SECONDS = 30
@@ -55,7 +56,7 @@ log = structlog.get_logger(__name__)
 
 
 class Deliverer:
-    """Brings Slack to what a delivery's subject says."""
+    """Updates Slack to show the current state of a delivery's subject."""
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class Deliverer:
         clock: Clock,
         deactivated: Callable[[Identity], Awaitable[None]],
     ) -> None:
-        """`deactivated` hears of people whose Slack account is gone."""
+        """`deactivated` is called with a person whose Slack account is gone."""
         self.slack_of = slack_of
         self.direct_messages = direct_messages
         self.http = http
@@ -75,16 +76,16 @@ class Deliverer:
     async def deliver(self, store: DeliveryStore, lease: Lease[Delivery], draw: Draw) -> Released:
         """Post, edit or replace the message, its thread reply and its modal, and give the row back.
 
-        Where the app is not installed there is nobody to tell: installing it anew looks at it again.
+        If the app is not installed, the message waits until it is installed again.
 
         Raises:
-            SlackUnavailableError: Slack gave no answer; the next run begins by looking what is there.
+            SlackUnavailableError: Slack gave no answer; the next run first checks what has arrived.
             LeaseLostError: another run holds the row.
         """
         return await _Run(self, store, lease).deliver(draw)
 
     async def replace(self, identity: Identity, place: ShownAt, message: Json, modal: Json) -> bool:
-        """Put a message or modal in the place of what a person sees; False when that is gone."""
+        """Replace what a person sees by a message or modal; return False if it is gone."""
         if place.response_url and await post_response(self.http, place.response_url, message, replace=True):
             return True
         if place.view_id is None:
@@ -98,7 +99,7 @@ class Deliverer:
 
 
 class _Run:
-    """One run over one delivery. `delivery` is how it stands now, `stored` what its row says."""
+    """One run for one delivery. `delivery` is its current value, and `stored` the value of its row."""
 
     slack: SlackClient
 
@@ -118,7 +119,7 @@ class _Run:
             return await self._deliver(drawing)
         except Exception:
             if self.stored.ts is not None and self.delivery.digest != self.stored.digest:
-                # The edit may arrive after another run's; the next run says the truth.
+                # This edit may arrive after another run's, so the next run must edit again.
                 await self._store.forget_digest(self._lease.id)
             raise
 
@@ -151,7 +152,7 @@ class _Run:
             await drawing.after()
 
     async def _show_message(self, drawing: Drawing) -> None:
-        """Bring the message and its thread up to date; a message that is gone is posted anew."""
+        """Update the message and its thread; post it again if it is gone."""
         if self.delivery.place is not None:
             if await self._replace(self.delivery.place, drawing):
                 return
@@ -183,12 +184,12 @@ class _Run:
 
     @property
     def _maybe_posted(self) -> bool:
-        """Whether a post may have left whose answer never came: look before posting again."""
+        """Whether a post may have been sent without an answer; then search before posting again."""
         unknown = self._attempts > 1 or self.delivery.posting_since is not None
         return self.delivery.ts is None and unknown
 
     async def _post(self, drawing: Drawing) -> None:
-        """Post the message, unless it is there; store where."""
+        """Post the message unless it exists; store its address."""
         if self.delivery.ts is not None:
             return
         user = self.delivery.recipient.user
@@ -213,13 +214,13 @@ class _Run:
                 **drawing.message,
             )
         except SlackUnavailableError:
-            # It may come late, after another run's; the next run says the truth.
+            # This edit may arrive late, after another run's, so the next run must edit again.
             await self._store.forget_digest(self._lease.id)
             raise
         self.delivery = self.delivery.edited(digest, now=self._clock.now())
 
     async def _reply(self, reply: Reply) -> None:
-        """Post the thread reply, unless it is there."""
+        """Post the thread reply unless it exists."""
         if self.delivery.replied_key == reply.key:
             return
         channel, thread = str(self.delivery.channel), str(self.delivery.ts)
@@ -234,7 +235,7 @@ class _Run:
         await self._save_or_take_back(channel, ts, lambda: self._replied_by_another(reply.key))
 
     async def _finish_modal(self, drawing: Drawing) -> None:
-        """Give the open modal its last word; the message has said it already."""
+        """Show the outcome in the open modal; the message shows it already."""
         if self.delivery.view_id is None or drawing.modal is None:
             return
         if drawing.modal_at is not None:
@@ -249,7 +250,7 @@ class _Run:
         self.delivery = self.delivery.modal_finished()
 
     async def _wait(self, error: SlackRefusedError) -> timedelta:
-        """Return when to try again."""
+        """Return how long to wait before the next attempt."""
         if isinstance(error, RateLimitedError):
             return timedelta(seconds=error.retry_after)
         if isinstance(error, UserDeactivatedError):
@@ -263,7 +264,7 @@ class _Run:
 
     async def _give_back(self, due_at: datetime | None = None) -> Released:
         if self._maybe_posted:
-            # The runs are counted anew after this one, which was put off before it could look.
+            # The next run's count of attempts starts again, so store that a post may have been sent.
             self.delivery = self.delivery.posting(self._clock.now())
         channel, ts = self.delivery.channel, self.delivery.ts
         try:
@@ -290,7 +291,7 @@ class _Run:
         return str(answer["ts"])
 
     async def _find_message(self, channel: str) -> str | None:
-        """Return the ts of a post whose answer was lost."""
+        """Return the ts of a post whose answer was lost; None if it did not arrive."""
         oldest = f"{(self.delivery.created_at - timedelta(minutes=5)).timestamp():.6f}"
         cursor: str | None = None
         while True:
@@ -305,7 +306,7 @@ class _Run:
                 return None
 
     async def _find_reply(self, key: str) -> str | None:
-        """Return the ts of the first thread reply with this key."""
+        """Return the ts of the first thread reply with this key; None if there is none."""
         answer = await self.slack.conversations_replies(
             channel=str(self.delivery.channel),
             ts=str(self.delivery.ts),
@@ -326,7 +327,7 @@ class _Run:
         return await self._find_reply(key)
 
     async def _take_back(self, channel: str, ts: str, others: Callable[[], Awaitable[str | None]]) -> None:
-        """Delete a post that came late, once another run is known to have made its own."""
+        """Delete a late duplicate, once the other run's post is known."""
         for _ in range(int(OTHER_SECONDS / LOOK_EVERY_SECONDS)):
             with suppress(SlackError, StoreUnavailableError):
                 other = await others()
@@ -336,7 +337,7 @@ class _Run:
         log.error("delivery.not_taken_back", channel=channel)
 
     async def _deleted(self, channel: str, ts: str) -> bool:
-        """Delete a post; False when Slack says not now."""
+        """Delete a post; return False if Slack refuses for now."""
         try:
             await self.slack.chat_delete(channel=channel, ts=ts)
         except MessageGoneError:

@@ -1,14 +1,14 @@
-"""Slack's refusals as exceptions, by one table. slack_sdk's own errors end here.
+"""Slack's errors as exceptions, mapped in one table. No other module handles slack_sdk's own errors.
 
 SlackError
-├── SlackUnavailableError            no whole answer, a 5xx, or "not now": the call may have worked
-└── SlackRefusedError                the call did not work; any code that is not in the table
-    ├── RateLimitedError             the same call is taken after `retry_after` seconds
-    ├── TokenDeadError               the token with which the app called is of no more use
-    ├── RecipientUnreachableError    this person or conversation cannot be written to now
+├── SlackUnavailableError            no complete answer, a 5xx, or "not now": the call may have worked
+└── SlackRefusedError                the call failed; any code that is not in the table
+        ├── RateLimitedError             the same call is accepted after `retry_after` seconds
+        ├── TokenDeadError               the token of the call is no longer valid
+        ├── RecipientUnreachableError    Slack accepts no message to this person or conversation now
     │   └── UserDeactivatedError     the person's Slack account was deactivated
-    ├── MessageGoneError             the message cannot be edited or answered any more
-    ├── ViewGoneError                the modal was closed, or shows something else
+        ├── MessageGoneError             the message can no longer be edited or replied to
+        ├── ViewGoneError                the modal was closed or shows something else
     └── TriggerExpiredError          the click is too old to open a modal
 """
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RATE_LIMIT_SECONDS = 5
-"""How long to wait where Slack names no time."""
+"""How long to wait if Slack names no time."""
 
 
 class SlackError(Exception):
-    """A call did not end well. `code` is Slack's own, or names what went wrong; people never see it."""
+    """A call failed. `code` is Slack's own, or names the problem; people never see it."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -35,34 +35,34 @@ class SlackError(Exception):
 
 
 class SlackUnavailableError(SlackError):
-    """No whole answer, a 5xx, or "not now": the call may or may not have worked."""
+    """No complete answer, a 5xx, or "not now": the call may or may not have worked."""
 
 
 class SlackRefusedError(SlackError, SlackApiError):
-    """The call did not work.
+    """The call failed.
 
-    Still slack_sdk's error as well, because Bolt and the Socket Mode client look for that one.
+    It is also slack_sdk's error, because Bolt and the Socket Mode client catch that one.
     """
 
     def __init__(self, code: str, response: object) -> None:
         SlackApiError.__init__(self, code, response)  # type: ignore[no-untyped-call]
-        # slack_sdk's own text repeats the whole response.
+        # slack_sdk's own text contains the whole response.
         self.args = (code,)
         self.code = code
 
 
 class RateLimitedError(SlackRefusedError):
-    """Slack takes the same call after `retry_after` seconds."""
+    """Slack accepts the same call after `retry_after` seconds."""
 
     retry_after = RATE_LIMIT_SECONDS
 
 
 class TokenDeadError(SlackRefusedError):
-    """The token with which the app called is of no more use."""
+    """The token of the call is no longer valid."""
 
 
 class RecipientUnreachableError(SlackRefusedError):
-    """This person or conversation cannot be written to now; an admin may change that."""
+    """Slack accepts no message to this person or conversation now; an admin may change that."""
 
 
 class UserDeactivatedError(RecipientUnreachableError):
@@ -70,15 +70,15 @@ class UserDeactivatedError(RecipientUnreachableError):
 
 
 class MessageGoneError(SlackRefusedError):
-    """The message cannot be edited or answered any more, e.g. because an admin deleted it."""
+    """The message can no longer be edited or replied to, e.g. because an admin deleted it."""
 
 
 class ViewGoneError(SlackRefusedError):
-    """The modal was closed, or shows something else by now."""
+    """The modal was closed or shows something else."""
 
 
 class TriggerExpiredError(SlackRefusedError):
-    """The click is too old to open a modal: Slack gives an app three seconds."""
+    """The click is too old to open a modal: Slack allows three seconds."""
 
 
 _NOT_NOW = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
@@ -108,7 +108,7 @@ _TYPES = {code: kind for kind, codes in _CODES.items() for code in codes}
 
 
 def slack_error(error: SlackApiError) -> SlackError:
-    """Return a refusal of slack_sdk's as ours."""
+    """Convert slack_sdk's error to ours."""
     response: Any = error.response
     status = int(getattr(response, "status_code", HTTPStatus.OK))
     code = str(response.get("error") or status)

@@ -1,4 +1,4 @@
-"""Slack's requests over HTTP: nothing of one is read before its signature is good."""
+"""Slack's requests over HTTP. A request is parsed only after its signature was verified."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 def events_route(bolt: AsyncApp, verifier: SignatureVerifier, metrics: Metrics) -> Route:
-    """Return the route of Slack's requests. Nothing of a request is read before its signature is good."""
+    """Return the route for Slack's requests. A request is parsed only after its signature was verified."""
 
     async def slack_events(request: Request) -> Response:
         started = time.perf_counter()
@@ -62,7 +62,7 @@ def events_route(bolt: AsyncApp, verifier: SignatureVerifier, metrics: Metrics) 
             return PlainTextResponse("not signed by Slack, or not just now", 401)
         try:
             return to_starlette_response(await bolt.async_dispatch(to_async_bolt_request(request, body)))
-        except Exception as error:  # noqa: BLE001 - Bolt takes whatever is signed to be well made
+        except Exception as error:  # noqa: BLE001 - Bolt assumes that every signed body is valid
             incident = secrets.token_hex(4)
             log.warning("http.unreadable", incident=incident, problem=type(error).__name__)
             return PlainTextResponse(f"cannot be read ({incident})", 400)
@@ -80,7 +80,7 @@ async def _bounded_body(request: Request) -> bytes | None:
 
 
 def _unusable(request: Request, body: bytes) -> str | None:
-    """Say what slack-sdk and Bolt would answer with a 500: they trust these to be what they should be."""
+    """Name a fault that slack-sdk and Bolt would answer with a 500; None if there is none."""
     timestamp = request.headers.get("x-slack-request-timestamp", "")
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= MAX_TIMESTAMP_DIGITS):
         return "bad timestamp"
@@ -102,7 +102,7 @@ def _is_signed(request: Request, body: bytes, verifier: SignatureVerifier) -> bo
 
 
 class SecurityHeaders:
-    """Puts the same headers on every answer: none of them is to be kept, framed or guessed at."""
+    """Adds security headers to every answer: no caching, no framing, no content sniffing."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

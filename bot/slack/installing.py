@@ -1,4 +1,4 @@
-"""Installing by OAuth 2.0 (Slack's v2 flow, RFC 6749 section 4.1): the pages, and what they store."""
+"""Installing by OAuth 2.0 (Slack's v2 flow, RFC 6749, section 4.1): the routes and the storing."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 INSTALL_PATH = "/slack/install"
 REDIRECT_PATH = "/slack/oauth_redirect"
 ORIGIN = "browser, installing"
-"""How the audit log names it."""
+"""The origin in the audit log."""
 
-_SAID_BY_BOLT = {"access_denied", "invalid_browser", "invalid_state", "missing_code", "invalid_code"}
+_KNOWN_REASONS = {"access_denied", "invalid_browser", "invalid_state", "missing_code", "invalid_code"}
 
 log = structlog.get_logger(__name__)
 
@@ -58,11 +58,11 @@ class InstallPages:
 
 
 class IncompleteInstallationError(Exception):
-    """What Slack granted is not what was asked for: somebody changed the address on the way."""
+    """Slack granted less than the app asked for: the install URL was changed."""
 
 
 class TokenRotationError(Exception):
-    """The Slack app gives out tokens that expire; see `_FAILURES`."""
+    """The Slack app has token rotation switched on, which this program does not support."""
 
 
 def make_oauth_flow(
@@ -75,7 +75,7 @@ def make_oauth_flow(
     installed: Callable[[Installation], Awaitable[None]],
     pages: InstallPages,
 ) -> AsyncOAuthFlow:
-    """Return Bolt's flow on our own records; `installed` hears of each installation once it is stored."""
+    """Return Bolt's flow with our own stores; `installed` is called after each installation is stored."""
     callbacks = _Callbacks(pages)
     return _Flow(
         pages,
@@ -96,7 +96,7 @@ def make_oauth_flow(
 
 
 def install_routes(bolt: AsyncApp, pages: InstallPages) -> list[Route]:
-    """Return the two routes of the flow; what goes wrong there ends in a page with the way back."""
+    """Return the two routes of the flow; an error there ends in a page with a link to start again."""
     handler = AsyncSlackRequestHandler(bolt)
 
     pace = RateLimiter(burst=60, per_second=1)
@@ -142,7 +142,7 @@ class _States(AsyncOAuthStateStore):
 
 
 class _Installations(AsyncInstallationStore):
-    """Bolt saves through this; who asks for an installation asks our own store."""
+    """Bolt saves installations through this; reads use our own store directly."""
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ class _Installations(AsyncInstallationStore):
 
 
 class _Callbacks:
-    """What Bolt answers at the end of the flow."""
+    """The pages at the end of the flow."""
 
     def __init__(self, pages: InstallPages) -> None:
         self._pages = pages
@@ -190,8 +190,8 @@ class _Callbacks:
         return _response(args, self._pages.installed(workspace, installation.app_id), 200)
 
     async def failed(self, args: AsyncFailureArgs) -> BoltResponse:
-        # Anyone may write Slack's address with a reason of their own; only the known ones have a text.
-        reason = args.reason if args.reason in _SAID_BY_BOLT else "other"
+        # A person can open this address with any reason, so only known reasons have a text.
+        reason = args.reason if args.reason in _KNOWN_REASONS else "other"
         log.info("install.failed", reason=reason)
         return _response(args, self._pages.not_installed(reason), args.suggested_status_code)
 

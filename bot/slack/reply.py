@@ -1,4 +1,4 @@
-"""The ways to answer a request: in the acknowledgement, to the person alone, or in a modal."""
+"""The ways to answer a request: by the acknowledgement, by an ephemeral message, or in a modal."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ log = structlog.get_logger(__name__)
 
 
 class Message(Protocol):
-    """What can be said."""
+    """A message that can be sent."""
 
     @property
     def json(self) -> Json:
-        """The message as Slack's methods take it."""
+        """The message as arguments of Slack's methods."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WaitingScreens:
-    """What is shown while an answer takes its time, and how a message looks as a modal."""
+    """The screens to show while an answer is slow, and the conversion of a message to a modal."""
 
     message: Message
     modal: Callable[[str], Json]
@@ -47,7 +47,7 @@ class WaitingScreens:
 
 
 class Reply:
-    """Answers one request. `view_id` is the modal that it concerns, once there is one."""
+    """Answers one request. `view_id` is the id of the answer's modal, if there is one."""
 
     def __init__(
         self,
@@ -61,21 +61,21 @@ class Reply:
         self._request = request
         self._http = http
         self._screens = screens
-        self._told_to_wait = False
+        self._wait_shown = False
         self.ack = ack
         self.slack = slack
         self.answers_by_ack = False
-        """The answer is the acknowledgement itself."""
+        """Whether the acknowledgement itself is the answer."""
         self.may_replace = True
-        """Whether an answer may take the place of the ephemeral message that was clicked in."""
+        """Whether an answer may replace the ephemeral message with the clicked button."""
         self.replaced: Callable[[], Awaitable[None]] | None = None
-        """Called when an answer has replaced the ephemeral message that was clicked in."""
+        """Called when an answer has replaced the ephemeral message with the clicked button."""
         self.title = "Billing"
         self.view_id: str | None = None
         self._view_hash: str | None = None
 
     async def message(self, message: Message) -> None:
-        """Answer the person alone, in place of the ephemeral message or the modal that was clicked in."""
+        """Answer only this person, and replace the clicked ephemeral message or modal."""
         if self.answers_by_ack:
             await self.ack({**message.json, "response_type": "ephemeral"})
             return
@@ -86,60 +86,60 @@ class Reply:
             await self.show(self._screens.message_modal(self.title, message))
             return
         in_ephemeral = self._request.in_ephemeral and self.may_replace
-        # Only what is the person's own: an answer never replaces a message that stays.
-        own_wait = self._told_to_wait and self._request.own_response_url is not None
+        # Replace only messages that this person alone sees, never a permanent one.
+        own_wait = self._wait_shown and self._request.own_response_url is not None
         await post_response(self._http, url, message.json, replace=in_ephemeral or own_wait)
         if in_ephemeral and self.replaced is not None:
             await self.replaced()
 
     @asynccontextmanager
     async def patience(self) -> AsyncIterator[None]:
-        """Tell the person that it takes a moment, if it does.
+        """Show a waiting message if the block takes longer than PATIENCE_SECONDS.
 
-        Not beside a message that stays: the line could never be taken away again.
+        Not after a click in a permanent message: the waiting message could not be replaced there.
         """
 
-        async def tell() -> None:
+        async def show_wait() -> None:
             await asyncio.sleep(PATIENCE_SECONDS)
             if self._request.clicked_message is not None:
                 return
-            self._told_to_wait = True
+            self._wait_shown = True
             await self.message(self._screens.message)
 
-        telling = asyncio.create_task(tell())
+        showing_wait = asyncio.create_task(show_wait())
         try:
             yield
         finally:
-            # What has left is waited for: the answer must come after it, and know the view it left.
-            if not self._told_to_wait:
-                telling.cancel()
+            # A waiting message that is being sent must arrive before the answer, which also needs its view.
+            if not self._wait_shown:
+                showing_wait.cancel()
             with contextlib.suppress(Exception, asyncio.CancelledError):
-                await telling
+                await showing_wait
 
     def in_modal(self, title: str) -> None:
-        """Answer in the modal that was submitted or clicked in.
+        """Answer in the submitted or clicked modal.
 
         Raises:
-            StaleError: there is none.
+            StaleError: the request has no view.
         """
         view = self._request.view
         self.view_id, self._view_hash, self.title = view.id, view.hash, title
 
     def in_submitted_modal(self, title: str) -> None:
-        """Answer in the modal that was submitted; the acknowledgement may have changed it since.
+        """Answer in the submitted modal; the acknowledgement may have changed it since.
 
         Raises:
-            StaleError: there is none.
+            StaleError: the request has no view.
         """
         self.view_id, self.title = self._request.view.id, title
 
     async def open_modal(self, title: str) -> None:
-        """Open a modal at once, or take over the one that was clicked in.
+        """Open a modal immediately, or take over the clicked one.
 
-        A trigger is good for three seconds and for one view.
+        A trigger is valid for three seconds and for one view.
 
         Raises:
-            TriggerExpiredError: it came too late.
+            TriggerExpiredError: the trigger has expired.
         """
         self.title = title
         modal = self._request.modal
@@ -154,10 +154,10 @@ class Reply:
         self.view_id, self._view_hash = view.get("id"), view.get("hash")
 
     async def become(self, waiting: Json, work: Awaitable[Json]) -> None:
-        """Acknowledge a submission with what the modal becomes, or with `waiting` if that takes long.
+        """Acknowledge a submission with the modal's next view, or with `waiting` if the work is slow.
 
-        Slack applies an acknowledgement some time after it was sent; a view that follows too closely
-        would be overwritten by it. So quick work is waited for, and slow work keeps a distance.
+        Slack applies an acknowledgement some time after it was sent, and would overwrite a view that
+        follows too soon. So the result of slow work is shown only after a pause.
         """
         working = asyncio.ensure_future(work)
         await asyncio.wait({working}, timeout=ACK_WITHIN_SECONDS)
@@ -169,7 +169,7 @@ class Reply:
         await self.show(await working)
 
     async def show(self, view: Json) -> bool:
-        """Put a view in the place of the open one; False when the person has closed or left it."""
+        """Replace the open view; return False if the person has closed or left it."""
         if self.view_id is None:
             raise RuntimeError("no view is open")
         try:

@@ -1,6 +1,6 @@
 """One request from Slack: a command, a click, a submission, a closed modal, or an event.
 
-The shape is checked once and kept. What Slack adds later is let through.
+Its shape is validated once. Unknown fields are allowed, because Slack may add some.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ class Option(_Loose):
 
 
 class Element(_Loose):
-    """An input or button, with what was typed, chosen or set."""
+    """An input or button, with its typed, chosen or fixed value."""
 
     value: str | None = None
     selected_option: Option | None = None
 
     @property
     def entered(self) -> str | None:
-        """What was typed or chosen."""
+        """The typed or chosen value."""
         return self.value or (self.selected_option.value if self.selected_option else None)
 
 
 class State(_Loose):
-    """What was entered in a view: elements by the ids of their block and action."""
+    """The inputs of a view, by block id and action id."""
 
     values: dict[str, dict[str, Element]] = {}
 
@@ -69,7 +69,7 @@ class Action(Element):
 
 
 class Container(_Loose):
-    """Where a click was."""
+    """Where the clicked element is."""
 
     type: Any | None = None
     is_ephemeral: bool | None = None
@@ -79,7 +79,7 @@ class Container(_Loose):
 
 
 class Payload(_Loose):
-    """The parts of any request on which the handlers rely."""
+    """The fields of a request that the handlers use."""
 
     text: str | None = None
     channel_id: str | None = None
@@ -91,7 +91,7 @@ class Payload(_Loose):
 
 
 class SubmittedView(View):
-    """A view with what was entered."""
+    """A view with its inputs."""
 
     state: State
 
@@ -104,7 +104,7 @@ class Submission(Payload):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MessagePlace:
-    """Where a message stands; `ts` is its thread's where it is in one."""
+    """A message's address; `ts` is the thread's if it is in one."""
 
     channel: str
     ts: str
@@ -112,7 +112,7 @@ class MessagePlace:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SlackRequest:
-    """A request, read once. `is_well_made` is False for a payload that has not the shape of Slack's own."""
+    """A request, parsed once. `is_well_made` is False if the payload is malformed."""
 
     body: dict[str, Any] = field(repr=False)
     payload: Payload = field(repr=False)
@@ -120,7 +120,7 @@ class SlackRequest:
 
     @classmethod
     def parse(cls, body: dict[str, Any]) -> SlackRequest:
-        """Read a request; one that is not well made is read as one that says nothing."""
+        """Parse a request; the payload of a malformed one is empty."""
         shape = Submission if body.get("type") == "view_submission" else Payload
         try:
             return cls(body=body, payload=shape.model_validate(body), is_well_made=True)
@@ -129,12 +129,12 @@ class SlackRequest:
 
     @property
     def place(self) -> Place:
-        """Through which installation it came."""
+        """The ids by which the request names its installation."""
         return place_of(self.body)
 
     @property
     def identity(self) -> Identity:
-        """Who acts, as the request says; in a shared channel that may be a person from elsewhere."""
+        """The acting person, as the request says; in a shared channel it may be an outsider."""
         return identity_of(self.body)
 
     @property
@@ -144,40 +144,40 @@ class SlackRequest:
 
     @property
     def is_submission(self) -> bool:
-        """Whether a modal was submitted: the acknowledgement says what it becomes."""
+        """Whether a modal was submitted; then the acknowledgement can change the modal."""
         return self.body.get("type") == "view_submission"
 
     @property
     def typed_text(self) -> str:
-        """What was typed after the command."""
+        """The text after the command."""
         return html.unescape(self.payload.text or "").strip()
 
     @property
     def kind(self) -> str:
-        """What kind of request it is, in Slack's words."""
+        """The kind of request, by Slack's name."""
         return "command" if self.is_command else str(self.body.get("type") or "request")
 
     @property
     def event(self) -> dict[str, Any] | None:
-        """The event, where it is one."""
+        """The event, if the request is one."""
         event = self.body.get("event")
         return event if isinstance(event, dict) else None
 
     @property
     def origin(self) -> str:
-        """From where it came, for the audit log: the kind of request, and the channel if it names one."""
+        """The origin for the audit log: the kind of request, and the channel if it names one."""
         channel: Any = self.body.get("channel_id") or self.body.get("channel")
         return f"slack {self.kind} {_id(channel)}".strip()[:120]
 
     @property
     def action(self) -> Action:
-        """The clicked element; an empty one where nothing was clicked."""
+        """The clicked element; an empty one if nothing was clicked."""
         actions = self.payload.actions
         return actions[0] if actions else Action()
 
     @property
     def value(self) -> str:
-        """What the clicked button carries."""
+        """The clicked button's value."""
         return self.action.value or ""
 
     @property
@@ -185,7 +185,7 @@ class SlackRequest:
         """The submitted or clicked view.
 
         Raises:
-            StaleError: there is none, as in a click in a message on a button that only views have.
+            StaleError: there is none, e.g. after a click in a message on a button for views.
         """
         if self.payload.view is None:
             raise StaleError
@@ -199,13 +199,13 @@ class SlackRequest:
 
     @property
     def modal(self) -> View | None:
-        """The modal that was clicked in."""
+        """The modal with the clicked element."""
         view = self.payload.view
         return view if view is not None and view.type == "modal" else None
 
     @property
     def modal_id(self) -> str | None:
-        """The id of the modal that was clicked in."""
+        """The id of the modal with the clicked element."""
         return self.modal.id if self.modal is not None else None
 
     @property
@@ -221,7 +221,7 @@ class SlackRequest:
 
     @property
     def clicked_message(self) -> MessagePlace | None:
-        """The message of the app's own that was clicked in, None for a view or an ephemeral answer."""
+        """The app's permanent message with the clicked element; None for a view or an ephemeral message."""
         container = self.payload.container
         if container is None or container.type != "message" or container.is_ephemeral:
             return None
@@ -232,28 +232,28 @@ class SlackRequest:
 
     @property
     def response_url(self) -> str | None:
-        """Where the answer goes, None for clicks in a view. A secret."""
+        """The URL for the answer; None for a click in a view. A secret."""
         return self.payload.response_url or None
 
     @property
     def own_response_url(self) -> str | None:
-        """The response_url, if replacing its message replaces nothing but this request's own answer."""
+        """The response_url, if replacing its message affects only this person's answer."""
         return self.response_url if self.is_command or self.in_ephemeral else None
 
     @property
     def inputs(self) -> dict[str, dict[str, Element]]:
-        """What was entered in the submitted or clicked view, by the ids of its blocks."""
+        """The inputs of the submitted or clicked view, by block id."""
         view = self.payload.view
         return view.state.values if view is not None and view.state is not None else {}
 
     def entered(self, block_id: str) -> str | None:
-        """Return what was typed or chosen in an input."""
+        """Return the typed or chosen value of an input; None if it is empty or missing."""
         element = next(iter(self.inputs.get(block_id, {}).values()), None)
         return None if element is None else element.entered
 
 
 def place_of(body: dict[str, Any]) -> Place:
-    """Return through which installation a request came."""
+    """Return the ids by which a request names its installation."""
     private = _is_private(body)
     authorizations: Any = body.get("authorizations")
     if isinstance(authorizations, list) and authorizations and isinstance(authorizations[0], dict):
@@ -264,14 +264,14 @@ def place_of(body: dict[str, Any]) -> Place:
 
 
 def _is_private(body: dict[str, Any]) -> bool:
-    """Tell whether one person alone can see what was clicked: a view, an ephemeral, a direct message."""
+    """Tell whether only one person sees the place of the request: a view, ephemeral or direct message."""
     container = body.get("container")
     ephemeral = isinstance(container, dict) and container.get("is_ephemeral") is True
     return "view" in body or "event" in body or ephemeral or _id(body.get("channel")).startswith("D")
 
 
 def identity_of(body: dict[str, Any]) -> Identity:
-    """Return who acts, as the request says; in a shared channel that may be a person from elsewhere."""
+    """Return the acting person, as the request says; in a shared channel it may be an outsider."""
     event: Any = body.get("event")
     user: Any = body.get("user") or body.get("user_id")
     if user is None and isinstance(event, dict):
@@ -286,6 +286,6 @@ def identity_of(body: dict[str, Any]) -> Identity:
 
 
 def _id(value: object) -> str:
-    """Return an id, of an object or bare; what is neither names nothing."""
+    """Return the id of an object, or a bare id; empty for anything else."""
     found: object = value.get("id") if isinstance(value, dict) else value
     return found if isinstance(found, str) else ""

@@ -1,4 +1,4 @@
-"""Answering through a response_url: to the person alone, for half an hour, at most five times."""
+"""Ephemeral answers through a response_url, which works for half an hour and five times."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 async def post_response(http: aiohttp.ClientSession, url: str, message: Json, *, replace: bool) -> bool:
-    """Post to a response_url; False when Slack no longer takes it.
+    """Post to a response_url; return False if Slack no longer accepts it.
 
     Raises:
         SlackUnavailableError: Slack gave no answer.

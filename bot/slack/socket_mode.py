@@ -1,4 +1,4 @@
-"""Slack's requests over a WebSocket that the app opens itself: no public address is needed."""
+"""Slack's requests over a WebSocket that the app opens: the app needs no public address."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 class SocketMode:
-    """A connection that slack-sdk keeps: it opens another when Slack asks for it, or when one is lost."""
+    """A connection that slack-sdk maintains: it reconnects on Slack's request and after a loss."""
 
     def __init__(self, bolt: AsyncApp, app_token: str, slack: SlackClient) -> None:
         self._client: Any = AsyncSocketModeHandler(
@@ -34,7 +34,7 @@ class SocketMode:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
-        """Begin to connect; when Slack is away that goes on until it is back.
+        """Start connecting; if Slack does not answer, keep trying in the background.
 
         Raises:
             SlackError: Slack does not accept the app-level token.
@@ -45,11 +45,11 @@ class SocketMode:
         self._go_on(self._keep_address_fresh())
 
     async def is_connected(self) -> bool:
-        """Tell whether Slack's requests come through now."""
+        """Tell whether Slack's requests can arrive now."""
         return bool(await self._client.is_connected())
 
     def take_no_more(self) -> None:
-        """Leave what comes now without an acknowledgement, so that Slack says so; answers still go out."""
+        """Stop acknowledging new requests, so that Slack shows an error; answers are still sent."""
         self._client.socket_mode_request_listeners.clear()
 
     async def aclose(self) -> None:
@@ -67,7 +67,7 @@ class SocketMode:
         self._tasks.append(asyncio.create_task(work))
 
     async def _keep_address_fresh(self) -> None:
-        """Have another address asked for when one leads nowhere: slack-sdk tries the same one for ever."""
+        """Reset the address if there is no connection: slack-sdk would retry the same one forever."""
         while True:
             await asyncio.sleep(STALE_SECONDS)
             if not await self.is_connected():

@@ -1,1 +1,1 @@
-"""SQL and nothing else: rows in, values out. Rules live in `bot.services`."""
+"""The SQL layer: it reads rows and returns values. The business rules are in `bot.services`."""

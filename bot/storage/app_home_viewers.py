@@ -1,4 +1,4 @@
-"""Who has opened App Home: after an outcome it is brought up to date for them, and for nobody else."""
+"""The people who have opened App Home: only their App Homes are updated after an outcome."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class AppHomeViewers:
-    """People who look at their App Home."""
+    """The people who have opened App Home."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: set[str] = set()
 
     async def opened(self, identity: Identity) -> None:
-        """Remember that a person has opened theirs."""
+        """Record that a person has opened App Home."""
         if identity.key in self._known:
             return
         statement = self._database.backend.insert(app_home_viewers).values(owner=identity.key)
@@ -32,7 +32,7 @@ class AppHomeViewers:
         self._known.add(identity.key)
 
     async def has_app_home(self, identity: Identity) -> bool:
-        """Tell whether a person ever opened theirs."""
+        """Tell whether a person has ever opened App Home."""
         query = select(app_home_viewers.c.owner).where(app_home_viewers.c.owner == identity.key)
         async with self._database.read() as connection:
             return (await connection.execute(query)).first() is not None

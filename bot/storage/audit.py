@@ -1,7 +1,7 @@
-"""The audit log: written with what it tells of, in one transaction, and then sealed into a hash chain.
+"""The audit log. An entry is written in the transaction of its action, and later sealed into a hash chain.
 
-Sealing comes a moment later and in batches, because a chain has one end: to write that in every money
-transaction would have all of them, in all processes, wait for one another.
+Sealing is a separate step in batches, because a chain has one end. If every money transaction wrote to
+that end, all transactions in all processes would wait for one another.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 GENESIS = "0" * 64
 BATCH = 500
 LATE = 10_000
-"""By how many a lower entry may be committed after a higher one; a transaction lasts seconds."""
+"""How far behind the highest id an entry may be committed; a transaction takes seconds."""
 
 SEAL_WITHIN = timedelta(minutes=5)
-"""How long an entry may wait; a worker seals every two seconds."""
+"""How long an entry may stay unsealed; a worker seals every two seconds."""
 
 _SEALING = 0x61_75_64_69
 
@@ -49,7 +49,7 @@ class Seal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verification:
-    """What was found: how many entries are sealed, the last digest, how many wait, and what is broken."""
+    """The result: the sealed entries, the last digest, the unsealed entries, and a fault, if any."""
 
     sealed: int
     head: str
@@ -58,13 +58,15 @@ class Verification:
 
 
 def digest_of(previous: str, entry: AuditEntry) -> str:
-    """Return the digest (SHA-256, hex) of an entry that follows the one with the digest `previous`."""
-    told = {**asdict(entry), "at": entry.at.isoformat()}
-    return hashlib.sha256(f"{previous}\n{simplejson.dumps(told, sort_keys=True)}".encode()).hexdigest()
+    """Return the digest (SHA-256, hex) of an entry that follows the digest `previous`."""
+    sealed_fields = {**asdict(entry), "at": entry.at.isoformat()}
+    return hashlib.sha256(
+        f"{previous}\n{simplejson.dumps(sealed_fields, sort_keys=True)}".encode()
+    ).hexdigest()
 
 
 class AuditStore:
-    """Reads, writes and seals the log."""
+    """Reads, writes and seals the audit log."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -72,14 +74,14 @@ class AuditStore:
     async def record(
         self, action: Action, *, actor: str, subject: str, result: str, **facts: object
     ) -> None:
-        """Write an entry of its own, for an action that changes nothing here."""
+        """Write an entry in its own transaction, for an action that changes nothing in our database."""
         async with self._database.transaction() as transaction:
             await transaction.record(action, actor=actor, subject=subject, result=result, facts=facts)
 
     async def seal(self, *, everything: bool = False) -> Seal | None:
-        """Seal what is not sealed yet, a batch at most; return the last seal made, None without any.
+        """Seal up to BATCH entries; return the last seal made, None if there was none.
 
-        Processes take turns. `everything` looks at all entries, not at the latest ones alone.
+        Only one process seals at a time. `everything` includes old entries, not only the latest.
         """
         async with self._database.transaction() as connection:
             if not await self._database.backend.try_advisory_lock(connection, _SEALING):
@@ -95,9 +97,9 @@ class AuditStore:
         return seals[-1] if seals else None
 
     async def verify(self, *, expected: str | None = None) -> Verification:
-        """Go through the whole chain. `expected` is a digest seen before, which must still be in it.
+        """Verify the whole chain. `expected` is a digest seen before, which must still be in it.
 
-        Without one, a log that was rewritten from some entry to its end cannot be told from a true one.
+        Without `expected`, a log that was rewritten up to its end looks like a valid one.
         """
         head, number, seen, broken = GENESIS, 0, expected in {None, GENESIS}, None
         async for place, digest, entry in self._seals():
@@ -117,7 +119,7 @@ class AuditStore:
         return Verification(sealed=number, head=head, waiting=waiting, broken=broken)
 
     async def _waiting(self) -> tuple[int, datetime | None]:
-        """Return how many entries are not sealed, and since when."""
+        """Return how many entries are unsealed, and since when (UTC)."""
         query = (
             select(func.count(), func.min(audit.c.at, type_=audit.c.at.type))
             .select_from(audit.outerjoin(audit_seals, audit_seals.c.entry == audit.c.id))
@@ -128,7 +130,7 @@ class AuditStore:
         return count, since
 
     async def _seals(self) -> AsyncIterator[tuple[int, str, AuditEntry | None]]:
-        """Return every seal with its entry, None where that is gone, in the chain's order."""
+        """Yield every seal with its entry in the chain's order; the entry is None if it is gone."""
         number = 0
         while True:
             query = (
@@ -149,7 +151,7 @@ class AuditStore:
     async def sealed(
         self, *, since: datetime | None = None, until: datetime | None = None
     ) -> AsyncIterator[Seal]:
-        """Return the sealed entries in the chain's order, from `since` until before `until`."""
+        """Yield the sealed entries in the chain's order, from `since` until before `until`."""
         async for number, digest, entry in self._seals():
             if entry is None or (since and entry.at < since) or (until and entry.at >= until):
                 continue
@@ -157,7 +159,7 @@ class AuditStore:
 
 
 async def _head(connection: Connection) -> tuple[int, str, int]:
-    """Return the last seal's number and digest, and the highest entry that is sealed."""
+    """Return the last seal's number and digest, and the highest sealed entry's id."""
     last = select(audit_seals.c.number, audit_seals.c.digest).order_by(audit_seals.c.number.desc()).limit(1)
     row = (await connection.execute(last)).one_or_none()
     if row is None:
@@ -173,7 +175,7 @@ async def _unsealed(connection: Connection, after: int) -> Sequence[AuditEntry]:
         .order_by(audit.c.id)
         .limit(BATCH)
     )
-    # The whole log is looked through at the start, which may take half a second.
+    # At the start this scans the whole log, which may take half a second.
     rows = await connection.run_sync(lambda plain: plain.execute(query).all())
     return [_entry(row) for row in rows]
 

@@ -1,4 +1,4 @@
-"""Reads that are wanted at the same time, done as one."""
+"""Combines reads that are requested at the same time into one query."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _Found = TypeVar("_Found")
 
 
 class BatchLoader(Generic[_Key, _Found]):
-    """Rows by their keys. What is asked for while a read is under way is read together after it.
+    """Rows by key. Keys requested during a read are read together after it.
 
-    Thousands of charges that go on at once after a restart would otherwise queue for twenty connections.
+    Otherwise, thousands of charges that continue after a restart would queue for twenty connections.
     """
 
     def __init__(self, read: Callable[[Sequence[_Key]], Awaitable[Mapping[_Key, _Found]]]) -> None:
@@ -26,7 +26,7 @@ class BatchLoader(Generic[_Key, _Found]):
         self._reading: asyncio.Task[None] | None = None
 
     async def get(self, key: _Key) -> _Found | None:
-        """Return what is committed when this is called, or what was since; None where there is nothing.
+        """Return the row as committed at the time of this call or later; None if there is none.
 
         Raises whatever the read raises.
         """

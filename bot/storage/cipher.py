@@ -1,4 +1,4 @@
-"""Secrets at rest: Fernet with key rotation, bound to their owner."""
+"""Encryption of stored secrets: Fernet with key rotation, bound to their owner."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class CipherKeyError(ValueError):
 
 
 class SealBrokenError(Exception):
-    """A sealed value cannot be opened: another key, another owner, or altered."""
+    """A stored value cannot be decrypted: wrong key, wrong owner, or altered."""
 
 
 def generate_key() -> str:
@@ -22,7 +22,7 @@ def generate_key() -> str:
 
 
 class Cipher:
-    """Seals small JSON objects. The plaintext names its owner: a copied row does not open as another's."""
+    """Encrypts small JSON objects. The plaintext names its owner, so a copied row is useless for others."""
 
     def __init__(self, keys: tuple[str, ...]) -> None:
         try:
@@ -35,7 +35,7 @@ class Cipher:
         return self._fernet.encrypt(simplejson.dumps({"owner": owner, **secrets}).encode())
 
     def reseal(self, owner: str, sealed: bytes) -> bytes:
-        """Encrypt with the newest key what any key opens.
+        """Decrypt with any key, and encrypt with the newest.
 
         Raises:
             SealBrokenError: as `open`.
@@ -46,7 +46,7 @@ class Cipher:
         """Decrypt with any key.
 
         Raises:
-            SealBrokenError: not ours, not this owner's, or damaged.
+            SealBrokenError: encrypted with another key, for another owner, or damaged.
         """
         try:
             secrets: dict[str, Any] = simplejson.loads(self._fernet.decrypt(sealed))

@@ -1,4 +1,4 @@
-"""What the stores speak to: the same from both databases."""
+"""The interfaces that both databases implement."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Parameters: TypeAlias = "Sequence[Mapping[str, Any]] | Mapping[str, Any]"
 
 
 class Connection(Protocol):
-    """An open connection, used by one task, on which each statement sees what is committed by then."""
+    """An open connection for one task; each statement sees what is committed when it starts."""
 
     async def execute(
         self, statement: Executable, parameters: Parameters | None = None
@@ -31,20 +31,20 @@ class Connection(Protocol):
         """Execute a statement, once for each set of parameters."""
 
     async def scalar(self, statement: Executable) -> Any:  # noqa: ANN401 - whatever is asked for
-        """Return the first column of the first row, None without any."""
+        """Return the first column of the first row; None if there is no row."""
 
     async def run_sync(self, work: Callable[[sqlalchemy.Connection], T]) -> T:
-        """Do what takes long, or what only speaks to SQLAlchemy's plain connection."""
+        """Run work that takes long, or that needs SQLAlchemy's synchronous connection."""
 
 
 class Transaction(Connection, Protocol):
-    """A connection whose changes are committed together, with what they announce and record."""
+    """A connection whose changes are committed together, with their audit entries and notifications."""
 
     def now(self) -> datetime:
-        """Return the present moment in UTC, by the app's clock."""
+        """Return the current time in UTC, by the app's clock."""
 
     def announce(self, table: Table) -> None:
-        """Have the engines of all processes look for due rows of this table once it is committed."""
+        """After the commit, make the engines of all processes look for due rows of this table."""
 
     async def record(
         self,
@@ -56,75 +56,75 @@ class Transaction(Connection, Protocol):
         at: datetime | None = None,
         facts: Mapping[str, object] | None = None,
     ) -> None:
-        """Write an audit entry, committed with the change; facts without a value are left out."""
+        """Write an audit entry, committed with the change; facts that are None are left out."""
 
 
 class Backend(Protocol):
-    """What differs between the databases."""
+    """The operations that differ between the databases."""
 
     is_embedded: bool
-    """One process alone works with it, and keeps its schema current at the start."""
+    """Whether only one process uses it, and migrates it at the start."""
 
     def begin(self) -> AbstractAsyncContextManager[Connection]:
-        """Open a transaction: committed on leaving, rolled back on an exception."""
+        """Open a transaction: committed on exit, rolled back on an exception."""
 
     def connect(self) -> AbstractAsyncContextManager[Connection]:
-        """Open a connection to read from; each statement sees what is committed by then."""
+        """Open a connection for reads; each statement sees what is committed when it starts."""
 
     def autocommit(self) -> AbstractAsyncContextManager[Connection]:
-        """Open a connection for one statement that is committed by itself."""
+        """Open a connection for one statement that is committed on its own."""
 
     def insert(self, table: Table) -> SqliteInsert | PostgresqlInsert:
-        """Begin an insert that may say what to do on a conflict."""
+        """Return an insert that supports ON CONFLICT."""
 
     def locked(self, query: Select[Any], *, shared: bool = False, skip: bool = False) -> Select[Any]:
-        """Have a query lock the rows it finds until the transaction ends; `skip` leaves out locked ones."""
+        """Make a query lock the rows it finds until the transaction ends; `skip` leaves out locked rows."""
 
     def advisory_lock(self, name: ColumnElement[str]) -> ColumnElement[bool]:
-        """Return a condition that waits until no other transaction holds this name, and then holds it.
+        """Return a condition that waits for this lock and holds it until the transaction ends.
 
-        A statement with it sees what was committed before it waited; later statements see the rest too.
+        Its statement sees what was committed before the wait; later statements see everything committed.
         """
 
     async def try_advisory_lock(self, connection: Connection, number: int) -> bool:
-        """Hold this number until the transaction ends; False where another transaction holds it."""
+        """Take the lock with this number until the transaction ends; return False if it is taken."""
 
     def lease_now(self) -> ColumnElement[datetime]:
-        """Return the moment that decides leases."""
+        """Return the current time for comparing leases."""
 
     def lease_end(self) -> ColumnElement[datetime]:
-        """Return that moment plus the seconds of `lease_facts`."""
+        """Return that time plus the seconds of `lease_facts`."""
 
     def lease_facts(self, seconds: float) -> dict[str, Any]:
-        """Return what a statement with `lease_end` is executed with."""
+        """Return the parameters of a statement with `lease_end`."""
 
     async def clock_ahead(self, clock: Clock) -> timedelta:
-        """Return by how much the database's clock is ahead of ours."""
+        """Return how far the database's clock is ahead of ours."""
 
     async def notify(self, notice: str) -> None:
-        """Tell the other processes that listen."""
+        """Send a notification to the other processes that listen."""
 
     async def listen(self, heard: Callable[[str], None], on_reconnect: Callable[[], None]) -> None:
-        """Pass notices on until cancelled; returns at once where there is one process only.
+        """Pass notifications on until canceled; return at once if there is only one process.
 
-        `on_reconnect` is called whenever the connection is there (again): notices may have been missed.
+        `on_reconnect` is called whenever there is a (new) connection: notifications may have been missed.
         """
 
     def exists(self) -> bool:
-        """Tell whether there is a database to look into."""
+        """Tell whether the database exists."""
 
     @property
     def folder(self) -> Path | None:
-        """The folder of the database's file, None where it is none of ours."""
+        """The folder of the database's file; None if there is no such file."""
 
     def make_folder(self) -> None:
-        """Make the folder of the database's file, where it is ours and not there yet."""
+        """Create the folder of the database's file, if there is such a file."""
 
     def claim_alone(self) -> None:
-        """Make sure that no second process works on an embedded database.
+        """Make sure that no second process uses an embedded database.
 
         Raises:
-            SecondProcessError: there is one. The operating system frees the lock when a process dies.
+            SecondProcessError: another process uses it. The operating system frees the lock of a dead one.
         """
 
     async def aclose(self) -> None:

@@ -1,4 +1,4 @@
-"""The database as the stores use it: transactions, reads, and announcements of new work."""
+"""The database for the stores: transactions, reads, and notifications of new work."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _AWAY = (
     asyncpg.InterfaceError,
     OSError,
 )
-# No id is asked for in return.
+# Inline, because the new row's id is not needed.
 _AUDIT_ENTRY = insert(audit).inline()
 
 
@@ -58,7 +58,7 @@ def async_url(database_url: str) -> URL:
         case "sqlite" if url.database and url.database != ":memory:":
             return url.set(drivername="sqlite")
         case "postgresql":
-            # libpq's name, as managed databases hand it out; asyncpg's is shorter.
+            # Managed databases use libpq's name; asyncpg uses a shorter one.
             query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
             return url.set(drivername="postgresql+asyncpg", query=query)
     raise ValueError("use sqlite:///file or postgresql://…")
@@ -76,10 +76,10 @@ class Database:
         works: bool = False,
         statement_seconds: float | None = STATEMENT_SECONDS,
     ) -> None:
-        """Call `wake` with the kinds of work that a transaction announced, once it is committed.
+        """After a commit, `wake` is called with the kinds of work that the transaction announced.
 
-        Other processes hear of them too, unless this one `works` itself.
-        A statement that takes longer than `statement_seconds` counts as a database that is away.
+        Other processes are notified too, unless this one `works` itself. If a statement takes longer than
+        `statement_seconds`, the database counts as unavailable.
         """
         self.url = async_url(database_url)
         self.clock = clock
@@ -93,15 +93,15 @@ class Database:
 
     @property
     def is_embedded(self) -> bool:
-        """Whether one process alone works with it, and keeps its schema current at the start."""
+        """Whether only one process uses it, and migrates it at the start."""
         return self.backend.is_embedded
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Open a transaction: committed on leaving, rolled back on an exception.
+        """Open a transaction: committed on exit, rolled back on an exception.
 
         Raises:
-            StoreUnavailableError: no connection, lost, locked, full or read-only.
+            StoreUnavailableError: no connection, or it is lost, locked, full or read-only.
         """
         kinds: set[str] = set()
         with _unavailable():
@@ -114,7 +114,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:
-        """Open a connection to read from; each statement sees what is committed by then.
+        """Open a connection for reads; each statement sees what is committed when it starts.
 
         Raises:
             StoreUnavailableError: as `transaction`.
@@ -125,7 +125,7 @@ class Database:
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[Connection]:
-        """Open a connection for one statement that is committed by itself and announces nothing.
+        """Open a connection for one statement that is committed on its own and announces nothing.
 
         Raises:
             StoreUnavailableError: as `transaction`.
@@ -135,16 +135,16 @@ class Database:
                 yield connection
 
     async def connect(self) -> None:
-        """Make a connection and give it back; raises whatever the driver raises."""
+        """Open a connection and close it; raises whatever the driver raises."""
         async with self.backend.connect():
             pass
 
     async def clock_ahead(self) -> timedelta:
-        """Return by how much the database's clock is ahead of ours; nothing where it has none."""
+        """Return how far the database's clock is ahead of ours; zero if it has none."""
         return await self.backend.clock_ahead(self.clock)
 
     async def ping(self) -> None:
-        """Write a heartbeat: a database that is full or read-only still answers every question.
+        """Write a heartbeat: a full or read-only database still answers reads.
 
         Raises whatever the driver raises.
         """
@@ -155,9 +155,9 @@ class Database:
             )
 
     async def listen(self, on_reconnect: Callable[[], None]) -> None:
-        """Wake this process's engine for what other processes announce, until cancelled.
+        """Wake this process's engine on notifications of other processes, until canceled.
 
-        Nothing depends on it but the seconds until the engine's next regular look.
+        A missed notification only delays work until the engine's next regular look.
         """
 
         def heard(notice: str) -> None:
@@ -168,13 +168,13 @@ class Database:
         await self.backend.listen(heard, on_reconnect)
 
     def _notify_others(self, kinds: set[str]) -> None:
-        """Announce what is committed, after the commit: within one, PostgreSQL commits one by one."""
+        """Notify after the commit: PostgreSQL serializes the commits of transactions with a NOTIFY."""
         self._unannounced |= kinds
         if self._notifying is None or self._notifying.done():
             self._notifying = asyncio.create_task(self._notify())
 
     async def _notify(self) -> None:
-        """Announce everything that has come together. A process that misses it looks by itself, later."""
+        """Send all collected notifications. A process that misses one finds the work later by itself."""
         with suppress(StoreUnavailableError):
             while self._unannounced:
                 notice = " ".join([self.process, *sorted(self._unannounced)])
@@ -190,7 +190,7 @@ class Database:
 
 
 class _Transaction:
-    """`bot.storage.connection.Transaction`, on a connection of either database."""
+    """Implements `bot.storage.connection.Transaction` on a connection of either database."""
 
     def __init__(self, connection: Connection, clock: Clock, kinds: set[str]) -> None:
         self._connection = connection
@@ -241,14 +241,14 @@ class _Transaction:
 
 
 def is_refused(error: Exception) -> bool:
-    """Tell whether a connection fails for a reason that waiting does not mend: password, name, file."""
+    """Tell whether a connection fails for a permanent reason: password, name or file."""
     state = str(getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None) or "")
     return state.startswith(("28", "3D")) or "sqlite" in str(type(getattr(error, "orig", None)))
 
 
 @contextmanager
 def _unavailable() -> Iterator[None]:
-    """Raise StoreUnavailableError for a database that is away, however its driver says it."""
+    """Raise StoreUnavailableError for every driver's error that means an unavailable database."""
     try:
         yield
     except _OUR_MISTAKES:

@@ -1,4 +1,4 @@
-"""Deliveries: one row for each message, with what is needed to post it exactly once."""
+"""Deliveries: one row per message, with what is needed to post it exactly once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _WHO = select(
 
 
 class DeliveryStore:
-    """Deliveries of all subjects."""
+    """The deliveries of all subjects."""
 
     table: Table = deliveries
 
@@ -53,7 +53,7 @@ class DeliveryStore:
         self.leases = LeaseStore(database, self.table, self._loaders)
 
     async def get(self, delivery_id: str) -> Delivery | None:
-        """Return a delivery; that of a charge has the charge's id."""
+        """Return a delivery; a charge's delivery has the charge's id."""
         query = select(self.table).where(self.table.c.id == delivery_id)
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
@@ -61,7 +61,7 @@ class DeliveryStore:
         return loaders[delivery_id]() if rows else None
 
     async def add(self, transaction: Transaction, delivery: Delivery) -> None:
-        """Store a delivery, due at once; one about this subject to this recipient is woken instead."""
+        """Store a delivery that is due now; if the recipient has one for this subject, wake that one."""
         place = delivery.place
         identity = delivery.recipient
         now = self._database.clock.now()
@@ -91,7 +91,7 @@ class DeliveryStore:
         transaction.announce(deliveries)
 
     async def save(self, lease: Lease[Delivery], before: Delivery, after: Delivery) -> Delivery:
-        """Write what differs, under a lease; return the delivery as it is `after`.
+        """Write the changes under a lease; return the delivery `after`.
 
         Raises:
             LeaseLostError: another run holds the row.
@@ -104,10 +104,10 @@ class DeliveryStore:
     async def finish(
         self, lease: Lease[Delivery], before: Delivery, after: Delivery, *, due_at: datetime | None = None
     ) -> Released:
-        """Write what differs and give the row back, due then; a wake keeps it due at once.
+        """Write the changes and release the row, due at `due_at`, or now after a wake.
 
-        An open modal is forgotten if it is the one that `before` names, and unless a wake came: the person
-        may wait in the same modal for something else by now.
+        The open modal is removed from the row if it is still the one of `before` and no wake came. After a
+        wake, the person may be waiting in the same modal for something else.
 
         Raises:
             LeaseLostError: another run holds the row.
@@ -120,7 +120,7 @@ class DeliveryStore:
         return Released(row.due_at)
 
     async def forget_digest(self, delivery_id: str) -> None:
-        """Have a message brought up to date whatever it is known to say; needs no lease."""
+        """Force an update of a message, because its content is unknown; needs no lease."""
         async with self._database.transaction() as transaction:
             await transaction.execute(
                 update(self.table).where(self.table.c.id == delivery_id).values(digest=None)
@@ -128,13 +128,13 @@ class DeliveryStore:
             await wake(transaction, self.table, delivery_id)
 
     async def look_again(self, *, enterprise: str, team: str, since: datetime) -> None:
-        """Have a workspace's messages since then brought up to date; without `team`, an enterprise's."""
+        """Wake a workspace's deliveries since then; without `team`, those of an enterprise."""
         row = deliveries.c
         of = row.team == team if team else row.enterprise == enterprise
         await self._wake_where(of, row.created_at >= since)
 
     async def delete_old(self, subject_kind: str, *, before: datetime) -> None:
-        """Delete the finished deliveries about such subjects from before then."""
+        """Delete finished deliveries for this kind of subject that were created before then."""
         row = deliveries.c
         async with self._database.transaction() as transaction:
             await transaction.execute(
@@ -152,7 +152,7 @@ class DeliveryStore:
             transaction.announce(self.table)
 
     def _drawn(self, lease: Lease[Delivery]) -> dict[str, Any]:
-        """Return the version of the subject that the message shows once this run has ended."""
+        """Return the version of the subject that the message shows when this run ends."""
         return {"drawn": lease.claim.wakes}
 
     def _difference(self, before: Delivery, after: Delivery) -> dict[str, Any]:
@@ -208,16 +208,16 @@ class DeliveryStore:
         try:
             return ShownAt(**self._cipher.open(row.owner, row.sealed_place))
         except SealBrokenError:
-            return None  # its key is gone: the message is posted instead
+            return None  # the key is gone, so the message is posted instead
 
 
 class MessageStore(DeliveryStore):
-    """Messages about charges that the release before has written: delivered as they are, never added to."""
+    """Messages about charges that an older release has stored; they are delivered, and none is added."""
 
     table = messages
 
     async def look_again(self, *, enterprise: str, team: str, since: datetime) -> None:
-        """Have a workspace's messages since then brought up to date; without `team`, an enterprise's."""
+        """Wake a workspace's messages since then; without `team`, those of an enterprise."""
         of = charges.c.team == team if team else charges.c.enterprise == enterprise
         concerned = select(charges.c.id).where(of, charges.c.confirmed_at >= since)
         await self._wake_where(messages.c.id.in_(concerned))
@@ -253,13 +253,13 @@ def _facts(place: ShownAt) -> dict[str, Any]:
 
 
 async def wake_delivery(transaction: Transaction, charge_id: str) -> None:
-    """Have the message about a charge brought up to date, in whichever table it is."""
+    """Wake the message about a charge, in whichever table it is."""
     if not await wake(transaction, deliveries, charge_id):
         await wake(transaction, messages, charge_id)
 
 
 async def watch_in_modal(transaction: Transaction, charge_id: str, view_id: str | None) -> None:
-    """Have an open modal show the charge's outcome."""
+    """Show the charge's outcome in an open modal too."""
     if view_id is None:
         return
     for table in (deliveries, messages):
@@ -267,7 +267,7 @@ async def watch_in_modal(transaction: Transaction, charge_id: str, view_id: str 
 
 
 async def delivery_of(database: Database, charge_id: str) -> Delivery | None:
-    """Return the delivery about a charge, in whichever table it is; no key is needed for it."""
+    """Return the delivery about a charge from either table; it needs no encryption key."""
     no_key = Cipher((generate_key(),))
     found = await DeliveryStore(database, no_key).get(charge_id)
     return found or await MessageStore(database, no_key).get(charge_id)

@@ -1,4 +1,4 @@
-"""Device grants in progress. Codes and tokens are sealed."""
+"""The store of device grants. Codes and tokens are encrypted."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _SUPERSEDED = {
 
 
 class DeviceGrantStore:
-    """Device grants of all people."""
+    """The device grants of all people."""
 
     def __init__(self, database: Database, cipher: Cipher, deliveries: DeliveryStore) -> None:
         self._database = database
@@ -60,9 +60,9 @@ class DeviceGrantStore:
         self.leases = LeaseStore(database, device_grants, self._loaders)
 
     async def start(self, grant: DeviceGrant, *, due_at: datetime) -> list[DeviceGrant]:
-        """Store a new grant; return the person's former ones that it supersedes, as they were.
+        """Store a new grant; return the person's former grants that it supersedes, as they were.
 
-        A person's starts take turns, so that of two at once one is left.
+        A person's starts run one at a time, so that only the last of two grants stays valid.
         """
         identity = grant.identity
         async with self._database.transaction() as transaction:
@@ -90,14 +90,14 @@ class DeviceGrantStore:
         return superseded
 
     async def get(self, grant_id: str) -> DeviceGrant | None:
-        """Return a grant."""
+        """Return a grant; None if there is no such grant."""
         query = select(device_grants).where(device_grants.c.id == grant_id)
         async with self._database.read() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else self._grant(row)
 
     async def going_on(self, identity: Identity) -> list[DeviceGrant]:
-        """Return the person's grants that are not decided yet."""
+        """Return the person's undecided grants."""
         row = device_grants.c
         query = select(device_grants).where(row.owner == identity.key, row.state.in_(_GOING_ON))
         async with self._database.read() as connection:
@@ -106,7 +106,7 @@ class DeviceGrantStore:
     async def schedule(
         self, grant: DeviceGrant, due_at: datetime, *, codes: DeviceCodes | None = None
     ) -> bool:
-        """Have a grant looked at then; `codes` take the place of its own. False when it is decided."""
+        """Set when a grant is due, and its `codes` if given; return False if it is decided."""
         row = device_grants.c
         values: dict[str, Any] = {"due_at": due_at}
         if codes is not None:
@@ -126,7 +126,7 @@ class DeviceGrantStore:
         *,
         within: Transaction | None = None,
     ) -> DeviceGrant:
-        """Write what differs, under a lease; return the grant as it is `after`.
+        """Write the changes under a lease; return the grant `after`.
 
         Raises:
             LeaseLostError: the row is no longer in `before`'s state, or another run holds it.
@@ -139,7 +139,7 @@ class DeviceGrantStore:
         return after
 
     async def notify_waiting(self, lease: Lease[DeviceGrant], grant: DeviceGrant) -> None:
-        """Have the person told, once, that the portal keeps them waiting.
+        """Notify the person, once, that the portal does not answer yet.
 
         Raises:
             LeaseLostError: as `save`.
@@ -150,7 +150,7 @@ class DeviceGrantStore:
             await self._deliveries.add(transaction, _outcome(grant))
 
     async def notify_outcome(self, lease: Lease[DeviceGrant], grant: DeviceGrant) -> Released:
-        """Hand a decided grant's outcome to its delivery, forget its codes, and give it back: in one step.
+        """Give a decided grant's outcome to its delivery, drop its codes, and release it, in one step.
 
         Raises:
             LeaseLostError: as `save`.
@@ -197,21 +197,21 @@ class DeviceGrantStore:
         return changes
 
     async def cancel_pending(self, identity: Identity) -> list[DeviceGrant]:
-        """Drop the person's grants that are not decided; return them as they were."""
+        """Cancel the person's undecided grants; return them as they were."""
         async with self._database.transaction() as transaction:
             return await self._drop(transaction, device_grants.c.owner == identity.key)
 
     async def cancel_all(self, *, enterprise: str, teams: Collection[str], but: Collection[str]) -> None:
-        """Do so for all people of these workspaces; without any, of the enterprise's, `but` some."""
+        """Cancel the grants of these workspaces' people; without teams, the enterprise's, except `but`."""
         row = device_grants.c
         of = row.team.in_(teams) if teams else row.enterprise == enterprise
         async with self._database.transaction() as transaction:
             await self._drop(transaction, and_(of, row.team.not_in(but)))
 
     async def _drop(self, transaction: Transaction, of: ColumnElement[bool]) -> list[DeviceGrant]:
-        """Supersede grants, codes and tokens included; return them as they were.
+        """Supersede grants and drop their codes and tokens; return them as they were.
 
-        They are locked before they are read, so that none learns where its link stands in between.
+        The rows are locked before they are read, so that no link's address is stored in between.
         """
         row = device_grants.c
         going_on = and_(of, row.state.in_(_GOING_ON))
@@ -223,7 +223,7 @@ class DeviceGrantStore:
         return dropped
 
     async def delete_decided(self, *, before: datetime) -> None:
-        """Delete the grants from before then that are decided and need no more work."""
+        """Delete decided grants that were created before then and need no more work."""
         row = device_grants.c
         async with self._database.transaction() as transaction:
             await transaction.execute(
@@ -261,11 +261,11 @@ class DeviceGrantStore:
             return read(self._cipher.open(owner, sealed))
         except SealBrokenError:
             log.warning("device_grants.seal_broken", owner=owner)
-            return None  # its key is gone: the grant expires, and the person starts again
+            return None  # the key is gone: the grant expires, and the person starts again
 
 
 def _outcome(grant: DeviceGrant) -> Delivery:
-    """Return what tells the person: in place of the link, or in the thread where it stands."""
+    """Return the grant's delivery: it replaces the link, or is posted in the link's thread."""
     codes = grant.codes
     message = codes and codes.message
     return Delivery(

@@ -1,4 +1,4 @@
-"""Installations made by OAuth, with their sealed tokens, and the states that guard the way there."""
+"""The store of OAuth installations with their encrypted tokens, and of the OAuth states."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ STATE_LIFE = timedelta(minutes=10)
 
 
 class InstallationStore:
-    """Where the app is installed. Read anew for each request: what is revoked is gone everywhere."""
+    """The installations. They are read for each request, so that a removed one stops working everywhere."""
 
     def __init__(self, database: Database, cipher: Cipher) -> None:
         self._database = database
         self._cipher = cipher
 
     async def find(self, place: Place) -> Installation | None:
-        """Return the workspace's installation, or else that of its whole organization.
+        """Return the workspace's installation, or else its organization's.
 
         Raises:
-            SealBrokenError: the token cannot be opened with any of the keys.
+            SealBrokenError: none of the keys decrypts the token.
         """
         row = installations.c
         newest = select(installations).order_by(row.installed_at.desc())
@@ -51,7 +51,7 @@ class InstallationStore:
         return None if found is None else self._installation(found)
 
     async def put(self, installation: Installation) -> None:
-        """Store an installation, in place of a former one of the same workspace or organization."""
+        """Store an installation; it replaces a former one of the same workspace or organization."""
         values = {
             "owner": installation.key,
             "enterprise": installation.enterprise,
@@ -78,27 +78,27 @@ class InstallationStore:
             )
 
     async def all(self) -> Sequence[Installation]:
-        """Return every installation."""
+        """Return all installations."""
         async with self._database.transaction() as connection:
             rows = (await connection.execute(select(installations))).all()
         return [self._installation(row) for row in rows]
 
     async def is_installed(self, place: Place, *, within: Transaction) -> bool:
-        """Tell whether the app is installed there, and keep it so until the transaction ends."""
+        """Tell whether the app is installed there; lock that until the transaction ends."""
         row = installations.c
         of = or_(and_(row.team == place.team, row.team != ""), _org_wide(place))
         query = self._database.backend.locked(select(row.owner).where(of), shared=True)
         return (await within.execute(query)).first() is not None
 
     async def remove(self, installation: Installation, *, why: str) -> None:
-        """Forget an installation and its token."""
+        """Delete an installation and its token."""
         statement = delete(installations).where(installations.c.owner == installation.key)
         async with self._database.transaction() as connection:
             if (await connection.execute(statement)).rowcount:
                 await _record_end(connection, installation, why)
 
     async def issue_state(self) -> str:
-        """Return a new state (RFC 6749, 10.12), good for ten minutes and for one use."""
+        """Return a new state (RFC 6749, 10.12), valid for ten minutes and for one use."""
         state, now = secrets.token_urlsafe(32), self._database.clock.now()
         async with self._database.transaction() as connection:
             await connection.execute(delete(oauth_states).where(oauth_states.c.expires_at <= now))
@@ -108,7 +108,7 @@ class InstallationStore:
         return state
 
     async def consume_state(self, state: str) -> bool:
-        """Use a state up; tell whether it was good."""
+        """Use up a state; tell whether it was valid."""
         row = oauth_states.c
         statement = delete(oauth_states).where(
             row.digest == _digest(state), row.expires_at > self._database.clock.now()
@@ -130,7 +130,7 @@ class InstallationStore:
 
 
 async def _record_end(connection: Transaction, installation: Installation, why: str) -> None:
-    """Tell the audit log that an installation has ended."""
+    """Record in the audit log that an installation has ended."""
     await connection.record(
         Action.UNINSTALL,
         actor="slack",

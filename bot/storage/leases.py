@@ -1,4 +1,4 @@
-"""Leases on rows: who works on what is due, and until when."""
+"""Leases on rows: which run works on a due row, and until when."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ Loaders: TypeAlias = "Callable[[Sequence[Row[Any]]], Awaitable[Mapping[str, Call
 
 
 class LeaseStore(Generic[T]):
-    """The lease columns of one table, as the engine wants them (`bot.engine.Leases`)."""
+    """The lease columns of one table; implements `bot.engine.Leases`."""
 
     def __init__(self, database: Database, table: Table, loaders: Loaders[T]) -> None:
-        """`loaders` returns, for claimed rows, how each is read (`Claim.load`), by id."""
+        """`loaders` returns for claimed rows a function per id that reads the row (`Claim.load`)."""
         self._database = database
         self._table = table
         self._loaders = loaders
 
     @property
     def kind(self) -> str:
-        """The kind's name, under which transactions announce work of this table."""
+        """The kind's name, also in notifications about this table."""
         return str(self._table.info["kind"])
 
     async def claim(self, limit: int, seconds: float) -> Sequence[Claim[T]]:
-        """Take up to `limit` due rows that are free; those that another process is taking are left out."""
+        """Claim up to `limit` free due rows; rows that another process is claiming are left out."""
         facts = {"token": secrets.token_hex(16), "now": self._database.clock.now(), "most": limit}
         facts |= self._database.backend.lease_facts(seconds)
         async with self._database.autocommit() as connection:
@@ -59,16 +59,16 @@ class LeaseStore(Generic[T]):
         ]
 
     async def renew(self, claims: Sequence[Claim[T]], seconds: float) -> set[tuple[str, str]]:
-        """Prolong leases in one statement; return the ids still held, each with its token."""
+        """Extend leases in one statement; return (id, token) of those still held."""
         facts = {"ids": [c.id for c in claims], "tokens": [c.token for c in claims]}
         facts |= self._database.backend.lease_facts(seconds)
         async with self._database.autocommit() as connection:
             return {(row.id, row.lease_token) for row in await connection.execute(self._renewal, facts)}
 
     async def release(self, claim: Claim[T], due_at: datetime | None, *, failed: bool) -> datetime | None:
-        """Give a row back, next due then. A wake that came meanwhile keeps it due at once.
+        """Release a row that is due next at `due_at`; return when it is due: now if it was woken meanwhile.
 
-        `attempts` counts the runs since the last one that returned properly.
+        A `failed` run keeps `attempts`, any other resets it.
         """
         facts = {"this": claim.id, "token": claim.token, **self.when_given_back(claim, due_at)}
         async with self._database.autocommit() as connection:
@@ -78,14 +78,14 @@ class LeaseStore(Generic[T]):
 
     @property
     def given_back(self) -> dict[str, Any]:
-        """The changes that give a row back with the last of a run's own; see `when_given_back`."""
+        """The values that release a row together with a run's last change; see `when_given_back`."""
         row = self._table.c
         kept = case((row.wakes == bindparam("claimed_wakes"), self._next_due), else_=row.due_at)
         return {"lease_token": None, "lease_until": None, "attempts": 0, "due_at": kept}
 
     @staticmethod
     def when_given_back(claim: Claim[T], due_at: datetime | None) -> dict[str, Any]:
-        """Return what `given_back` is executed with."""
+        """Return the parameters for `given_back`."""
         return {"claimed_wakes": claim.wakes, "next_due": due_at}
 
     @cached_property
@@ -94,7 +94,7 @@ class LeaseStore(Generic[T]):
 
     @cached_property
     def held(self) -> Update:
-        """A change of the row `this`, as long as it is held by `token`; what is set is given to each."""
+        """An update of the row `this` while `token` holds it; the values are bound per execution."""
         row = self._table.c
         return update(self._table).where(
             row.id == bindparam("this"), row.lease_token == bindparam("token", type_=String)
@@ -146,7 +146,7 @@ class LeaseStore(Generic[T]):
         )
 
     async def next_due(self) -> datetime | None:
-        """Return when the next row can be claimed: due and free, or at the end of its holder's lease."""
+        """Return when the next row can be claimed (UTC): when it is due, or when its lease expires."""
         async with self._database.read() as connection:
             found: datetime | None = await connection.scalar(self._soonest)
         return found
@@ -155,13 +155,13 @@ class LeaseStore(Generic[T]):
     def _soonest(self) -> Executable:
         row = self._table.c
         if self._database.is_embedded:
-            # What is held is held by this process, which knows when it ends, or looks again soon.
+            # This process holds every held row, and learns when it is due by releasing it.
             return select(func.min(row.due_at)).where(row.lease_until.is_(None))
         later = case((row.lease_until > row.due_at, row.lease_until), else_=row.due_at)
         return select(func.min(later, type_=row.due_at.type)).where(row.due_at.is_not(None))
 
     async def clear(self) -> None:
-        """End the leases of a former life (SQLite: one process only, so they are all dead)."""
+        """End the leases of a former process; on SQLite there is only one process, so they are all dead."""
         async with self._database.transaction() as connection:
             await connection.execute(
                 update(self._table).where(self._table.c.lease_until.is_not(None)).values(lease_until=None)
@@ -169,7 +169,7 @@ class LeaseStore(Generic[T]):
 
 
 async def wake(transaction: Transaction, table: Table, row_id: str) -> bool:
-    """Make a row due at once, also when a run holds it; False when there is no such row."""
+    """Make a row due now, even if a run holds it; return False if there is no such row."""
     woken = await transaction.execute(_wake(table), {"this": row_id, "due_at": transaction.now()})
     transaction.announce(table)
     return bool(woken.rowcount)

@@ -1,4 +1,4 @@
-"""Links: which portal grant a Slack person acts with. Tokens are sealed."""
+"""Links: the portal grant that a Slack person uses. Tokens are encrypted."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class Link:
 
     @property
     def dead(self) -> bool:
-        """Tell whether only a new connection helps."""
+        """Whether the grant is dead, so that only a new connection helps."""
         return self.access is None
 
     @property
     def connection(self) -> Connection:
-        """What screens show of it; it ends a while after the approval, whatever is refreshed."""
+        """The facts for screens; a grant ends GRANT_LIFE after its approval, even if refreshed."""
         return Connection(
             account=self.account,
             may_bill=has_scope(self.scope, BILLING_SCOPE),
@@ -66,19 +66,19 @@ _OF_OWNERS = select(links).where(links.c.owner.in_(bindparam("owners", expanding
 
 
 class LinkStore:
-    """Links of everybody, by identity."""
+    """The links of all people, by identity."""
 
     def __init__(self, database: Database, cipher: Cipher) -> None:
         self._database = database
         self._cipher = cipher
-        self._gathered = BatchLoader(self._read_all)
+        self._loader = BatchLoader(self._read_all)
 
     async def get(self, identity: Identity) -> Link | None:
-        """Return the person's link."""
-        return await self._gathered.get(identity.key)
+        """Return the person's link; None if there is none."""
+        return await self._loader.get(identity.key)
 
     async def put(self, link: Link, *, within: Transaction | None = None) -> None:
-        """Store a link, in place of the person's former one."""
+        """Store a link; it replaces the person's former one."""
         if within is None:
             async with self._database.transaction() as connection:
                 await self._write(connection, link)
@@ -86,7 +86,7 @@ class LinkStore:
             await self._write(within, link)
 
     async def remove(self, identity: Identity, *, why: str = "by the person") -> Link | None:
-        """Forget the person's link and its tokens; return what it was."""
+        """Delete the person's link and its tokens; return the deleted link."""
         async with self._database.transaction() as connection:
             link = await self._read(connection, identity)
             await self._forget(connection, [links.c.owner == identity.key], why)
@@ -95,9 +95,9 @@ class LinkStore:
     async def remove_all(
         self, *, enterprise: str, teams: Collection[str], but: Collection[str], why: str
     ) -> Sequence[str]:
-        """Forget everybody's links in these workspaces; without any, in the enterprise's, `but` some.
+        """Delete the links of these workspaces' people; without teams, the enterprise's, except `but`.
 
-        Returns whose they were, as people's keys.
+        Return the keys of the people whose links were deleted.
         """
         of = links.c.team.in_(teams) if teams else links.c.enterprise == enterprise
         async with self._database.transaction() as connection:
@@ -116,10 +116,10 @@ class LinkStore:
 
     @asynccontextmanager
     async def locked(self, identity: Identity) -> AsyncIterator[tuple[Link | None, Transaction | None]]:
-        """Hold the person's link against refreshers in other processes; yields it as it is now.
+        """Lock the person's link against refreshes by other processes; yield its current value.
 
-        On PostgreSQL the row is locked until the block ends, which commits what was written `within` the
-        yielded connection. SQLite has one process, which keeps its own lock: the connection is None there.
+        On PostgreSQL the row is locked until the block ends, which commits what was written with the
+        yielded connection. On SQLite the connection is None: there is only one process, with its own lock.
         """
         if self._database.is_embedded:
             yield await self.get(identity), None
@@ -132,7 +132,7 @@ class LinkStore:
     async def replace_tokens(self, link: Link, *, within: Transaction | None = None) -> bool:
         """Store the link's rotated tokens (None: the grant is dead); tell whether they were stored.
 
-        They are not when others came since the link was read: its `generation` has passed.
+        They are not stored if the link has changed since it was read, which its `generation` shows.
         """
         row = links.c
         statement = (
@@ -215,7 +215,7 @@ class LinkStore:
         try:
             return self._cipher.open(row.owner, row.sealed_tokens)
         except SealBrokenError:
-            # Shown as "connect again"; the sealed tokens stay, should the right key come back.
+            # Screens show "connect again". The encrypted tokens are kept in case the right key returns.
             log.warning("links.seal_broken", owner=row.owner)
             return {}
 

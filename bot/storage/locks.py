@@ -1,4 +1,4 @@
-"""Where spending is stopped: one row a workspace or organization."""
+"""The store of spending locks: one row per locked workspace or organization."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _OF_TENANTS = select(locks).where(locks.c.tenant.in_(bindparam("tenants", expand
 
 
 class LockStore:
-    """The locks. Each question asks the database: a lock holds for all processes at once."""
+    """The spending locks. They are not cached, so that a lock works in all processes at once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._gathered = BatchLoader(self._read_all)
+        self._loader = BatchLoader(self._read_all)
 
     async def get(self, tenant: str) -> Lock | None:
-        """Return the lock of a workspace or organization."""
-        return await self._gathered.get(tenant)
+        """Return the lock of a workspace or organization; None if there is none."""
+        return await self._loader.get(tenant)
 
     async def _read_all(self, tenants: Sequence[str]) -> Mapping[str, Lock]:
         async with self._database.read() as connection:
@@ -40,7 +40,7 @@ class LockStore:
             return {row.tenant: _lock(row) for row in rows}
 
     async def put(self, lock: Lock) -> tuple[Lock, bool]:
-        """Lock where there is no lock yet; return the one that holds, and whether it is this one."""
+        """Store a lock unless there is one; return the current lock, and whether it is new."""
         tenant, owner = lock.locked_by.tenant, lock.locked_by.key
         statement = self._database.backend.insert(locks).values(
             tenant=tenant, locked_by=owner, locked_at=lock.locked_at, reason=lock.reason
@@ -61,7 +61,7 @@ class LockStore:
         return _lock(row), bool(created.rowcount)
 
     async def remove(self, identity: Identity) -> Lock | None:
-        """Unlock; return the lock that held, None where there was none."""
+        """Remove the lock and return it; None if there was none."""
         async with self._database.transaction() as connection:
             statement = delete(locks).where(locks.c.tenant == identity.tenant).returning(locks)
             row = (await connection.execute(statement)).one_or_none()

@@ -1,4 +1,4 @@
-"""The overview from which a person began to buy: it follows the purchase."""
+"""The overview from which a person started to buy: it is updated after the purchase."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from bot.storage.database import Database
 
 RESPONSE_URL_LIFE = timedelta(minutes=29)
-"""Slack takes a response_url for 30 minutes; one minute is left for the answer."""
+"""Slack accepts a response_url for 30 minutes; one minute is left for the answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShownOverview:
-    """An overview on a person's screen: what replaces it, and whose balance it shows (its ids alone)."""
+    """An overview on a person's screen: the URL that replaces it, and its account (only the ids)."""
 
     response_url: str = field(repr=False)
     account: Account
 
 
 class OverviewStore:
-    """One overview a person, known by the response_url that replaces it, which is sealed."""
+    """One overview per person, with its encrypted response_url."""
 
     def __init__(self, database: Database, cipher: Cipher) -> None:
         self._database = database
         self._cipher = cipher
 
     async def remember(self, identity: Identity, shown: ShownOverview) -> None:
-        """Remember the overview that a person has just clicked in, in place of their former one."""
+        """Store the overview that a person has just clicked in; it replaces their former one."""
         now = self._database.clock.now()
         account = shown.account
         facts = {
@@ -59,14 +59,14 @@ class OverviewStore:
             )
 
     async def forget(self, identity: Identity) -> None:
-        """Forget a person's overview: something else stands in its place."""
+        """Delete a person's overview, because something else has replaced it."""
         async with self._database.transaction() as connection:
             await connection.execute(delete(overviews).where(overviews.c.owner == identity.key))
 
     async def take_stale(self, identity: Identity, *, since: datetime) -> ShownOverview | None:
-        """Return a person's overview that was drawn before `since`, once.
+        """Return a person's overview if it was drawn before `since`, once.
 
-        None when there is none, or when Slack no longer takes its response_url.
+        Return None if there is none, or if Slack no longer accepts its response_url.
         """
         now = self._database.clock.now()
         row = overviews.c
@@ -97,7 +97,7 @@ class OverviewStore:
         return ShownOverview(response_url=facts["url"], account=account)
 
     async def delete_old(self) -> None:
-        """Delete the overviews that can no longer be replaced."""
+        """Delete overviews that can no longer be replaced."""
         expired = overviews.c.issued_at < self._database.clock.now() - RESPONSE_URL_LIFE
         async with self._database.transaction() as connection:
             await connection.execute(delete(overviews).where(expired))

@@ -1,4 +1,4 @@
-"""Changes shown for confirmation that are no charges: what was shown decides, once, and for a while."""
+"""Changes without a charge that wait for a confirmation, so that exactly what was shown is done."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ PENDING_LIFE = timedelta(minutes=15)
 
 
 class PendingConfirmations:
-    """Each is put when it is shown, and taken once by the person to whom it was shown."""
+    """Each is stored when it is shown. The same person can take it once, within PENDING_LIFE."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def put(self, identity: Identity, account: Account, kind: str, facts: str) -> str:
-        """Store what is shown, and for which account; returns the id that the modal carries."""
+        """Store what is shown, and for which account; return the id for the modal."""
         confirmation = secrets.token_hex(8)
         async with self._database.transaction() as connection:
             await connection.execute(
@@ -44,7 +44,7 @@ class PendingConfirmations:
     async def take(self, identity: Identity, account: Account, kind: str, confirmation: str) -> str | None:
         """Return what was shown, once.
 
-        None when it is not theirs, was shown for another account, is too old, or was taken before.
+        Return None if it belongs to another person or account, is too old, or was taken before.
         """
         row = pending_confirmations.c
         statement = (
@@ -62,11 +62,11 @@ class PendingConfirmations:
         match json.loads(stored or "null"):
             case [account.account_id, account.organization_id, str(facts)]:
                 return facts
-            case _:  # also what a release before has stored
+            case _:  # includes rows of the previous release
                 return None
 
     async def delete_old(self, *, before: datetime) -> None:
-        """Delete what was shown before then, and never taken."""
+        """Delete what was shown before then and never taken."""
         async with self._database.transaction() as connection:
             await connection.execute(
                 delete(pending_confirmations).where(pending_confirmations.c.created_at < before)

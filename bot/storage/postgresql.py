@@ -1,4 +1,4 @@
-"""PostgreSQL, the database of several processes: its clock decides leases, and LISTEN carries notices."""
+"""PostgreSQL, for several processes: leases use its clock, and LISTEN delivers notifications."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 _SESSION = {
     "application_name": "billing-bot",
-    # A paused process must not keep rows locked for longer than its lease, and a refresh takes ten seconds.
+    # A paused process must not keep rows locked for longer than its lease. A refresh takes ten seconds.
     "idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION_SECONDS}s",
     "lock_timeout": f"{LOCK_WAIT_SECONDS}s",
 }
-# That timeout does not see one that was paused between a statement's preparation and its execution: to the
-# server it is active. This one does, from PostgreSQL 17 on; a refresh and its waits stay far below.
+# That timeout misses a process that was paused between preparing and executing a statement: for the server
+# it is active. From PostgreSQL 17 on, this timeout covers it; a refresh with its waits takes less time.
 _END_TRANSACTIONS = (
     f"SELECT set_config(name, '{TRANSACTION_SECONDS}s', false) "  # noqa: S608 - our own number
     "FROM pg_settings WHERE name = 'transaction_timeout'"
@@ -55,7 +55,7 @@ log = structlog.get_logger(__name__)
 
 
 class Postgresql:
-    """PostgreSQL, by way of SQLAlchemy's asynchronous engine."""
+    """PostgreSQL through SQLAlchemy's asynchronous engine."""
 
     is_embedded = False
 
@@ -63,7 +63,7 @@ class Postgresql:
         self.engine = create_async_engine(
             url,
             hide_parameters=True,
-            # Kept, all of them: to make one and throw it away costs more than what is done with it.
+            # No overflow: creating and discarding a connection costs more than the work done on it.
             pool_size=CONNECTIONS + 1,
             max_overflow=0,
             pool_timeout=POOL_SECONDS,
@@ -75,23 +75,23 @@ class Postgresql:
             },
         )
         self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        # In the pool whoever comes passes those that wait. The one more is for who listens.
+        # The pool is not fair to waiting tasks, but a semaphore is. The extra connection is for LISTEN.
         self._places = asyncio.Semaphore(CONNECTIONS)
         pool = self.engine.sync_engine
         if statement_seconds is not None:
             event.listen(pool, "connect", _end_transactions)
-        event.listen(pool, "checkin", _note_use)
+        event.listen(pool, "checkin", _set_used_at)
         event.listen(pool, "checkout", partial(_look_whether_alive, pool.dialect))
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Connection]:
-        """Open a transaction: committed on leaving, rolled back on an exception."""
+        """Open a transaction: committed on exit, rolled back on an exception."""
         async with self._place(), self.engine.begin() as connection:
             yield cast("Connection", connection)
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Connection]:
-        """Open a connection on which each statement is a transaction of its own."""
+        """Open a connection on which each statement is its own transaction."""
         async with self._place(), self._alone.connect() as connection:
             yield cast("Connection", connection)
 
@@ -105,41 +105,41 @@ class Postgresql:
             self._places.release()
 
     def autocommit(self) -> AbstractAsyncContextManager[Connection]:
-        """Open a connection for one statement: spared are the two round trips of a transaction."""
+        """Open a connection for one statement; this saves the two round trips of a transaction."""
         return self.connect()
 
     def insert(self, table: Table) -> Insert:
-        """Begin an insert that may say what to do on a conflict."""
+        """Return an insert that supports ON CONFLICT."""
         return insert(table)
 
     def locked(self, query: Select[Any], *, shared: bool = False, skip: bool = False) -> Select[Any]:
-        """Have a query lock the rows it finds until the transaction ends; `skip` leaves out locked ones."""
+        """Make a query lock the rows it finds until the transaction ends; `skip` leaves out locked rows."""
         return query.with_for_update(read=shared, skip_locked=skip)
 
     def advisory_lock(self, name: ColumnElement[str]) -> ColumnElement[bool]:
-        """Return a condition that waits until no other transaction holds this name, and then holds it."""
+        """Return a condition that waits for the lock and takes it until the transaction ends."""
         held: ColumnElement[Any] = func.pg_advisory_xact_lock(func.hashtextextended(name, 0))
         return held.is_not(None)
 
     async def try_advisory_lock(self, connection: Connection, number: int) -> bool:
-        """Hold this number until the transaction ends; False where another transaction holds it."""
+        """Take the lock with this number until the transaction ends; return False if it is taken."""
         return bool(await connection.scalar(select(func.pg_try_advisory_xact_lock(number))))
 
     def lease_now(self) -> ColumnElement[datetime]:
-        """Return the server's own time: all processes agree on it."""
+        """Return the server's time, because all processes agree on it."""
         return func.clock_timestamp(type_=Moment)
 
     def lease_end(self) -> ColumnElement[datetime]:
-        """Return that moment plus the seconds of `lease_facts`."""
+        """Return that time plus the seconds of `lease_facts`."""
         seconds = bindparam("lease_seconds", type_=Float)
         return func.clock_timestamp(type_=Moment) + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
     def lease_facts(self, seconds: float) -> dict[str, Any]:
-        """Return what a statement with `lease_end` is executed with."""
+        """Return the parameters of a statement with `lease_end`."""
         return {"lease_seconds": seconds}
 
     async def clock_ahead(self, clock: Clock) -> timedelta:
-        """Return by how much the server's clock is ahead of ours."""
+        """Return how far the server's clock is ahead of ours."""
         async with self.engine.connect() as connection:
             before = clock.now()
             theirs: datetime | None = await connection.scalar(select(func.clock_timestamp(type_=Moment)))
@@ -147,19 +147,19 @@ class Postgresql:
         return timedelta() if theirs is None else theirs - ours
 
     async def notify(self, notice: str) -> None:
-        """Tell the other processes that listen."""
+        """Send a notification to the other processes that listen."""
         async with self.connect() as connection:
             await connection.execute(_NOTIFY, {"notice": notice})
 
     async def listen(self, heard: Callable[[str], None], on_reconnect: Callable[[], None]) -> None:
-        """Pass notices on until cancelled; a lost connection is made anew.
+        """Pass notifications on until canceled; reconnect after a lost connection.
 
-        `on_reconnect` is called whenever the connection is there (again): notices may have been missed.
+        `on_reconnect` is called whenever there is a (new) connection: notifications may have been missed.
         """
         while True:
             try:
                 await self._listen(heard, on_reconnect)
-            except Exception as error:  # noqa: BLE001 - whatever the driver raises means the same here
+            except Exception as error:  # noqa: BLE001 - every driver error means the same here
                 log.warning("listen.lost", problem=type(error).__name__)
             await asyncio.sleep(LISTEN_AGAIN_SECONDS)
 
@@ -179,26 +179,26 @@ class Postgresql:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(ALIVE_SECONDS):
                             await gone.wait()
-                    # A connection may be lost without a word; only a question shows it.
+                    # A connection can be lost without an error; only a query shows it.
                     await driver.execute("SELECT 1")
             finally:
                 if not driver.is_closed():
                     await driver.remove_listener(CHANNEL, receive)
 
     def exists(self) -> bool:
-        """Return True: the operator has made the database."""
+        """Return True: the operator has created the database."""
         return True
 
     @property
     def folder(self) -> None:
-        """No file is ours."""
+        """None: there is no file of ours."""
         return
 
     def make_folder(self) -> None:
-        """Do nothing: no file is ours."""
+        """Do nothing: there is no file of ours."""
 
     def claim_alone(self) -> None:
-        """Do nothing: any number of processes may work."""
+        """Do nothing: any number of processes may use it."""
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -211,16 +211,16 @@ def _end_transactions(connection: DBAPIConnection, _record: object) -> None:
     )
 
 
-def _note_use(_connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+def _set_used_at(_connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
     entry.info[_USED_AT] = time.monotonic()
 
 
 def _look_whether_alive(
     dialect: Dialect, connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: object
 ) -> None:
-    """Ask a connection that was idle whether it still lives; the pool makes another for one that died.
+    """Ping a connection that was idle; the pool replaces a dead one.
 
-    Asking each time, as the pool does by itself, costs three round trips a statement.
+    The pool's own ping before each use costs three round trips per statement.
     """
     used_at = entry.info.get(_USED_AT)
     if used_at is None or time.monotonic() - used_at < IDLE_SECONDS:

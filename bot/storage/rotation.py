@@ -1,4 +1,4 @@
-"""Brings every sealed value to the newest key, while the app runs."""
+"""Re-encrypts all stored secrets with the newest key, while the app runs."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ SEALED: tuple[Column[Any], ...] = (
 
 @dataclass(kw_only=True)
 class Rotation:
-    """How many sealed values were brought to the newest key, and how many no key opens."""
+    """How many values were re-encrypted, and how many no key decrypts."""
 
     resealed: int = 0
     broken: int = 0
 
 
 async def rotate(database: Database, cipher: Cipher) -> Rotation:
-    """Reseal everything, a value at a time; what changes meanwhile is sealed anew by whoever changes it.
+    """Re-encrypt all values, one at a time; a value that changes meanwhile uses the newest key anyway.
 
     Raises:
-        StoreUnavailableError: the database is away; what was resealed stays so, and again is safe.
+        StoreUnavailableError: the database is unavailable; finished values stay, and a repeat is safe.
     """
     done = Rotation()
     async for column, row_id, owner, sealed in _sealed(database):
@@ -55,10 +55,10 @@ async def rotate(database: Database, cipher: Cipher) -> Rotation:
 
 
 async def count_broken(database: Database, cipher: Cipher) -> int:
-    """Return how many sealed values no key opens.
+    """Return how many stored values no key decrypts.
 
     Raises:
-        StoreUnavailableError: the database is away.
+        StoreUnavailableError: the database is unavailable.
     """
     broken = 0
     async for _, _, owner, sealed in _sealed(database):

@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema, and tells whether it is there."""
+"""Migrates a database to the newest schema, and tells whether it has that schema."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MIGRATION_LOCK = "billing-bot migrations"
 
 
 def alembic_config() -> Config:
-    """Return alembic's configuration, made here so that there is no second settings file."""
+    """Return alembic's configuration, built in code to avoid a second settings file."""
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
     config.set_main_option("path_separator", "os")
@@ -29,9 +29,9 @@ def alembic_config() -> Config:
 
 
 async def migrate(database: Database) -> None:
-    """Upgrade to the newest schema; that of a later release is left as it is.
+    """Upgrade to the newest schema; a later release's schema is left unchanged.
 
-    Processes that start together wait for one another on PostgreSQL.
+    On PostgreSQL, processes that start together wait for one another.
     """
     async with database.transaction() as connection:
         await connection.execute(select(database.backend.advisory_lock(literal(_MIGRATION_LOCK))))
@@ -39,7 +39,7 @@ async def migrate(database: Database) -> None:
 
 
 async def is_current(database: Database) -> bool:
-    """Tell whether the database has the newest schema, or that of a later release (they only add)."""
+    """Tell whether the database has the newest schema or a later one, since later ones only add."""
     async with database.transaction() as connection:
         return await connection.run_sync(_is_current)
 

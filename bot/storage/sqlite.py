@@ -1,4 +1,4 @@
-"""SQLite, the embedded database: one process, one writer at a time, commits in groups."""
+"""SQLite, the embedded database: one process, one writer at a time, group commits."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _T = TypeVar("_T")
 class Sqlite:
     """SQLite in this process. A statement takes microseconds, so it runs on the event loop.
 
-    What takes long does not: a commit waits for the disk in a thread, and another process's lock is asked
-    for again and again. One transaction at a time writes. Those that wait for their turn share one commit,
-    because the disk takes as long for many as for one. Readers see what was committed and wait for nothing.
+    Slow steps do not block the loop: a commit waits for the disk in a thread, and the lock of another
+    process is retried. Only one transaction writes at a time. Waiting transactions share one commit,
+    because the disk takes as long for many as for one. Readers see committed data and never wait.
     """
 
     is_embedded = True
@@ -55,7 +55,7 @@ class Sqlite:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Connection]:
-        """Open a transaction that may write: committed on leaving, rolled back on an exception."""
+        """Open a transaction that may write: committed on exit, rolled back on an exception."""
         async with self._turn:
             group = self._group or await self._opened()
             connection = group.connection
@@ -69,7 +69,7 @@ class Sqlite:
         await _to_its_end(group.committed)
 
     async def _opened(self) -> _Group:
-        """Open the transaction of a group, whose commit comes after those who are waiting now."""
+        """Open a group's transaction; its commit comes after the transactions that are waiting now."""
         connection = self.writer.connect()
         try:
             await _begin(connection)
@@ -78,72 +78,72 @@ class Sqlite:
             raise
         group = self._group = _Group(connection)
         group.committed = self._committing = asyncio.create_task(self._commit(group))
-        # Nobody waits for it when all of them have failed.
+        # If all its transactions have failed, no task awaits the commit.
         group.committed.add_done_callback(lambda commit: commit.cancelled() or commit.exception())
         return group
 
     async def _commit(self, group: _Group) -> None:
-        # A lock is fair: this comes after all who waited for it when the group was opened.
+        # A lock is fair, so this runs after all tasks that waited for it when the group was opened.
         async with self._turn:
             self._group = None
             with group.connection as connection:
                 try:
                     await _done(self._thread, group.commit)
                 except BaseException:
-                    # SQLAlchemy would hand it on in the middle of the transaction that was not committed.
+                    # Without this, SQLAlchemy would reuse the connection within the failed transaction.
                     connection.connection.rollback()
                     raise
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Connection]:
-        """Open a connection to read from, each statement for itself."""
+        """Open a connection for reads; each statement is its own transaction."""
         with self._reader.connect() as connection:
             yield _Inline(connection, self._thread)
 
     def autocommit(self) -> AbstractAsyncContextManager[Connection]:
-        """Open a connection for one statement that is committed by itself."""
+        """Open a connection for one statement that is committed on its own."""
         return self.begin()
 
     def insert(self, table: Table) -> Insert:
-        """Begin an insert that may say what to do on a conflict."""
+        """Return an insert that supports ON CONFLICT."""
         return insert(table)
 
     def locked(self, query: Select[Any], *, shared: bool = False, skip: bool = False) -> Select[Any]:  # noqa: ARG002 - PostgreSQL's
-        """Return the query as it is: transactions write one after another."""
+        """Return the query unchanged: only one transaction writes at a time."""
         return query
 
     def advisory_lock(self, name: ColumnElement[str]) -> ColumnElement[bool]:  # noqa: ARG002 - PostgreSQL's
-        """Return a condition that holds: transactions write one after another."""
+        """Return a true condition: only one transaction writes at a time."""
         return true()
 
     async def try_advisory_lock(self, connection: Connection, number: int) -> bool:  # noqa: ARG002 - PostgreSQL's
-        """Return True: transactions write one after another."""
+        """Return True: only one transaction writes at a time."""
         return True
 
     def lease_now(self) -> ColumnElement[datetime]:
-        """Return the event loop's time: one process compares leases, and nobody sets that clock."""
+        """Return the event loop's time: only this process compares leases, and that clock is never set."""
         return bindparam(None, callable_=_loop_now, type_=Moment)
 
     def lease_end(self) -> ColumnElement[datetime]:
-        """Return that moment plus the seconds of `lease_facts`."""
+        """Return that time plus the seconds of `lease_facts`."""
         return bindparam("lease_end", type_=Moment)
 
     def lease_facts(self, seconds: float) -> dict[str, Any]:
-        """Return what a statement with `lease_end` is executed with."""
+        """Return the parameters of a statement with `lease_end`."""
         return {"lease_end": _loop_now() + timedelta(seconds=seconds)}
 
     async def clock_ahead(self, clock: Clock) -> timedelta:  # noqa: ARG002 - PostgreSQL's
-        """Return nothing: SQLite has no clock of its own."""
+        """Return zero: SQLite has no clock of its own."""
         return timedelta()
 
     async def notify(self, notice: str) -> None:
-        """Tell nobody: there is one process."""
+        """Do nothing: there is only one process."""
 
     async def listen(self, heard: Callable[[str], None], on_reconnect: Callable[[], None]) -> None:
-        """Return at once: there is one process."""
+        """Return at once: there is only one process."""
 
     def exists(self) -> bool:
-        """Tell whether the file is there."""
+        """Tell whether the file exists."""
         return self._path.exists()
 
     @property
@@ -152,14 +152,14 @@ class Sqlite:
         return self._path.absolute().parent
 
     def make_folder(self) -> None:
-        """Make the folder of the file, if it is not there."""
+        """Create the folder of the file, if it does not exist."""
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def claim_alone(self) -> None:
-        """Make sure that no second process works on the file.
+        """Make sure that no second process uses the file.
 
         Raises:
-            SecondProcessError: there is one. The operating system frees the lock when a process dies.
+            SecondProcessError: another process uses it. The operating system frees the lock of a dead one.
         """
         self.make_folder()
         try:
@@ -182,7 +182,7 @@ def _loop_now() -> datetime:
 
 
 class _Group:
-    """Transactions that are committed together. Each can be undone by itself, until then."""
+    """Transactions that are committed together. Until then, each can be undone on its own."""
 
     committed: asyncio.Task[None]
 
@@ -191,17 +191,17 @@ class _Group:
         self.lost: Exception | None = None
 
     def savepoint(self) -> None:
-        """Begin one.
+        """Begin a transaction of the group.
 
         Raises:
-            Exception: what ended the whole of it; SQLite does so when the disk is full.
+                Exception: the error that ended the whole group, e.g. a full disk.
         """
         if self.lost is not None:
             raise self.lost
         self.connection.exec_driver_sql("SAVEPOINT one")
 
     def release(self) -> None:
-        """End one, to be committed."""
+        """End a transaction, to be committed with the group."""
         try:
             self.connection.exec_driver_sql("RELEASE one")
         except Exception as error:
@@ -209,18 +209,18 @@ class _Group:
             raise
 
     def undo(self) -> None:
-        """End one as if it had not been."""
+        """Undo a transaction."""
         try:
             self.connection.exec_driver_sql("ROLLBACK TO one")
             self.connection.exec_driver_sql("RELEASE one")
-        except Exception as error:  # noqa: BLE001 - the one who failed has their own; the others get this
+        except Exception as error:  # noqa: BLE001 - the failed task raises its own error; the others get this
             self.lost = error
 
     def commit(self) -> None:
-        """Commit all that have ended.
+        """Commit all transactions that have ended.
 
         Raises:
-            Exception: it cannot be, and none of them is.
+                Exception: the commit failed, and none of them is committed.
         """
         if self.lost is not None:
             raise self.lost
@@ -245,7 +245,7 @@ class _Inline:
 
 
 async def _begin(connection: sqlalchemy.Connection) -> None:
-    """Take the file's lock for writing; while another process has it, ask again and again."""
+    """Take the file's write lock; retry while another process has it."""
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + BUSY_SECONDS
     while True:
@@ -261,7 +261,7 @@ async def _begin(connection: sqlalchemy.Connection) -> None:
 
 
 async def _done(thread: ThreadPoolExecutor, work: Callable[[], _T]) -> _T:
-    """Do it in the thread, to its end: a connection cannot be left in the middle of something."""
+    """Run work in the thread to its end: a connection cannot be left within an operation."""
     return await _to_its_end(asyncio.get_running_loop().run_in_executor(thread, work))
 
 
@@ -282,7 +282,7 @@ def _engine(url: URL, **options: Any) -> sqlalchemy.Engine:  # noqa: ANN401 - SQ
 
 
 def _prepare(connection: DBAPIConnection, _record: object) -> None:
-    # Transactions begin where we say so; sqlite3 would begin them at the first change, without the lock.
+    # Transactions begin explicitly; sqlite3 would begin them at the first change, without the lock.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")

@@ -1,4 +1,4 @@
-"""The schema. Changing it means a new migration beside this file's change."""
+"""The schema. Each change needs a new migration."""
 
 from __future__ import annotations
 
@@ -40,37 +40,37 @@ metadata = MetaData(
 
 
 class Moment(TypeDecorator[datetime]):
-    """An aware moment, UTC in and out, on databases with and without time zones."""
+    """A timezone-aware moment in UTC, on databases with and without time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Bring to UTC; SQLite keeps it without an offset so that text order is time order."""
+        """Convert to UTC; SQLite stores it without an offset, so that text order is time order."""
         if value is None:
             return None
         moment = value.astimezone(UTC)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Return it aware."""
+        """Return it timezone-aware."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Dollars(TypeDecorator[Decimal]):
-    """US dollars as exact decimal text: SQLite has no exact number, and nothing here adds up in SQL."""
+    """US dollars as exact decimal text: SQLite has no exact numbers, and no SQL here sums amounts."""
 
     impl = String(64)
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Write plain digits."""
+        """Write plain digits, without an exponent."""
         return None if value is None else format(value, "f")
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
-        """Read back exactly what was written."""
+        """Read exactly what was written."""
         return None if value is None else Decimal(value)
 
 
@@ -84,7 +84,7 @@ def _who() -> list[Column[Any]]:
 
 
 def lease_columns() -> list[Column[Any]]:
-    """Return the columns of a table whose rows are durable work; its `info["kind"]` names the work."""
+    """Return the columns of a table whose rows are durable work; `info["kind"]` names the kind."""
     return [
         Column("due_at", Moment, index=True),
         Column("lease_token", String(32)),
@@ -138,7 +138,7 @@ charges = Table(
     Column("check_asked_at", Moment),
     Column("checked_at", Moment),
     Column("deadline", Moment),
-    # SQLite keeps text of any length, and cannot change a column's declared one.
+    # SQLite stores text of any length, and cannot change a column's declared length.
     Column("portal_charge_id", String(2000).with_variant(String(255), "sqlite")),
     Column("settled_amount", Dollars),
     Column("failure", String(40)),
@@ -172,7 +172,7 @@ Index(
     postgresql_where=charges.c.owner != "forgotten",
 )
 
-messages = Table(  # written by the release before; `deliveries` has taken its place
+messages = Table(  # written by the previous release; replaced by `deliveries`
     "messages",
     metadata,
     Column("id", String(32), ForeignKey("charges.id"), primary_key=True),
@@ -214,7 +214,7 @@ deliveries = Table(
     UniqueConstraint("subject_kind", "subject_id", "owner", name="uq_deliveries_subject_owner"),
     info={"kind": "delivery"},
 )
-"""`wakes` is the version of the subject that is wanted, `drawn` the one that the message shows."""
+"""`wakes` is the subject's newest version; `drawn` is the version that the message shows."""
 
 device_grants = Table(
     "device_grants",
@@ -299,7 +299,7 @@ audit = Table(
     Column("origin", String(120), nullable=False),
     Column("facts", Text, nullable=False),
 )
-"""Written to and read from, never changed: the database itself refuses updates and deletions."""
+"""Rows are added and read, never changed: triggers refuse updates and deletions."""
 
 audit_seals = Table(
     "audit_seals",
@@ -314,7 +314,7 @@ audit_seals = Table(
     ),
     Column("digest", String(64), nullable=False),
 )
-"""The chain: each digest covers an entry and the digest before it. As little to be changed."""
+"""The hash chain: each digest covers an entry and the digest before it. Rows are never changed."""
 
 pulse = Table(
     "pulse", metadata, Column("id", Integer, primary_key=True), Column("at", Moment, nullable=False)

@@ -1,1 +1,1 @@
-"""What happens by itself: the same services, the same screens. The table is `handlers.jobs.kinds`."""
+"""Background jobs, with the same services and screens. The table is in `handlers.jobs.kinds`."""

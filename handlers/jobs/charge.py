@@ -1,4 +1,4 @@
-"""Charges: advanced by their worker, and what their message shows."""
+"""The job of a charge, and the content of its message."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from bot.runtime import Runtime
 
 LOOK_AGAIN = timedelta(minutes=2)
-"""While a charge is on its way: a process of the release before that ends it does not wake the delivery."""
+"""How often to check a charge in progress: the previous release does not wake the delivery."""
 
 
 async def advance_charge(runtime: Runtime, lease: Lease[Charge]) -> Released | datetime | None:
-    """Take a charge as far as it goes."""
+    """Advance a charge as far as possible."""
     return await runtime.charge_worker.advance(lease)
 
 
 async def draw_charge(runtime: Runtime, delivery: Delivery) -> Drawing | None:
-    """Show a charge as it stands: the message, a thread reply for each outcome, and the open modal."""
+    """Return what a charge shows now: the message, a reply for each outcome, and the open modal."""
     charge = await runtime.charges.get(delivery.subject_id)
     if charge is None:
         return None
@@ -47,7 +47,7 @@ async def draw_charge(runtime: Runtime, delivery: Delivery) -> Drawing | None:
 
 
 def _reply(charge: Charge, delivery: Delivery) -> Reply | None:
-    """Reply to every outcome but a quick settlement: Slack has just notified of the message itself."""
+    """Return the reply for an outcome. A quick settlement has none: Slack has just notified the person."""
     if charge.settled_quickly and delivery.replied_key is None:
         return None
     return Reply(key=charge.state.value, message=charge_reply(charge).json)

@@ -1,4 +1,4 @@
-"""Device grants: advanced by the linking service, and what takes the place of the link."""
+"""The job of a device grant, and the content of the message that replaces the link."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ _ENDS = {
 
 
 async def advance_device_grant(runtime: Runtime, lease: Lease[DeviceGrant]) -> Released | datetime | None:
-    """Take a grant as far as it goes."""
+    """Advance a grant as far as possible."""
     return await runtime.linking.advance(lease)
 
 
 async def draw_device_grant(runtime: Runtime, delivery: Delivery) -> Drawing | None:
-    """Show what came of a grant, or that the portal keeps an approved person waiting."""
+    """Return the outcome of a grant, or the notice that the portal does not answer yet."""
     grant = await runtime.device_grants.get(delivery.subject_id)
     if grant is None or grant.state in {GrantState.PENDING, GrantState.SUPERSEDED}:
         return None
@@ -87,7 +87,7 @@ async def _outcome(runtime: Runtime, grant: DeviceGrant, delivery: Delivery) -> 
 
 
 async def _permitted(runtime: Runtime, delivery: Delivery, charge: Charge, note: str) -> Message:
-    """Look at the organization again before saying that the purchase can go on (behavior 40)."""
+    """Check the billing state again before saying that the purchase can continue (behavior 40)."""
     obstacle = None
     try:
         state = await runtime.billing.state(charge.identity)

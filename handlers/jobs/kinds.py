@@ -1,4 +1,4 @@
-"""The table of durable work. A row says where it is stored, who advances it, what its messages show."""
+"""The table of durable work. A row names its store, its job, and the content of its messages."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ OUTAGES = (SlackUnavailableError, StoreUnavailableError, PortalUnavailableError)
 
 
 class Store(Protocol):
-    """Where durable things of a kind are stored."""
+    """A store of durable things of one kind."""
 
     @property
     def leases(self) -> Leases[Any]:
-        """Their leases, with the kind's name."""
+        """Their leases; these also have the kind's name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """One row: the store, the job, and for a subject of deliveries what its message shows.
+    """One row: the store, the job, and for a subject with deliveries, its message.
 
     Deliveries name their subject by the kind's name.
     """
@@ -59,7 +59,7 @@ WORK = (
 
 
 def kinds(runtime: Runtime, table: tuple[Work, ...] = WORK) -> tuple[Kind[Any], ...]:
-    """Return the engine's kinds: those of the table, and the deliveries about them."""
+    """Return the engine's kinds: those of the table, and their deliveries."""
     works = {work.store(runtime).leases.kind: work for work in table}
     own = (
         Kind(
@@ -79,7 +79,7 @@ def kinds(runtime: Runtime, table: tuple[Work, ...] = WORK) -> tuple[Kind[Any], 
 async def _deliver(
     runtime: Runtime, works: Mapping[str, Work], store: DeliveryStore, lease: Lease[Delivery]
 ) -> Released:
-    """Bring one message to what its subject says. A later release's kind of subject is left to it."""
+    """Deliver one message. A kind of subject that only a later release knows is left to that release."""
     work = works.get(lease.load().subject_kind)
     draw = partial(work.draw, runtime) if work is not None and work.draw is not None else _draw_nothing
     return await runtime.deliverer.deliver(store, lease, draw)

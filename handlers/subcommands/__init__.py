@@ -1,1 +1,1 @@
-"""One file for each subcommand, with its own listeners."""
+"""One module per subcommand, with its listeners."""

@@ -1,4 +1,4 @@
-"""`/billing auto-reload [BELOW TO | off]`: shown, changed, each change confirmed."""
+"""`/billing auto-reload [BELOW TO | off]`: show the setting, and change it after a confirmation."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from handlers.context import Context
 
 ARGUMENTS = 2
-INTENT = "auto-reload"
+CONFIRMATION_KIND = "auto-reload"
 
 
 async def handle_auto_reload(context: Context) -> None:
-    """Show the form, or go straight to the confirmation of what was typed."""
+    """Show the form, or the confirmation of the typed setting."""
     await context.reply.open_modal(TITLE)
     context.runtime.permission.require_changes()
     state = await context.runtime.billing.state(context.identity)
@@ -49,7 +49,7 @@ async def handle_auto_reload(context: Context) -> None:
 
 
 async def handle_form(context: Context) -> None:
-    """Check what was typed at once; the confirmation follows with the state as it is then."""
+    """Check the entered amounts, then show the confirmation with the current state."""
     context.reply.in_submitted_modal(TITLE)
     try:
         below = _amount(context.request.entered(ids.RELOAD_BELOW))
@@ -70,7 +70,7 @@ async def handle_form(context: Context) -> None:
 
 
 async def handle_off(context: Context) -> None:
-    """Ask before switching it off."""
+    """Ask for a confirmation to switch auto-reload off."""
     await context.reply.open_modal(TITLE)
     state = await context.runtime.billing.state(context.identity)
     state.require_charging()
@@ -80,7 +80,7 @@ async def handle_off(context: Context) -> None:
 
 
 async def handle_confirmed(context: Context) -> None:
-    """Save what was shown, once, and not a quarter of an hour later."""
+    """Save the confirmed setting, once, within 15 minutes."""
     context.reply.in_submitted_modal(TITLE)
     context.wanted = "auto-reload"
     await context.reply.become(loading_modal(TITLE, doing=SAVING), _save(context))
@@ -89,7 +89,7 @@ async def handle_confirmed(context: Context) -> None:
 async def _save(context: Context) -> Json:
     link = await context.runtime.accounts.link(context.identity)
     shown = await context.runtime.pending_confirmations.take(
-        context.identity, link.account, INTENT, context.request.metadata
+        context.identity, link.account, CONFIRMATION_KIND, context.request.metadata
     )
     if shown is None:
         raise StaleError
@@ -101,7 +101,7 @@ async def _save(context: Context) -> Json:
 
 
 async def _confirmation(context: Context, below: Decimal | None, to: Decimal | None) -> Json:
-    """Fill in what was left empty with what is set, and ask."""
+    """Use the current setting for an empty input, and ask for the confirmation."""
     state = await context.runtime.billing.state(context.identity)
     state.require_charging()
     setting = state.auto_reload
@@ -117,7 +117,7 @@ async def _confirmation(context: Context, below: Decimal | None, to: Decimal | N
 async def _confirm_modal(
     context: Context, state: BillingState, choose: Callable[[], AutoReloadChoice]
 ) -> Json:
-    """Ask for the consent to a choice, or show the form with what is wrong with it."""
+    """Return the confirmation of a choice, or the form with the problem of the choice."""
     try:
         choice = choose()
         if choice.enabled and state.payment_method is None:
@@ -132,10 +132,10 @@ async def _confirm_modal(
             raise
         return _form(context, state, note=f"*{rule_words(error)}*")
     link = await context.runtime.accounts.link(context.identity)
-    intent = await context.runtime.pending_confirmations.put(
-        context.identity, link.account, INTENT, _written(choice)
+    confirmation_id = await context.runtime.pending_confirmations.put(
+        context.identity, link.account, CONFIRMATION_KIND, _written(choice)
     )
-    return auto_reload_confirm_modal(choice, state, link.account, intent=intent)
+    return auto_reload_confirm_modal(choice, state, link.account, confirmation_id=confirmation_id)
 
 
 def _form(context: Context, state: BillingState, *, note: str | None = None) -> Json:
@@ -154,7 +154,7 @@ def _read(written: str) -> AutoReloadChoice:
 def _typed_choice(words: list[str], state: BillingState) -> AutoReloadChoice:
     if [word.lower() for word in words] == ["off"]:
         return AutoReloadChoice.off(_setting(state))
-    # A word too many or too few is read as an amount that is none: one clear sentence either way.
+    # With too many or too few words, read an invalid amount, so that one clear error is shown.
     below, to = words if len(words) == ARGUMENTS else ("", "")
     return AutoReloadChoice.on(parse_typed(below), parse_typed(to), state.bounds)
 
@@ -166,7 +166,7 @@ def _setting(state: BillingState) -> AutoReload:
 
 
 def _amount(typed: str | None) -> Decimal | None:
-    """Read an amount; nothing typed keeps what is set."""
+    """Read an amount; None if nothing was typed."""
     return parse_typed(typed) if typed and typed.strip() else None
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 async def handle_buy(context: Context) -> None:
-    """Ask for an amount, or go straight to the confirmation with the typed one."""
+    """Ask for an amount, or show the confirmation of the typed one."""
     amount = None
     if context.text:
         try:
@@ -60,14 +60,14 @@ async def handle_add_funds(context: Context) -> None:
 
 
 async def handle_refresh_amount(context: Context) -> None:
-    """Ask for the amount again with the balance as it is now; what was chosen and typed stays."""
+    """Show the form with the current balance; keep the chosen and typed amounts."""
     context.reply.in_modal(titles.ADD_FUNDS)
     chosen, typed = context.request.entered(ids.AMOUNT_PRESET), context.request.entered(ids.AMOUNT_CUSTOM)
     await context.reply.show(await _ask_amount(context, chosen=chosen, typed=typed))
 
 
 async def handle_amount_choice(context: Context) -> None:
-    """Show the line to type in for another amount, and take it away for a preset."""
+    """Show the text input for another amount; hide it for a preset."""
     chosen = context.request.action.entered
     has_line = any(block.block_id == ids.AMOUNT_CUSTOM for block in context.request.view.blocks)
     if has_line == (chosen == ids.CUSTOM):
@@ -77,7 +77,7 @@ async def handle_amount_choice(context: Context) -> None:
 
 
 async def handle_amount(context: Context) -> None:
-    """Read the chosen amount; go on to the confirmation, or say what is wrong beside the field."""
+    """Read the chosen amount; show the confirmation, or the problem next to the input."""
     context.reply.in_submitted_modal(titles.ADD_FUNDS)
     form = AmountForm.recall(context.request.metadata)
     try:
@@ -93,13 +93,13 @@ async def handle_amount(context: Context) -> None:
 
 
 async def _refuse_amount(context: Context, words: str) -> None:
-    """Put the words beside the line to type in, or beside the choice where the line is not there yet."""
+    """Show the words at the text input, or at the choice if the input is not shown."""
     field = ids.AMOUNT_CUSTOM if ids.AMOUNT_CUSTOM in context.request.inputs else ids.AMOUNT_PRESET
     await context.reply.ack(response_action="errors", errors={field: words})
 
 
 async def handle_back(context: Context) -> None:
-    """Return to the amount; a proposal that was shown is turned down."""
+    """Return to the amount; cancel the shown proposal."""
     await context.reply.open_modal(titles.ADD_FUNDS)
     charge_id = context.request.value
     typed = context.request.metadata if context.request.view.callback_id == ids.CARD_VIEW else ""
@@ -110,21 +110,21 @@ async def handle_back(context: Context) -> None:
 
 
 async def handle_check_card(context: Context) -> None:
-    """Look again whether there is a payment method, and go on with the purchase if so."""
+    """Check again for a payment method; if there is one, continue with the purchase."""
     await context.reply.open_modal(titles.ADD_CARD)
     amount = parse_typed(context.request.metadata) if context.request.metadata else None
     await context.reply.show(await _next_step(context, amount, checked=True))
 
 
 async def handle_pay(context: Context) -> None:
-    """Store the confirmation before anything else; the acknowledgement says that it is under way."""
+    """Store the confirmation first; the acknowledgement then shows that the charge is in progress."""
     context.reply.in_submitted_modal(titles.CONFIRM_PURCHASE)
-    # A database that is slow must not cost the acknowledgement.
+    # A slow database must not delay the acknowledgement for too long.
     await context.reply.become(loading_modal(titles.CONFIRM_PURCHASE, doing=STORING), _confirm(context))
 
 
 async def _confirm(context: Context) -> Json:
-    """Store the confirmation, once; return the modal that says so."""
+    """Store the confirmation, once; return the next view."""
     charge_id, _, warned_of = context.request.metadata.partition(" ")
     try:
         charge = await context.runtime.purchases.confirm(
@@ -136,12 +136,12 @@ async def _confirm(context: Context) -> Json:
 
 
 async def handle_confirm_closed(context: Context) -> None:
-    """Turn the proposal down: the person closed the confirmation."""
+    """Cancel the proposal, because the person closed the confirmation."""
     await context.runtime.purchases.cancel(context.identity, context.request.metadata.partition(" ")[0])
 
 
 async def handle_check_again(context: Context) -> None:
-    """Have an open charge asked about now; its message, or the modal, is brought up to date."""
+    """Have an open charge checked now; its message, or the modal, is updated."""
     charge = await context.runtime.purchases.check_again(
         context.identity, context.request.value, view_id=context.request.modal_id
     )
@@ -152,7 +152,7 @@ async def handle_check_again(context: Context) -> None:
 
 
 async def handle_resume(context: Context) -> None:
-    """Go on with a purchase that waited for the billing permission: the same charge, the same key."""
+    """Continue a purchase that waited for the billing permission: same charge, same key."""
     charge_id = context.request.value
     try:
         charge, resumed = await context.runtime.purchases.resume(
@@ -172,10 +172,12 @@ async def handle_resume(context: Context) -> None:
 
 
 async def _next_step(context: Context, amount: Decimal | None, *, checked: bool = False) -> Json:
-    """Return the next view on the way to a purchase; `checked`: a payment method was just looked for."""
+    """Return the next view of a purchase; `checked`: the person asked to check the payment method."""
     match await context.runtime.purchases.next_step(context.identity, amount):
         case NeedsPaymentMethod(state=state):
-            return add_card_modal(state, typed=show(amount) if amount is not None else None, still=checked)
+            return add_card_modal(
+                state, typed=show(amount) if amount is not None else None, still_missing=checked
+            )
         case Confirm(proposal=proposal):
             return confirm_modal(proposal.charge, open_equal=proposal.open_equal)
         case ChooseAmount() as choice:
@@ -185,7 +187,7 @@ async def _next_step(context: Context, amount: Decimal | None, *, checked: bool 
 def _choose(
     context: Context, choice: ChooseAmount, *, chosen: str | None = None, typed: str | None = None
 ) -> Json:
-    """Return the view that asks for an amount, or says why none can be charged."""
+    """Return the view that asks for an amount, or says why nothing can be charged."""
     now = context.runtime.clock.now()
     form = AmountForm.of(choice.state, choice.offer, read_at=now, account=choice.account)
     if choice.offer.is_closed:
@@ -197,13 +199,13 @@ def _choose(
 
 
 async def _ask_amount(context: Context, *, chosen: str | None = None, typed: str | None = None) -> Json:
-    """Ask for the amount again, with what was chosen and typed before."""
+    """Ask for the amount again, with the values chosen and typed before."""
     choice = await context.runtime.purchases.choose_amount(context.identity)
     return _choose(context, choice, chosen=chosen, typed=typed)
 
 
 class _TwoAmountsError(Exception):
-    """A preset and another amount were both given: it is not for us to say which was meant."""
+    """The person gave both a preset and another amount; which one is meant is unknown."""
 
 
 def _chosen_amount(context: Context) -> Decimal:

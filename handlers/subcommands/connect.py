@@ -1,4 +1,4 @@
-"""`/billing connect`, and enabling billing for a purchase that waits for it."""
+"""`/billing connect`, and getting the billing permission for a waiting purchase."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 async def handle_connect(context: Context) -> None:
-    """Begin, unless the person is connected already: then offer what they may have meant."""
+    """Start connecting; if the person is already connected, offer the likely next steps."""
     link = await context.runtime.accounts.former_link(context.identity)
     if link is not None and not link.dead:
         await context.reply.message(already_connected_message(link.connection, context.runtime.clock.now()))
@@ -42,28 +42,28 @@ async def handle_connect(context: Context) -> None:
 
 
 async def handle_connect_button(context: Context) -> None:
-    """Begin, whatever was before; afterwards what was wanted goes on."""
+    """Start connecting in any case; afterwards the wanted command continues."""
     wanted = context.request.value
     await _begin(context, GoOn(wanted) if wanted else None)
 
 
 async def handle_enable_billing(context: Context) -> None:
-    """Begin a grant with the billing permission for a purchase that waits for it."""
+    """Start a grant with the billing permission for a waiting purchase."""
     await _begin(context, Resume(context.request.value))
 
 
 async def handle_enable_for_command(context: Context) -> None:
-    """Begin a grant with the billing permission for a command that needs it."""
+    """Start a grant with the billing permission for a command that needs it."""
     await _begin(context, Enable(context.request.value))
 
 
 async def handle_cancel(context: Context) -> None:
-    """Drop the grant in progress; when it has ended already, say what is true now."""
+    """Cancel the pending grant; if it has ended already, show the current state."""
     cancelled = await context.runtime.linking.cancel(context.identity)
     for grant in cancelled:
         await replace_link(context.runtime, grant, cancelled_message())
     if cancelled and context.request.clicked_message is not None:
-        return  # the link stood in the message that was clicked in, which says so now
+        return  # the link was in the clicked message, which now says so
     link = await context.runtime.accounts.former_link(context.identity)
     if not cancelled and link is not None and not link.dead:
         await context.reply.message(already_connected_message(link.connection, context.runtime.clock.now()))
@@ -79,14 +79,14 @@ _DEAD_LINKS = {
 
 
 async def _begin(context: Context, purpose: Purpose | None) -> None:
-    """Show the link first, then start asking whether it was approved."""
+    """Show the link, then start asking whether it was approved."""
     reply, linking = context.reply, context.runtime.linking
     if context.request.response_url is None:
         await reply.open_modal(titles.CONNECT)
     async with reply.patience():
         shown_at = ShownAt(response_url=context.request.own_response_url, view_id=reply.view_id)
         grant, superseded = await linking.begin(context.identity, shown_at=shown_at, purpose=purpose)
-    # Before the new link is shown: a second click in the same place must leave the link standing there.
+    # Before the new link is shown: after a second click in the same place, the new link must stay visible.
     for other in superseded:
         if other.codes is not None and (other.codes.shown_at.view_id or "") != reply.view_id:
             with contextlib.suppress(Exception):  # the new link matters more
@@ -94,16 +94,16 @@ async def _begin(context: Context, purpose: Purpose | None) -> None:
     message = await _show(context, grant)
     instead = _DEAD_LINKS.get(await linking.shown(grant, message))
     if instead is not None and message is not None and grant.codes is not None:
-        # It died before its place was known, so that whoever ended it could not say so there.
+        # The link died before its address was stored, so it could not be replaced then.
         placed = replace(grant, codes=replace(grant.codes, message=message))
         await replace_link(context.runtime, placed, instead())
 
 
 async def _show(context: Context, grant: DeviceGrant) -> LinkMessage | None:
-    """Show the link; returns where it stands, where that was not known before.
+    """Show the link; return its message's address if it is in a thread.
 
-    Beside a message that stays, a purchase's own, it is a message in its thread: an answer that only the
-    person sees could not lose its buttons once the link is used.
+    After a click in a permanent message (a purchase's own), the link is posted in its thread. An ephemeral
+    answer there could not lose its buttons once the link is used.
     """
     codes = grant.codes
     if codes is None:
@@ -120,7 +120,7 @@ async def _show(context: Context, grant: DeviceGrant) -> LinkMessage | None:
 
 
 async def replace_link(runtime: Runtime, grant: DeviceGrant, message: Message) -> None:
-    """Say at once, where a grant's link is shown, that it is dead; what cannot be replaced is left."""
+    """Replace a dead link wherever it is shown; skip what can no longer be replaced."""
     if grant.codes is None:
         return
     stands = grant.codes.message

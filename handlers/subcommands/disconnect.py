@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def handle_disconnect(context: Context) -> None:
-    """Forget the link and its tokens, and say what was forgotten."""
+    """Delete the link and its tokens, and say whose account it was."""
     for grant in await context.runtime.linking.cancel(context.identity):
         await replace_link(context.runtime, grant, cancelled_message())
     link = await context.runtime.accounts.disconnect(context.identity)

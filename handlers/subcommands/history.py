@@ -1,4 +1,4 @@
-"""`/billing history` and `/billing trace [CHARGE]`: what was bought through the app."""
+"""`/billing history` and `/billing trace [CHARGE]`: the person's purchases through the app."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def handle_history(context: Context) -> None:
 
 
 async def handle_trace(context: Context) -> None:
-    """Tell the story of one of the person's charges; without a name, of the last one."""
+    """Show the trace of one of the person's charges; without a name, of the latest."""
     named = context.text or context.request.value
     try:
         charge = await context.runtime.purchases.trace(context.identity, named or None)

@@ -1,4 +1,4 @@
-"""`/billing lock [REASON]` and `/billing unlock`: all spending through the app, stopped and released."""
+"""`/billing lock [REASON]` and `/billing unlock`: stop and release all spending through the app."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MAX_REASON = 200
 
 
 async def handle_lock(context: Context) -> None:
-    """Stop all spending at once, if this person may."""
+    """Stop all spending, if this person may do so."""
     reason = context.text[:MAX_REASON].strip() or None
-    lock, made = await context.runtime.permission.lock(context.identity, reason)
-    await context.reply.message(locked_message(lock, already=not made))
+    lock, is_new = await context.runtime.permission.lock(context.identity, reason)
+    await context.reply.message(locked_message(lock, already=not is_new))
 
 
 async def handle_unlock(context: Context) -> None:
-    """Release spending, if this person may."""
+    """Release spending, if this person may do so."""
     await context.reply.message(unlocked_message(await context.runtime.permission.unlock(context.identity)))

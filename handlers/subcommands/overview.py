@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def handle_overview(context: Context) -> None:
-    """Show what there is to use, or how to begin."""
+    """Show the overview, or how to connect."""
     async with context.reply.patience():
         try:
             overview = await context.runtime.billing.overview(context.identity)
@@ -28,7 +28,7 @@ async def handle_overview(context: Context) -> None:
 
 
 async def handle_refresh(context: Context) -> None:
-    """Show the overview as it is now, where it stands."""
+    """Show the current overview in place of the old one."""
     if context.request.in_home:
         await publish_home(context.runtime, context.identity)
         return
@@ -37,7 +37,7 @@ async def handle_refresh(context: Context) -> None:
 
 
 async def handle_link_button(_context: Context) -> None:
-    """Do nothing: the button is a link, and its click only needs its acknowledgement."""
+    """Do nothing: the button is a link, and its click only needs an acknowledgement."""
 
 
 ACTIONS = {

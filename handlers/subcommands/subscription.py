@@ -1,4 +1,4 @@
-"""`/billing subscription`: the plan; preview first, then schedule, cancel, keep, or upgrade."""
+"""`/billing subscription`: show the plan; preview a change, then schedule, cancel, keep, or upgrade."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from handlers.context import Context
 
 
-INTENT = "plan"
+CONFIRMATION_KIND = "plan"
 COMMAND = "subscription"
 
 
@@ -43,7 +43,7 @@ async def handle_subscription(context: Context) -> None:
 
 
 async def handle_tier(context: Context) -> None:
-    """Preview the chosen plan: nothing is done before it is shown what would be done."""
+    """Show a preview of the chosen plan; nothing is changed before the person confirms."""
     context.reply.in_submitted_modal(TITLE)
     context.wanted = COMMAND
     tier_id = context.request.entered(ids.PLAN_TIER) or ""
@@ -59,8 +59,10 @@ async def _preview(context: Context, tier_id: str) -> Json:
     preview = await context.runtime.billing.preview_plan(context.identity, tier_id)
     match preview.effect:
         case Effect.SCHEDULED:
-            intent = await _intent(context, connection.account, PlanChange.SCHEDULE, preview.target_id)
-            return schedule_modal(preview, connection.account, intent=intent)
+            confirmation_id = await _store_confirmation(
+                context, connection.account, PlanChange.SCHEDULE, preview.target_id
+            )
+            return schedule_modal(preview, connection.account, confirmation_id=confirmation_id)
         case Effect.CHARGE_NOW:
             proposal = await context.runtime.purchases.propose_upgrade(
                 context.identity, preview, subscription, charged_method(state)
@@ -71,7 +73,7 @@ async def _preview(context: Context, tier_id: str) -> Json:
 
 
 async def handle_cancel_plan(context: Context) -> None:
-    """Ask before the plan is cancelled."""
+    """Ask for a confirmation to cancel the plan."""
     context.wanted = COMMAND
     await context.reply.open_modal(TITLE)
     subscription, _, connection = await context.runtime.billing.subscription(context.identity)
@@ -79,19 +81,21 @@ async def handle_cancel_plan(context: Context) -> None:
     if subscription.current is None or subscription.is_team:
         await context.reply.show(await _plan(context))
     else:
-        intent = await _intent(context, connection.account, PlanChange.CANCEL, None)
-        await context.reply.show(cancel_modal(subscription.current, connection.account, intent=intent))
+        confirmation_id = await _store_confirmation(context, connection.account, PlanChange.CANCEL, None)
+        await context.reply.show(
+            cancel_modal(subscription.current, connection.account, confirmation_id=confirmation_id)
+        )
 
 
 async def handle_keep(context: Context) -> None:
-    """Undo what is scheduled: it only puts things back, so it asks nothing."""
+    """Undo the scheduled change; that needs no confirmation."""
     context.wanted = COMMAND
     await context.reply.open_modal(TITLE)
     await context.reply.show(await _change(context, PlanChange.KEEP, None))
 
 
 async def handle_change(context: Context) -> None:
-    """Make the change that was shown, once, and not a quarter of an hour later."""
+    """Make the confirmed change, once, within 15 minutes."""
     context.reply.in_submitted_modal(TITLE)
     context.wanted = COMMAND
     await context.reply.become(loading_modal(TITLE, doing=SAVING), _agreed(context))
@@ -100,7 +104,7 @@ async def handle_change(context: Context) -> None:
 async def _agreed(context: Context) -> Json:
     link = await context.runtime.accounts.link(context.identity)
     shown = await context.runtime.pending_confirmations.take(
-        context.identity, link.account, INTENT, context.request.metadata
+        context.identity, link.account, CONFIRMATION_KIND, context.request.metadata
     )
     if shown is None:
         raise StaleError
@@ -108,13 +112,17 @@ async def _agreed(context: Context) -> Json:
     return await _change(context, PlanChange(change), tier_id)
 
 
-async def _intent(context: Context, account: Account, change: PlanChange, tier_id: str | None) -> str:
+async def _store_confirmation(
+    context: Context, account: Account, change: PlanChange, tier_id: str | None
+) -> str:
     shown = json.dumps([change.value, tier_id])
-    return await context.runtime.pending_confirmations.put(context.identity, account, INTENT, shown)
+    return await context.runtime.pending_confirmations.put(
+        context.identity, account, CONFIRMATION_KIND, shown
+    )
 
 
 async def handle_upgrade(context: Context) -> None:
-    """Store the person's yes; the engine charges, once."""
+    """Store the person's confirmation; the engine then charges once."""
     context.reply.in_modal(TITLE)
     charge = await context.runtime.purchases.confirm(
         context.identity, context.request.value, view_id=context.request.view.id
@@ -125,7 +133,7 @@ async def handle_upgrade(context: Context) -> None:
 
 
 async def handle_back(context: Context) -> None:
-    """Return to the plan; an upgrade that was proposed is turned down."""
+    """Return to the plan; cancel a proposed upgrade."""
     await context.reply.open_modal(TITLE)
     charge_id = context.request.value
     if charge_id:
@@ -134,7 +142,7 @@ async def handle_back(context: Context) -> None:
 
 
 async def handle_upgrade_closed(context: Context) -> None:
-    """Turn the proposal down: the person closed the confirmation."""
+    """Cancel the proposal, because the person closed the confirmation."""
     await context.runtime.purchases.cancel(context.identity, context.request.metadata)
 
 

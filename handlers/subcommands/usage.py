@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 async def handle_usage(context: Context) -> None:
-    """Show the bars."""
+    """Show the usage."""
     async with context.reply.patience():
         info, applying = await context.runtime.billing.account(context.identity)
     await context.reply.message(usage_message(info, context.runtime.clock.now(), applying=applying))

@@ -60,14 +60,16 @@ def of_state(body: dict[str, Any]) -> Iterator[Message | Json]:
     form = AmountForm.of(state, offer, read_at=NOW, account=ACCOUNT)
     yield closed_modal(form, state) if offer.is_closed else amount_modal(form)
     yield amount_modal(AmountForm.recall(form.remember()), chosen="custom")
-    yield add_card_modal(state, typed="$50", still=True)
+    yield add_card_modal(state, typed="$50", still_missing=True)
     yield limit_modal(state, ACCOUNT, NOW)
     yield auto_reload_modal(state)
     choice = AutoReloadChoice.off(
         state.auto_reload or AutoReload(enabled=False, threshold=None, reload_to=None)
     )
     for enabled in (True, False):
-        yield auto_reload_confirm_modal(replace(choice, enabled=enabled), state, ACCOUNT, intent="i1")
+        yield auto_reload_confirm_modal(
+            replace(choice, enabled=enabled), state, ACCOUNT, confirmation_id="i1"
+        )
     charge = replace(
         CHARGE,
         organization_name=state.organization_name,
@@ -104,13 +106,13 @@ def of_subscription(body: dict[str, Any]) -> Iterator[Message | Json]:
         yield subscription_modal(
             replace(subscription, current=replace(subscription.current, cancels=True)), ACCOUNT, NOW
         )
-        yield cancel_modal(subscription.current, ACCOUNT, intent="i1")
+        yield cancel_modal(subscription.current, ACCOUNT, confirmation_id="i1")
 
 
 def of_preview(body: dict[str, Any]) -> Iterator[Message | Json]:
     preview = read(PreviewWire, body).to_domain("super")
     yield blocked_modal(replace(preview, effect=Effect.BLOCKED), KNOWN)
-    yield schedule_modal(preview, ACCOUNT, intent="i1")
+    yield schedule_modal(preview, ACCOUNT, confirmation_id="i1")
     if preview.due_now is not None and preview.effect is Effect.CHARGE_NOW:
         charge = replace(KNOWN_UPGRADE, amount=preview.due_now, tier_name=preview.target_name)
         yield upgrade_modal(replace(charge, payment_method=charged_method(STATE)), preview)

@@ -269,7 +269,7 @@ def test_the_confirmation_and_the_card_modal_are_acceptable() -> None:
     method = PaymentMethod(brand=NASTY, last4=NASTY)
     charge = replace(CHARGE, organization_name=NASTY, payment_method=method, account_email=NASTY)
     assert validate_view(confirm_modal(charge, open_equal=charge)) is None
-    assert validate_view(add_card_modal(state, typed="$50", still=True)) is None
+    assert validate_view(add_card_modal(state, typed="$50", still_missing=True)) is None
 
 
 @pytest.mark.parametrize("problem", AmountProblem)

@@ -501,7 +501,9 @@ def _buying() -> list[Screen]:
         ),
         _screen("processing", "after the yes", processing_modal(CHARGE)),
         _screen("add-card", "there is no card", add_card_modal(STATE, typed="$50")),
-        _screen("add-card-still", "checked, still none", add_card_modal(STATE, typed="$50", still=True)),
+        _screen(
+            "add-card-still", "checked, still none", add_card_modal(STATE, typed="$50", still_missing=True)
+        ),
         _screen("loading", "while the portal is asked", loading_modal("Add funds")),
         _screen("waiting", "an answer takes longer than a moment", loading_message()),
     ]
@@ -606,12 +608,12 @@ def _changing() -> list[Screen]:
         _screen(
             "auto-reload-confirm",
             "before it is switched on",
-            auto_reload_confirm_modal(ON, STATE, ACCOUNT, intent="i1"),
+            auto_reload_confirm_modal(ON, STATE, ACCOUNT, confirmation_id="i1"),
         ),
         _screen(
             "auto-reload-off",
             "before it is switched off",
-            auto_reload_confirm_modal(replace(ON, enabled=False), STATE, ACCOUNT, intent="i1"),
+            auto_reload_confirm_modal(replace(ON, enabled=False), STATE, ACCOUNT, confirmation_id="i1"),
         ),
         _screen(
             "auto-reload-never-set-up",
@@ -626,7 +628,9 @@ def _changing() -> list[Screen]:
         _screen(
             "auto-reload-confirm-link",
             "before it is switched on, with Link",
-            auto_reload_confirm_modal(ON, replace(STATE, payment_method=LINK), ACCOUNT, intent="i1"),
+            auto_reload_confirm_modal(
+                ON, replace(STATE, payment_method=LINK), ACCOUNT, confirmation_id="i1"
+            ),
         ),
         _screen("auto-reload-done", "saved", auto_reload_done_modal(ON)),
         _screen("plan", "`/billing subscription`", _plan(SUBSCRIPTION)),
@@ -656,8 +660,14 @@ def _changing() -> list[Screen]:
         ),
         _screen("plan-member", "a member", _plan(replace(SUBSCRIPTION, role=Role.MEMBER))),
         _screen("plan-upgrade", "an upgrade charges now", upgrade_modal(UPGRADE, PREVIEW)),
-        _screen("plan-schedule", "a change without a charge", schedule_modal(later, ACCOUNT, intent="i1")),
-        _screen("plan-cancel", "before it is cancelled", cancel_modal(CURRENT, ACCOUNT, intent="i1")),
+        _screen(
+            "plan-schedule",
+            "a change without a charge",
+            schedule_modal(later, ACCOUNT, confirmation_id="i1"),
+        ),
+        _screen(
+            "plan-cancel", "before it is cancelled", cancel_modal(CURRENT, ACCOUNT, confirmation_id="i1")
+        ),
         _screen("plan-blocked", "not possible", blocked_modal(blocked, SUBSCRIPTION)),
         _screen("upgrade-processing", "after the yes", processing_modal(UPGRADE)),
     ]

@@ -1,6 +1,5 @@
-"""The portal's JSON, read leniently (docs/portal.md, section 2.5), turned into the domain's values.
+"""The portal's JSON, read leniently (docs/portal.md, section 2.5) and converted to domain values.
 
-What is optional on the wire may also be malformed: it then counts as absent. What a screen cannot do
-without (the organization's id) makes the whole answer unusable. Text is bounded here, once: whatever
-passes fits the database and Slack's screens.
+A malformed optional value counts as absent. Without a value that screens need (the organization's id), the
+whole answer is unusable. Text is cut to its maximum length here, so that it fits the database and Slack.
 """

@@ -58,12 +58,12 @@ class SubscriptionWire(SnakeWire):
 
     @property
     def is_plan(self) -> bool:
-        """Tell whether there is a plan: it has a name, or monthly dollars."""
+        """Whether there is a plan: it has a name or a monthly allowance."""
         return self.plan is not None or (self.monthly_credits or 0) > 0
 
 
 class MemberCapWire(SnakeWire):
-    """The member's own spending limit, present for people without one too; amounts in US dollars."""
+    """The member's own spending limit; also sent for people without one. Amounts in US dollars."""
 
     member_spend_cap_exceeded: Flag = None
     member_spend_cap_usd: Money = None
@@ -71,7 +71,7 @@ class MemberCapWire(SnakeWire):
     member_spend_cap_remaining_usd: Money = None
 
     def to_member_cap(self) -> MemberCap | None:
-        """Return the limit, None for a person without one."""
+        """Return the limit; None for a person without one."""
         exceeded = self.member_spend_cap_exceeded or False
         if self.member_spend_cap_usd is None and not exceeded:
             return None
@@ -96,7 +96,7 @@ class PaidAccessWire(MemberCapWire):
 
     @property
     def domain_reason(self) -> AccessReason | None:
-        """The reason; one that is not known here is None."""
+        """The reason; None if it is unknown."""
         known = {each.value for each in AccessReason}
         return AccessReason(self.reason) if self.reason in known else None
 
@@ -110,12 +110,12 @@ class AccountWire(MemberCapWire):
     paid_service_access: Optional[PaidAccessWire] = None
 
     def to_domain(self) -> AccountInfo:
-        """Return whose grant it is and what they can use.
+        """Return the grant's account and its usage.
 
         Raises:
-            NoOrganizationError: the login belongs to none.
-            UnusableAnswerError: the account has neither an id nor an e-mail address, or the organization
-                has an id that cannot be kept.
+            NoOrganizationError: the login belongs to no organization.
+            UnusableAnswerError: the account has neither an id nor an e-mail address, or the organization's
+                id cannot be stored.
         """
         access = self.paid_service_access or PaidAccessWire()
         if self.organisation is None or access.domain_reason is AccessReason.ACCOUNT_MISSING:

@@ -14,7 +14,7 @@ from bot.portal.text import (
 
 
 class DeviceCodeWire(SnakeWire):
-    """`POST /api/oauth/device/code`; all six are required (RFC 8628, 3.2, made stricter)."""
+    """`POST /api/oauth/device/code`; all six fields are required, which is stricter than RFC 8628, 3.2."""
 
     device_code: Secret
     user_code: Annotated[str, whole_id(40)]

@@ -41,7 +41,7 @@ from bot.portal.text import (
 
 
 class PaymentMethodWire(Wire):
-    """`paymentMethod` of the billing state, or a card of an older server; `last4` may be empty (Link)."""
+    """`paymentMethod` of the billing state, or an older server's `card`; `last4` may be empty (Link)."""
 
     kind: Word = None
     brand: Word = None
@@ -51,7 +51,7 @@ class PaymentMethodWire(Wire):
     resolved_via: Word = None
 
     def to_domain(self, *, kind: str = "") -> PaymentMethod:
-        """Return the method; `kind` is its kind where the wire names none."""
+        """Return the method; `kind` is used if the wire names none."""
         return PaymentMethod(
             kind=self.kind or kind,
             brand=self.brand or "",
@@ -83,7 +83,7 @@ class BoundsWire(Wire):
     max_usd: Money = None
 
     def to_domain(self) -> Bounds:
-        """Return what can be charged, in whole cents within the bounds."""
+        """Return the bounds, rounded inward to whole cents."""
         return Bounds(
             minimum=None if self.min_usd is None else whole_cents_up(self.min_usd),
             maximum=None if self.max_usd is None else whole_cents(self.max_usd),
@@ -98,7 +98,7 @@ class MonthlyCapWire(Wire):
     is_default_ceiling: Flag = None
 
     def to_domain(self) -> MonthlyCap | None:
-        """Return the cap, None without a limit."""
+        """Return the cap; None without a limit."""
         if self.limit_usd is None:
             return None
         return MonthlyCap(
@@ -147,13 +147,13 @@ class BillingStateWire(Wire):
     @model_validator(mode="before")
     @classmethod
     def _without_misshapen_method(cls, body: object) -> object:
-        """Count a `paymentMethod` that is neither an object nor null as absent: then `card` decides."""
+        """Treat a `paymentMethod` that is neither an object nor null as absent, so that `card` is used."""
         if isinstance(body, dict) and not isinstance(body.get("paymentMethod"), dict | None):
             return {name: value for name, value in body.items() if name != "paymentMethod"}
         return body
 
     def to_domain(self, base: str) -> BillingState:
-        """Return the state; links become absolute against `base`."""
+        """Return the state; a relative link becomes absolute against `base`."""
         bounds = self.bounds or BoundsWire()
         return BillingState(
             organization_id=self.org.id,
@@ -171,7 +171,7 @@ class BillingStateWire(Wire):
         )
 
     def _payment_method(self) -> PaymentMethod | None:
-        """Return the method on file: `paymentMethod` where it is there, else the older `card`."""
+        """Return the method on file: `paymentMethod` if it is present, else the older `card`."""
         if "payment_method" in self.model_fields_set:
             return self.payment_method.to_domain() if self.payment_method else None
         if self.card is None:
@@ -181,7 +181,7 @@ class BillingStateWire(Wire):
 
 
 class ChargeAcceptedWire(Wire):
-    """The 202 of `POST /api/billing/charge`; an id that cannot be kept whole counts as none."""
+    """The 202 of `POST /api/billing/charge`; an id that is too long to store counts as none."""
 
     charge_id: Annotated[str | None, whole_id(CHARGE_ID)] = None
 

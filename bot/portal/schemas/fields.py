@@ -1,4 +1,4 @@
-"""How single fields are read: leniently, and bounded to what the database and Slack's screens hold."""
+"""Lenient readers for single fields, with the maximum lengths of the database and of Slack's screens."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from bot.portal.text import (
 )
 
 MOST_SECONDS = 30 * 24 * 3600
-"""The longest span of OAuth that is believed: no grant lives longer."""
+"""The longest duration that is accepted: no grant is valid for longer."""
 
 
 class UnusableAnswerError(ValueError):
-    """The JSON lacks what the call is for."""
+    """The JSON lacks a value that the call needs."""
 
 
 def line(most: int) -> BeforeValidator:
-    """Read text as one line of so many characters."""
+    """Read text as one line of at most `most` characters."""
     return BeforeValidator(lambda value: clean(value, most) if isinstance(value, str) else None)
 
 
 def whole_id(most: int) -> BeforeValidator:
-    """Read an id as it stands; a number stands for its digits, and one that does not fit for none."""
+    """Read an id unchanged. A number is read as its digits. An id above `most` bytes is read as None."""
 
     def read_id(value: object) -> str | None:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -56,7 +56,7 @@ def _object(value: object) -> object:
 
 
 def read_price(value: object) -> str | None:
-    """Keep a price as displayed: `20`, `$20`, or a number."""
+    """Read a displayed price: `20`, `$20`, or a number."""
     amount = parse_wire(value)
     if amount is not None:
         return show(amount)
@@ -64,31 +64,31 @@ def read_price(value: object) -> str | None:
 
 
 def read_cents(value: object) -> int | None:
-    """Read whole cents, also written `4630.0`; not below zero."""
+    """Read a whole number of cents, also written as `4630.0`; None if negative or not whole."""
     amount = parse_wire(value)
     return int(amount) if amount is not None and amount >= 0 and amount == int(amount) else None
 
 
 def read_order(value: object) -> int:
-    """Read a plan's place in the order; what is no whole number counts as the free plan's."""
+    """Read a plan's position; a value that is not a whole number is read as the free plan's."""
     amount = parse_wire(value)
     return FREE_ORDER if amount is None or amount != int(amount) else int(amount)
 
 
 def read_seconds(value: object) -> int | None:
-    """Read a span in whole seconds; what is none, or longer than any token lives, counts as absent."""
+    """Read a duration in whole seconds; None if it is no such number or above MOST_SECONDS."""
     amount = None if isinstance(value, str) else parse_wire(value)
     usable = amount is not None and 0 <= amount <= MOST_SECONDS and amount == int(amount)
     return int(amount) if amount is not None and usable else None
 
 
 def read_enabled(value: object) -> bool:
-    """Read whether a plan is offered; it is unless the portal says it is not."""
+    """Read whether a plan is offered; only `false` means that it is not."""
     return value if isinstance(value, bool) else True
 
 
 def read_objects(value: object) -> list[object]:
-    """Read the objects of a list; what else is in it is left out."""
+    """Return the objects of a list; other elements are left out."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
@@ -98,7 +98,7 @@ def _amounts(value: object) -> list[Decimal]:
 
 
 def parse_moment(value: object) -> datetime | None:
-    """Read an ISO 8601 date or moment as UTC; None when unreadable."""
+    """Read an ISO 8601 date or moment as UTC; None if it is unreadable."""
     if not isinstance(value, str):
         return None
     try:
@@ -116,11 +116,11 @@ def _date(value: object) -> date | None:
 Name = Annotated[str | None, line(NAME)]
 Sentence = Annotated[str | None, line(SENTENCE)]
 Word = Annotated[str | None, line(WORD)]
-"""A word of the wire (a kind, a status, a reason), or a card's brand or digits."""
+"""A short code (a kind, a status, a reason), or a card's brand or digits."""
 Link = Annotated[str | None, whole_id(LINK)]
 Identifier = Annotated[str | None, whole_id(IDENTIFIER)]
 Required = Annotated[str, whole_id(IDENTIFIER)]
-"""An id without which the whole answer is unusable."""
+"""A required id: without it the whole answer is unusable."""
 Secret = Annotated[str, whole_id(16_000)]
 Flag = Annotated[bool | None, BeforeValidator(_flag)]
 Money = Annotated[Decimal | None, BeforeValidator(parse_wire)]
@@ -134,7 +134,7 @@ Optional = Annotated[_Nested | None, BeforeValidator(_object)]
 
 
 class Wire(BaseModel):
-    """A JSON object with camelCase names; what is not named here is ignored."""
+    """A JSON object with camelCase names; unknown names are ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel, frozen=True)
 
@@ -149,7 +149,7 @@ def read(model: type[_Model], body: object) -> _Model:
     """Validate a JSON object.
 
     Raises:
-        UnusableAnswerError: a required field is missing or malformed. The values are not repeated.
+        UnusableAnswerError: a required field is missing or malformed. The text contains no values.
     """
     try:
         return model.model_validate(body)

@@ -51,10 +51,10 @@ _BY_REASON = {
     "subscription_payment_intent_requires_action": UpgradeStatus.REQUIRES_ACTION,
     "card_declined": UpgradeStatus.PAYMENT_FAILED,
 }
-"""Reasons of an upgrade that say how it ended, whatever the status beside them."""
+"""Reasons that decide how an upgrade ended, even if the status says something else."""
 
 TIER_ID = 150
-"""A menu carries a plan's id as its option's value."""
+"""The longest plan id: a menu option's value must hold it."""
 
 MOST_TIERS = 50
 
@@ -62,7 +62,7 @@ MOST_TIERS = 50
 class CurrentPlanWire(Wire):
     """`current` of the subscription call; the `*Credits` numbers are US dollars."""
 
-    # Only compared and shown: one that is too long is a plan nonetheless.
+    # Only compared and shown, so an id that is too long may be shortened.
     tier_id: Annotated[str | None, line(IDENTIFIER)] = None
     tier_name: Name = None
     monthly_credits: Money = None
@@ -74,7 +74,7 @@ class CurrentPlanWire(Wire):
     cancellation_effective_at: Day = None
 
     def to_domain(self) -> CurrentPlan | None:
-        """Return the plan as it runs, None without a plan's id: the free plan."""
+        """Return the current plan; None for the free plan, which has no id."""
         if self.tier_id is None:
             return None
         return CurrentPlan(
@@ -102,7 +102,7 @@ class TierWire(Wire):
     is_enabled: Annotated[bool, BeforeValidator(read_enabled)] = True
 
     def to_domain(self) -> Tier | None:
-        """Return the plan on offer, None without an id that a menu can carry."""
+        """Return the plan on offer; None without an id that fits in a menu."""
         if self.tier_id is None:
             return None
         return Tier(
@@ -126,9 +126,9 @@ class SubscriptionStateWire(Wire):
     tiers: Annotated[list[TierWire], BeforeValidator(read_objects)] = []
 
     def to_domain(self, base: str) -> Subscription:
-        """Return the subscription; the link leads to the grant's own deployment.
+        """Return the subscription; its link leads to the grant's own deployment.
 
-        Of two plans with one id the first counts; so many plans are kept as a menu can hold.
+        If two plans have the same id, the first is used. At most MOST_TIERS plans are kept for a menu.
         """
         tiers = [tier for wire in self.tiers if (tier := wire.to_domain()) is not None]
         unique = list({tier.id: tier for tier in reversed(tiers)}.values())[::-1]
@@ -156,7 +156,7 @@ class PreviewWire(Wire):
     effective_at: Day = None
 
     def to_domain(self, tier_id: str) -> Preview:
-        """Return what the change would do; a charge without its amount is blocked."""
+        """Return what the change would do; a charge without a valid amount counts as blocked."""
         due = None if self.amount_due_now_cents is None else Decimal(self.amount_due_now_cents) / 100
         known = {effect.value for effect in Effect}
         effect = Effect(self.effect) if self.effect in known else Effect.BLOCKED
@@ -188,20 +188,20 @@ class UpgradeWire(Wire):
     recovery_url: Link = None
 
     def to_domain(self, base: str) -> UpgradeResult:
-        """Return how the upgrade ended: the reason is judged before the status.
+        """Return how the upgrade ended. A known reason overrides the status.
 
         Raises:
-            UnusableAnswerError: an unknown status, or one that contradicts the reason: it may or may not
-                have been charged.
+            UnusableAnswerError: the status is unknown or contradicts the reason; it may or may not have
+                been charged.
         """
         return UpgradeResult(
-            status=self._judged_status(),
+            status=self._final_status(),
             target_name=self.target_tier_name,
-            reason=self._judged_reason(),
+            reason=self._final_reason(),
             recovery_url=portal_link(base, self.recovery_url) if self.recovery_url else None,
         )
 
-    def _judged_status(self) -> UpgradeStatus:
+    def _final_status(self) -> UpgradeStatus:
         by_reason = _BY_REASON.get(self.reason or "")
         if by_reason is None and self.status in set(UpgradeStatus):
             return UpgradeStatus(self.status)
@@ -210,7 +210,7 @@ class UpgradeWire(Wire):
             raise UnusableAnswerError("UpgradeWire: status")
         return by_reason
 
-    def _judged_reason(self) -> str | None:
-        """Return why it failed; a failed payment without a reason was declined."""
+    def _final_reason(self) -> str | None:
+        """Return why it failed; a failed payment without a reason counts as declined."""
         unexplained = self.status == UpgradeStatus.PAYMENT_FAILED.value and self.reason is None
         return FailureReason.CARD_DECLINED.value if unexplained else self.reason

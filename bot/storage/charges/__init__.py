@@ -1,1 +1,1 @@
-"""The ledger of charges, which is also the queue. Every change of state is a compare-and-set."""
+"""The ledger of charges, which is also the work queue. Every change of state is a compare-and-set."""

@@ -1,4 +1,4 @@
-"""Confirming a charge, once, in one transaction with everything that must hold."""
+"""Confirming a charge once, in one transaction with all its conditions."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
     from bot.storage.connection import Connection
     from bot.storage.database import Database
 
-    Judge = Callable[[Decimal, Decimal | None], None]
+    LimitCheck = Callable[[Decimal, Decimal | None], None]
 
 
 def _equal_without_end(owner: Any, kind: Any, amount: Any) -> tuple[Select[str, datetime], ...]:  # noqa: ANN401 - values or columns
-    """Return which of an owner's charges of a kind and just that amount have no end the person knows of.
+    """Return queries for an owner's charges of this kind and amount whose outcome the person does not know.
 
-    These are the unfinished ones, and those that have settled lately and whose message does not say so yet.
-    Each query finds its own index.
+    They are the unfinished charges, and the recently settled charges whose message does not show that yet.
+    There is one query for each, so that each uses its own index.
     """
     going, settled = charges.alias("going"), charges.alias("settled")
-    # Asked for one by one: joined, PostgreSQL would begin with the messages of all people.
+    # Subqueries, because PostgreSQL would start a join with all people's messages.
     due_at = func.coalesce(
         select(deliveries.c.due_at).where(deliveries.c.id == settled.c.id).scalar_subquery(),
         select(messages.c.due_at).where(messages.c.id == settled.c.id).scalar_subquery(),
@@ -73,10 +73,10 @@ def _equal_without_end(owner: Any, kind: Any, amount: Any) -> tuple[Select[str, 
 
 
 def _beside_an_equal() -> ColumnElement[bool]:
-    """Tell of a charge whether its owner has an equal one without a known end.
+    """Return whether the owner of a charge has an equal one with an unknown outcome.
 
-    Those confirmed no later than the one that the person was `warned_of` do not count: when the person
-    confirmed beside that one, the others were there too.
+    `warned_of` is the equal charge that the person was warned of. Equal charges confirmed no later than
+    that one are ignored, because they already existed when the person was warned.
     """
     mine, warned = charges.c, charges.alias("warned")
     return or_(
@@ -125,14 +125,14 @@ _NEW_DELIVERY = (
 
 
 class _EqualError(Exception):
-    """There is an equal charge of which the person was not warned: the transaction is rolled back."""
+    """There is an equal charge that the person was not warned of: the transaction is rolled back."""
 
 
 class ConfirmationStore:
-    """Confirms charges, and says what a person has spent. A person's confirmations take turns."""
+    """Confirms charges, and sums a person's spending. A person's confirmations run one at a time."""
 
     def __init__(self, database: Database, entered: Observe = lambda _charge: None) -> None:
-        """`entered` as of `ChargeStore`."""
+        """`entered` is called as in `ChargeStore`."""
         self._database = database
         self._entered = entered
 
@@ -146,15 +146,16 @@ class ConfirmationStore:
         made_after: datetime,
         warned_of: str | None = None,
         since: datetime | None = None,
-        judge: Judge = lambda _amount, _spent: None,
+        check_limits: LimitCheck = lambda _amount, _spent: None,
     ) -> Charge | None:
-        """Turn a person's proposal into a confirmed charge with its message to come, once.
+        """Confirm a person's proposal and add its delivery, once.
 
-        It must have been proposed after `made_after`, spending must not be locked, and no equal charge of
-        theirs may be without a known end, but those up to the one that they were `warned_of`. `judge` is
-        given the amount and, with `since`, what the person has spent since then; it raises to refuse.
+        The charge must have been proposed after `made_after`, and spending must not be locked. The owner
+        must have no equal charge with an unknown outcome, except up to the one they were `warned_of`.
+        `check_limits` gets the amount and, with `since`, what the person has spent since then; it raises
+        to refuse.
 
-        Returns None when there is no such proposal of theirs (any more).
+        Return None if the person has no such proposal (any more).
         """
         facts = {
             "this": charge_id,
@@ -180,7 +181,7 @@ class ConfirmationStore:
                     return None
                 charge = charge_of(row)
                 await record_charge(transaction, charge)
-                await _judge(transaction, charge, since, judge)
+                await _check_limits(transaction, charge, since, check_limits)
                 if (await transaction.execute(_NEW_DELIVERY, message)).one_or_none() is None:
                     raise _EqualError
                 transaction.announce(charges)
@@ -197,11 +198,11 @@ class ConfirmationStore:
         now: datetime,
         view_id: str | None,
         since: datetime | None = None,
-        judge: Judge = lambda _amount, _spent: None,
+        check_limits: LimitCheck = lambda _amount, _spent: None,
     ) -> Charge | None:
-        """Confirm a charge again that waited for the billing permission, once: same row, same key.
+        """Confirm a charge that waited for the billing permission again, once: same row, same key.
 
-        `since` and `judge` as in `confirm`. Returns None when it does not wait (any more).
+        `since` and `check_limits` are as in `confirm`. Return None if the charge does not wait (any more).
         """
         facts = {
             "this": charge_id,
@@ -210,7 +211,7 @@ class ConfirmationStore:
             "owner_key": owner,
             "due_at": now,
             "refusal": None,
-            # The person has just confirmed it again: its day, and its limits, count from now.
+            # The person confirms it again now, so it counts for the limits from now on.
             "confirmed_at": now,
         }
         async with self._database.transaction() as transaction:
@@ -219,7 +220,7 @@ class ConfirmationStore:
                 return None
             charge = charge_of(row)
             await record_charge(transaction, charge)
-            await _judge(transaction, charge, since, judge)
+            await _check_limits(transaction, charge, since, check_limits)
             transaction.announce(charges)
             await wake_delivery(transaction, charge_id)
             await watch_in_modal(transaction, charge_id, view_id)
@@ -235,7 +236,7 @@ class ConfirmationStore:
         return _RESUME.where(self._database.backend.advisory_lock(charges.c.owner))
 
     async def open_equal(self, charge: Charge) -> Charge | None:
-        """Return the owner's last other charge of that kind and just that amount without a known end."""
+        """Return the owner's latest other charge of this kind and amount with an unknown outcome."""
         equals = _equal_without_end(charge.identity.key, charge.kind.value, charge.amount)
         equal = union_all(*equals).subquery()
         query = (
@@ -251,23 +252,25 @@ class ConfirmationStore:
         return None if row is None else charge_of(row)
 
     async def spent(self, owner: str, *, since: datetime) -> Decimal:
-        """Return the sum (US dollars) of the owner's charges since then that were or may yet be made."""
+        """Return the sum (US dollars) of the owner's charges since then that were or may yet be charged."""
         async with self._database.read() as connection:
             return await _spent(connection, owner, since)
 
 
-async def _judge(connection: Connection, charge: Charge, since: datetime | None, judge: Judge) -> None:
-    """Let the limits judge, with what the owner has spent since then beside this charge."""
+async def _check_limits(
+    connection: Connection, charge: Charge, since: datetime | None, check_limits: LimitCheck
+) -> None:
+    """Check the limits with what the owner has spent since then, without this charge."""
     spent = None
     if since is not None:
         spent = await _spent(connection, charge.identity.key, since, but=charge.id)
-    judge(charge.amount, spent)
+    check_limits(charge.amount, spent)
 
 
 async def _spent(connection: Connection, owner: str, since: datetime, *, but: str = "") -> Decimal:
     query = select(charges.c.amount).where(
         charges.c.owner == owner,
-        # One that waited for the permission counts from when it was sent.
+        # A charge that waited for the permission counts from when it was submitted.
         func.coalesce(charges.c.submitted_at, charges.c.confirmed_at, type_=charges.c.submitted_at.type)
         > since,
         charges.c.id != but,

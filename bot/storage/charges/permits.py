@@ -1,4 +1,4 @@
-"""The billing permission for which charges wait: recorded when it comes, withdrawn when it goes."""
+"""The billing permission of waiting charges: recorded when granted, withdrawn when lost."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from bot.domain.identity import Account
     from bot.storage.connection import Transaction
 
-# Literally: the partial index of unfinished charges is found by this word.
+# A literal, because the partial index of unfinished charges needs one.
 _WAITS = charges.c.state == literal_column(f"'{ChargeState.NEEDS_SCOPE.value}'")
 
 
 async def permit(transaction: Transaction, account: Account | None, owner: str) -> None:
-    """Record that the owner's charges of that account may go on.
+    """Record that the owner's charges of that account may continue.
 
-    Those of other accounts wait on, and without `account` all do.
+    Charges of other accounts keep waiting; without `account`, all do.
     """
     await withdraw_permission(transaction, [owner])
     if account is None:
@@ -45,7 +45,7 @@ async def permit(transaction: Transaction, account: Account | None, owner: str) 
 
 
 async def withdraw_permission(transaction: Transaction, owners: Sequence[str]) -> None:
-    """Have these people's charges wait for the permission again: the grant that gave it is gone."""
+    """Withdraw the permission from these people's charges, because the grant that gave it is gone."""
     row = charges.c
     withdrawn = (
         update(charges)

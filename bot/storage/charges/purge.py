@@ -1,4 +1,4 @@
-"""Forgetting whose an old charge was. Amounts, outcomes, times and the portal's id stay."""
+"""Anonymizes old charges. Amounts, outcomes, times and the portal's id are kept."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 FORGOTTEN = "forgotten"
 BATCH = 200
 _FACTS = ("datetime", "Decimal", "int", "ChargeKind", "ChargeState", "FailureReason", "RefusalCode")
-"""Types that name nobody. A field of any other type is purged, unless the charge marks it as kept."""
+"""Types that contain no personal data. All other fields are purged unless marked as kept."""
 
 
 def personal_columns() -> dict[str, Any]:
-    """Return what the purge writes: nothing where the column may be empty, else the empty text."""
+    """Return the purge's values: None for a nullable column, else the empty text."""
     names = {"enterprise", "team", "user", "card"}
     names |= {
         field.name
@@ -52,15 +52,15 @@ _MESSAGE = {"channel": None, "ts": None, "view_id": None, "due_at": None}
 
 
 class ChargePurge:
-    """Forgets people, in batches."""
+    """Anonymizes charges, in batches."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def forget_people(self, *, before: datetime) -> int:
-        """Forget whose some of the charges were that were made before then and need no more work.
+        """Anonymize a batch of charges that were created before then and need no more work.
 
-        Returns how many were forgotten, 0 when none is left.
+        Return how many were anonymized, 0 if none is left.
         """
         row = charges.c
         held = [select(each.c.id).where(each.c.lease_token.is_not(None)) for each in (deliveries, messages)]

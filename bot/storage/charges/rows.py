@@ -1,4 +1,4 @@
-"""How a charge stands in its row."""
+"""Converts a charge to its row and back."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def charge_of(row: Row[Any]) -> Charge:
 
 
 def _payment_method(row: Row[Any]) -> PaymentMethod | None:
-    """Read what a charge was confirmed for; a charge of an earlier release has the name of a card alone."""
+    """Read the payment method; a charge of an earlier release has only the name of a card."""
     if row.payment_method is not None:
         return PaymentMethod.from_text(row.payment_method)
     return PaymentMethod(brand=row.card) if row.card else None
 
 
 def values_of(charge: Charge) -> dict[str, Any]:
-    """Return the columns of a new row."""
+    """Return the column values of a new row."""
     identity = charge.identity
     return {
         **{name: _stored(getattr(charge, name)) for name in _PLAIN},
@@ -49,10 +49,10 @@ def values_of(charge: Charge) -> dict[str, Any]:
 
 
 def difference(before: Charge, after: Charge) -> dict[str, Any]:
-    """Return the columns that differ, as they are `after`.
+    """Return the columns that differ, with their values `after`.
 
     Raises:
-        ValueError: they differ in what was confirmed, which never changes.
+        ValueError: the person or the payment method differs; neither may change.
     """
     if (before.identity, before.payment_method) != (after.identity, after.payment_method):
         raise ValueError("who pays, and with what, never changes")

@@ -1,4 +1,4 @@
-"""Charges: found, listed, and changed under a lease."""
+"""The store of charges: find, list, and change under a lease."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     Observe = Callable[[Charge], None]
 
 LATELY = timedelta(days=7)
-# Literally: the partial indices of these states are found by their words.
+# Literals, because the partial indices of these states need them.
 UNFINISHED_STATES: list[ColumnElement[str]] = [literal_column(f"'{state.value}'") for state in UNFINISHED]
-# Made once: to make a statement takes longer than to execute it. What it sets is given to each execution.
+# Built once, because building a statement takes longer than executing it. Values are bound per execution.
 ONE = update(charges).where(charges.c.id == bindparam("this", type_=String))
 NEXT = ONE.where(charges.c.state == bindparam("before", type_=String))
 THEIRS = charges.c.owner == bindparam("owner_key", type_=String)
@@ -51,23 +51,23 @@ _CANCEL = NEXT.where(THEIRS).returning(charges)
 
 
 class ChargeStore:
-    """Charges of all people. Who may see which is decided by `owner` in each question."""
+    """The charges of all people. Each query filters by `owner`, so that people see only their own."""
 
     def __init__(self, database: Database, entered: Observe = lambda _charge: None) -> None:
-        """`entered` hears of each charge that has entered a state, once that is committed."""
+        """`entered` is called with each charge that entered a state, after the commit."""
         self._database = database
         self._entered = entered
         self._by_id = BatchLoader(self._read)
         self.leases = LeaseStore(database, charges, _loaders)
 
     async def add(self, charge: Charge, *, due_at: datetime) -> None:
-        """Store a proposed charge; at `due_at` it is looked at, to expire it."""
+        """Store a proposed charge; at `due_at` it expires."""
         async with self._database.autocommit() as connection:
             await connection.execute(insert(charges), {**values_of(charge), "due_at": due_at})
         self._entered(charge)
 
     async def get(self, charge_id: str, *, owner: str | None = None) -> Charge | None:
-        """Return a charge; with `owner`, only if it is theirs."""
+        """Return a charge; with `owner`, only if it belongs to this person."""
         charge = await self._by_id.get(charge_id)
         return None if charge is None or owner not in {None, charge.identity.key} else charge
 
@@ -77,7 +77,7 @@ class ChargeStore:
         return {row.id: charge_of(row) for row in rows}
 
     async def of_owner(self, owner: str, *, limit: int, offset: int = 0) -> Sequence[Charge]:
-        """Return the owner's charges that were confirmed, newest first."""
+        """Return the owner's confirmed charges, newest first."""
         query = (
             select(charges)
             .where(charges.c.owner == owner, charges.c.confirmed_at.is_not(None))
@@ -89,9 +89,9 @@ class ChargeStore:
             return [charge_of(row) for row in await connection.execute(query)]
 
     async def find(self, owner: str | None, beginning: str) -> Sequence[Charge]:
-        """Return at most two charges whose id, or the portal's, begins so; a whole id counts before.
+        """Return up to two charges whose id, or the portal's, begins so; an exact match wins.
 
-        With `owner` only theirs.
+        With `owner`, return only this person's.
         """
         row = charges.c
         ids = (row.id, row.portal_charge_id)
@@ -107,7 +107,7 @@ class ChargeStore:
         return [charge_of(each) for each in found]
 
     async def recent_upgrade(self, owner: str, *, since: datetime) -> Charge | None:
-        """Return the owner's last upgrade that was paid since then."""
+        """Return the owner's latest upgrade that was paid since then."""
         row = charges.c
         query = (
             select(charges)
@@ -126,7 +126,7 @@ class ChargeStore:
         return None if found is None else charge_of(found)
 
     async def unfinished(self) -> dict[str, tuple[int, datetime]]:
-        """Return how many confirmed charges have not ended, and since when the oldest, by state."""
+        """Return for each state the number of unfinished charges, and the oldest confirmation (UTC)."""
         row = charges.c
         query = (
             select(row.state, func.count(), func.min(row.confirmed_at, type_=row.confirmed_at.type))
@@ -137,14 +137,14 @@ class ChargeStore:
             return {state: (count, since) for state, count, since in await connection.execute(query)}
 
     async def save(self, lease: Lease[Charge], before: Charge, after: Charge) -> Charge:
-        """Write what differs, under a lease; return the charge as it is stored now.
+        """Write the changes under a lease; return the charge as it is stored now.
 
-        With news for the person the message is woken in the same transaction. A charge that has ended for
-        good is given back with it.
+        If there is news for the person, the delivery is woken in the same transaction. A charge in a final
+        state is released in the same transaction.
 
         Raises:
             LeaseLostError: the row is no longer in `before`'s state, or another run holds it.
-            IllegalTransitionError: no such step, or one that only a person takes.
+            IllegalTransitionError: the step is not allowed, or only a person can take it.
         """
         moves = before.state is not after.state
         if moves:
@@ -174,7 +174,7 @@ class ChargeStore:
         return _HELD.values(**self.leases.given_back).returning(charges)
 
     async def cancel(self, charge_id: str, owner: str, *, now: datetime) -> Charge | None:
-        """Turn the owner's proposal down, once; None when it is no proposal of theirs (any more)."""
+        """Cancel the owner's proposal, once; None if the owner has no such proposal (any more)."""
         facts = {
             "this": charge_id,
             "owner_key": owner,
@@ -193,7 +193,7 @@ class ChargeStore:
         return cancelled
 
     async def ask_check(self, charge_id: str, *, now: datetime, view_id: str | None) -> None:
-        """Have a charge asked about at once, and its message (and the modal) say so meanwhile."""
+        """Have a charge checked now, and show that in its message and in the modal."""
         async with self._database.transaction() as transaction:
             await transaction.execute(ONE, {"this": charge_id, "check_asked_at": now})
             await wake(transaction, charges, charge_id)
@@ -201,7 +201,7 @@ class ChargeStore:
             await watch_in_modal(transaction, charge_id, view_id)
 
     async def look_again(self, owner: str, *, within: Transaction) -> None:
-        """Have the owner's charges with an open end asked about at once: they have access again."""
+        """Have the owner's open charges checked now, because the app has access again."""
         waiting = select(charges.c.id).where(
             charges.c.owner == owner, charges.c.state.in_([state.value for state in OPEN])
         )
@@ -214,12 +214,12 @@ async def _loaders(rows: Sequence[Row[Any]]) -> dict[str, Callable[[], Charge]]:
 
 
 def _is_news(before: Charge, after: Charge) -> bool:
-    """Tell whether what the person sees of it changes; as long as it is on its way, nothing does."""
+    """Tell whether the person sees a change; while the charge is in progress, there is none."""
     return (before.has_news or after.has_news) and not before.reads_like(after)
 
 
 async def record_charge(transaction: Transaction, charge: Charge) -> None:
-    """Write into the audit log that a charge has entered its state."""
+    """Record in the audit log that a charge has entered its state."""
     await transaction.record(
         Action.CHARGE,
         actor=charge.identity.key,

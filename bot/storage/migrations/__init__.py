@@ -1,1 +1,1 @@
-"""The schema's history, for alembic."""
+"""The schema's migrations, for alembic."""

@@ -1,4 +1,4 @@
-"""What alembic runs: always inside a connection that `bot.storage.schema` gives."""
+"""Alembic's entry point; it uses the connection from `bot.storage.schema`."""
 
 from __future__ import annotations
 

@@ -271,13 +271,19 @@ async def test_what_judges_a_yes_undoes_it_by_raising(database: Database, clock:
     store = Ledger(database)
     await store.add(sample_charge(clock), due_at=clock.now())
 
-    def judge(amount: Decimal, spent: Decimal | None) -> None:
+    def check_limits(amount: Decimal, spent: Decimal | None) -> None:
         assert (amount, spent) == (Decimal("50.00"), Decimal(0))
         raise RuleError(Rule.MAX_DAILY)
 
     with pytest.raises(RuleError):
         await store.confirm(
-            "c1", ADA, now=clock.now(), made_after=LONG_AGO, view_id=None, since=LONG_AGO, judge=judge
+            "c1",
+            ADA,
+            now=clock.now(),
+            made_after=LONG_AGO,
+            view_id=None,
+            since=LONG_AGO,
+            check_limits=check_limits,
         )
     assert await store.get("c1") == sample_charge(clock)
     assert await DeliveryStore(database, Cipher((generate_key(),))).get("c1") is None

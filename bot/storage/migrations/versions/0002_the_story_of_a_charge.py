@@ -1,6 +1,6 @@
-"""The story of a charge, takeovers, and a row to prove that the database can be written.
+"""The times of a charge's events, takeovers, and a row to test that the database can be written.
 
-Only adds: a process of the release before works on with this schema (docs/operations.md, Upgrading).
+It only adds, so a process of the previous release still works (docs/operations.md, Upgrading).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Installations by OAuth, the operator's lock, and the audit log that the database keeps from changing.
+"""OAuth installations, the operator's lock, and the audit log, which triggers protect from changes.
 
-Only adds: a process of the release before works on with this schema (docs/operations.md, Upgrading).
+It only adds, so a process of the previous release still works (docs/operations.md, Upgrading).
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _refuse_changes_on_sqlite() -> None:
                 f"CREATE TRIGGER {table}_refuses_{change.lower()} BEFORE {change} ON {table} "
                 "BEGIN SELECT RAISE(ABORT, 'the audit log is only written to'); END"
             )
-    # INSERT OR REPLACE is a deletion that fires no trigger of one.
+    # INSERT OR REPLACE deletes a row without firing the delete trigger.
     for table, column in (("audit", "id"), ("audit_seals", "number"), ("audit_seals", "entry")):
         op.execute(
             f"CREATE TRIGGER {table}_refuses_another_{column} BEFORE INSERT ON {table} "

@@ -1,7 +1,7 @@
-"""One index of what is unfinished, by its owner.
+"""One index of unfinished charges, by owner.
 
-With two, PostgreSQL took the other one to look for a person's own, and went through everybody's. A process
-of the release before works on without it.
+With two indices, PostgreSQL used the other one to find a person's charges, and scanned all people's. A
+process of the previous release works without it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Payment methods as facts, amounts and ids as long as the portal sends them, and overviews.
+"""Payment methods as facts, wider amounts and ids as the portal sends them, and overviews.
 
-Only adds and widens: a process of the release before works on with this schema. `charges.card`, the name of
-a card, is read for charges of before and written no more.
+It only adds and widens, so a process of the previous release still works. `charges.card`, the name of a
+card, is still read for older charges but no longer written.
 """
 
 from __future__ import annotations

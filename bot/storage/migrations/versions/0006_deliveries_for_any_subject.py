@@ -1,7 +1,7 @@
-"""Deliveries: a durable message about any subject.
+"""Deliveries: durable messages about any subject.
 
-Only adds: a process of the release before works on with this schema. What it writes into `messages` is
-delivered from there.
+It only adds, so a process of the previous release still works. The messages that it writes into `messages`
+are delivered from there.
 """
 
 from __future__ import annotations
