@@ -27,12 +27,14 @@ SAMPLED = {
 }
 """Tests of many cases, of which every second, third … runs; `make prove` runs all of them."""
 
-SAMPLED_SCENARIOS = 3
-"""The same for scenarios on PostgreSQL: on SQLite each of them runs."""
+QUICK = bool(os.environ.get("QUICK"))
+SAMPLED_SCENARIOS = 12 if QUICK else 3
+"""The same for scenarios and installations on PostgreSQL: on SQLite each of them runs."""
 
 settings.register_profile("prove", max_examples=2_000, deadline=None, print_blob=True)
-if PROVING:
-    settings.load_profile("prove")
+settings.register_profile("quick", max_examples=20, deadline=None, print_blob=True)
+if PROVING or QUICK:
+    settings.load_profile("prove" if PROVING else "quick")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -44,7 +46,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         name, _, case = item.name.partition("[")
         every = SAMPLED.get(name, 1)
-        if "scenarios" in item.path.parts and case.startswith("postgresql"):
+        if {"scenarios", "installs"} & set(item.path.parts) and case.startswith("postgresql"):
             name, every = "scenarios on PostgreSQL", max(every, SAMPLED_SCENARIOS)
         seen[name] += 1
         if seen[name] % every:
