@@ -110,10 +110,12 @@ class _Run:
         self._lease = lease
         self.delivery = self.stored = lease.load()
         self._attempts = lease.claim.attempts
+        self._is_shown = False
 
     async def deliver(self, draw: Draw) -> Released:
         drawing = await draw(self.delivery)
         if drawing is None:
+            self._is_shown = True
             return await self._give_back()
         try:
             return await self._deliver(drawing)
@@ -129,6 +131,7 @@ class _Run:
         try:
             self.slack = await self._deliverer.slack_of(self.delivery.recipient)
             await self._show(drawing)
+            self._is_shown = True
         except NotInstalledError:
             log.warning("delivery.not_installed", subject=self.delivery.subject_id)
         except SlackRefusedError as error:
@@ -268,7 +271,9 @@ class _Run:
             self.delivery = self.delivery.posting(self._clock.now())
         channel, ts = self.delivery.channel, self.delivery.ts
         try:
-            return await self._store.finish(self._lease, self.stored, self.delivery, due_at=due_at)
+            return await self._store.finish(
+                self._lease, self.stored, self.delivery, is_shown=self._is_shown, due_at=due_at
+            )
         except LeaseLostError:
             if ts is not None and self.stored.ts is None:
                 await self._take_back(str(channel), ts, self._posted_by_another)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, bindparam, case, delete, func, select, update
+from sqlalchemy import String, bindparam, case, delete, func, or_, select, update
 
 from bot.domain.delivery import Delivery, ShownAt
 from bot.domain.identity import Identity
@@ -102,9 +102,17 @@ class DeliveryStore:
         return after
 
     async def finish(
-        self, lease: Lease[Delivery], before: Delivery, after: Delivery, *, due_at: datetime | None = None
+        self,
+        lease: Lease[Delivery],
+        before: Delivery,
+        after: Delivery,
+        *,
+        is_shown: bool,
+        due_at: datetime | None = None,
     ) -> Released:
         """Write the changes and release the row, due at `due_at`, or now after a wake.
+
+        `is_shown`: the person sees the version of the subject that was wanted when the row was claimed.
 
         The open modal is removed from the row if it is still the one of `before` and no wake came. After a
         wake, the person may be waiting in the same modal for something else.
@@ -116,7 +124,9 @@ class DeliveryStore:
         modal = before.view_id if "view_id" in changes and after.view_id is None else None
         changes.pop("view_id", None)
         facts = {"modal": modal or "", **self.leases.when_given_back(lease.claim, due_at)}
-        row = await self._execute(lease, self._finish, {**changes, **self._drawn(lease), **facts})
+        if is_shown:
+            changes |= self._drawn(lease)
+        row = await self._execute(lease, self._finish, {**changes, **facts})
         return Released(row.due_at)
 
     async def forget_digest(self, delivery_id: str) -> None:
@@ -128,10 +138,11 @@ class DeliveryStore:
             await wake(transaction, self.table, delivery_id)
 
     async def look_again(self, *, enterprise: str, team: str, since: datetime) -> None:
-        """Wake a workspace's deliveries since then; without `team`, those of an enterprise."""
+        """Wake a workspace's unfinished deliveries since then; without `team`, those of an enterprise."""
         row = deliveries.c
         of = row.team == team if team else row.enterprise == enterprise
-        await self._wake_where(of, row.created_at >= since)
+        is_behind = or_(row.drawn.is_(None), row.drawn < row.wakes)
+        await self._wake_where(of, row.created_at >= since, is_behind)
 
     async def delete_old(self, subject_kind: str, *, before: datetime) -> None:
         """Delete finished deliveries for this kind of subject that were created before then."""

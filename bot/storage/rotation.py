@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 
 from bot.storage.cipher import SealBrokenError
-from bot.storage.tables import device_grants, installations, links
+from bot.storage.tables import deliveries, device_grants, installations, links, overviews
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,6 +23,8 @@ SEALED: tuple[Column[Any], ...] = (
     device_grants.c.sealed_codes,
     device_grants.c.sealed_tokens,
     installations.c.sealed_token,
+    deliveries.c.sealed_place,
+    overviews.c.sealed_url,
 )
 
 

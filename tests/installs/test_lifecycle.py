@@ -104,6 +104,23 @@ async def test_an_outcome_that_could_not_be_told_is_told_after_a_new_installatio
     assert house.portal.charge_posts == []
 
 
+async def test_a_new_installation_says_nothing_of_connections_that_were_delivered_before(
+    house: House, browser: Browser
+) -> None:
+    await browser.install(install_url(house), ACME)
+    await house.connect(ADA)
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    await house.slack.uninstall(ACME)
+    await house.until_async(lambda: _gone(house))
+    seen = len(house.slack.ephemerals(ADA))
+    await browser.install(install_url(house), ACME)
+    await house.connect(GRACE)
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    assert house.dm(ADA) == []
+    assert len(house.slack.ephemerals(ADA)) == seen
+    assert "*Connected*" in house.last_ephemeral(ADA)["text"]
+
+
 async def test_an_event_that_comes_after_a_new_installation_ends_nothing(
     house: House, browser: Browser
 ) -> None:

@@ -13,7 +13,8 @@ from bot.storage.cipher import Cipher, generate_key
 from bot.storage.deliveries import DeliveryStore
 from bot.storage.device_grants import DeviceGrantStore
 from bot.storage.links import Link, LinkStore
-from bot.storage.rotation import Rotation, rotate
+from bot.storage.rotation import SEALED, Rotation, rotate
+from bot.storage.tables import metadata
 
 if TYPE_CHECKING:
     from bot.storage.database import Database
@@ -74,3 +75,10 @@ async def test_after_a_rotation_the_old_key_may_go(database: Database) -> None:
 async def test_what_no_key_opens_is_counted_and_left_alone(database: Database) -> None:
     assert await rotate(database, Cipher((NEW,))) == Rotation(broken=2)
     assert await rotate(database, Cipher((NEW, OLD))) == Rotation(resealed=2)
+
+
+def test_every_sealed_column_is_rotated() -> None:
+    sealed = {
+        each for table in metadata.tables.values() for each in table.c if each.name.startswith("sealed_")
+    }
+    assert set(SEALED) == sealed
