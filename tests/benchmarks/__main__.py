@@ -51,8 +51,8 @@ NOTES = """\
   each listener with its acknowledgement. With one connection that is the whole difference. What our own
   work costs shows at 32 and more.
 - **One insert** is made by SQLAlchemy's asynchronous engine as it comes, as durable as ours (on SQLite by
-  aiosqlite, `synchronous=FULL`). *On our engine* are as many inserts in one transaction as a yes has
-  statements, with our shared commits: what remains between those two rows is the handler.
+  aiosqlite, `synchronous=FULL`). *On our engine* are as many inserts in one transaction as a confirmation
+  has statements, with our shared commits: what remains between those two rows is the handler.
 - **The plain loop** (`plain.py`) uses our portal client and keeps nothing: what it has in flight is lost
   with it. It also acknowledges nothing, stores no yes, asks for no lock and writes no log. Its garbage
   collector is told to leave alone what ours leaves alone.
@@ -82,10 +82,11 @@ NOTES = """\
 
 ## What stands in the way
 
-- **A yes on PostgreSQL, 64 at once**: it has three statements in its transaction (the charge, its message,
-  the audit log) and a notice to the workers after it, where the peer has one. Each is a round trip, and all
-  of them wait for one core. The row with as many inserts shows how much of the distance that is; the rest
-  is what has to hold for a yes, asked in the same statement, and the modal that is answered.
+- **A confirmation on PostgreSQL, 64 at once**: it has three statements in its transaction (the charge,
+  its message, the audit log) and a notice to the workers after it, where the peer has one. Each is a
+  round trip, and all of them wait for one core. The row with as many inserts shows how much of the
+  distance that is; the rest is what has to hold for a confirmation, asked in the same statement, and the
+  modal that is answered.
 - **Help's median with 128 connections** lies at the aim (1.12 to 1.27× in ten runs), and its p99 below
   the peer's: Bolt's looks every ten milliseconds answer some early and others late, ours answers in the
   order of arrival. Requests a second tell which of them works more.

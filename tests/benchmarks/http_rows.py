@@ -1,4 +1,4 @@
-"""What a person waits for: an answer to a command, and a yes that is stored before it is acknowledged."""
+"""What a person waits for: the answer to a command, and the acknowledgement of a stored confirmation."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ async def help_rows(folder: Path) -> AsyncIterator[Row]:
 
 
 async def confirm_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
-    """A yes, stored durably, to its acknowledgement, beside the bare app with one durable insert.
+    """A confirmation, stored durably, to its acknowledgement, beside the bare app with one durable insert.
 
-    And beside the same with as many statements as a yes has, on the engine that ours uses: the charge, its
-    message, and the audit log.
+    And beside the same with as many statements as a confirmation has, on the engine that ours uses: the
+    charge, its message, and the audit log.
     """
     for at_once, count in CONFIRM_REQUESTS.items():
         async with (
@@ -76,7 +76,7 @@ async def confirm_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
                     some = [next(ids) if target == port else NOBODYS for _ in range(count)]
                     requests = [load.pay_request(charge, user) for charge, user, _ in some]
                     loads.append(await load.send(target, requests, at_once))
-            what = f"a yes stored and acknowledged, {at_once} at once, {place.name}"
+            what = f"a confirmation stored and acknowledged, {at_once} at once, {place.name}"
             p50 = {name: [each.percentile(0.5) for each in loads[1:]] for name, loads in found.items()}
             p99 = {name: [each.percentile(0.99) for each in loads[1:]] for name, loads in found.items()}
             peer, as_many = (

@@ -62,7 +62,7 @@ def help_request(wire: int, number: int) -> bytes:
 
 
 def pay_request(charge_id: str, user: str) -> bytes:
-    """The yes to a proposed charge."""
+    """The confirmation of a proposed charge."""
     payload: dict[str, Any] = {
         "type": "view_submission",
         "team": {"id": "T0ACME"},

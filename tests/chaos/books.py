@@ -66,14 +66,20 @@ async def audit(cluster: Cluster) -> Report:
     charged = Counter(charge.idempotency_key for charge in cluster.portal.charges)
     status = {charge.idempotency_key: charge.status for charge in cluster.portal.charges}
     messages = _messages(cluster, {row.user for row in ledger})
-    broken = [f"charged without a yes: {key}" for key in charged if key not in {row.key for row in ledger}]
+    broken = [
+        f"charged without a confirmation: {key}"
+        for key in charged
+        if key not in {row.key for row in ledger}
+    ]
     for row in ledger:
         broken += _broken(row, charged[row.key], status.get(row.key), messages[row.id])
     wanted = Counter((row.user, row.amount) for row in ledger)
     broken += [
         f"wanted once and bought {times} times: {what}" for what, times in wanted.items() if times > 1
     ]
-    broken += [f"a yes was acknowledged and is not stored: {charge}" for charge in await _lost(cluster)]
+    broken += [
+        f"a confirmation was acknowledged and is not stored: {charge}" for charge in await _lost(cluster)
+    ]
     broken += [f"Slack's rules: {violation}" for violation in cluster.slack.violations]
     counts = {
         "confirmed in our ledger": len(ledger),
@@ -113,7 +119,7 @@ def _messages(cluster: Cluster, users: set[str]) -> defaultdict[str, list[str]]:
 
 
 async def _lost(cluster: Cluster) -> list[str]:
-    """Return the charges whose yes Slack saw acknowledged as under way, and which are not stored."""
+    """Return the charges whose confirmation was acknowledged to Slack, and which are not stored."""
     stored = {row.id for row in await read_ledger(cluster)}
     acknowledged = set()
     for delivery in cluster.slack.deliveries:

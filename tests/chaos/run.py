@@ -67,8 +67,8 @@ class Outcome:
             *self.report.counts.items(),
             ("things taken over", self.takeovers),
             ("late messages taken back", self.taken_back),
-            ("from the yes to the end, median", f"{statistics.median(seconds):.1f} s"),
-            ("from the yes to the end, longest", f"{max(seconds):.1f} s"),
+            ("from the confirmation to the end, median", f"{statistics.median(seconds):.1f} s"),
+            ("from the confirmation to the end, longest", f"{max(seconds):.1f} s"),
             ("**broken promises**", f"**{len(self.report.broken) + len(self.unfinished)}**"),
         ]
         lines = ["| what | how many |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
