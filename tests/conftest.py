@@ -23,7 +23,15 @@ PROVING = bool(os.environ.get("PROVE"))
 SAMPLED = {
     "test_killed_there_it_is_one_charge_one_message_and_its_true_end": 2,
     "test_told_to_stop_there_it_ends_with_0_and_then_it_is_the_same": 4,
-    **dict.fromkeys(("test_opening", "test_opening_a_modal", "test_confirming", "test_polling"), 2),
+    **dict.fromkeys(
+        (
+            "test_the_overview_shows_each_refusal",
+            "test_the_purchase_modal_shows_each_refusal",
+            "test_a_confirmed_charge_shows_each_refusal",
+            "test_a_refusal_while_polling_is_never_called_a_failure",
+        ),
+        2,
+    ),
 }
 """Tests of many cases, of which every second, third … runs; `make prove` runs all of them."""
 

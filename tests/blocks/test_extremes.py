@@ -41,9 +41,9 @@ from bot.portal.schemas.subscription import PreviewWire, SubscriptionStateWire, 
 from bot.portal.transport import Answer
 from bot.sandbox.slack.validation import validate_blocks, validate_view
 from tests.support import extremes
-from tests.support.catalogue import ACCOUNT, CHARGE, CONNECTION, NOW, PORTAL, STATE, USAGE
-from tests.support.catalogue import SUBSCRIPTION as KNOWN
-from tests.support.catalogue import UPGRADE as KNOWN_UPGRADE
+from tests.support.samples import ACCOUNT, CHARGE, CONNECTION, NOW, PORTAL, STATE, USAGE
+from tests.support.samples import SUBSCRIPTION as KNOWN
+from tests.support.samples import UPGRADE as KNOWN_UPGRADE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -167,7 +167,7 @@ def judged(shown: Message | Json) -> object:
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_one_field_at_its_extreme_leaves_every_screen_one_that_slack_takes(answer: str) -> None:
+def test_slack_takes_every_screen_with_one_field_at_its_extreme(answer: str) -> None:
     body, screens = ANSWERS[answer]
     wrong = []
     for changed, mutated in extremes.mutations(body):
@@ -181,7 +181,7 @@ def test_one_field_at_its_extreme_leaves_every_screen_one_that_slack_takes(answe
     assert wrong == []
 
 
-def test_only_what_a_screen_cannot_do_without_makes_an_answer_unusable() -> None:
+def test_an_answer_is_unusable_only_without_a_field_that_a_screen_needs() -> None:
     unusable: dict[str, set[str]] = {}
     for answer, (body, screens) in ANSWERS.items():
         for changed, mutated in extremes.mutations(body):
@@ -197,7 +197,7 @@ def test_only_what_a_screen_cannot_do_without_makes_an_answer_unusable() -> None
     }
 
 
-def test_presets_are_offered_within_all_that_bounds_an_amount() -> None:
+def test_presets_are_offered_within_every_limit() -> None:
     tight = replace(STATE, presets=(Decimal(5), Decimal(50), Decimal(500)))
     offer = AmountOffer.of(tight, left_today=Decimal("49.99"))
     assert offer.presets == (Decimal(5),)

@@ -28,7 +28,7 @@ def test_a_moment_is_told_in_the_readers_zone_and_in_utc_where_that_fails() -> N
 
 
 @pytest.mark.parametrize("lead", ["<@U0ADA>", "a|b", "a^b"])
-def test_a_moment_takes_no_words_that_would_end_it(lead: str) -> None:
+def test_words_cannot_break_out_of_a_moment(lead: str) -> None:
     with pytest.raises(ValueError, match="mention"):
         moment(lead, datetime(2026, 11, 22, tzinfo=UTC))
 
@@ -67,7 +67,7 @@ def test_a_messages_text_is_all_that_its_blocks_say() -> None:
         lambda: kit.actions(*[kit.button("x", "id")] * 26),
     ],
 )
-def test_what_slack_would_refuse_is_refused_here_first(make: object) -> None:
+def test_the_kit_refuses_what_slack_would_refuse(make: object) -> None:
     assert callable(make)
     with pytest.raises(LimitError):
         make()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -25,41 +25,18 @@ from bot.domain.billing import (
     PlanUsage,
     Usage,
 )
-from bot.domain.charge import Charge, ChargeState, FailureReason
+from bot.domain.charge import ChargeState, FailureReason
 from bot.domain.errors import NotLinkedError, PortalRefusalError, PortalUnavailableError, RefusalCode
-from bot.domain.identity import Account, Connection, Identity
 from bot.domain.money import AmountError, AmountProblem, Bounds
 from bot.domain.offer import AmountOffer
 from bot.domain.payment import PaymentMethod
 from bot.sandbox.slack.validation import validate_blocks, validate_view
-from tests.bot.domain.test_billing import STATE
+from tests.support.samples import ACCOUNT, CHARGE, CONNECTION, NOW, PORTAL, STATE, USAGE
 
 if TYPE_CHECKING:
     from blocks.kit import Message
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-ACCOUNT = Account(
-    account_id="did:ada",
-    email="ada@acme.example",
-    organization_id="org_acme",
-    organization_name="Acme Research",
-)
-CONNECTION = Connection(account=ACCOUNT, may_bill=True, ends_at=NOW + timedelta(days=20))
 NASTY = "<!channel> *Evil* & Co\n" + "x" * 200
-CHARGE = Charge(
-    id="c1",
-    identity=Identity(enterprise="", team="T", user="U"),
-    state=ChargeState.CONFIRMED,
-    amount=Decimal("50.00"),
-    idempotency_key="k",
-    account_id="a",
-    organization_id="o",
-    organization_name="Acme Research",
-    payment_method=PaymentMethod(brand="visa", last4="4242"),
-    created_at=NOW,
-    confirmed_at=NOW,
-    portal_url="https://portal.nousresearch.com/billing?topup=open",
-)
 
 
 def acceptable(message: Message) -> None:
@@ -102,7 +79,7 @@ def test_each_outcome_says_its_words(changed: dict[str, Any], words: str) -> Non
 
 
 @pytest.mark.behavior(26)
-def test_an_open_end_is_never_called_a_failure() -> None:
+def test_a_charge_without_a_clear_end_is_never_called_a_failure() -> None:
     for state in (ChargeState.UNCONFIRMED, ChargeState.OVERDUE):
         for refusal in (None, *RefusalCode):
             text = charge_message(replace(CHARGE, state=state, refusal=refusal)).text
@@ -129,7 +106,7 @@ def test_no_refusal_speaks_of_credits_scopes_or_codes(code: RefusalCode) -> None
         assert words.endswith(".") or detail
 
 
-def test_a_servers_message_is_shown_escaped_and_as_it_stands() -> None:
+def test_the_portals_message_is_shown_unchanged_and_escaped() -> None:
     assert (
         refusal_copy(RefusalCode.OTHER, detail="Only <b> & on Mondays").words
         == "Only &lt;b&gt; &amp; on Mondays"
@@ -137,14 +114,14 @@ def test_a_servers_message_is_shown_escaped_and_as_it_stands() -> None:
 
 
 @pytest.mark.parametrize("code", [RefusalCode.RATE_LIMITED, RefusalCode.STRIPE_UNAVAILABLE])
-def test_a_wait_names_the_moment_it_ends(code: RefusalCode) -> None:
+def test_a_refusal_with_a_wait_names_the_time_to_try_again(code: RefusalCode) -> None:
     copy, _ = error_copy(PortalRefusalError(code, retry_after=90), now=NOW, incident="x")
     assert f"<!date^{int(NOW.timestamp()) + 90}^" in copy.words
     assert ("Too many" in copy.words) is (code is RefusalCode.RATE_LIMITED)
 
 
 @pytest.mark.behavior(6)
-def test_not_linked_and_unavailable_are_two_things() -> None:
+def test_a_missing_connection_and_an_outage_have_different_messages() -> None:
     linked, _ = error_copy(NotLinkedError(), now=NOW, incident="x")
     down, _ = error_copy(PortalUnavailableError("boom"), now=NOW, incident="x")
     assert linked.connect
@@ -168,7 +145,7 @@ def test_an_unknown_error_shows_the_incident_and_nothing_of_itself() -> None:
         (PaymentMethod(brand="AMEX", last4="0005"), "AMEX ····0005"),
     ],
 )
-def test_a_card_is_named(card: PaymentMethod, name: str) -> None:
+def test_the_screen_names_the_card(card: PaymentMethod, name: str) -> None:
     assert method_name(card) == name
 
 
@@ -183,7 +160,7 @@ def test_a_card_is_named(card: PaymentMethod, name: str) -> None:
         (None, None),
     ],
 )
-def test_why_this_card(via: str | None, words: str | None) -> None:
+def test_the_screen_says_why_this_card_is_charged(via: str | None, words: str | None) -> None:
     assert why_this_method(PaymentMethod(brand="visa", resolved_via=via)) == words
 
 
@@ -202,7 +179,7 @@ def test_why_this_card(via: str | None, words: str | None) -> None:
         ),
     ],
 )
-def test_auto_reload_in_one_line(
+def test_auto_reload_fits_in_one_line(
     kind: AutoReloadCardKind | None, card: PaymentMethod | None, words: str
 ) -> None:
     setting = AutoReload(
@@ -213,17 +190,13 @@ def test_auto_reload_in_one_line(
 
 @pytest.mark.behavior(7)
 def test_the_overview_reads_from_the_balance_to_the_buttons() -> None:
-    usage = Usage(
-        plan=PlanUsage(name="Plus", monthly=Decimal(22), left=Decimal("13.2"), renews_on=date(2026, 12, 1)),
-        topped_up=Decimal("142.5"),
-        total=None,
-    )
     state = replace(
         STATE,
-        payment_method=PaymentMethod(brand="visa", last4="4242", resolved_via="subPin"),
+        monthly_cap=None,
         auto_reload=AutoReload(enabled=False, threshold=None, reload_to=None),
+        portal_url=f"{PORTAL}/billing",
     )
-    made = overview_message(Overview(state=state, usage=usage, connection=CONNECTION, read_at=NOW))
+    made = overview_message(Overview(state=state, usage=USAGE, connection=CONNECTION, read_at=NOW))
     acceptable(made)
     assert made.text.splitlines() == [
         "*Balance $142.50*",
@@ -281,6 +254,5 @@ def test_every_problem_with_an_amount_is_one_sentence(problem: AmountProblem) ->
 
 @pytest.mark.behavior(39)
 def test_a_connection_without_the_permission_says_who_can_give_it() -> None:
-    account = Account(account_id="a", email="a@x", organization_id="o", organization_name="O")
-    note = connected_note(account, may_bill=False, for_purchase=True)
+    note = connected_note(ACCOUNT, may_bill=False, for_purchase=True)
     assert "an org admin or owner has to approve it; your card was not charged" in note

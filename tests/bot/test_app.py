@@ -6,7 +6,7 @@ from bot.background import running
 from bot.domain.audit import acting_from
 
 
-async def test_what_goes_on_beside_the_work_acts_as_the_worker() -> None:
+async def test_background_tasks_act_as_the_worker() -> None:
     origin: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def look() -> None:

@@ -54,7 +54,7 @@ async def wrong(settings: Settings, **changed: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("place", ["/proc/there/billing.db", "{file}/billing.db", "{folder}/" + "x" * 300])
-async def test_a_database_that_cannot_be_made_is_said_before_the_first_start(
+async def test_check_names_a_database_that_cannot_be_made(
     settings: Settings, tmp_path: Path, place: str
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -64,19 +64,19 @@ async def test_a_database_that_cannot_be_made_is_said_before_the_first_start(
     assert "cannot be written" in words
 
 
-async def test_a_folder_that_will_be_made_is_no_fault(settings: Settings, tmp_path: Path) -> None:
+async def test_check_accepts_a_folder_that_will_be_made(settings: Settings, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new' / 'folder' / 'billing.db'}"
     assert await wrong(settings, database_url=url) == []
     assert not (tmp_path / "new").exists()
 
 
-async def test_a_client_that_is_granted_no_login_is_said_so(settings: Settings, servers: Servers) -> None:
+async def test_check_names_a_client_that_the_portal_refuses(settings: Settings, servers: Servers) -> None:
     servers[0].fail("/api/oauth/device/code", Fault(status=400, body='{"error": "invalid_scope"}'))
     (words,) = await wrong(settings)
     assert "grants hermes-cli no login (invalid_scope)" in words
 
 
-async def test_nothing_is_wrong_with_settings_that_are_right(settings: Settings) -> None:
+async def test_check_finds_nothing_wrong_with_right_settings(settings: Settings) -> None:
     said = [finding.words for finding in await check(settings)]
     assert await wrong(settings) == []
     assert [line.partition(":")[0] for line in said] == ["Rules", "Slack", "Portal", "Database"]
@@ -134,7 +134,7 @@ async def test_a_database_without_the_schema_is_told_how_to_get_it(
     assert said == ["Database: it has not the newest schema; run `billing-bot migrate`"]
 
 
-async def test_looking_makes_no_database(settings: Settings, tmp_path: Path) -> None:
+async def test_check_makes_no_database(settings: Settings, tmp_path: Path) -> None:
     findings = await check(settings.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'new.db'}"}))
     assert findings[-1].words == "Database: not there yet; `billing-bot serve` makes it"
     assert not (tmp_path / "new.db").exists()

@@ -90,7 +90,7 @@ async def running(
         await task
 
 
-async def test_everything_due_is_advanced_and_what_returns_nothing_is_done() -> None:
+async def test_everything_due_is_advanced_until_it_is_done() -> None:
     seen: list[str] = []
 
     async def advance(lease: Lease[None]) -> datetime | None:
@@ -159,7 +159,7 @@ async def test_a_step_that_does_not_end_in_time_is_cut_off_and_counts_as_failed(
     assert shelf.released == [("a", True)]
 
 
-async def test_a_lost_lease_lets_nothing_leave() -> None:
+async def test_a_run_without_its_lease_sends_nothing() -> None:
     lost: list[bool] = []
 
     async def advance(lease: Lease[None]) -> datetime | None:
@@ -291,7 +291,7 @@ async def test_a_run_that_lost_its_lease_counts_as_one_that_may_have_sent_someth
     assert shelf.released[0] == ("a", True)
 
 
-async def test_a_due_kind_is_not_kept_waiting_by_the_wakes_of_another() -> None:
+async def test_wakes_of_one_kind_do_not_delay_another() -> None:
     ran: list[float] = []
     loop = asyncio.get_running_loop()
 

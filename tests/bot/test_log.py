@@ -51,7 +51,7 @@ def test_a_secret_is_redacted_wherever_it_stands(secret: str) -> None:
     "name",
     ["access_token", "refresh", "device_code", "response_url", "signing_secret", "card", "Authorization"],
 )
-def test_what_is_named_like_a_secret_is_redacted(name: str) -> None:
+def test_a_value_named_like_a_secret_is_redacted(name: str) -> None:
     assert redact(None, "info", {name: "plain words"})[name] == "[redacted]"
 
 

@@ -23,12 +23,12 @@ def test_a_long_rest_gives_no_more_than_a_burst() -> None:
         assert [pace.allows("ada") for _ in range(3)] == [True, True, False]
 
 
-def test_one_persons_haste_costs_nobody_else() -> None:
+def test_one_persons_rate_limit_does_not_affect_others() -> None:
     pace = RateLimiter(burst=1, per_second=1)
     assert [pace.allows("ada"), pace.allows("ada"), pace.allows("grace")] == [True, False, True]
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_the_rate_limit_remembers_a_bounded_number_of_people() -> None:
     pace = RateLimiter(burst=1, per_second=1)
     for number in range(REMEMBERED + 10):
         pace.allows(str(number))

@@ -16,8 +16,8 @@ MARY, KATE, STRANGER = "W0MARY", "W0KATE", "U0STRANGER"
 
 async def connect(house: House, user: str, account: str) -> None:
     await house.slack.command(user, "/billing connect")
-    await house.until(lambda: "user_code=" in str(house.last_ephemeral(user)))
-    house.portal.approve(house.user_code(user), person=account)
+    await house.until(lambda: house.answer(user).code)
+    house.portal.approve(house.answer(user).code, person=account)
     await house.until(lambda: "*Connected*" in house.last_ephemeral(user)["text"])
 
 
@@ -27,7 +27,7 @@ async def link_of(house: House, user: str, team: str) -> object:
 
 
 async def home_shows_balance(house: House, user: str) -> None:
-    await house.until(lambda: "Balance" in str(house.slack.home(user)))
+    await house.until(lambda: "Balance" in house.home(user).text)
 
 
 async def test_one_installation_serves_every_workspace_of_the_organization(
@@ -51,7 +51,9 @@ async def test_an_outsider_in_a_shared_channel_is_a_stranger(grid: House, browse
     assert "not installed in your workspace" in grid.last_ephemeral(STRANGER)["text"]
 
 
-async def test_a_workspace_that_leaves_takes_its_people_along(grid: House, browser: Browser) -> None:
+async def test_people_of_a_workspace_that_leaves_the_grid_are_forgotten(
+    grid: House, browser: Browser
+) -> None:
     await browser.install(install_url(grid), "E0GRID")
     await connect(grid, MARY, "ada")
     await connect(grid, KATE, "grace")
@@ -79,7 +81,7 @@ async def test_uninstalling_the_organization_forgets_everybody(grid: House, brow
     assert await link_of(grid, KATE, "T0SOUTH") is None
 
 
-async def test_the_end_of_the_organizations_installation_is_not_that_of_a_workspaces_own(
+async def test_the_end_of_the_organizations_installation_keeps_a_workspaces_own(
     grid: House, browser: Browser
 ) -> None:
     await browser.install(install_url(grid), "T0NORTH")

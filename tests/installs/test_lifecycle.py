@@ -63,7 +63,7 @@ async def _only(house: House, key: str) -> bool:
     return await installed(house) == {key}
 
 
-async def test_a_charge_under_way_stops_at_a_safe_point_and_stays(house: House, browser: Browser) -> None:
+async def test_uninstalling_stops_an_open_charge_at_a_safe_point(house: House, browser: Browser) -> None:
     house.portal_clock.speed = 0.01
     await browser.install(install_url(house), ACME)
     await house.connect(ADA)
@@ -83,7 +83,7 @@ async def _idle(house: House) -> bool:
     return house.app.engine.beat_at is not None and house.app.engine.in_flight == 0
 
 
-async def test_an_outcome_that_could_not_be_told_is_told_after_a_new_installation(
+async def test_an_outcome_without_a_message_is_posted_after_a_new_installation(
     house: House, browser: Browser
 ) -> None:
     await browser.install(install_url(house), ACME)
@@ -142,9 +142,7 @@ async def test_a_revoked_token_ends_the_installation(house: House, browser: Brow
     assert await linked(house) == set()
 
 
-async def test_a_deactivated_persons_connection_goes_and_nobody_elses(
-    house: House, browser: Browser
-) -> None:
+async def test_only_the_deactivated_persons_connection_is_deleted(house: House, browser: Browser) -> None:
     await browser.install(install_url(house), ACME)
     await house.connect(ADA)
     await house.connect(GRACE, "grace")
@@ -168,8 +166,8 @@ async def test_a_deactivated_persons_connection_goes_and_nobody_elses(
 async def test_a_deactivated_persons_open_connect_link_is_dropped(house: House, browser: Browser) -> None:
     await browser.install(install_url(house), ACME)
     await house.slack.command(ADA, "/billing connect")
-    await house.until(lambda: "user_code=" in str(house.last_ephemeral()))
-    code = house.user_code()
+    await house.until(lambda: house.answer().code)
+    code = house.answer().code
     await house.slack.deactivate(ADA)
 
     async def dropped() -> bool:
@@ -182,7 +180,7 @@ async def test_a_deactivated_persons_open_connect_link_is_dropped(house: House, 
 
 
 @pytest.mark.parametrize("error", ["internal_error", "ratelimited", "org_login_required"])
-async def test_while_slack_does_not_say_nothing_is_forgotten_and_the_event_comes_again(
+async def test_an_event_that_slack_does_not_confirm_deletes_nothing_and_comes_again(
     house: House, browser: Browser, error: str
 ) -> None:
     await browser.install(install_url(house), ACME)
@@ -196,7 +194,7 @@ async def test_while_slack_does_not_say_nothing_is_forgotten_and_the_event_comes
     await house.until_async(lambda: _gone(house))
 
 
-async def test_slack_being_away_is_not_taken_for_an_end(house: House, browser: Browser) -> None:
+async def test_an_outage_of_slack_ends_no_installation(house: House, browser: Browser) -> None:
     await browser.install(install_url(house), ACME)
     await house.connect(ADA)
     house.slack.faults.add("auth.test", "drop_before", times=2)
@@ -206,7 +204,7 @@ async def test_slack_being_away_is_not_taken_for_an_end(house: House, browser: B
     assert (await installed(house), await linked(house)) == ({f":{ACME}"}, {ADA})
 
 
-async def test_an_end_that_nobody_told_is_found(house: House, browser: Browser) -> None:
+async def test_an_uninstallation_without_an_event_is_found(house: House, browser: Browser) -> None:
     await browser.install(install_url(house), ACME)
     await house.connect(ADA)
     url, house.slack.app_url = house.slack.app_url, "http://127.0.0.1:9/"
@@ -217,12 +215,14 @@ async def test_an_end_that_nobody_told_is_found(house: House, browser: Browser) 
     assert await linked(house) == set()
 
 
-async def test_who_connects_while_the_app_is_removed_leaves_no_link(house: House, browser: Browser) -> None:
+async def test_a_person_who_connects_during_the_removal_leaves_no_connection(
+    house: House, browser: Browser
+) -> None:
     await browser.install(install_url(house), ACME)
     house.portal.fail("/api/oauth/account", Fault(seconds=1), times=1)
     await house.slack.command(ADA, "/billing connect")
-    await house.until(lambda: "user_code=" in str(house.last_ephemeral()))
-    house.portal.approve(house.user_code(), person="ada")
+    await house.until(lambda: house.answer().code)
+    house.portal.approve(house.answer().code, person="ada")
     await house.until(lambda: any(each.path == "/api/oauth/account" for each in house.portal.requests))
     await house.slack.uninstall(ACME)
     await house.until_async(lambda: _gone(house))

@@ -52,8 +52,8 @@ async def test_two_workspaces_use_it_side_by_side_each_with_its_own_token(
     assert await installed(house) == {f":{ACME}", f":{OTHER}"}
     await house.connect(ADA)
     await house.slack.command(STRANGER, "/billing connect", house.slack.dm(STRANGER))
-    await house.until(lambda: "user_code=" in str(house.last_ephemeral(STRANGER)))
-    house.portal.approve(house.user_code(STRANGER), person="grace")
+    await house.until(lambda: house.answer(STRANGER).code)
+    house.portal.approve(house.answer(STRANGER).code, person="grace")
     await house.until(lambda: "*Connected*" in house.last_ephemeral(STRANGER)["text"])
     for user, amount in ((ADA, "50"), (STRANGER, "25")):
         await house.slack.command(user, f"/billing buy {amount}", house.slack.dm(user))
@@ -74,14 +74,14 @@ async def test_slack_is_asked_who_it_is_once_an_installation_and_not_on_requests
     assert [each.method for each in house.slack.api_calls].count("auth.test") == 1
 
 
-async def test_where_it_is_not_installed_a_command_says_so(house: House, browser: Browser) -> None:
+async def test_a_command_says_that_the_app_is_not_installed(house: House, browser: Browser) -> None:
     await browser.install(install_url(house), OTHER)
     body = "command=%2Fbilling&text=help&team_id=T0NEW&user_id=U1"
     answer = await house.send_signed(body)
     assert "not installed in your workspace" in str(answer.response)
 
 
-async def test_less_than_was_asked_for_is_not_installed(house: House, browser: Browser) -> None:
+async def test_an_installation_with_missing_scopes_is_refused(house: House, browser: Browser) -> None:
     await browser.install(install_url(house), ACME)
     target = await browser.begin(install_url(house))
     fewer = str(httpx.URL(target).copy_set_param("scope", "commands"))
@@ -93,20 +93,20 @@ async def test_less_than_was_asked_for_is_not_installed(house: House, browser: B
     assert "chat:write" in found.scopes
 
 
-async def test_pages_asked_for_without_end_are_refused(house: House, browser: Browser) -> None:
+async def test_too_many_requests_for_a_page_are_refused(house: House, browser: Browser) -> None:
     answers = [(await browser.get(install_url(house))).status_code for _ in range(70)]
     assert answers[0] == 200
     assert answers[-1] == 429
 
 
-async def test_our_own_words_are_not_to_be_had_by_an_address(house: House, browser: Browser) -> None:
+async def test_an_address_cannot_choose_the_words_on_a_page(house: House, browser: Browser) -> None:
     page = await browser.get(
         install_url(house).replace("install", "oauth_redirect") + "?error=token_rotation"
     )
     assert "Slack ended this without saying why" in page.text
 
 
-async def test_a_state_is_good_once(house: House, browser: Browser) -> None:
+async def test_an_oauth_state_works_once(house: House, browser: Browser) -> None:
     back = await browser.decide(await browser.begin(install_url(house)), ACME)
     cookies = dict(browser.cookies)
     assert (await browser.get(back)).status_code == 200
@@ -117,7 +117,7 @@ async def test_a_state_is_good_once(house: House, browser: Browser) -> None:
     assert "Start again" in again.text
 
 
-async def test_a_state_is_good_for_ten_minutes(house: House, browser: Browser) -> None:
+async def test_an_oauth_state_works_for_ten_minutes(house: House, browser: Browser) -> None:
     with freeze_time(real_asyncio=True) as frozen:
         back = await browser.decide(await browser.begin(install_url(house)), ACME)
         frozen.tick(601)
@@ -125,7 +125,9 @@ async def test_a_state_is_good_for_ten_minutes(house: House, browser: Browser) -
     assert (late.status_code, await installed(house)) == (401, set())
 
 
-async def test_what_another_browser_began_is_not_finished(house: House, browser: Browser) -> None:
+async def test_an_installation_cannot_be_finished_in_another_browser(
+    house: House, browser: Browser
+) -> None:
     back = await browser.decide(await browser.begin(install_url(house)), ACME)
     browser.cookies.clear()
     page = await browser.get(back)
@@ -151,7 +153,9 @@ async def test_an_answer_that_slack_did_not_give_installs_nothing(
     assert await installed(house) == set()
 
 
-async def test_whoever_cancels_is_told_that_nothing_was_installed(house: House, browser: Browser) -> None:
+async def test_the_page_after_cancel_says_that_nothing_was_installed(
+    house: House, browser: Browser
+) -> None:
     page = await browser.install(install_url(house), ACME, "cancel")
     assert "Nothing was installed: it was cancelled in Slack" in page.text
     assert await installed(house) == set()
@@ -163,7 +167,7 @@ async def test_an_error_that_slack_names_is_never_put_on_the_page(house: House, 
     assert "Slack ended this without saying why" in page.text
 
 
-async def test_slack_being_away_is_a_page_with_the_way_back(house: House, browser: Browser) -> None:
+async def test_a_page_says_that_slack_is_away_and_links_back(house: House, browser: Browser) -> None:
     back = await browser.decide(await browser.begin(install_url(house)), ACME)
     house.slack.faults.add("oauth.v2.access", "drop_before")
     page = await browser.get(back)

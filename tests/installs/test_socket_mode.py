@@ -41,12 +41,12 @@ async def helped(house: House) -> None:
     await house.until(lambda: "What you can type" in house.last_ephemeral()["text"])
 
 
-async def test_a_whole_purchase_over_the_socket(house: House) -> None:
+async def test_a_purchase_works_over_the_socket(house: House) -> None:
     await house.connect()
     await house.slack.open_home(ADA)
-    await house.until(lambda: "Balance $142.50" in str(house.slack.home(ADA)))
+    await house.until(lambda: "Balance $142.50" in house.home().text)
     await house.slack.command(ADA, "/billing buy")
-    await house.until(lambda: (house.slack.view(ADA) or {}).get("submit"))
+    await house.until(lambda: house.modal().submit)
     await house.slack.select(ADA, "amount_preset", "50")
     await house.slack.submit(ADA)
     await house.confirm_shown()
@@ -58,9 +58,9 @@ async def test_a_whole_purchase_over_the_socket(house: House) -> None:
 async def test_an_error_beside_a_field_comes_over_the_socket_too(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy")
-    await house.until(lambda: (house.slack.view(ADA) or {}).get("submit"))
+    await house.until(lambda: house.modal().submit)
     await house.slack.select(ADA, "amount_preset", "custom")
-    await house.until(lambda: "amount_custom" in str(house.slack.view(ADA)))
+    await house.until(lambda: "amount_custom" in house.modal().fields)
     await house.slack.type(ADA, "amount_custom", "ten")
     answer = await house.slack.submit(ADA)
     assert "amount_custom" in answer.errors
@@ -93,12 +93,12 @@ async def test_the_process_is_not_ready_while_there_is_no_connection(house: Hous
         assert answer.json()["problems"] == ["slack: no connection for its requests"]
 
 
-async def test_nothing_of_slacks_is_taken_over_http(house: House) -> None:
+async def test_socket_mode_refuses_slack_requests_over_http(house: House) -> None:
     answer = await house.send_signed("command=%2Fbilling&text=help&team_id=T0ACME&user_id=U0ADA")
     assert answer.status == 404
 
 
-async def test_it_closes_its_connection_when_it_stops(house: House) -> None:
+async def test_the_app_closes_its_socket_when_it_stops(house: House) -> None:
     await house.stop()
     await house.until(lambda: house.slack.connections == 0)
     await house.start()

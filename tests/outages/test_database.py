@@ -18,6 +18,7 @@ from bot.startup import StartError
 from bot.storage.sqlite import Sqlite
 from tests.support.house import ADA, House, open_house
 from tests.support.postgresql import Server, new_database
+from tests.support.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,7 +59,7 @@ async def one_charge_that_settles(house: House) -> None:
     assert len(house.dm()) == 1
 
 
-async def test_a_locked_file_costs_neither_the_acknowledgement_nor_the_yes(
+async def test_a_locked_file_loses_neither_the_acknowledgement_nor_the_confirmation(
     house: House, tmp_path: Path
 ) -> None:
     await house.link()
@@ -71,7 +72,7 @@ async def test_a_locked_file_costs_neither_the_acknowledgement_nor_the_yes(
     await one_charge_that_settles(house)
 
 
-async def test_a_file_locked_for_longer_is_said_and_nothing_is_charged(
+async def test_a_file_locked_for_longer_gets_a_message_and_charges_nothing(
     house: House, tmp_path: Path
 ) -> None:
     await house.link()
@@ -79,7 +80,7 @@ async def test_a_file_locked_for_longer_is_said_and_nothing_is_charged(
     await house.confirm_shown()
     async with locked(tmp_path / "test.db"):
         await house.slack.submit(ADA)
-        await house.until(lambda: AWAY in str(house.slack.view(ADA)))
+        await house.until(lambda: AWAY in house.modal().text)
         status, body = await house.readyz()
         assert status == 503
         assert "database: cannot be written" in body["problems"][0]
@@ -89,7 +90,7 @@ async def test_a_file_locked_for_longer_is_said_and_nothing_is_charged(
     await one_charge_that_settles(house)
 
 
-async def test_a_closed_confirmation_is_turned_down_before_that_is_acknowledged(
+async def test_a_closed_confirmation_is_cancelled_before_the_acknowledgement(
     house: House, tmp_path: Path
 ) -> None:
     await house.link()
@@ -116,16 +117,16 @@ async def test_a_locked_file_does_not_keep_the_closing_of_a_confirmation_waiting
         await house.slack.close(ADA)
         assert house.slack.deliveries[-1].ack_ms < 1500
     await house.app.runtime.open_requests.finish(5)
-    assert "This has expired. Nothing was charged" in str(await house.submit_again(view))
+    assert "This has expired. Nothing was charged" in Shown((await house.submit_again(view))["view"]).text
 
 
-async def test_a_file_that_only_reads_is_said_and_mends_itself(house: House) -> None:
+async def test_a_read_only_file_gets_a_message_and_recovers(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy 50")
     await house.confirm_shown()
     await pragma(house, "query_only = ON")
     await house.slack.submit(ADA)
-    await house.until(lambda: AWAY in str(house.slack.view(ADA)))
+    await house.until(lambda: AWAY in house.modal().text)
     assert (await house.readyz())[0] == 503
     await pragma(house, "query_only = OFF")
     assert house.portal.charge_posts == []
@@ -142,7 +143,7 @@ async def test_a_full_disk_loses_no_charge_that_is_on_its_way(house: House) -> N
     await fill(house)
     for amount in range(20, 40):  # the first rows still find a place in what there is
         await house.slack.command(ADA, f"/billing buy {amount}")
-    await house.until(lambda: AWAY in str(house.slack.view(ADA)))
+    await house.until(lambda: AWAY in house.modal().text)
     await house.until(lambda: [each.status for each in house.portal.charges] == ["settled"])
     await pragma(house, "max_page_count = 1073741823")
     await one_charge_that_settles(house)
@@ -175,7 +176,7 @@ async def test_a_restart_in_mid_purchase_goes_unnoticed(on_postgresql: House, po
 
 
 @pytest.mark.postgresql
-async def test_while_it_is_gone_people_are_told_and_then_it_goes_on_by_itself(
+async def test_people_get_a_message_while_the_database_is_away_and_work_continues_afterward(
     on_postgresql: House, postgresql: Server
 ) -> None:
     house = on_postgresql
@@ -197,7 +198,9 @@ async def test_while_it_is_gone_people_are_told_and_then_it_goes_on_by_itself(
 
 
 @pytest.mark.postgresql
-async def test_read_only_is_said_and_mends_itself(on_postgresql: House, postgresql: Server) -> None:
+async def test_a_read_only_server_gets_a_message_and_recovers(
+    on_postgresql: House, postgresql: Server
+) -> None:
     house = on_postgresql
     await house.link()
     await house.slack.command(ADA, "/billing buy 50")
@@ -207,7 +210,7 @@ async def test_read_only_is_said_and_mends_itself(on_postgresql: House, postgres
     try:
         await house.until_async(lambda: not_ready(house))
         await house.slack.submit(ADA)
-        await house.until(lambda: AWAY in str(house.slack.view(ADA)))
+        await house.until(lambda: AWAY in house.modal().text)
     finally:
         await postgresql.run("ALTER SYSTEM RESET default_transaction_read_only")
         await postgresql.run("SELECT pg_reload_conf()")
@@ -222,7 +225,7 @@ async def not_ready(house: House) -> bool:
 
 
 @pytest.mark.postgresql
-async def test_tokens_that_were_rotated_just_then_are_not_lost(
+async def test_tokens_rotated_during_an_outage_of_the_database_are_not_lost(
     on_postgresql: House, postgresql: Server
 ) -> None:
     house = on_postgresql
@@ -256,9 +259,7 @@ async def test_a_start_waits_for_a_database_that_is_still_starting(
 
 
 @pytest.mark.postgresql
-async def test_a_database_that_does_not_exist_is_said_at_once(
-    postgresql_server: str, tmp_path: Path
-) -> None:
+async def test_the_app_names_a_missing_database_at_once(postgresql_server: str, tmp_path: Path) -> None:
     with pytest.raises(StartError, match="DATABASE_URL: the database cannot be used"):
         async with open_house(tmp_path, database_url=postgresql_server.replace("/postgres", "/nowhere")):
             pass

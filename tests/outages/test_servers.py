@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.support.house import House
 
 
-async def test_it_starts_while_slack_is_away_and_is_ready_when_slack_is(house: House) -> None:
+async def test_the_app_starts_while_slack_is_away_and_is_ready_when_slack_returns(house: House) -> None:
     await house.link()
     await house.stop()
     house.slack.faults.add("auth.test", "drop_before", times=1000)
@@ -26,14 +26,14 @@ async def test_it_starts_while_slack_is_away_and_is_ready_when_slack_is(house: H
     await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
 
 
-async def test_a_proxys_page_in_slacks_place_is_slack_being_away(house: House) -> None:
+async def test_a_proxys_page_counts_as_an_outage_of_slack(house: House) -> None:
     await house.stop()
     house.slack.faults.add("auth.test", "status", status=503, times=2)
     await house.start()
     await house.until_async(lambda: ready(house))
 
 
-async def test_who_comes_before_slack_answered_is_asked_to_come_back(house: House) -> None:
+async def test_a_command_before_slack_has_answered_is_asked_to_come_back(house: House) -> None:
     await house.stop()
     house.slack.faults.add("auth.test", "drop_before", times=1000)
     await house.start()
@@ -74,7 +74,7 @@ async def test_a_portal_that_is_away_is_named_and_does_not_make_us_unready(house
     assert (await house.readyz())[1]["degraded"] == []
 
 
-async def test_a_portal_that_is_away_is_asked_ever_less_often(house: House) -> None:
+async def test_the_app_asks_less_often_during_an_outage_of_the_portal(house: House) -> None:
     house.portal_clock.speed = 1
     await house.link()
     await house.buy("10.06")

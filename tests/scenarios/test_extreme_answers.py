@@ -31,7 +31,7 @@ async def test_a_refusal_with_a_nul_in_its_message_is_a_clear_refusal(house: Hou
     assert charge.state is ChargeState.REFUSED
 
 
-async def test_a_purchase_is_traced_by_the_portals_id_and_by_a_beginning(house: House) -> None:
+async def test_trace_finds_a_purchase_by_the_portals_id_and_by_the_start_of_an_id(house: House) -> None:
     await house.link()
     await house.buy("50")
     await house.told("$50 added to your balance")
@@ -44,7 +44,7 @@ async def test_a_purchase_is_traced_by_the_portals_id_and_by_a_beginning(house: 
     assert "There is no such purchase of yours" in await ask(house, f"/billing trace {portal_id}", LINUS)
 
 
-async def test_a_beginning_of_several_purchases_asks_for_more_of_it(house: House) -> None:
+async def test_trace_asks_for_a_longer_id_when_several_purchases_match(house: House) -> None:
     await house.link()
     for amount in ("50", "60"):
         await house.buy(amount)
@@ -52,7 +52,7 @@ async def test_a_beginning_of_several_purchases_asks_for_more_of_it(house: House
     assert "Several of your purchases begin with that" in await ask(house, "/billing trace ch_")
 
 
-async def test_a_failed_charge_names_whom_to_ask(house: House) -> None:
+async def test_the_message_of_a_failed_charge_names_the_support_address(house: House) -> None:
     await house.link()
     await house.buy("10.01")
     message = await house.told("was declined")
@@ -69,7 +69,7 @@ async def test_a_charge_id_that_cannot_be_kept_is_not_asked_for_again_and_again(
 
 
 @pytest.mark.behavior(24)
-async def test_a_purchase_that_the_edges_firewall_turns_away_is_told_at_once(house: House) -> None:
+async def test_a_purchase_that_the_firewall_blocks_is_refused_at_once(house: House) -> None:
     await house.link()
     house.portal.fail("/api/billing/charge", FIREWALL_DENIES, method="POST", times=9)
     await house.buy("50")

@@ -9,10 +9,11 @@ import pytest
 from freezegun import freeze_time
 
 from tests.support.house import ADA, DIRECTORY, GRACE, LINUS, TEAM, House
+from tests.support.shown import Shown
 
 
 @pytest.mark.behavior(6)
-async def test_somebody_without_a_link_is_shown_how_to_begin(house: House) -> None:
+async def test_a_person_who_is_not_connected_sees_how_to_connect(house: House) -> None:
     await house.slack.command(ADA, "/billing")
     await house.until(lambda: "Connect your portal account once" in house.last_ephemeral()["text"])
     await house.slack.command(ADA, "/billing usage")
@@ -24,17 +25,17 @@ async def test_a_member_sees_the_balance_and_the_portal_and_no_money_buttons(hou
     await house.link(LINUS, "linus")
     await house.slack.command(LINUS, "/billing")
     await house.until(lambda: "Balance $142.50" in house.last_ephemeral(LINUS)["text"])
-    shown = house.last_ephemeral(LINUS)
-    assert "An owner, admin or finance admin can add funds" in shown["text"]
-    assert "Manage on portal" in str(shown["blocks"])
-    assert "Add funds" not in str(shown["blocks"])
+    shown = house.answer(LINUS)
+    assert "An owner, admin or finance admin can add funds" in shown.text
+    assert "Manage on portal" in shown.buttons
+    assert "Add funds" not in shown.text
 
 
 @pytest.mark.behavior(1)
-async def test_a_member_who_types_buy_is_told_whom_to_ask(house: House) -> None:
+async def test_a_member_who_types_buy_sees_whom_to_ask(house: House) -> None:
     await house.link(LINUS, "linus")
     await house.slack.command(LINUS, "/billing buy 50")
-    await house.until(lambda: "Only an owner, admin or finance admin" in str(house.slack.view(LINUS)))
+    await house.until(lambda: "Only an owner, admin or finance admin" in house.modal(LINUS).text)
     assert house.portal.charge_posts == []
 
 
@@ -46,27 +47,27 @@ async def test_a_finance_admin_with_the_capability_may_buy(house: House) -> None
 
 
 @pytest.mark.behavior(1)
-async def test_with_the_switch_off_the_overview_says_so_and_buying_too(house: House) -> None:
+async def test_the_overview_and_buy_say_that_the_switch_is_off(house: House) -> None:
     await house.link()
     house.portal.set_scenario("acme", "switch-off")
     await house.slack.command(ADA, "/billing")
     await house.until(lambda: "switched off" in house.last_ephemeral()["text"])
     await house.slack.command(ADA, "/billing buy 50")
-    await house.until(lambda: "switched off" in str(house.slack.view(ADA)))
+    await house.until(lambda: "switched off" in house.modal().text)
     assert house.portal.charge_posts == []
 
 
 @pytest.mark.behavior(11)
-async def test_without_a_card_the_purchase_waits_and_goes_on_once_there_is_one(house: House) -> None:
+async def test_a_purchase_without_a_card_continues_once_there_is_one(house: House) -> None:
     await house.link()
     house.portal.set_scenario("acme", "no-card")
     await house.slack.command(ADA, "/billing buy 50")
     await house.until(
-        lambda: house.view_title() == "Add a card first" and "check again" in str(house.slack.view(ADA))
+        lambda: house.modal().title == "Add a card first" and "check again" in house.modal().text
     )
     for _ in range(2):
         await house.slack.click_text(ADA, "I've added it, check again")
-        await house.until(lambda: "still no payment method" in str(house.slack.view(ADA)))
+        await house.until(lambda: "still no payment method" in house.modal().text)
     house.portal.set_scenario("acme", "by-amount")
     await house.slack.click_text(ADA, "I've added it, check again")
     await house.confirm_shown()
@@ -88,7 +89,7 @@ async def test_without_a_card_the_purchase_waits_and_goes_on_once_there_is_one(h
         ("no-card", "no payment method on file", "Manage on portal"),
     ],
 )
-async def test_a_refusal_on_the_charge_itself_is_told_with_its_next_step(
+async def test_a_refused_charge_shows_its_reason_and_the_next_step(
     house: House, scenario: str, words: str, next_step: str
 ) -> None:
     await house.link()
@@ -98,9 +99,9 @@ async def test_a_refusal_on_the_charge_itself_is_told_with_its_next_step(
     await house.slack.submit(ADA)
     message = await house.told(words)
     assert "$50 was not charged" in message["text"]
-    assert next_step in str(message["blocks"])
+    assert next_step in Shown(message).buttons
     assert house.portal.charges == []
-    await house.until(lambda: house.view_title() == "Not charged")
+    await house.until(lambda: house.modal().title == "Not charged")
 
 
 @pytest.mark.behavior(6)
@@ -110,12 +111,12 @@ async def test_an_outage_is_not_called_a_logout(house: House, scenario: str) -> 
     house.portal.set_scenario("acme", scenario)
     await house.slack.command(ADA, "/billing")
     await house.until(lambda: "Couldn't load billing" in house.last_ephemeral()["text"])
-    assert "Connect" not in str(house.last_ephemeral()["blocks"])
+    assert "Connect" not in house.answer().text
     assert "You are still connected" in house.last_ephemeral()["text"]
 
 
 @pytest.mark.behavior(8)
-async def test_when_the_account_call_fails_the_bars_go_and_not_the_screen(house: House) -> None:
+async def test_the_overview_leaves_out_the_plan_when_the_account_call_fails(house: House) -> None:
     await house.link()
     house.portal.set_scenario("acme", "account-unavailable")
     await house.slack.command(ADA, "/billing")
@@ -123,7 +124,7 @@ async def test_when_the_account_call_fails_the_bars_go_and_not_the_screen(house:
     assert "Top-ups" not in house.last_ephemeral()["text"]
 
 
-async def test_a_portal_that_hangs_delays_no_acknowledgement_and_the_wait_is_said(house: House) -> None:
+async def test_a_slow_portal_delays_no_acknowledgement_and_a_message_says_to_wait(house: House) -> None:
     await house.link()
     house.portal.hang_seconds = 2.5
     house.portal.set_scenario("acme", "portal-hangs")
@@ -135,27 +136,27 @@ async def test_a_portal_that_hangs_delays_no_acknowledgement_and_the_wait_is_sai
 
 
 @pytest.mark.behavior(14)
-async def test_the_monthly_limit(house: House) -> None:
+async def test_limit_shows_the_monthly_limit(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing limit")
-    await house.until(lambda: "of $1,000" in str(house.slack.view(ADA)))
-    assert house.view_title() == "Monthly limit"
-    assert "$180 of $1,000 spent this month (default ceiling), $820 left" in str(house.slack.view(ADA))
+    await house.until(lambda: "of $1,000" in house.modal().text)
+    assert house.modal().title == "Monthly limit"
+    assert "$180 of $1,000 spent this month (default ceiling), $820 left" in house.modal().text
 
 
 @pytest.mark.behavior(14)
-async def test_no_monthly_cap(house: House) -> None:
+async def test_limit_says_that_no_monthly_limit_is_set(house: House) -> None:
     await house.link(ADA, "mara")
     await house.slack.command(ADA, "/billing limit")
-    await house.until(lambda: "No monthly limit is set" in str(house.slack.view(ADA)))
+    await house.until(lambda: "No monthly limit is set" in house.modal().text)
 
 
 @pytest.mark.behavior(21)
-async def test_auto_reload_is_shown(house: House) -> None:
+async def test_auto_reload_shows_the_setting(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing auto-reload")
-    await house.until(lambda: "Auto-reload is *off*" in str(house.slack.view(ADA)))
-    assert house.view_title() == "Auto-reload"
+    await house.until(lambda: "Auto-reload is *off*" in house.modal().text)
+    assert house.modal().title == "Auto-reload"
 
 
 @pytest.mark.behavior(10)
@@ -184,7 +185,7 @@ async def test_help_lists_what_can_be_typed(house: House, typed: str) -> None:
         ("disconect", "disconnect"),
     ],
 )
-async def test_a_near_miss_gets_did_you_mean(house: House, typed: str, guess: str) -> None:
+async def test_a_typing_error_gets_a_suggestion(house: House, typed: str, guess: str) -> None:
     await house.slack.command(ADA, f"/billing {typed}")
     await house.until(lambda: f"Did you mean `/billing {guess}`?" in house.last_ephemeral()["text"])
 
@@ -222,11 +223,11 @@ async def test_another_persons_confirmation_cannot_be_submitted(house: House) ->
     await house.slack.command(ADA, "/billing buy 50")
     view = await house.confirm_shown()
     answer = await house.submit_again(view, LINUS)
-    assert "This purchase is not yours" in str(answer)
+    assert "This purchase is not yours" in Shown(answer["view"]).text
     assert house.portal.charge_posts == []
 
 
-async def test_a_request_sent_again_as_it_was_is_one_charge(house: House) -> None:
+async def test_a_repeated_request_makes_one_charge(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy 50")
     await house.confirm_shown()
@@ -239,7 +240,7 @@ async def test_a_request_sent_again_as_it_was_is_one_charge(house: House) -> Non
     assert len(house.dm()) == 1
 
 
-async def test_an_amount_written_into_a_submission_is_not_read(house: House) -> None:
+async def test_a_changed_amount_in_a_submission_is_ignored(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy 50")
     view = await house.confirm_shown()
@@ -253,16 +254,16 @@ async def test_an_amount_written_into_a_submission_is_not_read(house: House) -> 
 
 
 @pytest.mark.parametrize("changed", ["", "f" * 16, "../../x", "'; DROP TABLE charges; --"])
-async def test_a_charge_that_is_not_there_cannot_be_confirmed(house: House, changed: str) -> None:
+async def test_an_unknown_charge_cannot_be_confirmed(house: House, changed: str) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy 50")
     view = await house.confirm_shown()
     answer = await house.submit_again({**view, "private_metadata": changed})
-    assert "not yours, or it no longer exists" in json.dumps(answer)
+    assert "not yours, or it no longer exists" in Shown(answer["view"]).text
     assert house.portal.charge_posts == []
 
 
-async def test_a_bot_user_acts_for_nobody(house: House) -> None:
+async def test_the_app_ignores_bot_users(house: House) -> None:
     bot = DIRECTORY.app.bot_user_id
     await house.link(ADA)
     fields = {"command": "/billing", "text": "buy 50", "team_id": TEAM, "user_id": bot, "trigger_id": "1"}
@@ -273,7 +274,7 @@ async def test_a_bot_user_acts_for_nobody(house: House) -> None:
     assert {each.method for each in house.slack.api_calls} == {"auth.test"}
 
 
-async def test_a_trigger_that_came_too_late_is_explained(house: House) -> None:
+async def test_an_expired_trigger_gets_an_explanation(house: House) -> None:
     await house.link()
     house.slack.faults.add(method="views.open", kind="error", error="expired_trigger_id")
     await house.slack.command(ADA, "/billing buy 50")
@@ -309,7 +310,7 @@ async def test_a_modal_that_was_closed_while_loading_leaves_no_error(house: Hous
     "change",
     ["signature", "body", "old", "future"],
 )
-async def test_what_slack_did_not_sign_just_now_is_refused(house: House, change: str) -> None:
+async def test_a_request_without_a_fresh_signature_is_refused(house: House, change: str) -> None:
     body = f"command=%2Fbilling&text=&team_id={TEAM}&user_id={ADA}&trigger_id=1"
     if change in {"old", "future"}:
         answer = await house.send_signed(body, age=400 if change == "old" else -400)
@@ -339,7 +340,7 @@ async def test_what_slack_did_not_sign_just_now_is_refused(house: House, change:
         (b"x" * 1_000_001, "1", 413),
     ],
 )
-async def test_what_bolt_would_answer_with_a_500_is_refused_before_it(
+async def test_a_malformed_request_is_refused_before_it_reaches_bolt(
     house: House, body: bytes, timestamp: str, status: int
 ) -> None:
     headers = {"X-Slack-Signature": "v0=00"}
@@ -349,7 +350,7 @@ async def test_what_bolt_would_answer_with_a_500_is_refused_before_it(
     assert answer.status == status
 
 
-async def test_more_than_a_person_types_is_answered_kindly_and_asks_the_portal_nothing(
+async def test_a_person_who_sends_too_many_commands_is_slowed_down(
     house: House,
 ) -> None:
     for _ in range(45):

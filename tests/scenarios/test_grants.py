@@ -13,10 +13,10 @@ from sqlalchemy import text as sql
 
 from bot.sandbox.portal import FIREWALL, FIREWALL_DENIES, Fault
 from tests.support.house import ADA, House
+from tests.support.shown import Shown
 from tests.support.steps import (
     account_calls,
     ask,
-    buttons,
     buy_without_permission,
     connecting,
     later,
@@ -27,12 +27,12 @@ AWAY = Fault(status=503, body='{"error": "temporarily_unavailable"}', retry_afte
 DAY = 24 * 3600
 
 
-async def test_beside_the_link_it_says_to_sign_in_first(house: House) -> None:
+async def test_the_link_message_says_to_sign_in_first(house: House) -> None:
     await connecting(house)
     assert "Sign in to the portal in that browser first" in house.last_ephemeral()["text"]
 
 
-async def test_a_login_without_an_organization_ends_in_words_and_leaves_no_tokens(house: House) -> None:
+async def test_a_login_without_an_organization_gets_a_message_and_leaves_no_tokens(house: House) -> None:
     house.portal.approve(await connecting(house), person="noah")
     await house.until(lambda: "does not belong to an organization" in house.last_ephemeral()["text"])
     assert "support@nousresearch.com" in house.last_ephemeral()["text"]
@@ -42,7 +42,7 @@ async def test_a_login_without_an_organization_ends_in_words_and_leaves_no_token
     assert await link_of(house) is None
 
 
-async def test_an_account_that_cannot_be_kept_ends_in_words(house: House) -> None:
+async def test_an_account_that_cannot_be_stored_gets_a_message(house: House) -> None:
     body = json.dumps({"user": {"email": "a@x"}, "organisation": {"id": "o" * 300}})
     house.portal.fail("/api/oauth/account", Fault(status=200, body=body), times=9)
     house.portal.approve(await connecting(house))
@@ -53,15 +53,15 @@ async def test_an_account_that_cannot_be_kept_ends_in_words(house: House) -> Non
 @pytest.mark.parametrize(
     "fault", [AWAY, FIREWALL_DENIES, Fault(drop=True)], ids=["503", "firewall", "lost"]
 )
-async def test_an_account_call_that_says_wait_is_waited_for(house: House, fault: Fault) -> None:
+async def test_connecting_waits_for_an_account_call_that_is_unavailable(house: House, fault: Fault) -> None:
     house.portal.fail("/api/oauth/account", fault, times=2)
     house.portal.approve(await connecting(house))
     await house.until(lambda: "*Approved.*" in house.last_ephemeral()["text"])
-    assert "Open Nous Portal" not in str(house.last_ephemeral()["blocks"])
+    assert "Open Nous Portal" not in house.answer().text
     await later(house, lambda: "*Connected*" in house.last_ephemeral()["text"])
 
 
-async def test_a_permission_for_a_held_purchase_waits_too(house: House) -> None:
+async def test_enabling_billing_waits_for_an_account_call_that_is_unavailable(house: House) -> None:
     await buy_without_permission(house)
     code = await house.enable_billing()
     house.portal.fail("/api/oauth/account", AWAY, times=1)
@@ -70,7 +70,7 @@ async def test_a_permission_for_a_held_purchase_waits_too(house: House) -> None:
     await later(house, lambda: "Billing is enabled: $50 can go on" in house.dm()[-1]["text"])
 
 
-async def test_a_token_that_ran_out_while_the_portal_was_away_is_renewed_first(house: House) -> None:
+async def test_a_token_that_expired_during_an_outage_is_renewed_first(house: House) -> None:
     house.portal.fail("/api/oauth/account", AWAY, times=1)
     house.portal.approve(await connecting(house))
     await house.until(lambda: "*Approved.*" in house.last_ephemeral()["text"])
@@ -78,7 +78,7 @@ async def test_a_token_that_ran_out_while_the_portal_was_away_is_renewed_first(h
     await later(house, lambda: "*Connected*" in house.last_ephemeral()["text"])
 
 
-async def test_a_portal_that_grants_no_login_says_so_and_not_that_it_is_away(house: House) -> None:
+async def test_connect_says_that_the_portal_refuses_the_login(house: House) -> None:
     refused = Fault(status=400, body='{"error": "invalid_scope"}')
     house.portal.fail("/api/oauth/device/code", refused, times=9)
     assert "does not grant this app what it asks for" in await ask(house, "/billing connect")
@@ -92,7 +92,7 @@ async def test_the_first_login_asks_for_no_more_than_it_needs(house: House) -> N
 
 
 @pytest.mark.behavior(43)
-async def test_the_edges_firewall_on_polling_means_back_off(house: House) -> None:
+async def test_the_firewalls_block_slows_the_polling_of_a_login(house: House) -> None:
     house.portal.fail("/api/oauth/token", FIREWALL, times=1)
     house.portal.approve(await connecting(house))
     await house.until(lambda: "*Connected*" in house.last_ephemeral()["text"], seconds=15)
@@ -101,7 +101,7 @@ async def test_the_edges_firewall_on_polling_means_back_off(house: House) -> Non
 
 
 @pytest.mark.behavior(48)
-async def test_the_edges_firewall_on_a_refresh_ends_no_connection(house: House) -> None:
+async def test_the_firewalls_block_of_a_refresh_ends_no_connection(house: House) -> None:
     await house.link(minutes=1)
     house.portal.set_scenario("acme", "firewall-refresh")
     assert "Couldn't load billing" in await ask(house, "/billing")
@@ -110,7 +110,7 @@ async def test_the_edges_firewall_on_a_refresh_ends_no_connection(house: House) 
 
 
 @pytest.mark.behavior(47)
-async def test_a_refresh_that_is_forbidden_without_a_word_is_a_dead_session(house: House) -> None:
+async def test_a_refresh_refused_without_a_reason_ends_the_connection(house: House) -> None:
     await house.link(minutes=1)
     house.portal.set_scenario("acme", "refresh-forbidden")
     assert "Your connection to Nous Portal has ended" in await ask(house, "/billing")
@@ -119,18 +119,18 @@ async def test_a_refresh_that_is_forbidden_without_a_word_is_a_dead_session(hous
     assert link.dead
 
 
-async def test_three_days_before_its_end_the_connection_says_so_with_one_button(house: House) -> None:
+async def test_the_overview_warns_three_days_before_the_connection_ends(house: House) -> None:
     house.portal_clock.speed = 1
     await house.link()
     assert "Connection" not in await ask(house, "/billing")
     with freeze_time(real_asyncio=True) as frozen:
         frozen.tick(timedelta(days=27, minutes=1))
         assert "Your connection to Nous Portal ends" in await ask(house, "/billing")
-        assert buttons(house.last_ephemeral()).count("Connect again") == 1
+        assert house.answer().buttons.count("Connect again") == 1
         await house.slack.open_home(ADA)
-        await house.until(lambda: "Connect again" in str(house.slack.home(ADA)))
+        await house.until(lambda: "Connect again" in house.home().text)
         await house.slack.click_text(ADA, "Connect again", in_="ephemeral")
-        await house.until(lambda: "user_code=" in str(house.last_ephemeral()["blocks"]))
+        await house.until(lambda: house.answer().code)
 
 
 async def test_a_charge_in_flight_when_the_connection_ends_goes_on_after_connecting_again(
@@ -142,7 +142,7 @@ async def test_a_charge_in_flight_when_the_connection_ends_goes_on_after_connect
     await house.submitted()
     house.portal.advance(31 * DAY)
     message = await house.told("may or may not have been charged")
-    assert "Connect" in buttons(message)
+    assert "Connect" in Shown(message).buttons
     house.portal.charges[0].final_status = "settled"
     house.portal.charges[0].settle_at = house.portal.now()
     await house.connect()
@@ -176,12 +176,12 @@ async def test_a_plain_reconnect_asks_for_no_scope_of_the_connection_before(hous
     assert "has ended" in await ask(house, "/billing")
     house.portal.set_scenario("acme", "by-amount")
     await house.slack.command(ADA, "/billing connect")
-    await house.until(lambda: "user_code=" in str(house.last_ephemeral()["blocks"]))
+    await house.until(lambda: house.answer().code)
     asked = [each for each in house.portal.requests if each.path == "/api/oauth/device/code"][-1]
     assert b"tool" not in asked.body
 
 
-async def test_a_firewall_that_names_a_wait_is_not_asked_again_before(house: House) -> None:
+async def test_the_app_waits_as_long_as_the_firewall_asks(house: House) -> None:
     await house.link(minutes=1)
     await house.app.runtime.accounts.access_token(house.identity())
     house.portal.set_scenario("acme", "pending-for-ever")
@@ -203,11 +203,11 @@ async def test_disconnecting_ends_the_links_that_are_open(house: House) -> None:
     await connecting(house)
     shown = house.last_ephemeral()
     await house.slack.command(ADA, "/billing disconnect")
-    await house.until(lambda: "Open Nous Portal" not in str(house.slack.ephemerals(ADA)))
+    await house.until(lambda: not any(Shown(each).code for each in house.slack.ephemerals(ADA)))
     assert shown
 
 
-async def test_a_cancelled_grant_is_not_said_to_be_approved(house: House) -> None:
+async def test_a_cancelled_link_is_not_called_approved(house: House) -> None:
     house.portal.fail("/api/oauth/account", replace(AWAY, seconds=1.0), times=1)
     house.portal.approve(await connecting(house))
     await house.until(lambda: account_calls(house) == 1)

@@ -45,7 +45,7 @@ async def test_the_history_is_paged(house: House) -> None:
     assert "$20.01" not in house.last_ephemeral()["text"]
     await house.slack.click_text(ADA, "Older")
     await house.until(lambda: "$20.01" in house.last_ephemeral()["text"])
-    assert "Older" not in str(house.last_ephemeral()["blocks"])
+    assert "Older" not in house.answer().text
     await house.slack.click_text(ADA, "Newer")
     await house.until(lambda: "$20.06" in house.last_ephemeral()["text"])
 
@@ -94,23 +94,23 @@ async def test_somebody_elses_purchase_cannot_be_traced(house: House) -> None:
 
 async def test_home_is_useful_unlinked_linked_and_follows_each_outcome(house: House) -> None:
     await house.slack.open_home(ADA)
-    await house.until(lambda: "Connect your portal account once" in str(house.slack.home(ADA)))
+    await house.until(lambda: "Connect your portal account once" in house.home().text)
     await house.link()
     await house.slack.open_home(ADA)
-    await house.until(lambda: "Balance $142.50" in str(house.slack.home(ADA)))
-    assert "$180 of $1,000 spent this month" in str(house.slack.home(ADA))
+    await house.until(lambda: "Balance $142.50" in house.home().text)
+    assert "$180 of $1,000 spent this month" in house.home().text
     await house.slack.click_text(ADA, "Add funds", in_="home")
-    await house.until(lambda: (house.slack.view(ADA) or {}).get("submit"))
+    await house.until(lambda: house.modal().submit)
     await house.slack.select(ADA, "amount_preset", "50")
     await house.slack.submit(ADA)
     await house.confirm_shown()
     await house.slack.submit(ADA)
-    await house.until(lambda: "Balance $192.50" in str(house.slack.home(ADA)))
-    assert "*$50* · settled" in str(house.slack.home(ADA))
+    await house.until(lambda: "Balance $192.50" in house.home().text)
+    assert "*$50* · settled" in house.home().text
 
 
 async def test_home_says_when_billing_cannot_be_loaded(house: House) -> None:
     await house.link()
     house.portal.set_scenario("acme", "portal-down")
     await house.slack.open_home(ADA)
-    await house.until(lambda: "Couldn't load billing" in str(house.slack.home(ADA)))
+    await house.until(lambda: "Couldn't load billing" in house.home().text)

@@ -34,11 +34,11 @@ def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     return all(labels.get(name) == value for name, value in wanted.items())
 
 
-async def test_a_purchase_is_counted_from_the_yes_to_its_end(house: House) -> None:
+async def test_the_metrics_count_a_purchase_from_its_confirmation_to_its_end(house: House) -> None:
     await house.link()
     await house.buy("50")
     await house.told("$50 added to your balance")
-    await house.until(lambda: house.view_title() == "Done")
+    await house.until(lambda: house.modal().title == "Done")
     for state in ("proposed", "confirmed", "submitted", "settled"):
         assert await value(house, "billing_charges_total", kind="top_up", state=state) == 1
     assert await value(house, "billing_charge_outcome_seconds_count", state="settled") == 1
@@ -53,7 +53,7 @@ async def test_a_purchase_is_counted_from_the_yes_to_its_end(house: House) -> No
     assert await value(house, "billing_ack_seconds_count", status="200") == acknowledged
 
 
-async def test_what_has_not_ended_is_seen_with_its_age(house: House) -> None:
+async def test_the_metrics_show_the_age_of_an_open_charge(house: House) -> None:
     house.portal_clock.speed = 1
     await house.link()
     await house.buy("10.06")
@@ -64,7 +64,7 @@ async def test_what_has_not_ended_is_seen_with_its_age(house: House) -> None:
     assert await value(house, "billing_work_in_flight", kind="charge") == 1
 
 
-async def test_a_restart_in_mid_purchase_is_no_takeover_and_a_refusal_has_its_code(house: House) -> None:
+async def test_a_restart_does_not_count_as_a_takeover_and_a_refusal_has_its_code(house: House) -> None:
     await house.link()
     await house.buy("50")
     await house.submitted()

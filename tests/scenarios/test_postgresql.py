@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.postgresql
 
 
-async def test_a_database_that_is_not_migrated_is_said_so(postgresql_server: str, tmp_path: Path) -> None:
+async def test_the_app_says_that_the_database_is_not_migrated(
+    postgresql_server: str, tmp_path: Path
+) -> None:
     async with new_database(postgresql_server) as url:
         with pytest.raises(StartError, match="billing-bot migrate"):
             async with open_house(tmp_path, database_url=url):

@@ -12,6 +12,7 @@ from bot.domain.charge import ChargeState
 from bot.domain.errors import ACCESS_LOST, RefusalCode
 from bot.sandbox.portal import Fault
 from tests.support.house import ADA, House
+from tests.support.shown import Shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,37 +129,36 @@ ROWS = (
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.error}{''.join(row.extra)}")
 
 
-def test_no_row_is_left_out() -> None:
+def test_every_refusal_code_has_a_row() -> None:
     assert {row.code for row in ROWS} == set(RefusalCode) - {RefusalCode.SPENDING_STOPPED}
 
 
-def shows(surface: dict[str, Any] | None, row: Row) -> bool:
-    text = json.dumps(surface or {}, ensure_ascii=False)
-    return row.words in text and (row.button is None or row.button in text)
+def shows(shown: Shown, row: Row) -> bool:
+    return row.words in shown.text and (row.button is None or row.button in shown.buttons)
 
 
 @pytest.mark.behavior(28)
 @each_row
-async def test_opening(house: House, row: Row) -> None:
+async def test_the_overview_shows_each_refusal(house: House, row: Row) -> None:
     await house.link()
     house.portal.fail("/api/billing/state", row.fault, times=2)
     await house.slack.command(ADA, "/billing")
-    await house.until(lambda: shows(house.last_ephemeral(), row))
+    await house.until(lambda: shows(house.answer(), row))
 
 
 @pytest.mark.behavior(28)
 @each_row
-async def test_opening_a_modal(house: House, row: Row) -> None:
+async def test_the_purchase_modal_shows_each_refusal(house: House, row: Row) -> None:
     await house.link()
     house.portal.fail("/api/billing/state", row.fault, times=2)
     await house.slack.command(ADA, "/billing buy 50")
-    await house.until(lambda: shows(house.slack.view(ADA), row))
+    await house.until(lambda: shows(house.modal(), row))
 
 
 @pytest.mark.behavior(24)
 @pytest.mark.behavior(28)
 @each_row
-async def test_confirming(house: House, row: Row) -> None:
+async def test_a_confirmed_charge_shows_each_refusal(house: House, row: Row) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy 50")
     await house.confirm_shown()
@@ -166,7 +166,7 @@ async def test_confirming(house: House, row: Row) -> None:
     await house.slack.submit(ADA)
     needs_scope = row.code is RefusalCode.INSUFFICIENT_SCOPE
     await house.told("One-time setup" if needs_scope else row.words)
-    assert shows(house.dm()[-1], row)
+    assert shows(house.last_message(), row)
     text = house.dm()[-1]["text"]
     assert "was not charged" in text
     assert "may or may not" not in text
@@ -184,7 +184,7 @@ async def test_confirming(house: House, row: Row) -> None:
 
 @pytest.mark.behavior(34)
 @each_row
-async def test_polling(house: House, row: Row) -> None:
+async def test_a_refusal_while_polling_is_never_called_a_failure(house: House, row: Row) -> None:
     await house.link()
     await house.buy("10.06")
     await house.submitted()
@@ -193,7 +193,7 @@ async def test_polling(house: House, row: Row) -> None:
     if row.code in ACCESS_LOST:
         message = await house.told("may or may not have been charged")
         assert "was not charged" not in message["text"]
-        assert "Check again" in str(message["blocks"])
+        assert "Check again" in Shown(message).buttons
     else:
         await house.until(lambda: house.polls() > polls)
         assert "Adding" in house.dm()[-1]["text"]
@@ -202,10 +202,10 @@ async def test_polling(house: House, row: Row) -> None:
 
 @pytest.mark.behavior(28)
 @each_row
-async def test_configuring(house: House, row: Row) -> None:
+async def test_the_auto_reload_modal_shows_each_refusal(house: House, row: Row) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing auto-reload 5 25")
     await house.until(lambda: (house.slack.view(ADA) or {}).get("callback_id") == "auto_reload_confirm")
     house.portal.fail("/api/billing/auto-top-up", row.fault, times=2)
     await house.slack.submit(ADA)
-    await house.until(lambda: shows(house.slack.view(ADA), row))
+    await house.until(lambda: shows(house.modal(), row))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def shown_in_modal(house: House, words: str, user: str = ADA) -> None:
-    await house.until(lambda: words in json.dumps(house.slack.view(user) or {}, ensure_ascii=False))
+    await house.until(lambda: words in house.modal(user).text)
 
 
 async def answered(house: House, words: str, user: str = ADA) -> None:
@@ -48,12 +48,12 @@ def money_requests(house: House) -> int:
     )
 
 
-async def test_more_than_one_charge_may_be_is_said_where_the_amount_is_chosen(house: House) -> None:
+async def test_the_amount_modal_names_the_limit_for_one_charge(house: House) -> None:
     await house.restart(max_charge=Decimal(100))
     await house.link()
     await house.slack.command(ADA, "/billing buy 100.01")
     await shown_in_modal(house, "The largest amount is $100: this app's operator allows no more at once")
-    assert house.view_title() == "Add funds"
+    assert house.modal().title == "Add funds"
     assert await house.charges() == []
     await house.slack.close(ADA, everything=True)
     await house.buy("100")
@@ -72,7 +72,7 @@ async def test_a_confirmation_from_before_the_limit_was_lowered_is_refused(house
     assert money_requests(house) == 0
 
 
-async def test_the_days_limit_tells_what_is_left_and_ends_with_the_day(house: House) -> None:
+async def test_the_daily_limit_says_what_is_left_and_ends_with_the_day(house: House) -> None:
     with freeze_time(real_asyncio=True) as frozen:
         await house.restart(max_charge_per_day=Decimal(100))
         await house.link()
@@ -92,7 +92,7 @@ async def test_the_days_limit_tells_what_is_left_and_ends_with_the_day(house: Ho
         await house.confirm_shown()
 
 
-async def test_what_was_not_charged_does_not_count_for_the_day(house: House) -> None:
+async def test_a_charge_that_failed_does_not_count_toward_the_daily_limit(house: House) -> None:
     await house.restart(max_charge_per_day=Decimal(100))
     await house.link()
     await house.buy("10.01")
@@ -102,7 +102,7 @@ async def test_what_was_not_charged_does_not_count_for_the_day(house: House) -> 
     await house.told("$99 added to your balance")
 
 
-async def test_two_confirmations_at_one_moment_do_not_pass_the_days_limit_together(house: House) -> None:
+async def test_two_confirmations_at_once_cannot_exceed_the_daily_limit(house: House) -> None:
     await house.restart(max_charge_per_day=Decimal(100))
     await house.link()
     open_ones = [await proposed(house, amount) for amount in ("60", "61")]
@@ -115,7 +115,7 @@ async def test_two_confirmations_at_one_moment_do_not_pass_the_days_limit_togeth
     assert sum(charge.amount for charge in await house.charges()) in {60, 61}
 
 
-async def test_who_is_not_on_the_list_is_told_so_everywhere(house: House) -> None:
+async def test_a_person_who_is_not_on_the_list_is_refused_everywhere(house: House) -> None:
     await house.restart(allowed_users=(GRACE,))
     await house.link()
     for typed in ("/billing", "/billing buy 50", "/billing history"):
@@ -123,13 +123,13 @@ async def test_who_is_not_on_the_list_is_told_so_everywhere(house: House) -> Non
         await answered(house, "Only certain people may use billing here")
         house.slack.forget_ephemerals(ADA)
     await house.slack.open_home(ADA)
-    await house.until(lambda: "Only certain people" in json.dumps(house.slack.home(ADA) or {}))
+    await house.until(lambda: "Only certain people" in house.home().text)
     await house.link(GRACE, "grace")
     await house.slack.command(GRACE, "/billing")
     await answered(house, "Balance", GRACE)
 
 
-async def test_elsewhere_than_in_the_allowed_channels_it_says_where_to_go(house: House) -> None:
+async def test_a_command_in_another_channel_names_the_allowed_channels(house: House) -> None:
     await house.restart(allowed_channels=("C0BILLING",))
     await house.link()
     await house.slack.command(ADA, "/billing buy 50")
@@ -140,25 +140,25 @@ async def test_elsewhere_than_in_the_allowed_channels_it_says_where_to_go(house:
     await house.confirm_shown()
 
 
-async def test_app_home_is_no_way_around_the_allowed_channels(house: House) -> None:
+async def test_app_home_does_not_bypass_the_allowed_channels(house: House) -> None:
     await house.link()
     await house.slack.open_home(ADA)
-    await house.until(lambda: "Add funds" in json.dumps(house.slack.home(ADA) or {}))
+    await house.until(lambda: "Add funds" in house.home().buttons)
     await house.restart(allowed_channels=("C0BILLING",))
     await house.slack.click_text(ADA, "Add funds", in_="home")
     await shown_in_modal(house, "`/billing` works in <#C0BILLING> only")
     await house.slack.close(ADA)
     await house.slack.open_home(ADA)
-    await house.until(lambda: "Add funds" not in json.dumps(house.slack.home(ADA)))
-    assert "Manage on portal" in json.dumps(house.slack.home(ADA))
+    await house.until(lambda: house.home().buttons and "Add funds" not in house.home().text)
+    assert "Manage on portal" in house.home().buttons
 
 
-async def test_in_read_only_mode_people_look_and_nothing_else(house: House) -> None:
+async def test_people_cannot_spend_in_read_only_mode(house: House) -> None:
     await house.restart(read_only=True)
     await house.link()
     await house.slack.command(ADA, "/billing")
     await answered(house, "its operator has switched off buying and changing")
-    assert "Add funds" not in json.dumps(house.last_ephemeral()["blocks"])
+    assert "Add funds" not in house.answer().text
     for typed in ("/billing buy 50", "/billing auto-reload off"):
         await house.slack.command(ADA, typed)
         await shown_in_modal(house, "its operator has switched off buying and changing")
@@ -171,7 +171,7 @@ def billing(house: House) -> list[Any]:
 
 
 @pytest.mark.parametrize("typed", ["/billing lock", "/billing unlock"])
-async def test_who_may_not_lock_is_told_so(house: House, typed: str) -> None:
+async def test_a_person_who_may_not_lock_is_refused(house: House, typed: str) -> None:
     await house.restart(lock_users=(GRACE,))
     await house.slack.command(ADA, typed)
     await answered(house, "You can't lock or release spending here")
@@ -206,7 +206,7 @@ async def test_a_lock_stops_a_purchase_at_every_step_and_both_are_in_the_log(hou
     assert await audited(house, "unlock") == [("T0ACME:U0GRACE", "unlocked")]
 
 
-async def test_what_was_confirmed_and_not_sent_when_the_lock_came_is_not_sent(house: House) -> None:
+async def test_a_lock_stops_a_confirmed_charge_that_was_not_sent(house: House) -> None:
     house.worker = False
     await house.restart(lock_users=(GRACE,))
     await house.link()
@@ -221,7 +221,7 @@ async def test_what_was_confirmed_and_not_sent_when_the_lock_came_is_not_sent(ho
     assert money_requests(house) == 0
 
 
-async def test_a_request_without_an_answer_is_not_repeated_while_locked(house: House) -> None:
+async def test_a_lock_stops_the_retry_of_an_unanswered_charge(house: House) -> None:
     await house.restart(lock_users=(GRACE,))
     await house.link()
     await house.buy("10.16")
@@ -242,7 +242,7 @@ async def test_a_request_without_an_answer_is_not_repeated_while_locked(house: H
     await house.told("$10.16 added to your balance")
 
 
-async def test_auto_reload_is_held_by_the_limits_too(house: House) -> None:
+async def test_the_limits_apply_to_auto_reload(house: House) -> None:
     await house.restart(max_charge=Decimal(75), max_charge_per_day=Decimal(200))
     await house.link()
     await house.slack.command(ADA, "/billing auto-reload 20 76")
@@ -252,15 +252,15 @@ async def test_auto_reload_is_held_by_the_limits_too(house: House) -> None:
     await shown_in_modal(house, "Turn on")
 
 
-async def test_only_what_the_limit_allows_is_offered(house: House) -> None:
+async def test_the_form_offers_only_amounts_within_the_limit(house: House) -> None:
     await house.restart(max_charge=Decimal(50))
     await house.link()
     await house.slack.command(ADA, "/billing buy")
     await shown_in_modal(house, "$50")
-    assert "$100" not in json.dumps((house.slack.view(ADA) or {})["blocks"])
+    assert "$100" not in house.modal().text
 
 
-async def test_resuming_is_held_by_the_limits_as_they_are_by_then(house: House) -> None:
+async def test_the_current_limits_apply_to_resume(house: House) -> None:
     await house.link(billing=False)
     await house.buy("100")
     await house.told("One-time setup")
@@ -272,7 +272,7 @@ async def test_resuming_is_held_by_the_limits_as_they_are_by_then(house: House) 
     assert house.portal.charges == []
 
 
-async def test_what_is_resumed_counts_for_the_day_in_which_it_is_sent(house: House) -> None:
+async def test_a_resumed_charge_counts_toward_the_day_on_which_it_is_sent(house: House) -> None:
     with freeze_time(real_asyncio=True) as frozen:
         await house.restart(max_charge_per_day=Decimal(100))
         await house.link(billing=False, minutes=60 * 48)
@@ -289,7 +289,7 @@ async def test_what_is_resumed_counts_for_the_day_in_which_it_is_sent(house: Hou
         await shown_in_modal(house, "The largest amount is $40")
 
 
-async def test_a_double_click_on_pay_is_no_refusal_by_the_days_limit(house: House) -> None:
+async def test_a_double_click_on_pay_does_not_exceed_the_daily_limit(house: House) -> None:
     await house.restart(max_charge_per_day=Decimal(100))
     await house.link()
     await house.slack.command(ADA, "/billing buy 60")
@@ -299,7 +299,7 @@ async def test_a_double_click_on_pay_is_no_refusal_by_the_days_limit(house: Hous
     await house.told("$60 added to your balance")
 
 
-async def test_a_lock_that_comes_while_a_token_is_refreshed_stops_the_request(house: House) -> None:
+async def test_a_lock_during_a_token_refresh_stops_the_charge(house: House) -> None:
     await house.restart(lock_users=(GRACE,))
     await house.link()
     house.portal.expire_access_tokens()
@@ -323,7 +323,7 @@ async def test_spending_can_be_reduced_while_it_is_locked(house: House) -> None:
     await house.slack.command(GRACE, "/billing lock")
     await answered(house, "Spending is locked", GRACE)
     await house.slack.command(ADA, "/billing auto-reload off")
-    await house.until(lambda: (house.slack.view(ADA) or {}).get("submit"))
+    await house.until(lambda: house.modal().submit)
     await house.slack.submit(ADA)
     await shown_in_modal(house, "Auto-reload is off.")
     assert ("T0ACME:U0ADA", "done") in await audited(house, "auto-reload")

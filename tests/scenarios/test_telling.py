@@ -10,7 +10,7 @@ from tests.support.house import ADA, House
 
 
 @pytest.mark.parametrize("times", [1, 2])
-async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(house: House, times: int) -> None:
+async def test_a_message_whose_answer_was_lost_is_found_and_not_repeated(house: House, times: int) -> None:
     await house.link()
     house.slack.faults.add(method="chat.postMessage", kind="drop_after", times=times)
     await house.buy("50")
@@ -18,7 +18,7 @@ async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(house: Hou
     assert len(house.dm()) == 1
 
 
-async def test_a_post_that_never_arrived_is_made_later(house: House) -> None:
+async def test_a_message_that_never_arrived_is_posted_later(house: House) -> None:
     await house.link()
     house.slack.faults.add(method="chat.postMessage", kind="drop_before", times=1)
     await house.buy("50")
@@ -37,7 +37,7 @@ async def test_an_error_that_may_have_posted_is_looked_up_first(house: House, er
     assert methods.index("conversations.history") < len(methods) - methods[::-1].index("chat.postMessage")
 
 
-async def test_a_rate_limit_is_waited_for(house: House) -> None:
+async def test_the_app_waits_for_slacks_rate_limit(house: House) -> None:
     await house.link()
     house.slack.faults.add(method="chat.postMessage", kind="ratelimited", times=1, retry_after=1)
     await house.buy("50")
@@ -56,7 +56,7 @@ async def test_a_reply_whose_answer_was_lost_is_not_repeated(house: House) -> No
     assert len(house.replies()) == 1
 
 
-async def test_the_edit_goes_on_when_slack_was_away_for_it(house: House) -> None:
+async def test_the_message_is_edited_after_slack_comes_back(house: House) -> None:
     await house.link()
     house.slack.faults.add(method="chat.update", kind="drop_before", times=2)
     await house.buy("50")
@@ -84,7 +84,7 @@ async def test_the_message_says_in_text_all_that_its_blocks_say(house: House) ->
                 assert element["text"] in message["text"]
 
 
-async def test_nothing_is_posted_but_to_the_person_who_confirmed(house: House) -> None:
+async def test_messages_go_only_to_the_person_who_confirmed(house: House) -> None:
     await house.link()
     await house.buy("50")
     await house.told("$50 added to your balance")
@@ -93,18 +93,18 @@ async def test_nothing_is_posted_but_to_the_person_who_confirmed(house: House) -
 
 
 @pytest.mark.parametrize("error", ["message_not_found", "cant_update_message", "edit_window_closed"])
-async def test_a_message_that_can_no_longer_be_edited_is_told_anew(house: House, error: str) -> None:
+async def test_a_new_message_replaces_one_that_cannot_be_edited(house: House, error: str) -> None:
     await house.link()
     await house.buy("50")
     await house.told("Adding")
     house.slack.faults.add(method="chat.update", kind="error", error=error, times=1)
     await house.told("$50 added to your balance")
     assert len(house.dm()) == 2
-    await house.until(lambda: house.view_title() == "Done")
+    await house.until(lambda: house.modal().title == "Done")
 
 
 @pytest.mark.behavior(65)
-async def test_what_notified_once_does_not_notify_again_after_a_restart(house: House) -> None:
+async def test_a_reply_is_not_repeated_after_a_restart(house: House) -> None:
     await house.link()
     await house.slack.open_home(ADA)
     await house.buy("10.01")

@@ -26,6 +26,7 @@ from bot.storage.charges.permits import permit
 from bot.storage.cipher import generate_key
 from bot.storage.links import Link
 from handlers.manifest import make_manifest
+from tests.support.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -130,25 +131,15 @@ class House:
         seen = len(self.slack.ephemerals(user))
         await self.slack.command(user, "/billing connect")
         await self.until(lambda: len(self.slack.ephemerals(user)) > seen)
-        code = self.user_code(user)
-        self.portal.approve(code, person=person, billing=billing)
+        self.portal.approve(self.answer(user).code, person=person, billing=billing)
         await self.until(lambda: "*Connected*" in self.last_ephemeral(user)["text"])
 
     async def enable_billing(self, user: str = ADA) -> str:
         """Click Enable billing in the purchase's message; returns the code of the link in its thread."""
         await self.slack.close(user, everything=True)
         await self.slack.click_text(user, "Enable billing", in_="message")
-        await self.until(lambda: "user_code=" in str(self.replies(user)[-1:]))
-        return self.user_code(user, self.replies(user)[-1])
-
-    def user_code(self, user: str = ADA, shown: dict[str, Any] | None = None) -> str:
-        url = next(
-            element["url"]
-            for block in (shown or self.last_ephemeral(user))["blocks"]
-            for element in block.get("elements", [])
-            if "url" in element and "user_code=" in element["url"]
-        )
-        return str(url).rpartition("user_code=")[2]
+        await self.until(lambda: self.last_reply(user).code)
+        return self.last_reply(user).code
 
     def last_ephemeral(self, user: str = ADA) -> dict[str, Any]:
         ephemerals = self.slack.ephemerals(user)
@@ -165,14 +156,30 @@ class House:
             each for each in self.slack.messages(channel) if each.get("thread_ts", each["ts"]) != each["ts"]
         ]
 
-    def view_title(self, user: str = ADA) -> str:
-        view = self.slack.view(user)
-        return view["title"]["text"] if view else ""
+    def modal(self, user: str = ADA) -> Shown:
+        """The front modal."""
+        return Shown(self.slack.view(user) or {})
+
+    def home(self, user: str = ADA) -> Shown:
+        """App Home."""
+        return Shown(self.slack.home(user) or {})
+
+    def answer(self, user: str = ADA) -> Shown:
+        """The newest message that only this person sees."""
+        return Shown(self.last_ephemeral(user))
+
+    def last_message(self, user: str = ADA) -> Shown:
+        """The newest message in the app's conversation with this person, thread replies aside."""
+        return Shown(self.dm(user)[-1] if self.dm(user) else {})
+
+    def last_reply(self, user: str = ADA) -> Shown:
+        """The newest reply in a thread of that conversation."""
+        return Shown(self.replies(user)[-1] if self.replies(user) else {})
 
     async def buy(self, amount: str, user: str = ADA) -> None:
         """Buy by typing the amount, up to and including the yes."""
         await self.slack.command(user, f"/billing buy {amount}")
-        await self.until(lambda: (self.slack.view(user) or {}).get("submit"))
+        await self.until(lambda: self.modal(user).submit)
         await self.slack.submit(user)
 
     def identity(self, user: str = ADA) -> Identity:
@@ -180,7 +187,7 @@ class House:
 
     async def confirm_shown(self, user: str = ADA) -> dict[str, Any]:
         """Wait for the confirmation, and return it."""
-        await self.until(lambda: "Pay" in str((self.slack.view(user) or {}).get("submit")))
+        await self.until(lambda: "Pay" in self.modal(user).submit)
         return self.slack.view(user) or {}
 
     def polls(self) -> int:

@@ -1,17 +1,13 @@
-"""The ledger as storage tests use it: charges, their confirmation, and one sample charge."""
+"""The ledger as storage tests use it: charges, their confirmation, their leases."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import update
 
-from bot.domain.charge import Charge, ChargeState
-from bot.domain.identity import Identity
-from bot.domain.payment import PaymentMethod
 from bot.engine import Engine, Kind, Lease
 from bot.metrics import Metrics
 from bot.storage.charges.confirmation import ConfirmationStore
@@ -19,13 +15,12 @@ from bot.storage.charges.store import ChargeStore
 from bot.storage.tables import charges
 
 if TYPE_CHECKING:
+    from bot.domain.charge import Charge, ChargeState
     from bot.domain.clock import Clock
     from bot.engine import Leases
     from bot.storage.database import Database
 
 T = TypeVar("T")
-ADA = Identity(enterprise="", team="T0ACME", user="U0ADA")
-GRACE = Identity(enterprise="", team="T0ACME", user="U0GRACE")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -56,24 +51,6 @@ class Ledger(ChargeStore):
         found = await self.get(lease.id)
         assert found is not None
         return found
-
-
-def sample_charge(
-    clock: Clock, *, charge_id: str = "c1", identity: Identity = ADA, amount: str = "50.00"
-) -> Charge:
-    return Charge(
-        id=charge_id,
-        identity=identity,
-        state=ChargeState.PROPOSED,
-        amount=Decimal(amount),
-        idempotency_key=f"key-{charge_id}",
-        account_id="did:ada",
-        organization_id="org_acme",
-        organization_name="Acme Research",
-        payment_method=PaymentMethod(brand="visa", last4="4242"),
-        created_at=clock.now(),
-        portal_url="https://portal.nousresearch.com/billing",
-    )
 
 
 async def held(leases: Leases[T], clock: Clock, seconds: float = 15) -> Lease[T]:

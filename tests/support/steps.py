@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bot.storage.links import Link
+    from tests.support.shown import Shown
 
 
 @contextmanager
@@ -38,17 +39,11 @@ async def ask(house: House, command: str, user: str = ADA) -> str:
     return str(house.last_ephemeral(user)["text"])
 
 
-async def modal(house: House, command: str, words: str, user: str = ADA) -> str:
+async def modal(house: House, command: str, words: str, user: str = ADA) -> Shown:
     """The modal that a command opens, once it says these words."""
     await house.slack.command(user, command)
-    await house.until(lambda: words in str(house.slack.view(user)))
-    return str(house.slack.view(user))
-
-
-def buttons(shown: dict[str, object]) -> list[str]:
-    blocks: list[dict[str, object]] = shown["blocks"]  # type: ignore[assignment]
-    elements = [each for block in blocks for each in block.get("elements", [])]  # type: ignore[attr-defined]
-    return [each["text"]["text"] for each in elements if each.get("type") == "button"]
+    await house.until(lambda: words in house.modal(user).text)
+    return house.modal(user)
 
 
 async def later(house: House, condition: Callable[[], bool]) -> None:
@@ -71,19 +66,28 @@ async def link_of(house: House) -> Link | None:
 
 async def connecting(house: House) -> str:
     await house.slack.command(ADA, "/billing connect")
-    await house.until(lambda: "user_code=" in str(house.last_ephemeral()["blocks"]))
-    return house.user_code()
+    await house.until(lambda: house.answer().code)
+    return house.answer().code
 
 
 def account_calls(house: House) -> int:
     return sum(each.path == "/api/oauth/account" for each in house.portal.requests)
 
 
+def token_requests(house: House) -> int:
+    return sum(each.path == "/api/oauth/token" for each in house.portal.requests)
+
+
+def keys_sent(house: House) -> list[str]:
+    """The idempotency key of each request for a charge."""
+    return [str(post.key) for post in house.portal.charge_posts]
+
+
 async def buy_from_overview(house: House, amount: str = "50") -> None:
     """Buy from the overview's own button, up to and including the confirmation."""
     await ask(house, "/billing")
     await house.slack.click_text(ADA, "Add funds")
-    await house.until(lambda: (house.slack.view(ADA) or {}).get("submit"))
+    await house.until(lambda: house.modal().submit)
     await house.slack.select(ADA, "amount_preset", amount)
     await house.slack.submit(ADA)
     await house.confirm_shown()
@@ -95,7 +99,7 @@ async def buy_without_permission(house: House) -> None:
     await house.link(billing=False)
     await house.buy("50")
     await house.told("One-time setup")
-    await house.until(lambda: "One-time setup" in str(house.slack.view(ADA)))
+    await house.until(lambda: "One-time setup" in house.modal().text)
 
 
 async def preview_super(house: House) -> None:
@@ -103,7 +107,7 @@ async def preview_super(house: House) -> None:
     await modal(house, "/billing subscription", "Plus plan")
     await house.slack.select(ADA, "plan_tier", "super")
     await house.slack.submit(ADA)
-    await house.until(lambda: "Due now" in str(house.slack.view(ADA)))
+    await house.until(lambda: "Due now" in house.modal().text)
 
 
 async def upgraded_late(house: House) -> None:

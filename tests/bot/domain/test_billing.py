@@ -10,7 +10,6 @@ from bot.domain.billing import (
     AccessReason,
     AutoReloadChoice,
     BalanceLevel,
-    BillingState,
     MemberCap,
     MonthlyCap,
     PlanUsage,
@@ -18,23 +17,9 @@ from bot.domain.billing import (
     Usage,
 )
 from bot.domain.errors import NotAllowedError, RefusalCode
-from bot.domain.identity import Account, Identity, has_scope
+from bot.domain.identity import Identity, has_scope
 from bot.domain.money import AmountError, Bounds
-
-STATE = BillingState(
-    organization_id="org_1",
-    organization_name="Acme Research",
-    role=Role.OWNER,
-    balance=Decimal("142.5"),
-    billing_enabled=True,
-    can_change_plan=None,
-    presets=(Decimal(25), Decimal(50)),
-    bounds=Bounds(minimum=Decimal(5), maximum=Decimal(1000)),
-    payment_method=None,
-    monthly_cap=None,
-    auto_reload=None,
-    portal_url="https://portal.nousresearch.com/billing",
-)
+from tests.support.samples import ACCOUNT, STATE
 
 
 @pytest.mark.behavior(2)
@@ -178,7 +163,6 @@ def test_on_a_grid_a_person_is_the_same_under_both_team_ids() -> None:
 
 @pytest.mark.behavior(42)
 def test_a_grant_is_the_same_only_for_the_same_account_and_organization() -> None:
-    account = Account(account_id="a", email="a@x", organization_id="o", organization_name="O")
-    assert account.grant == replace(account, email="new@x").grant
-    assert account.grant != replace(account, account_id="b").grant
-    assert account.grant != replace(account, organization_id="p").grant
+    assert ACCOUNT.grant == replace(ACCOUNT, email="new@x").grant
+    assert ACCOUNT.grant != replace(ACCOUNT, account_id="b").grant
+    assert ACCOUNT.grant != replace(ACCOUNT, organization_id="p").grant

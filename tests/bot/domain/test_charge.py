@@ -42,12 +42,12 @@ def test_every_state_reaches_an_end(state: ChargeState) -> None:
 
 
 @pytest.mark.behavior(26)
-def test_an_ambiguous_charge_is_never_called_refused_later() -> None:
+def test_an_unclear_charge_cannot_become_refused() -> None:
     assert ChargeState.REFUSED not in TRANSITIONS[ChargeState.UNCONFIRMED]
     assert ChargeState.CONFIRMED not in TRANSITIONS[ChargeState.UNCONFIRMED]
 
 
-def test_what_is_open_or_unfinished_is_not_terminal() -> None:
+def test_open_and_unfinished_states_are_not_terminal() -> None:
     assert not (OPEN | set(UNFINISHED)) & TERMINAL
 
 

@@ -8,13 +8,13 @@ from bot.domain.grant import PollingPace, is_step_up, purpose_from_text
 
 
 @pytest.mark.behavior(43)
-def test_an_outage_is_waited_for_ever_longer_up_to_a_minute() -> None:
+def test_the_wait_after_an_outage_doubles_up_to_a_minute() -> None:
     pace = PollingPace(2)
     assert [pace.outage(None) for _ in range(6)] == [5, 10, 20, 40, 60, 60]
 
 
 @pytest.mark.behavior(43)
-def test_a_named_wait_is_waited_whole() -> None:
+def test_a_wait_that_the_portal_names_is_kept_in_full() -> None:
     assert PollingPace(5).outage(300) == 300
 
 

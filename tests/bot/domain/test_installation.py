@@ -67,9 +67,7 @@ def test_on_a_grid_every_kind_of_request_finds_the_same_person(body: dict[str, A
 @pytest.mark.parametrize(
     "found", [installation(), installation(enterprise="E0GRID")], ids=["alone", "grid"]
 )
-def test_who_does_not_belong_to_the_workspace_is_a_stranger(
-    body: dict[str, Any], found: Installation
-) -> None:
+def test_a_person_outside_the_workspace_is_a_stranger(body: dict[str, Any], found: Installation) -> None:
     assert known_as(found, body) is None
 
 

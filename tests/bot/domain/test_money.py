@@ -65,7 +65,7 @@ def test_amounts_that_people_type_are_read(typed: str, amount: str) -> None:
         *("9" * 400, "50\n60", "5$", "½", "1/2"),
     ],
 )
-def test_what_is_no_amount_is_unreadable(typed: str) -> None:
+def test_text_that_is_not_an_amount_is_unreadable(typed: str) -> None:
     with pytest.raises(AmountError) as caught:
         parse_typed(typed)
     assert caught.value.problem is AmountProblem.UNREADABLE
@@ -172,12 +172,12 @@ def test_what_the_live_portal_sends_is_shown(wire: object, shown: str) -> None:
 @pytest.mark.parametrize(
     "wire", ["nan", "inf", "-Infinity", "1_000", "１００", "٣", "0x10", "", "1,000", "e5", 1.5, True]
 )
-def test_what_is_no_number_is_missing(wire: object) -> None:
+def test_a_value_that_is_not_a_number_counts_as_missing(wire: object) -> None:
     assert parse_wire(wire) is None
 
 
 @given(finite)
-def test_whatever_is_money_can_be_shown_summed_compared_and_sent(value: Decimal) -> None:
+def test_every_amount_can_be_shown_added_compared_and_sent(value: Decimal) -> None:
     amount = parse_wire(value)
     assert amount is not None
     assert show(amount)
@@ -197,7 +197,7 @@ def test_whatever_is_money_can_be_shown_summed_compared_and_sent(value: Decimal)
         ("1.001", False),
     ],
 )
-def test_what_can_be_offered_is_what_a_person_could_type(amount: str, is_payable: bool) -> None:
+def test_every_offered_amount_is_one_that_a_person_could_type(amount: str, is_payable: bool) -> None:
     assert payable(Decimal(amount)) is is_payable
 
 

@@ -53,7 +53,7 @@ ROWS: list[tuple[int, dict[str, Any], RefusalCode]] = [
 @pytest.mark.parametrize("money", [True, False])
 @pytest.mark.parametrize("status", [403, 429])
 @pytest.mark.parametrize("body", [None, {}, {"error": {"code": "403"}}, {"error": "rate_limited"}])
-def test_what_the_edges_firewall_turns_away_is_a_wait_and_never_reached_the_portal(
+def test_a_request_that_the_firewall_blocks_never_reached_the_portal(
     money: bool, status: int, body: dict[str, Any] | None
 ) -> None:
     answer = Answer(status=status, body=body, retry_after=300, mitigated=True)
@@ -102,7 +102,7 @@ def test_a_refusal_keeps_what_is_left_and_a_safe_link() -> None:
         (403, None),
     ],
 )
-def test_what_is_not_surely_a_no_is_ambiguous_for_money_and_unavailable_elsewhere(
+def test_an_unclear_answer_is_ambiguous_for_money_and_unavailable_elsewhere(
     status: int, body: dict[str, Any] | None
 ) -> None:
     answer = Answer(status=status, body=body)

@@ -58,7 +58,7 @@ async def test_asking_too_fast_is_told_to_slow_down(oauth: OAuthClient) -> None:
     assert fast.value.problem is GrantProblem.SLOW_DOWN
 
 
-async def test_a_denied_grant(portal: PortalSandbox, oauth: OAuthClient) -> None:
+async def test_a_denied_login_is_reported_as_denied(portal: PortalSandbox, oauth: OAuthClient) -> None:
     code = await oauth.request_device_code(SCOPE)
     portal.deny(code.user_code)
     with pytest.raises(DeviceGrantError) as denied:

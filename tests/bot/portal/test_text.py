@@ -28,7 +28,7 @@ def test_foreign_text_becomes_one_line_that_fits(sent: str, kept: str | None) ->
 
 
 @given(any_text, st.integers(1, 40))
-def test_whatever_is_kept_fits_and_can_be_stored_and_sent(sent: str, most: int) -> None:
+def test_kept_text_fits_and_can_be_stored_and_sent(sent: str, most: int) -> None:
     kept = clean(sent, most)
     if kept is not None:
         assert 0 < len(kept) <= most

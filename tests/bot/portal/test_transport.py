@@ -27,13 +27,13 @@ def question(portal: PortalSandbox, *, in_background: bool) -> Exchange:
     return Exchange(method="GET", url=f"{portal.public_url}/api/billing/state", in_background=in_background)
 
 
-async def test_what_a_person_waits_for_does_not_wait_behind_polling(
+async def test_a_persons_request_does_not_wait_behind_polling(
     portal: PortalSandbox, busy: Transport
 ) -> None:
     assert (await busy.send(question(portal, in_background=False))).status == 401
 
 
-async def test_what_finds_no_place_within_the_timeout_never_leaves(
+async def test_a_request_without_a_free_connection_is_never_sent(
     portal: PortalSandbox, busy: Transport
 ) -> None:
     with pytest.raises(PortalUnavailableError):

@@ -65,7 +65,7 @@ async def tamper(database: Database, *statements: str) -> None:
             await connection.execute(text(statement))
 
 
-async def test_what_was_written_is_sealed_in_order_and_found_whole(database: Database) -> None:
+async def test_written_entries_are_sealed_in_order_and_verify(database: Database) -> None:
     audit = await written(database, "confirmed", "submitted", "settled")
     seals = [seal async for seal in audit.sealed()]
     assert [(seal.number, seal.entry.result) for seal in seals] == [
@@ -90,7 +90,7 @@ async def test_an_entry_waits_for_its_seal_and_is_counted(database: Database) ->
     assert (await audit.verify()).waiting == 0
 
 
-async def test_it_says_from_where_somebody_acted(database: Database) -> None:
+async def test_an_entry_names_the_origin_of_the_action(database: Database) -> None:
     audit = AuditStore(database)
     with acting("slack command C0BILLING"):
         await note(audit, "confirmed")
@@ -109,7 +109,7 @@ async def test_it_says_from_where_somebody_acted(database: Database) -> None:
         "DELETE FROM audit_seals",
     ],
 )
-async def test_the_database_refuses_to_change_it(database: Database, statement: str) -> None:
+async def test_the_database_refuses_to_change_an_entry(database: Database, statement: str) -> None:
     audit = await written(database, "confirmed")
     with pytest.raises((DBAPIError, StoreUnavailableError)):
         async with database.transaction() as connection:
@@ -127,9 +127,7 @@ async def test_the_database_refuses_to_change_it(database: Database, statement: 
         ("DELETE FROM audit_seals WHERE number = 2", "entry 2 is missing"),
     ],
 )
-async def test_what_was_changed_behind_its_back_is_found(
-    database: Database, statement: str, broken: str
-) -> None:
+async def test_a_changed_entry_is_found(database: Database, statement: str, broken: str) -> None:
     audit = await written(database, "confirmed", "submitted", "settled")
     await tamper(database, statement)
     assert (await audit.verify()).broken == broken
@@ -201,7 +199,7 @@ async def test_a_clock_that_jumps_keeps_no_entry_from_its_seal(
     assert (found.sealed, found.waiting, found.broken) == (3, 0, None)
 
 
-async def test_what_nobody_can_read_is_sealed_all_the_same(database: Database) -> None:
+async def test_an_unreadable_entry_is_sealed_too(database: Database) -> None:
     audit = await written(database, "confirmed")
     async with database.transaction() as connection:
         await connection.execute(
@@ -235,7 +233,7 @@ async def test_replacing_a_row_is_refused_as_changing_it_is(database: Database, 
     assert (await audit.verify()).broken is None
 
 
-async def test_a_part_of_it_can_be_taken_out(database: Database, clock: HandClock) -> None:
+async def test_a_part_of_the_audit_log_can_be_exported(database: Database, clock: HandClock) -> None:
     audit = await written(database, "confirmed")
     clock.advance(hours=1)
     await note(audit, "settled")

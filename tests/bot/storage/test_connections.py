@@ -15,7 +15,7 @@ PEOPLE = range(60)
 ROUNDS = 10
 
 
-async def test_nobody_is_passed_by_who_comes_later(database: Database) -> None:
+async def test_connections_are_shared_fairly(database: Database) -> None:
     served: Counter[int] = Counter(dict.fromkeys(PEOPLE, 0))
     ahead: list[int] = []
 

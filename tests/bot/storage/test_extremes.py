@@ -21,11 +21,11 @@ from bot.portal.schemas.fields import UnusableAnswerError, read
 from bot.portal.transport import Answer
 from bot.storage.charges.permits import permit
 from bot.storage.cipher import Cipher, generate_key
-from bot.storage.links import Link, LinkStore
+from bot.storage.links import LinkStore
 from bot.storage.tables import charges
 from tests.support import extremes
-from tests.support.catalogue import ACCOUNT
-from tests.support.ledger import ADA, LONG_AGO, Ledger, held, sample_charge
+from tests.support.ledger import LONG_AGO, Ledger, held
+from tests.support.samples import ACCOUNT, ADA, sample_charge, sample_link
 
 if TYPE_CHECKING:
     from bot.storage.database import Database
@@ -41,17 +41,7 @@ async def test_any_account_that_is_read_can_be_linked(database: Database, clock:
             account = read(AccountWire, body).to_domain().account
         except (UnusableAnswerError, NoOrganizationError):
             continue
-        link = Link(
-            identity=ADA,
-            account=account,
-            base_url=BASE,
-            scope="inference:invoke",
-            expires_at=clock.now(),
-            access="a",
-            refresh="r",
-            linked_at=clock.now(),
-        )
-        await store.put(link)
+        await store.put(sample_link(clock, account=account))
         stored = await store.get(ADA)
         assert stored is not None
         assert stored.account == account

@@ -43,7 +43,7 @@ async def begun(table: Table, reads: int) -> None:
             await asyncio.sleep(0)
 
 
-async def test_what_is_wanted_together_is_read_at_once_and_each_gets_their_own(table: Table) -> None:
+async def test_reads_at_the_same_time_become_one_query(table: Table) -> None:
     table.rows = {"ada": 1, "grace": 2}
     table.goes_on.set()
     gathered = BatchLoader(table.read)
@@ -52,7 +52,7 @@ async def test_what_is_wanted_together_is_read_at_once_and_each_gets_their_own(t
     assert table.reads == [["ada", "grace", "nobody"]]
 
 
-async def test_a_read_that_is_under_way_serves_nobody_who_comes_later(table: Table) -> None:
+async def test_a_read_in_progress_does_not_serve_later_requests(table: Table) -> None:
     table.rows["ada"] = 1
     gathered = BatchLoader(table.read)
     first = asyncio.create_task(gathered.get("ada"))
@@ -64,7 +64,7 @@ async def test_a_read_that_is_under_way_serves_nobody_who_comes_later(table: Tab
     assert (await first, await later) == (1, 2)
 
 
-async def test_a_failure_is_theirs_who_waited_for_it(table: Table) -> None:
+async def test_a_failed_read_fails_only_the_requests_that_waited_for_it(table: Table) -> None:
     table.rows["ada"] = 1
     table.away = True
     table.goes_on.set()
@@ -75,7 +75,7 @@ async def test_a_failure_is_theirs_who_waited_for_it(table: Table) -> None:
     assert await gathered.get("ada") == 1
 
 
-async def test_whoever_gives_up_takes_nothing_from_the_others(table: Table) -> None:
+async def test_a_cancelled_request_does_not_affect_the_others(table: Table) -> None:
     table.rows["ada"] = 1
     gathered = BatchLoader(table.read)
     gone, patient = (asyncio.create_task(gathered.get("ada")) for _ in range(2))

@@ -67,7 +67,7 @@ async def linger(engine: Sqlite, number: int) -> None:
         await asyncio.Event().wait()
 
 
-async def test_those_that_wait_share_a_commit(engine: Sqlite, file: Path) -> None:
+async def test_waiting_transactions_share_a_commit(engine: Sqlite, file: Path) -> None:
     commits: list[object] = []
     event.listen(engine.writer, "commit", commits.append)
     await asyncio.gather(*(keep(engine, number) for number in MANY))
@@ -75,7 +75,7 @@ async def test_those_that_wait_share_a_commit(engine: Sqlite, file: Path) -> Non
     assert len(commits) <= 2
 
 
-async def test_what_is_left_is_committed(engine: Sqlite, file: Path) -> None:
+async def test_a_finished_transaction_is_committed(engine: Sqlite, file: Path) -> None:
     async def keep_and_look(number: int) -> bool:
         await keep(engine, number)
         return number in kept(file)
@@ -84,7 +84,9 @@ async def test_what_is_left_is_committed(engine: Sqlite, file: Path) -> None:
 
 
 @pytest.mark.parametrize("which", [0, 5, MANY[-1]])
-async def test_one_that_fails_costs_the_others_nothing(engine: Sqlite, file: Path, which: int) -> None:
+async def test_a_transaction_that_fails_does_not_affect_the_others(
+    engine: Sqlite, file: Path, which: int
+) -> None:
     work = [fail(engine, number) if number == which else keep(engine, number) for number in MANY]
     results = await asyncio.gather(*work, return_exceptions=True)
     assert [type(each) for each in results if each] == [FailedError]
@@ -92,7 +94,7 @@ async def test_one_that_fails_costs_the_others_nothing(engine: Sqlite, file: Pat
 
 
 @pytest.mark.parametrize("which", [0, 5, MANY[-1]])
-async def test_one_that_is_cancelled_costs_the_others_nothing(
+async def test_a_cancelled_transaction_does_not_affect_the_others(
     engine: Sqlite, file: Path, which: int
 ) -> None:
     lingering = asyncio.create_task(linger(engine, ORPHAN))
@@ -106,9 +108,7 @@ async def test_one_that_is_cancelled_costs_the_others_nothing(
     assert kept(file) == [number for number in MANY if number != which]
 
 
-async def test_a_commit_that_fails_fails_all_that_share_it_and_nothing_of_them_is_kept(
-    engine: Sqlite, file: Path
-) -> None:
+async def test_a_failed_commit_fails_every_transaction_that_shares_it(engine: Sqlite, file: Path) -> None:
     work = [keep(engine, 1), keep(engine, 2, parent=ORPHAN), keep(engine, 3)]
     results = await asyncio.gather(*work, return_exceptions=True)
     assert all("FOREIGN KEY" in str(each) for each in results)
@@ -117,7 +117,7 @@ async def test_a_commit_that_fails_fails_all_that_share_it_and_nothing_of_them_i
     assert kept(file) == [4]
 
 
-async def test_what_ends_the_whole_group_is_told_to_each_and_the_next_begins_anew(
+async def test_a_rollback_of_the_group_fails_each_transaction_and_the_next_group_works(
     engine: Sqlite, file: Path
 ) -> None:
     async def end_everything() -> None:
@@ -136,7 +136,7 @@ async def test_what_ends_the_whole_group_is_told_to_each_and_the_next_begins_ane
 
 @settings(max_examples=30, deadline=None)
 @given(plan=st.lists(st.sampled_from(["keep", "fail", "cancel"]), max_size=12), late=st.integers(0, 12))
-async def test_exactly_what_was_left_without_a_failure_is_kept(
+async def test_exactly_the_transactions_without_a_failure_are_kept(
     tmp_path_factory: pytest.TempPathFactory, plan: list[str], late: int
 ) -> None:
     file = tmp_path_factory.mktemp("group") / "group.db"

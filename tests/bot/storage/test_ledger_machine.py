@@ -7,7 +7,6 @@ import itertools
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +16,6 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, 
 from sqlalchemy import select, update
 
 from bot.domain.charge import TERMINAL, TRANSITIONS, Charge, ChargeState, IllegalTransitionError
-from bot.domain.identity import Identity
 from bot.engine import Engine, Kind, Lease, LeaseLostError
 from bot.metrics import Metrics
 from bot.storage.database import Database
@@ -25,14 +23,16 @@ from bot.storage.schema import migrate
 from bot.storage.tables import charges, deliveries
 from tests.support.ledger import LONG_AGO, Ledger
 from tests.support.postgresql import new_database
+from tests.support.samples import ADA, GRACE, sample_charge
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from pathlib import Path
 
+    from bot.domain.identity import Identity
     from tests.bot.conftest import HandClock
 
-PEOPLE = [Identity(enterprise="", team="T0ACME", user=user) for user in ("U0ADA", "U0GRACE")]
+PEOPLE = [ADA, GRACE]
 NUMBERS = itertools.count()
 
 
@@ -73,18 +73,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def propose(self, owner: Identity) -> str:
         number = next(NUMBERS)
         charge_id = f"c{number}"
-        charge = Charge(
-            id=charge_id,
-            identity=owner,
-            state=ChargeState.PROPOSED,
-            amount=Decimal(number),  # no two alike: an equal one would be asked about first
-            idempotency_key=f"key-{charge_id}",
-            account_id="did:ada",
-            organization_id="org_acme",
-            organization_name=None,
-            payment_method=None,
-            created_at=self.clock.now(),
-        )
+        # No two amounts alike: an equal one would be asked about first.
+        charge = sample_charge(self.clock, charge_id=charge_id, identity=owner, amount=str(number))
         self.do(self.store.add(charge, due_at=self.clock.now()))
         self.model[charge_id] = Model(owner=owner)
         return charge_id

@@ -17,7 +17,8 @@ from bot.storage.device_grants import DeviceGrantStore
 from bot.storage.overviews import OverviewStore
 from bot.storage.pending_confirmations import PendingConfirmations
 from bot.storage.tables import charges, deliveries, device_grants
-from tests.support.ledger import ADA, LONG_AGO, Ledger, sample_charge
+from tests.support.ledger import LONG_AGO, Ledger
+from tests.support.samples import ADA, sample_charge
 
 if TYPE_CHECKING:
     from bot.domain.charge import Charge
@@ -89,7 +90,7 @@ async def test_an_old_charge_keeps_its_money_and_loses_its_person(
         assert getattr(after, field) == getattr(before, field), field
 
 
-async def test_what_is_young_or_goes_on_is_kept(database: Database, clock: HandClock) -> None:
+async def test_young_and_open_charges_are_kept(database: Database, clock: HandClock) -> None:
     await ended(database, clock, "goes-on", going_on=True)
     clock.advance(days=2)
     await ended(database, clock, "young")
@@ -97,17 +98,13 @@ async def test_what_is_young_or_goes_on_is_kept(database: Database, clock: HandC
     assert await retention(database, clock, 30).forget() == 0
 
 
-async def test_without_the_setting_nothing_of_a_charge_is_forgotten(
-    database: Database, clock: HandClock
-) -> None:
+async def test_charges_are_kept_without_the_setting(database: Database, clock: HandClock) -> None:
     await ended(database, clock, "c1")
     clock.advance(days=4000)
     assert await retention(database, clock, None).forget() == 0
 
 
-async def test_more_than_a_batch_is_forgotten_and_told_in_the_log(
-    database: Database, clock: HandClock
-) -> None:
+async def test_more_than_one_batch_is_forgotten_and_logged(database: Database, clock: HandClock) -> None:
     values = {"state": "settled", "due_at": None, "owner": ADA.key}
     async with database.transaction() as connection:
         for number in range(450):

@@ -8,38 +8,26 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.domain.grant import DeviceCodes, DeviceGrant, GrantState
-from bot.domain.identity import Account, Identity
-from bot.storage.cipher import Cipher, generate_key
+from bot.storage.cipher import Cipher, CipherKeyError, SealBrokenError, generate_key
 from bot.storage.deliveries import DeliveryStore
 from bot.storage.device_grants import DeviceGrantStore
-from bot.storage.links import Link, LinkStore
+from bot.storage.links import LinkStore
 from bot.storage.rotation import SEALED, Rotation, rotate
 from bot.storage.tables import metadata
+from tests.support.samples import ADA, sample_link
 
 if TYPE_CHECKING:
     from bot.storage.database import Database
     from tests.bot.conftest import HandClock
 
-ADA = Identity(enterprise="", team="T0ACME", user="U0ADA")
+
 OLD, NEW = generate_key(), generate_key()
-
-
 CODES = DeviceCodes(device_code="dc_1", user_code="WXYZ", url="https://portal.nousresearch.com/device")
 
 
 @pytest.fixture
 async def sealed_with_the_old(database: Database, clock: HandClock) -> None:
-    account = Account(account_id="did:ada", email=None, organization_id="org", organization_name=None)
-    link = Link(
-        identity=ADA,
-        account=account,
-        base_url="https://portal.nousresearch.com",
-        scope="billing:manage",
-        expires_at=clock.now(),
-        access="access-1",
-        refresh="refresh-1",
-        linked_at=clock.now(),
-    )
+    link = sample_link(clock, access="access-1", refresh="refresh-1")
     grant = DeviceGrant(
         id="g1",
         identity=ADA,
@@ -72,9 +60,21 @@ async def test_after_a_rotation_the_old_key_may_go(database: Database) -> None:
 
 
 @pytest.mark.usefixtures("sealed_with_the_old")
-async def test_what_no_key_opens_is_counted_and_left_alone(database: Database) -> None:
+async def test_a_row_that_no_key_opens_is_counted_and_left_alone(database: Database) -> None:
     assert await rotate(database, Cipher((NEW,))) == Rotation(broken=2)
     assert await rotate(database, Cipher((NEW, OLD))) == Rotation(resealed=2)
+
+
+def test_an_old_key_still_opens_and_a_foreign_one_does_not() -> None:
+    old, new = generate_key(), generate_key()
+    sealed = Cipher((old,)).seal("me", {"access": "x"})
+    assert Cipher((new, old)).open("me", sealed) == {"access": "x"}
+    with pytest.raises(SealBrokenError):
+        Cipher((new,)).open("me", sealed)
+    with pytest.raises(SealBrokenError):
+        Cipher((old,)).open("somebody else", sealed)
+    with pytest.raises(CipherKeyError):
+        Cipher(("not a key",))
 
 
 def test_every_sealed_column_is_rotated() -> None:

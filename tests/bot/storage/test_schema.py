@@ -1,0 +1,62 @@
+"""The database itself: its address, its one process, its migrations."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+
+from bot.storage.connection import SecondProcessError
+from bot.storage.database import Database, async_url
+from bot.storage.schema import is_current, migrate
+from bot.storage.tables import metadata
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.bot.conftest import HandClock
+
+
+def test_a_second_process_on_one_sqlite_file_is_refused(tmp_path: Path, clock: HandClock) -> None:
+    first = Database(f"sqlite:///{tmp_path / 'one.db'}", clock)
+    second = Database(f"sqlite:///{tmp_path / 'one.db'}", clock)
+    first.backend.claim_alone()
+    with pytest.raises(SecondProcessError):
+        second.backend.claim_alone()
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "not a url", "sqlite://", "sqlite:///:memory:", ""])
+def test_only_sqlite_files_and_postgresql_are_databases(url: str) -> None:
+    with pytest.raises(ValueError, match=r"sqlite:///file|not a database URL"):
+        async_url(url)
+
+
+async def test_migrating_twice_changes_nothing(database: Database) -> None:
+    await migrate(database)
+    assert await is_current(database)
+
+
+async def test_processes_that_migrate_at_the_same_time_wait_for_one_another(database: Database) -> None:
+    await asyncio.gather(*(migrate(database) for _ in range(4)))
+    assert await is_current(database)
+
+
+async def test_the_schema_of_a_later_release_will_do_and_is_left_alone(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert await is_current(database)
+    await migrate(database)
+    async with database.transaction() as connection:
+        assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+
+
+async def test_the_migrations_make_just_what_the_tables_say(database: Database) -> None:
+    async with database.transaction() as connection:
+        found = await connection.run_sync(
+            lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
+        )
+    assert found == []

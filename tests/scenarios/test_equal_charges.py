@@ -1,0 +1,62 @@
+"""A second purchase that equals one whose end is not known yet."""
+
+from __future__ import annotations
+
+from bot.domain.charge import ChargeState
+from tests.support.house import ADA, GRACE, House
+from tests.support.shown import Shown
+
+
+async def test_a_purchase_equal_to_one_settled_without_a_message_asks_buy_again(house: House) -> None:
+    await house.link()
+    house.slack.faults.add("chat.postMessage", "drop_before", times=1000)
+    await house.buy("50")
+    await house.until(lambda: [each.status for each in house.portal.charges] == ["settled"])
+    await house.state(ChargeState.SETTLED)
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.confirm_shown()
+    assert "Buy again?" in house.modal().text
+    assert "has just gone through" in house.modal().text
+    house.slack.faults.clear()
+    await house.told("$50 added to your balance")
+
+
+async def test_a_purchase_equal_to_an_open_one_asks_buy_again(house: House) -> None:
+    await house.link()
+    await house.buy("10.06")
+    await house.submitted()
+    await house.slack.command(ADA, "/billing buy 10.06")
+    await house.confirm_shown()
+    assert "Buy again?" in house.modal().text
+    await house.link(GRACE, "grace")
+    await house.slack.command(GRACE, "/billing buy 10.06")
+    await house.confirm_shown(GRACE)
+    assert "Buy again?" not in house.modal(GRACE).text
+
+
+async def test_a_third_equal_purchase_needs_one_confirmation_like_the_second(house: House) -> None:
+    await house.link()
+    await house.buy("10.06")
+    for _ in ("second", "third"):
+        await house.submitted()
+        await house.slack.command(ADA, "/billing buy 10.06")
+        await house.until(lambda: "Buy again?" in house.modal().text)
+        await house.slack.submit(ADA)
+    await house.until(lambda: len(house.portal.charges) == 3)
+
+
+async def test_pay_asks_buy_again_when_an_equal_charge_has_started_meanwhile(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 10.06")
+    first = await house.confirm_shown()
+    await house.slack.command(ADA, "/billing buy 10.06")
+    await house.until(lambda: (house.slack.view(ADA) or {}).get("id") != first["id"])
+    await house.confirm_shown()
+    await house.slack.submit(ADA)
+    await house.submitted()
+    answer = await house.submit_again(first)
+    assert "Buy again?" in Shown(answer["view"]).text
+    assert len(house.portal.charges) == 1
+    second = answer["view"]
+    await house.submit_again({**first, "private_metadata": second["private_metadata"]})
+    await house.until(lambda: len(house.portal.charges) == 2)

@@ -1,0 +1,113 @@
+"""What is shown to somebody who only looks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from blocks import connect
+from blocks.help import help_message
+from blocks.history import history_message, no_trace_message, several_message, trace_message
+from blocks.limit import limit_modal
+from blocks.overview import overview_home, overview_message
+from blocks.usage import usage_message
+from bot.domain.billing import AccessReason, AccountInfo, Usage
+from bot.domain.charge import ChargeState
+from bot.domain.delivery import Delivery
+from handlers.registry import usage_rows
+from tests.support.catalogue import portals
+from tests.support.catalogue.screen import Screen, charge, overview, screen
+from tests.support.samples import ACCOUNT, ADA, MEMBER, NOW, PLAN, STATE, USAGE
+
+if TYPE_CHECKING:
+    from blocks.kit import Message
+
+
+def _usage(usage: Usage) -> Message:
+    return usage_message(AccountInfo(account=ACCOUNT, usage=usage), NOW)
+
+
+def screens() -> list[Screen]:
+    depleted = Usage(
+        plan=replace(PLAN, left=Decimal("-3.5")),
+        topped_up=Decimal(0),
+        total=Decimal(0),
+        allowed=False,
+        reason=AccessReason.NOTHING_USABLE,
+    )
+    low = Usage(topped_up=Decimal("3.2"), allowed=True)
+    needs_plan = Usage(topped_up=Decimal("32.08"), allowed=False, reason=AccessReason.NO_SUBSCRIPTION)
+    blocked = Usage(topped_up=Decimal("32.08"), allowed=False)
+    free = Usage(topped_up=Decimal(0), allowed=False, reason=AccessReason.NO_SUBSCRIPTION)
+    recent = [charge(ChargeState.SETTLED), charge(ChargeState.FAILED, amount=Decimal("10.01"))]
+    return [
+        screen("welcome", "`/billing`, not connected", connect.welcome_message()),
+        screen("overview", "`/billing`", overview_message(overview())),
+        screen("overview-no-usage", "the account call failed", overview_message(overview(usage=None))),
+        screen("overview-member", "a member", overview_message(overview(MEMBER))),
+        screen(
+            "overview-switch-off",
+            "the organization's switch is off",
+            overview_message(overview(replace(STATE, billing_enabled=False))),
+        ),
+        screen(
+            "overview-no-card",
+            "no payment method",
+            overview_message(overview(replace(STATE, payment_method=None))),
+        ),
+        *portals.screens(),
+        screen("home", "App Home", overview_home(overview(), recent)),
+        screen("home-welcome", "App Home, not connected", connect.welcome_home()),
+        screen("usage", "`/billing usage`", _usage(USAGE)),
+        screen("usage-overdrawn", "overdrawn and depleted", _usage(depleted)),
+        screen("usage-low", "running low", _usage(low)),
+        screen("usage-free", "nothing yet", _usage(free)),
+        screen("usage-needs-plan", "top-ups, and no plan", _usage(needs_plan)),
+        screen("usage-blocked", "refused, and the portal does not say why", _usage(blocked)),
+        screen("limit", "`/billing limit`", limit_modal(STATE, ACCOUNT, NOW)),
+        screen("limit-none", "no limit", limit_modal(replace(STATE, monthly_cap=None), ACCOUNT, NOW)),
+        screen("limit-member", "a member", limit_modal(MEMBER, ACCOUNT, NOW)),
+        screen("history", "`/billing history`", history_message(recent, page=0, more=True)),
+        screen("history-empty", "nothing bought yet", history_message([], page=0, more=False)),
+        screen(
+            "trace",
+            "`/billing trace`",
+            trace_message(
+                charge(
+                    ChargeState.SETTLED,
+                    posts=1,
+                    first_post_at=NOW,
+                    last_post_at=NOW,
+                    submitted_at=NOW,
+                    polls=4,
+                    first_poll_at=NOW + timedelta(seconds=2),
+                    last_poll_at=NOW + timedelta(seconds=8),
+                    ended_at=NOW + timedelta(seconds=8),
+                    portal_charge_id="ch_1",
+                ),
+                Delivery(
+                    id="3f9a5c0e71d2b846",
+                    subject_kind="charge",
+                    subject_id="3f9a5c0e71d2b846",
+                    recipient=ADA,
+                    created_at=NOW,
+                    channel="D0ADA",
+                    ts="1795356181.000100",
+                    posting_since=NOW,
+                    posted_at=NOW + timedelta(seconds=1),
+                    edited_at=NOW + timedelta(seconds=9),
+                ),
+                key_fingerprint="0a1b2c3d4e",
+            ),
+        ),
+        screen("trace-several", "a beginning of several purchases", several_message()),
+        screen("trace-none", "no such purchase", no_trace_message()),
+        screen("help", "`/billing help`", help_message(usage_rows())),
+        screen(
+            "help-near-miss",
+            "`/billing conect`",
+            help_message(usage_rows(), unknown="conect", near="connect"),
+        ),
+    ]
