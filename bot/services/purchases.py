@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bot.domain.charge import OPEN, Charge, ChargeKind, ChargeState
 from bot.domain.errors import (
@@ -22,6 +22,7 @@ from bot.domain.errors import (
 from bot.domain.follow_up import PROPOSAL_LIFE, can_be_asked_about
 from bot.domain.grant import Resume
 from bot.domain.money import CENT, AmountError
+from bot.domain.next_step import ChooseAmount, Confirm, NeedsPaymentMethod, Proposal
 from bot.domain.offer import AmountOffer
 from bot.domain.rules import RuleError
 from bot.domain.subscription import Effect
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from bot.domain.clock import Clock
     from bot.domain.grant import DeviceGrant
     from bot.domain.identity import Account, Identity
+    from bot.domain.next_step import NextStep
     from bot.domain.payment import PaymentMethod
     from bot.domain.subscription import Preview, Subscription
     from bot.services.accounts import Accounts
@@ -43,44 +45,6 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """Attempts to confirm when the reason for the refusal disappears before it can be reported."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Proposal:
-    """A charge to confirm; `open_equal` is an equal one whose outcome the person does not know."""
-
-    charge: Charge
-    open_equal: Charge | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NeedsPaymentMethod:
-    """There is no payment method; the person must add one on the portal first."""
-
-    state: BillingState
-    amount: Decimal | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChooseAmount:
-    """The person must choose an amount from the offer; `problem` says what is wrong with `amount`."""
-
-    state: BillingState
-    offer: AmountOffer
-    account: Account
-    amount: Decimal | None = None
-    problem: AmountError | RuleError | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Confirm:
-    """The person can now confirm the proposal."""
-
-    proposal: Proposal
-
-
-NextStep: TypeAlias = NeedsPaymentMethod | ChooseAmount | Confirm
-"""The next step of a purchase."""
 
 
 class BuyAgainError(BillingError):

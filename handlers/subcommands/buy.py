@@ -28,7 +28,8 @@ from blocks.purchase import (
 from bot.domain.charge import ON_ITS_WAY, OPEN
 from bot.domain.errors import PermissionMissingError
 from bot.domain.money import AmountError, parse_typed, show
-from bot.services.purchases import BuyAgainError, ChooseAmount, Confirm, NeedsPaymentMethod
+from bot.domain.next_step import ChooseAmount, Confirm, NeedsPaymentMethod
+from bot.services.purchases import BuyAgainError
 from handlers.home import remember_overview
 
 if TYPE_CHECKING:

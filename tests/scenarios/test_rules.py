@@ -11,13 +11,13 @@ import pytest
 from freezegun import freeze_time
 
 from bot.domain.charge import ChargeState
+from bot.domain.next_step import Confirm
 from bot.domain.rules import RuleError
 from bot.sandbox.portal import Fault
-from bot.services.purchases import Confirm
 from tests.support.house import ADA, GRACE, LINUS, House, identity
 
 if TYPE_CHECKING:
-    from bot.services.purchases import Proposal
+    from bot.domain.next_step import Proposal
 
 
 async def shown_in_modal(house: House, words: str, user: str = ADA) -> None:

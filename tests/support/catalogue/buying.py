@@ -86,7 +86,7 @@ def screens() -> list[Screen]:
             "an equal purchase has settled, and the message is still to come",
             confirm_modal(CHARGE, open_equal=charge(ChargeState.SETTLED)),
         ),
-        screen("processing", "after the yes", processing_modal(CHARGE)),
+        screen("processing", "after the confirmation", processing_modal(CHARGE)),
         screen("add-card", "there is no card", add_card_modal(STATE, typed="$50")),
         screen(
             "add-card-still", "checked, still none", add_card_modal(STATE, typed="$50", still_missing=True)

@@ -103,5 +103,5 @@ def screens() -> list[Screen]:
             "plan-cancel", "before it is cancelled", cancel_modal(CURRENT, ACCOUNT, confirmation_id="i1")
         ),
         screen("plan-blocked", "not possible", blocked_modal(blocked, SUBSCRIPTION)),
-        screen("upgrade-processing", "after the yes", processing_modal(UPGRADE)),
+        screen("upgrade-processing", "after the confirmation", processing_modal(UPGRADE)),
     ]
