@@ -1,4 +1,7 @@
-"""The words for every error: what happened, who can act, and the next step. No other module has them."""
+"""The words for errors and refusals: what happened, who can act, and the next step.
+
+Those for failed payments are in `blocks.charge`, for failed connections in `blocks.connect`.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ from blocks.lock import lock_line
 from blocks.words import MANAGERS, SUPPORT, SWITCH, manages, switch_off
 from bot.domain.errors import (
     DEFAULT_CEILING,
+    WAIT,
     CannotAskError,
     ChargeNotFoundError,
     GrantRefusedError,
@@ -207,10 +211,6 @@ _SERVER_SPEAKS = frozenset(
     }
 )
 
-_WAITS = frozenset(
-    {RefusalCode.RATE_LIMITED, RefusalCode.TEMPORARILY_UNAVAILABLE, RefusalCode.STRIPE_UNAVAILABLE}
-)
-
 
 def refusal_copy(code: RefusalCode, *, detail: str | None = None, retry_at: datetime | None = None) -> Copy:
     """Return the words for the portal's refusal. `detail` is the fact stored with it."""
@@ -222,7 +222,7 @@ def refusal_copy(code: RefusalCode, *, detail: str | None = None, retry_at: date
     if code is RefusalCode.REMOTE_SPENDING_REVOKED and detail == "admin":
         words = f"An admin switched off {SWITCH} for your account. Ask them, then connect again."
         return Copy(words=words, connect=True)
-    if code in _WAITS:
+    if code in WAIT:
         again = f"{moment('Try again', retry_at)}." if retry_at else "Try again in a few minutes."
         return Copy(words=f"{copy.words} {again}", portal=copy.portal)
     return copy

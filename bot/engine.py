@@ -70,7 +70,7 @@ class Leases(Protocol[T]):
         """Extend leases; return (id, token) of those still held. One row may have been claimed twice."""
 
     async def release(self, claim: Claim[T], due_at: datetime | None, *, failed: bool) -> datetime | None:
-        """Release a claim; return when the thing is due (UTC): now if it was woken meanwhile."""
+        """Release a claim; return when it is due (UTC): now if it was woken meanwhile and did not fail."""
 
     async def next_due(self) -> datetime | None:
         """Return when the next thing can be claimed (UTC): when it is due, or when its lease expires."""
@@ -84,7 +84,7 @@ class LeaseLostError(Exception):
 
 
 class StoppingError(Exception):
-    """The engine stops: return immediately. The thing is due again at the next start."""
+    """The engine stops: return immediately. The thing is due at once, for any process."""
 
 
 @dataclass(frozen=True, slots=True)

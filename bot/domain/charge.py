@@ -33,17 +33,17 @@ class ChargeState(StrEnum):
     CANCELLED = "cancelled"
     """The person canceled before confirming."""
     EXPIRED = "expired"
-    """The person did not confirm in time."""
+    """The person did not confirm in time, or the permission did not come in time."""
     CONFIRMED = "confirmed"
     """The person confirmed; the portal may or may not have received the request."""
     NEEDS_SCOPE = "needs_scope"
     """The portal requires the billing permission first; nothing was charged."""
     REFUSED = "refused"
-    """The portal refused before charging; nothing was charged."""
+    """Refused before charging, by the portal or by a lock; nothing was charged."""
     SUBMITTED = "submitted"
     """The portal accepted it and returned a charge id; it is not settled yet."""
     SETTLED = "settled"
-    """The money was added to the balance."""
+    """It is paid: the money is on the balance, or the plan is upgraded."""
     FAILED = "failed"
     """The payment did not go through."""
     OVERDUE = "overdue"
@@ -292,7 +292,7 @@ class Charge:
         return self._to(ChargeState.OVERDUE)
 
     def settled(self, amount: Decimal | None, *, now: datetime) -> Charge:
-        """The money is on the balance; `amount` is the portal's, None if it names none."""
+        """It is paid; `amount` is the portal's, None if it names none."""
         return self._to(ChargeState.SETTLED, settled_amount=amount, ended_at=now)
 
     def failed(self, reason: FailureReason, *, now: datetime, portal_url: str | None = None) -> Charge:

@@ -16,11 +16,11 @@ BillingError
 ├── RuleError                 an operator's rule forbids it (`bot.domain.rules`)
 ├── NotInstalledError         the app is not, or no longer, installed where this person is
 └── PortalError
-        ├── PortalUnavailableError    no usable answer; nothing was changed
-        │   └── UnusableReplyError        the API's answer lacks a required value; a retry would not help
-        ├── GrantRefusedError         the portal refuses what this app asks for at a login
-        ├── AmbiguousAnswerError      no usable answer on a money route: it may or may not have been charged
-        └── PortalRefusalError        a refusal with a code from the portal
+    ├── PortalUnavailableError    no usable answer; nothing was changed
+    │   └── UnusableReplyError        the API's answer lacks a required value; a retry would not help
+    ├── GrantRefusedError         the portal refuses what this app asks for at a login
+    ├── AmbiguousAnswerError      no usable answer on a money route: it may or may not have been charged
+    └── PortalRefusalError        a refusal with a code from the portal
 """
 
 from __future__ import annotations

@@ -115,9 +115,11 @@ class OAuthClient:
     async def exchange_device_code(self, base: str, device_code: str, asked_scope: str) -> Tokens:
         """Ask once whether the person has approved (RFC 8628, 3.4).
 
+        `asked_scope` is the scope of the tokens if the answer names none.
+
         Raises:
-            DeviceGrantError: not yet, or denied.
-            PortalUnavailableError: an outage; ask again.
+            DeviceGrantError: no tokens (yet): pending, too fast, busy, expired, denied or unknown.
+            PortalUnavailableError: no usable answer; ask again.
         """
         form = {"grant_type": DEVICE_GRANT_TYPE, "device_code": device_code}
         answer = await self._post(base, "token", form)

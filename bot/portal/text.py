@@ -48,7 +48,9 @@ def shortened(line: str, most: int) -> str:
 
 
 def whole(text: str, most: int) -> str | None:
-    """Return an id unchanged; None if it is empty, above `most` bytes, or cannot be stored and sent.
+    """Return an id without white space around it, otherwise unchanged.
+
+    None if it is empty, above `most` bytes, or cannot be stored and sent.
 
     An id is never shortened, because a shortened id names something else.
     """

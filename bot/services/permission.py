@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class Permission:
-    """Checked before an amount is shown, when a charge is confirmed, and before each request to charge."""
+    """Checked before an amount is shown and at the confirmation; the lock before each charge too."""
 
     def __init__(
         self, rules: Rules, locks: LockStore, confirmations: ConfirmationStore, clock: Clock

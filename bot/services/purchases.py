@@ -76,8 +76,8 @@ class Purchases:
     async def next_step(self, identity: Identity, amount: Decimal | None) -> NextStep:
         """Return the next step: a payment method, an amount, or the confirmation of this amount.
 
-        All conditions are checked here, once. A proposal is stored with its idempotency key before it is
-        shown.
+        All conditions are checked here, once, before anything is shown; `confirm` checks the operator's
+        limits and the lock again. A proposal is stored with its idempotency key before it is shown.
 
         Raises:
             RuleError: spending is stopped.

@@ -50,7 +50,7 @@ class OneWorkspace:
         self.installation: Installation | None = None
 
     async def recognize(self) -> None:
-        """Ask Slack for the token's workspace.
+        """Ask Slack which workspace the token belongs to, and keep it as `installation`.
 
         Raises:
             SlackError: Slack does not accept the token, or gives no answer.

@@ -3,12 +3,12 @@
 SlackError
 ├── SlackUnavailableError            no complete answer, a 5xx, or "not now": the call may have worked
 └── SlackRefusedError                the call failed; any code that is not in the table
-        ├── RateLimitedError             the same call is accepted after `retry_after` seconds
-        ├── TokenDeadError               the token of the call is no longer valid
-        ├── RecipientUnreachableError    Slack accepts no message to this person or conversation now
+    ├── RateLimitedError             the same call is accepted after `retry_after` seconds
+    ├── TokenDeadError               the token of the call is no longer valid
+    ├── RecipientUnreachableError    Slack accepts no message to this person or conversation now
     │   └── UserDeactivatedError     the person's Slack account was deactivated
-        ├── MessageGoneError             the message can no longer be edited or replied to
-        ├── ViewGoneError                the modal was closed or shows something else
+    ├── MessageGoneError             the message can no longer be edited or replied to
+    ├── ViewGoneError                the modal was closed or shows something else
     └── TriggerExpiredError          the click is too old to open a modal
 """
 

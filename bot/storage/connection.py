@@ -44,7 +44,7 @@ class Transaction(Connection, Protocol):
         """Return the current time in UTC, by the app's clock."""
 
     def announce(self, table: Table) -> None:
-        """After the commit, make the engines of all processes look for due rows of this table."""
+        """After the commit, wake this process's engine for this table, or if it has none, the others'."""
 
     async def record(
         self,

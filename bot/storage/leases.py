@@ -68,7 +68,7 @@ class LeaseStore(Generic[T]):
     async def release(self, claim: Claim[T], due_at: datetime | None, *, failed: bool) -> datetime | None:
         """Release a row that is due next at `due_at`; return when it is due: now if it was woken meanwhile.
 
-        A `failed` run keeps `attempts`, any other resets it.
+        A `failed` run keeps `attempts` and is due at `due_at` in any case; any other resets `attempts`.
         """
         facts = {"this": claim.id, "token": claim.token, **self.when_given_back(claim, due_at)}
         async with self._database.autocommit() as connection:

@@ -84,7 +84,7 @@ def _who() -> list[Column[Any]]:
 
 
 def lease_columns() -> list[Column[Any]]:
-    """Return the columns of a table whose rows are durable work; `info["kind"]` names the kind."""
+    """Return the columns that durable work needs besides its own; the table's `info["kind"]` names it."""
     return [
         Column("due_at", Moment, index=True),
         Column("lease_token", String(32)),
@@ -165,7 +165,7 @@ Index(
     postgresql_where=charges.c.state.in_([state.value for state in UNFINISHED]),
 )
 
-Index(
+Index(  # what the purge looks through
     "ix_charges_somebodys",
     charges.c.created_at,
     sqlite_where=charges.c.owner != "forgotten",

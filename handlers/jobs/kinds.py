@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from bot.engine import Lease, Leases, Released
     from bot.runtime import Runtime
     from bot.storage.deliveries import DeliveryStore
+
+ANOTHER_RELEASE = timedelta(minutes=1)
+"""How long a message rests that this release cannot draw: a process of a later one takes it meanwhile."""
 
 OUTAGES = (SlackUnavailableError, StoreUnavailableError, PortalUnavailableError)
 
@@ -78,12 +82,9 @@ def kinds(runtime: Runtime, table: tuple[Work, ...] = WORK) -> tuple[Kind[Any], 
 
 async def _deliver(
     runtime: Runtime, works: Mapping[str, Work], store: DeliveryStore, lease: Lease[Delivery]
-) -> Released:
+) -> Released | datetime:
     """Deliver one message. A kind of subject that only a later release knows is left to that release."""
     work = works.get(lease.load().subject_kind)
-    draw = partial(work.draw, runtime) if work is not None and work.draw is not None else _draw_nothing
-    return await runtime.deliverer.deliver(store, lease, draw)
-
-
-async def _draw_nothing(_delivery: Delivery) -> None:
-    return None
+    if work is None or work.draw is None:
+        return runtime.clock.now() + ANOTHER_RELEASE
+    return await runtime.deliverer.deliver(store, lease, partial(work.draw, runtime))

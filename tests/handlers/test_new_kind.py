@@ -12,7 +12,7 @@ from blocks.kit import message, section
 from bot.domain.delivery import Delivery, Drawing
 from bot.engine import Engine, LeaseLostError
 from bot.storage.leases import LeaseStore
-from bot.storage.tables import lease_columns, metadata
+from bot.storage.tables import deliveries, lease_columns, metadata
 from handlers.jobs.kinds import WORK, Work, kinds
 from tests.support.house import ADA, House, identity
 
@@ -167,3 +167,25 @@ async def test_a_new_kind_is_advanced_and_its_message_delivered_once(
 
 async def _is_sent(store: ReminderStore) -> bool:
     return (await store.get("r1")).is_sent
+
+
+async def test_a_message_about_a_kind_of_a_later_release_is_left_to_that_release(house: House) -> None:
+    runtime = house.app.runtime
+    delivery = Delivery(
+        id="x1",
+        subject_kind="kind-of-tomorrow",
+        subject_id="x1",
+        recipient=identity(ADA),
+        created_at=runtime.clock.now(),
+    )
+    async with runtime.database.transaction() as transaction:
+        await runtime.deliveries.add(transaction, delivery)
+    await house.until_async(lambda: _waits(runtime))
+    assert house.dm() == []
+
+
+async def _waits(runtime: Runtime) -> bool:
+    """Tell whether a run has looked at the delivery and put it off."""
+    async with runtime.database.read() as connection:
+        row = (await connection.execute(select(deliveries))).one()
+    return row.drawn is None and row.due_at is not None and row.due_at > runtime.clock.now()

@@ -51,7 +51,7 @@ _BY_REASON = {
     "subscription_payment_intent_requires_action": UpgradeStatus.REQUIRES_ACTION,
     "card_declined": UpgradeStatus.PAYMENT_FAILED,
 }
-"""Reasons that decide how an upgrade ended, even if the status says something else."""
+"""Reasons that decide how an upgrade failed, whatever the status of a failure beside them says."""
 
 TIER_ID = 150
 """The longest plan id: a menu option's value must hold it."""
@@ -174,7 +174,7 @@ class PreviewWire(Wire):
 
 
 class MessageWire(Wire):
-    """The answer to a scheduled change."""
+    """The answer to scheduling, cancelling or undoing a change."""
 
     message: Sentence = None
 

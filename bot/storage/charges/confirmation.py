@@ -200,7 +200,7 @@ class ConfirmationStore:
         since: datetime | None = None,
         check_limits: LimitCheck = lambda _amount, _spent: None,
     ) -> Charge | None:
-        """Confirm a charge that waited for the billing permission again, once: same row, same key.
+        """Confirm again, once, a charge that waited for the billing permission: same row, same key.
 
         `since` and `check_limits` are as in `confirm`. Return None if the charge does not wait (any more).
         """

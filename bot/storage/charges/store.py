@@ -51,7 +51,7 @@ _CANCEL = NEXT.where(THEIRS).returning(charges)
 
 
 class ChargeStore:
-    """The charges of all people. Each query filters by `owner`, so that people see only their own."""
+    """The charges of all people. Queries for a person filter by `owner`; the worker sees all."""
 
     def __init__(self, database: Database, entered: Observe = lambda _charge: None) -> None:
         """`entered` is called with each charge that entered a state, after the commit."""
