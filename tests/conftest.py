@@ -40,7 +40,7 @@ SAMPLED_SCENARIOS = 12 if QUICK else 3
 """The same for scenarios and installations on PostgreSQL: on SQLite each of them runs."""
 
 settings.register_profile("prove", max_examples=2_000, deadline=None, print_blob=True)
-settings.register_profile("quick", max_examples=20, deadline=None, print_blob=True)
+settings.register_profile("quick", max_examples=10, deadline=None, print_blob=True)
 if PROVING or QUICK:
     settings.load_profile("prove" if PROVING else "quick")
 

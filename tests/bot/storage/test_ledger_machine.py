@@ -200,7 +200,7 @@ def test_no_order_of_events_breaks_the_ledger(
             run_state_machine_as_test(
                 lambda: LedgerMachine(runner, database, clock),  # type: ignore[arg-type]
                 settings=settings(
-                    max_examples=25,
+                    max_examples=min(25, (settings.default or settings()).max_examples),
                     stateful_step_count=30,
                     deadline=None,
                     suppress_health_check=list(HealthCheck),
