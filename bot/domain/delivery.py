@@ -44,6 +44,8 @@ class Delivery:
     """The message's address. `channel` alone is where to post it; without it, post a direct message."""
     posting_since: datetime | None = None
     """Since when a post may have been sent without a known answer."""
+    drawn: int | None = None
+    """The version of the subject that the message shows; versions are counted by wakes."""
     digest: str | None = None
     """A hash of the message's content; None if that is unknown."""
     reply_key: str | None = None

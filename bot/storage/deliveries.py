@@ -46,6 +46,8 @@ class DeliveryStore:
     """The deliveries of all subjects."""
 
     table: Table = deliveries
+    keeps_versions = True
+    """Whether a row says which version of its subject the message shows."""
 
     def __init__(self, database: Database, cipher: Cipher) -> None:
         self._database = database
@@ -210,6 +212,7 @@ class DeliveryStore:
             recipient=Identity(enterprise=row.enterprise, team=row.team, user=row.user),
             created_at=row.created_at,
             place=self._place(row),
+            drawn=row.drawn,
             **{name: getattr(row, name) for name in _PLAIN},
         )
 
@@ -226,6 +229,7 @@ class MessageStore(DeliveryStore):
     """Messages about charges that an older release has stored; they are delivered, and none is added."""
 
     table = messages
+    keeps_versions = False
 
     async def look_again(self, *, enterprise: str, team: str, since: datetime) -> None:
         """Wake a workspace's messages since then; without `team`, those of an enterprise."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from blocks.charge import charge_message, charge_modal, charge_reply
 from bot.domain.charge import ChargeState
 from bot.domain.delivery import Drawing, Reply
+from bot.domain.follow_up import FOLLOW_UP_LIFE
 from bot.timing import AFTER_ACK_SECONDS
 from handlers.home import publish_home, refresh_overview
 
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from bot.runtime import Runtime
 
 LOOK_AGAIN = timedelta(minutes=2)
-"""How often to check a charge in progress: the previous release does not wake the delivery."""
+LOOK_AGAIN_LATER = timedelta(minutes=15)
+"""How often to check a charge in progress, and one without a certain end for its day.
+
+A process of the previous release that ends such a charge does not wake the delivery.
+"""
 
 
 async def advance_charge(runtime: Runtime, lease: Lease[Charge]) -> Released | datetime | None:
@@ -42,8 +47,14 @@ async def draw_charge(runtime: Runtime, delivery: Delivery) -> Drawing | None:
         reply=_reply(charge, delivery),
         modal=None if charge.check_under_way else charge_modal(charge),
         modal_at=charge.confirmed_at and charge.confirmed_at + timedelta(seconds=AFTER_ACK_SECONDS),
+        look_again=_look_again(charge, runtime.clock.now()),
         after=partial(_show_new_balance, runtime, charge),
     )
+
+
+def _look_again(charge: Charge, now: datetime) -> timedelta | None:
+    is_over = now >= charge.expected_since + FOLLOW_UP_LIFE + LOOK_AGAIN_LATER
+    return None if charge.is_terminal or is_over else LOOK_AGAIN_LATER
 
 
 def _reply(charge: Charge, delivery: Delivery) -> Reply | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from freezegun import freeze_time
+from sqlalchemy import update
 
 from bot.storage.leases import wake
-from bot.storage.tables import deliveries
+from bot.storage.tables import charges, deliveries
 from tests.support.house import ADA, House
 
 
@@ -119,4 +121,23 @@ async def test_a_reply_is_not_repeated_after_a_restart(house: House) -> None:
         lambda: sum(call.method == "views.publish" for call in house.slack.api_calls) > published
     )
     assert len(house.replies()) == 1
+    assert len(house.dm()) == 1
+
+
+async def test_an_end_that_the_previous_release_has_stored_reaches_the_message(house: House) -> None:
+    with freeze_time(real_asyncio=True) as frozen:
+        await house.link(minutes=60 * 48)
+        house.portal.set_scenario("acme", "pending-for-ever")
+        await house.buy("50")
+        await house.submitted()
+        frozen.tick(301)
+        await house.told("a timeout, not a failure")
+        await house.until(lambda: house.app.engine.in_flight == 0)
+        runtime = house.app.runtime
+        ended = {"state": "settled", "ended_at": runtime.clock.now(), "due_at": None}
+        async with runtime.database.transaction() as transaction:
+            await transaction.execute(update(charges).values(**ended))
+        frozen.tick(16 * 60)
+        house.app.engine.wake("delivery")
+        await house.told("$50 added to your balance")
     assert len(house.dm()) == 1
