@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,8 @@ def passing(point: str) -> None:
         if point in names:
             names.clear()
             os.kill(os.getpid(), number)
+            # Another thread may take the signal: without a pause this one could go on for a moment.
+            time.sleep(0.05)
 
 
 def make_points(owner: type, method: str, name: Callable[..., str | None]) -> None:
