@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +18,7 @@ from bot.storage.sqlite import Sqlite
 from tests.support.house import ADA, House, open_house
 from tests.support.postgresql import Server, new_database
 from tests.support.shown import Shown
+from tests.support.steps import locked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,15 +42,6 @@ async def pragma(house: House, statement: str) -> None:
     assert isinstance(backend, Sqlite)
     with backend.writer.connect() as connection:
         connection.exec_driver_sql(f"PRAGMA {statement}")
-
-
-@asynccontextmanager
-async def locked(file: Path) -> AsyncIterator[None]:
-    """Let another process, as it were, keep the file for itself. It may have to wait for the app."""
-    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
-        await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
 
 
 async def one_charge_that_settles(house: House) -> None:

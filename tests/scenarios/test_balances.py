@@ -134,7 +134,7 @@ async def test_refresh_works_while_the_database_cannot_be_written(house: House) 
     await house.link()
     await ask(house, "/billing")
     house.portal.organizations["acme"].balance += 10
-    with locked(house.app.runtime.database.url.database):
+    async with locked(house.app.runtime.database.url.database):
         await house.slack.click_text(ADA, "Refresh", in_="ephemeral")
         await house.until(lambda: "Balance $152.50" in house.last_ephemeral()["text"])
 

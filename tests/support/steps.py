@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
 from freezegun import freeze_time
@@ -11,17 +12,21 @@ from freezegun import freeze_time
 from tests.support.house import ADA, House
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from bot.storage.links import Link
     from tests.support.shown import Shown
 
 
-@contextmanager
-def locked(path: str | None) -> Iterator[None]:
-    """Keep everybody from writing to an embedded ledger."""
-    with closing(sqlite3.connect(str(path), isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+@asynccontextmanager
+async def locked(file: str | Path | None) -> AsyncIterator[None]:
+    """Lock an embedded ledger against writes, as another process would.
+
+    It waits in a thread: the app may hold the lock and need the event loop to release it.
+    """
+    with closing(sqlite3.connect(str(file), isolation_level=None, check_same_thread=False)) as other:
+        await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
 
