@@ -38,6 +38,7 @@ from bot.storage.cipher import Cipher
 from bot.storage.database import Database
 from bot.storage.deliveries import DeliveryStore, MessageStore
 from bot.storage.device_grants import DeviceGrantStore
+from bot.storage.ended_work import EndedWork
 from bot.storage.installations import InstallationStore
 from bot.storage.links import LinkStore
 from bot.storage.locks import LockStore
@@ -182,7 +183,7 @@ async def open_runtime(
             permission=permission,
             purchases=Purchases(charges, confirmations, accounts, permission, clock),
             retention=Retention(
-                purge, deliveries, grants, pending, overviews, clock, settings.purge_after_days
+                purge, EndedWork(database), pending, overviews, clock, settings.purge_after_days
             ),
             workspaces=workspaces,
             database=database,

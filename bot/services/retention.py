@@ -1,4 +1,4 @@
-"""Deletes old device grants and other short-lived data, and anonymizes old charges."""
+"""Deletes ended durable work and other short-lived data, and anonymizes old charges."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.storage.device_grants import DEVICE_GRANT
 from bot.storage.pending_confirmations import PENDING_LIFE
 
 if TYPE_CHECKING:
     from bot.domain.clock import Clock
     from bot.storage.charges.purge import ChargePurge
-    from bot.storage.deliveries import DeliveryStore
-    from bot.storage.device_grants import DeviceGrantStore
+    from bot.storage.ended_work import EndedWork
     from bot.storage.overviews import OverviewStore
     from bot.storage.pending_confirmations import PendingConfirmations
-
-GRANTS_FOR = timedelta(days=7)
 
 log = structlog.get_logger(__name__)
 
@@ -29,16 +25,14 @@ class Retention:
     def __init__(
         self,
         charges: ChargePurge,
-        deliveries: DeliveryStore,
-        grants: DeviceGrantStore,
+        ended: EndedWork,
         pending: PendingConfirmations,
         overviews: OverviewStore,
         clock: Clock,
         purge_after_days: int | None,
     ) -> None:
         self._charges = charges
-        self._deliveries = deliveries
-        self._grants = grants
+        self._ended = ended
         self._pending = pending
         self._overviews = overviews
         self._clock = clock
@@ -47,8 +41,7 @@ class Retention:
     async def forget(self) -> int:
         """Delete what has expired, in batches; return how many charges were anonymized."""
         now = self._clock.now()
-        await self._grants.delete_decided(before=now - GRANTS_FOR)
-        await self._deliveries.delete_old(DEVICE_GRANT, before=now - GRANTS_FOR)
+        await self._ended.delete_old()
         await self._pending.delete_old(before=now - PENDING_LIFE)
         await self._overviews.delete_old()
         if self._purge_after is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import String, bindparam, case, func, or_, select, update
 
 from bot.domain.delivery import Delivery, ShownAt
 from bot.domain.identity import Identity
@@ -145,16 +145,6 @@ class DeliveryStore:
         of = row.team == team if team else row.enterprise == enterprise
         is_behind = or_(row.drawn.is_(None), row.drawn < row.wakes)
         await self._wake_where(of, row.created_at >= since, is_behind)
-
-    async def delete_old(self, subject_kind: str, *, before: datetime) -> None:
-        """Delete finished deliveries for this kind of subject that were created before then."""
-        row = deliveries.c
-        async with self._database.transaction() as transaction:
-            await transaction.execute(
-                delete(deliveries).where(
-                    row.subject_kind == subject_kind, row.created_at < before, row.due_at.is_(None)
-                )
-            )
 
     async def _wake_where(self, *conditions: Any) -> None:  # noqa: ANN401 - SQLAlchemy's conditions
         now = self._database.clock.now()

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
-from sqlalchemy import and_, delete, insert, literal, select, update
+from sqlalchemy import and_, insert, literal, select, update
 
 from bot.domain.audit import Action
 from bot.domain.delivery import Delivery
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Row
+    from sqlalchemy import ColumnElement, Row, Update
 
     from bot.engine import Lease
     from bot.storage.cipher import Cipher
@@ -206,31 +206,18 @@ class DeviceGrantStore:
         row = device_grants.c
         of = row.team.in_(teams) if teams else row.enterprise == enterprise
         async with self._database.transaction() as transaction:
-            await self._drop(transaction, and_(of, row.team.not_in(but)))
+            await transaction.execute(_supersede(and_(of, row.team.not_in(but))))
 
     async def _drop(self, transaction: Transaction, of: ColumnElement[bool]) -> list[DeviceGrant]:
         """Supersede grants and drop their codes and tokens; return them as they were.
 
         The rows are locked before they are read, so that no link's address is stored in between.
         """
-        row = device_grants.c
-        going_on = and_(of, row.state.in_(_GOING_ON))
+        going_on = and_(of, device_grants.c.state.in_(_GOING_ON))
         query = self._database.backend.locked(select(device_grants).where(going_on))
         dropped = [self._grant(found) for found in await transaction.execute(query)]
-        await transaction.execute(
-            update(device_grants).where(going_on).values(**_SUPERSEDED, wakes=row.wakes + 1)
-        )
+        await transaction.execute(_supersede(of))
         return dropped
-
-    async def delete_decided(self, *, before: datetime) -> None:
-        """Delete decided grants that were created before then and need no more work."""
-        row = device_grants.c
-        async with self._database.transaction() as transaction:
-            await transaction.execute(
-                delete(device_grants).where(
-                    row.created_at < before, row.due_at.is_(None), row.state.not_in(_GOING_ON)
-                )
-            )
 
     async def _loaders(self, rows: Sequence[Row[Any]]) -> dict[str, Callable[[], DeviceGrant]]:
         return {row.id: partial(self._grant, row) for row in rows}
@@ -262,6 +249,12 @@ class DeviceGrantStore:
         except SealBrokenError:
             log.warning("device_grants.seal_broken", owner=owner)
             return None  # the key is gone: the grant expires, and the person starts again
+
+
+def _supersede(of: ColumnElement[bool]) -> Update:
+    row = device_grants.c
+    superseded = update(device_grants).where(of, row.state.in_(_GOING_ON))
+    return superseded.values(**_SUPERSEDED, wakes=row.wakes + 1)
 
 
 def _outcome(grant: DeviceGrant) -> Delivery:

@@ -31,13 +31,13 @@ class LeaseStore(Generic[T]):
     def __init__(self, database: Database, table: Table, loaders: Loaders[T]) -> None:
         """`loaders` returns for claimed rows a function per id that reads the row (`Claim.load`)."""
         self._database = database
-        self._table = table
+        self.table = table
         self._loaders = loaders
 
     @property
     def kind(self) -> str:
         """The kind's name, also in notifications about this table."""
-        return str(self._table.info["kind"])
+        return str(self.table.info["kind"])
 
     async def claim(self, limit: int, seconds: float) -> Sequence[Claim[T]]:
         """Claim up to `limit` free due rows; rows that another process is claiming are left out."""
@@ -79,7 +79,7 @@ class LeaseStore(Generic[T]):
     @property
     def given_back(self) -> dict[str, Any]:
         """The values that release a row together with a run's last change; see `when_given_back`."""
-        row = self._table.c
+        row = self.table.c
         kept = case((row.wakes == bindparam("claimed_wakes"), self._next_due), else_=row.due_at)
         return {"lease_token": None, "lease_until": None, "attempts": 0, "due_at": kept}
 
@@ -90,28 +90,28 @@ class LeaseStore(Generic[T]):
 
     @cached_property
     def _next_due(self) -> BindParameter[datetime | None]:
-        return bindparam("next_due", type_=self._table.c.due_at.type)
+        return bindparam("next_due", type_=self.table.c.due_at.type)
 
     @cached_property
     def held(self) -> Update:
         """An update of the row `this` while `token` holds it; the values are bound per execution."""
-        row = self._table.c
-        return update(self._table).where(
+        row = self.table.c
+        return update(self.table).where(
             row.id == bindparam("this"), row.lease_token == bindparam("token", type_=String)
         )
 
     @cached_property
     def _release(self) -> ReturningUpdate[datetime | None]:
-        return self.held.values(**self.given_back).returning(self._table.c.due_at)
+        return self.held.values(**self.given_back).returning(self.table.c.due_at)
 
     @cached_property
     def _failure(self) -> ReturningUpdate[datetime | None]:
         changes = {"lease_token": None, "lease_until": None, "due_at": self._next_due}
-        return self.held.values(**changes).returning(self._table.c.due_at)
+        return self.held.values(**changes).returning(self.table.c.due_at)
 
     @cached_property
     def _claim(self) -> Executable:
-        row = self._table.c
+        row = self.table.c
         free = or_(row.lease_until.is_(None), row.lease_until < self._database.backend.lease_now())
         due = (
             select(row.id)
@@ -121,7 +121,7 @@ class LeaseStore(Generic[T]):
         )
         due = self._database.backend.locked(due, skip=True)
         return (
-            update(self._table)
+            update(self.table)
             .where(row.id.in_(due.scalar_subquery()))
             .values(
                 lease_token=bindparam("token", type_=String),
@@ -129,14 +129,14 @@ class LeaseStore(Generic[T]):
                 attempts=row.attempts + 1,
                 taken_over=row.lease_token.is_not(None),
             )
-            .returning(self._table)
+            .returning(self.table)
         )
 
     @cached_property
     def _renewal(self) -> Executable:
-        row = self._table.c
+        row = self.table.c
         return (
-            update(self._table)
+            update(self.table)
             .where(
                 row.id.in_(bindparam("ids", expanding=True)),
                 row.lease_token.in_(bindparam("tokens", expanding=True)),
@@ -153,7 +153,7 @@ class LeaseStore(Generic[T]):
 
     @cached_property
     def _soonest(self) -> Executable:
-        row = self._table.c
+        row = self.table.c
         if self._database.is_embedded:
             # This process holds every held row, and learns when it is due by releasing it.
             return select(func.min(row.due_at)).where(row.lease_until.is_(None))
@@ -164,7 +164,7 @@ class LeaseStore(Generic[T]):
         """End the leases of a former process; on SQLite there is only one process, so they are all dead."""
         async with self._database.transaction() as connection:
             await connection.execute(
-                update(self._table).where(self._table.c.lease_until.is_not(None)).values(lease_until=None)
+                update(self.table).where(self.table.c.lease_until.is_not(None)).values(lease_until=None)
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,11 @@ def _who() -> list[Column[Any]]:
 
 
 def lease_columns() -> list[Column[Any]]:
-    """Return the columns that durable work needs besides its own; the table's `info["kind"]` names it."""
+    """Return the columns that durable work needs besides its own.
+
+    The table's `info["kind"]` names the work. Rows with `info["keep_for"]`, and a column `created_at`, are
+    deleted that long after they were created, once they have ended (`bot.storage.ended_work`).
+    """
     return [
         Column("due_at", Moment, index=True),
         Column("lease_token", String(32)),
@@ -233,7 +237,7 @@ device_grants = Table(
     Column("told_at", Moment, key="notified_at"),
     *lease_columns(),
     Index("ix_device_grants_owner", "owner"),
-    info={"kind": "device_grant"},
+    info={"kind": "device_grant", "keep_for": timedelta(days=7)},
 )
 
 installations = Table(

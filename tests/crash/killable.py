@@ -77,7 +77,7 @@ def claimed_something() -> None:
     async def claim(self: LeaseStore[Any], limit: int, seconds: float) -> Any:
         claims = await original(self, limit, seconds)
         if claims:
-            passing(f"after the claim of a {self._table.info['kind']}")
+            passing(f"after the claim of a {self.table.info['kind']}")
         return claims
 
     LeaseStore.claim = claim  # type: ignore[method-assign]
@@ -133,7 +133,7 @@ make_points(
 make_points(
     LeaseStore,
     "release",
-    lambda self, *_arguments, **_named: f"the release of a {self._table.info['kind']}",
+    lambda self, *_arguments, **_named: f"the release of a {self.table.info['kind']}",
 )
 claimed_something()
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from freezegun import freeze_time
 from sqlalchemy import Column, String, Table, insert, select, update
 
 from blocks.kit import message, section
 from bot.domain.delivery import Delivery, Drawing
 from bot.engine import Engine, LeaseLostError
 from bot.storage.leases import LeaseStore
-from bot.storage.tables import deliveries, lease_columns, metadata
+from bot.storage.tables import Moment, deliveries, lease_columns, metadata
 from handlers.jobs.kinds import WORK, Work, kinds
 from tests.support.house import ADA, House, identity
 
@@ -54,8 +56,9 @@ def reminders() -> Iterator[Table]:
         Column("id", String(32), primary_key=True),
         Column("user", String(32)),
         Column("state", String(16)),
+        Column("created_at", Moment, nullable=False),
         *lease_columns(),
-        info={"kind": "reminder"},
+        info={"kind": "reminder", "keep_for": timedelta(days=7)},
     )
     yield table
     metadata.remove(table)
@@ -76,8 +79,9 @@ class ReminderStore:
 
     async def add(self, reminder: Reminder, due_at: datetime) -> None:
         async with self._database.transaction() as transaction:
-            values = {"id": reminder.id, "user": reminder.person.user, "state": "new", "due_at": due_at}
-            await transaction.execute(insert(self._table).values(**values))
+            values = {"id": reminder.id, "user": reminder.person.user, "state": "new"}
+            times = {"created_at": transaction.now(), "due_at": due_at}
+            await transaction.execute(insert(self._table).values(**values, **times))
             transaction.announce(self._table)
 
     async def get(self, reminder_id: str) -> Reminder:
@@ -163,6 +167,27 @@ async def test_a_new_kind_is_advanced_and_its_message_delivered_once(
     assert said["metadata"] == {"event_type": "billing_reminder", "event_payload": {"reminder": "r1"}}
     await house.until_async(lambda: _is_sent(worker))
     assert len(house.dm()) == 1
+
+
+async def test_a_new_kind_is_deleted_with_its_deliveries_after_the_time_its_table_names(
+    house: House, worker: ReminderStore
+) -> None:
+    runtime = house.app.runtime
+    await worker.add(Reminder(id="r1", person=identity(ADA)), runtime.clock.now())
+    await house.told("Reminder r1: look at your balance.")
+    await house.until_async(lambda: _rests(runtime))
+    with freeze_time(runtime.clock.now() + timedelta(days=8), real_asyncio=True):
+        await runtime.retention.forget()
+    async with runtime.database.read() as connection:
+        assert (await connection.execute(select(deliveries))).all() == []
+        assert (await connection.execute(select(worker.leases.table))).all() == []
+
+
+async def _rests(runtime: Runtime) -> bool:
+    """Tell whether the message is delivered and its row is not due any more."""
+    async with runtime.database.read() as connection:
+        row = (await connection.execute(select(deliveries))).one()
+    return row.drawn is not None and row.due_at is None
 
 
 async def _is_sent(store: ReminderStore) -> bool:

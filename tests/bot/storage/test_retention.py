@@ -12,8 +12,7 @@ from bot.services.retention import Retention
 from bot.storage.audit import AuditStore
 from bot.storage.charges.purge import ChargePurge
 from bot.storage.cipher import Cipher, generate_key
-from bot.storage.deliveries import DeliveryStore
-from bot.storage.device_grants import DeviceGrantStore
+from bot.storage.ended_work import EndedWork
 from bot.storage.overviews import OverviewStore
 from bot.storage.pending_confirmations import PendingConfirmations
 from bot.storage.tables import charges, deliveries, device_grants
@@ -30,11 +29,9 @@ PERSONAL = ("U0ADA", "T0ACME", "4242", "did:ada", "org_acme", "Acme Research", "
 
 def retention(database: Database, clock: HandClock, days: int | None) -> Retention:
     cipher = Cipher((generate_key(),))
-    store = DeliveryStore(database, cipher)
     return Retention(
         ChargePurge(database),
-        store,
-        DeviceGrantStore(database, cipher, store),
+        EndedWork(database),
         PendingConfirmations(database),
         OverviewStore(database, cipher),
         clock,
