@@ -51,6 +51,7 @@ async def _belongs(context: Context) -> bool:
     context.identity, context.installation = member, installation.key
     context.reply.slack = runtime.workspaces.slack(installation)
     context.reply.replaced = context.forget_overview
+    context.reply.taken_over = context.leave_modal
     return True
 
 

@@ -10,6 +10,7 @@ from blocks.loading import loading_message, loading_modal, message_modal
 from bot.domain.errors import StoreUnavailableError
 from bot.slack.reply import Reply, WaitingScreens
 from bot.slack.request import SlackRequest
+from bot.storage.deliveries import leave_modal
 
 if TYPE_CHECKING:
     from typing import Any
@@ -44,6 +45,11 @@ class Context:
         request = SlackRequest.parse(body)
         reply = Reply(request, ack, runtime.slack, runtime.http, SCREENS)
         return cls(runtime=runtime, request=request, reply=reply, identity=request.identity)
+
+    async def leave_modal(self, view_id: str) -> None:
+        """Stop showing outcomes in a modal where the person has just opened something else."""
+        with contextlib.suppress(StoreUnavailableError):
+            await leave_modal(self.runtime.database, view_id)
 
     async def forget_overview(self) -> None:
         """Stop updating the overview that an answer has just replaced."""

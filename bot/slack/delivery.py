@@ -252,6 +252,8 @@ class _Run:
         if drawing.modal_at is not None:
             wait = (drawing.modal_at - self._clock.now()).total_seconds()
             await self._lease.sleep(max(0.0, wait))
+        if await self._store.open_modal_of(self._lease.id) != self.delivery.view_id:
+            return  # the person has opened something else there meanwhile
         try:
             await self.slack.views_update(view_id=self.delivery.view_id, view=drawing.modal)
         except RateLimitedError:

@@ -70,6 +70,8 @@ class Reply:
         """Whether an answer may replace the ephemeral message with the clicked button."""
         self.replaced: Callable[[], Awaitable[None]] | None = None
         """Called when an answer has replaced the ephemeral message with the clicked button."""
+        self.taken_over: Callable[[str], Awaitable[None]] | None = None
+        """Called with the clicked modal's id before the answer is shown there."""
         self.title = "Billing"
         self.view_id: str | None = None
         self._view_hash: str | None = None
@@ -144,7 +146,10 @@ class Reply:
         self.title = title
         modal = self._request.modal
         if modal is not None:
-            self.view_id, self._view_hash = modal.id, modal.hash
+            self.view_id = modal.id
+            if self.taken_over is not None:
+                await self.taken_over(modal.id)
+            # Without the hash: the app may have brought the modal up to date since the click.
             await self.show(self._screens.modal(title))
             return
         answer = await self.slack.views_open(
@@ -152,6 +157,15 @@ class Reply:
         )
         view: dict[str, Any] = answer.get("view") or {}
         self.view_id, self._view_hash = view.get("id"), view.get("hash")
+
+    async def await_outcome(self, view: Json, title: str) -> None:
+        """Show `view` in the clicked modal until an outcome is shown there, unless one already is.
+
+        Raises:
+            StaleError: the request has no view.
+        """
+        self.in_modal(title)
+        await self.show(view)
 
     async def become(self, waiting: Json, work: Awaitable[Json]) -> None:
         """Acknowledge a submission with the modal's next view, or with `waiting` if the work is slow.

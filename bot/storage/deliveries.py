@@ -131,6 +131,13 @@ class DeliveryStore:
         row = await self._execute(lease, self._finish, {**changes, **facts})
         return Released(row.due_at)
 
+    async def open_modal_of(self, delivery_id: str) -> str | None:
+        """Return the open modal in which the outcome is to be shown now; None if there is none."""
+        query = select(self.table.c.view_id).where(self.table.c.id == delivery_id)
+        async with self._database.read() as connection:
+            view_id: str | None = await connection.scalar(query)
+        return view_id
+
     async def forget_digest(self, delivery_id: str) -> None:
         """Force an update of a message, because its content is unknown; needs no lease."""
         async with self._database.transaction() as transaction:
@@ -269,6 +276,13 @@ async def watch_in_modal(transaction: Transaction, charge_id: str, view_id: str 
         return
     for table in (deliveries, messages):
         await transaction.execute(update(table).where(table.c.id == charge_id).values(view_id=view_id))
+
+
+async def leave_modal(database: Database, view_id: str) -> None:
+    """Stop showing outcomes in a modal, because the person has opened something else there."""
+    async with database.transaction() as transaction:
+        for table in (deliveries, messages):
+            await transaction.execute(update(table).where(table.c.view_id == view_id).values(view_id=None))
 
 
 async def delivery_of(database: Database, charge_id: str) -> Delivery | None:

@@ -219,6 +219,9 @@ deliveries = Table(
     info={"kind": "delivery"},
 )
 """`wakes` is the subject's newest version; `drawn` is the version that the message shows."""
+for _each in (deliveries, messages):
+    _has_modal = _each.c.view_id.is_not(None)
+    Index(f"ix_{_each.name}_view_id", _each.c.view_id, sqlite_where=_has_modal, postgresql_where=_has_modal)
 
 device_grants = Table(
     "device_grants",

@@ -149,7 +149,7 @@ async def handle_check_again(context: Context) -> None:
     if charge.state not in OPEN:
         await context.reply.message(charge_message(charge))
     elif context.request.modal is not None:
-        await context.reply.open_modal(titles.CHECKING)
+        await context.reply.await_outcome(loading_modal(titles.CHECKING), titles.CHECKING)
 
 
 async def handle_resume(context: Context) -> None:
@@ -166,8 +166,7 @@ async def handle_resume(context: Context) -> None:
     if not resumed:
         await context.reply.message(already_message(charge))
     elif context.request.modal is not None:
-        await context.reply.open_modal(titles.PROCESSING)
-        await context.reply.show(processing_modal(charge))
+        await context.reply.await_outcome(processing_modal(charge), titles.PROCESSING)
     elif context.request.in_ephemeral:
         await context.reply.message(resumed_message(charge))
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from freezegun import freeze_time
+from sqlalchemy import select
 from sqlalchemy import text as sql
 
 from bot.domain.charge import ChargeState
 from bot.sandbox.portal import Fault
+from bot.storage.deliveries import wake_delivery, watch_in_modal
+from bot.storage.tables import deliveries
 from tests.support.house import ADA, House
 from tests.support.shown import Shown
 from tests.support.steps import ask, buy_without_permission, modal
+
+if TYPE_CHECKING:
+    from bot.storage.database import Database
 
 
 @pytest.mark.behavior(10)
@@ -281,6 +288,34 @@ async def test_resume_in_the_open_modal_shows_the_outcome_there(house: House) ->
     await house.until(lambda: "Resume $50" in house.modal().buttons)
     await house.slack.click_text(ADA, "Resume $50", in_="view")
     await house.until(lambda: "$50 added to your balance" in house.modal().text)
+
+
+async def test_an_outcome_does_not_overwrite_what_the_person_has_opened_in_the_modal_since(
+    house: House,
+) -> None:
+    await house.link(billing=False)
+    await house.buy("50")
+    await house.until(lambda: house.modal().title == "One-time setup")
+    await house.state(ChargeState.NEEDS_SCOPE)
+    charge = (await house.charges())[0]
+    database = house.app.runtime.database
+    await house.until_async(lambda: is_shown(database))
+    async with database.transaction() as transaction:
+        # As a wake leaves the row that comes while its delivery runs.
+        await watch_in_modal(transaction, charge.id, str((house.slack.view(ADA) or {})["id"]))
+    await house.slack.click_text(ADA, "Enable billing", in_="view")
+    await house.until(lambda: house.modal().code)
+    async with database.transaction() as transaction:
+        await wake_delivery(transaction, charge.id)
+    await house.until_async(lambda: is_shown(database))
+    assert house.modal().code
+
+
+async def is_shown(database: Database) -> bool:
+    """Tell whether the purchase's delivery has shown the newest version."""
+    async with database.read() as connection:
+        row = (await connection.execute(select(deliveries))).one()
+    return bool(row.drawn == row.wakes and row.lease_token is None)
 
 
 @pytest.mark.behavior(37)
