@@ -147,6 +147,8 @@ class _Anybody(AsyncAuthorize):
 
 def _bolt(runtime: Runtime) -> AsyncApp:
     return AsyncApp(
+        # Without a name, Bolt reads the source of every caller to find one.
+        name="billing-bot",
         client=runtime.slack,
         authorize=_Anybody(),  # type: ignore[no-untyped-call]
         oauth_flow=_oauth_flow(runtime),

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from cryptography.fernet import Fernet
@@ -12,22 +12,27 @@ from cryptography.fernet import Fernet
 from bot.sandbox.slack import app_of
 from bot.storage.cipher import generate_key
 from handlers.manifest import BOT_SCOPES, make_manifest
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support import program
 
 
-def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True)
+class Ended:
+    """What a command said, and what it ended with."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(folder: Path, *arguments: str, **environment: str) -> Ended:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "bot", *arguments],
-        cwd=folder,
-        env=kept | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    with TemporaryDirectory() as said:
+        stdout, stderr = Path(said, "stdout"), Path(said, "stderr")
+        running = program.start(
+            "bot", *arguments, folder=folder, environment=kept | environment, stdout=stdout, stderr=stderr
+        )
+        code = running.wait_for(60)
+        return Ended(code, stdout.read_text(), stderr.read_text())
 
 
 def test_without_settings_serve_says_each_fault_on_a_line_and_exits_with_2(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ async def test_no_secret_is_readable_in_logs_pages_meters_commands_arguments_or_
     async with AsyncExitStack() as stack:
         portal.public_url = await stack.enter_async_context(serve(portal.app))
         slack.public_url = await stack.enter_async_context(serve(slack.app))
-        app = AppProcess(folder=tmp_path, portal=portal, slack=slack)
+        app = AppProcess(folder=tmp_path, portal=portal, slack=slack, by_itself=True)
         app.extra = {
             "SLACK_BOT_TOKEN": "",
             "SLACK_CLIENT_ID": CLIENT_ID,

@@ -18,11 +18,15 @@ import psutil
 
 from bot.storage.cipher import generate_key
 from tests.support.house import BOT_TOKEN, SIGNING_SECRET
+from tests.support.program import Running, start
 
 if TYPE_CHECKING:
     from bot.sandbox.portal import PortalSandbox
     from bot.sandbox.slack import SlackSandbox
 
+
+ROOT = Path(__file__).parents[2]
+_NUMBERS = itertools.count()
 
 # Below those that the system gives to outgoing connections: one of them would be taken while the app is
 # down. Each of the processes that test side by side has its own.
@@ -42,7 +46,7 @@ def free_port() -> int:
 class AppProcess:
     """`billing-bot serve`, with its log in a file. `program` is run in its place, if given.
 
-    `root` is where the code is taken from.
+    `root` is where the code is taken from. `by_itself`: as its own interpreter, not forked from one.
     """
 
     folder: Path
@@ -53,9 +57,10 @@ class AppProcess:
     extra: dict[str, str] = field(default_factory=dict)
     program: str = "bot"
     arguments: tuple[str, ...] = ("serve",)
-    root: Path = Path(__file__).parents[2]
+    root: Path = ROOT
+    by_itself: bool = False
     name: str = "app"
-    _process: asyncio.subprocess.Process | None = None
+    _process: Running | asyncio.subprocess.Process | None = None
 
     @property
     def log(self) -> Path:
@@ -84,17 +89,28 @@ class AppProcess:
     async def start(self) -> None:
         if self.arguments[0] == "serve":
             self.slack.app_url = f"{self.url}/slack/events"
+        self._process = await self._started()
+        async with httpx.AsyncClient() as http, asyncio.timeout(30):
+            while not await self._ready(http):
+                assert self._process.returncode is None, self.log.read_text()
+                await asyncio.sleep(0.05)
+
+    async def _started(self) -> Running | asyncio.subprocess.Process:
+        if self.root == ROOT and not self.by_itself:
+            return start(
+                self.program,
+                *self.arguments,
+                folder=self.folder,
+                environment=self.environment(),
+                stderr=self.log,
+            )
         with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", self.program, *self.arguments),
                 env=self.environment(),
                 cwd=self.folder,
                 stderr=log,
             )
-        async with httpx.AsyncClient() as http, asyncio.timeout(30):
-            while not await self._ready(http):
-                assert self._process.returncode is None, self.log.read_text()
-                await asyncio.sleep(0.05)
 
     async def _ready(self, http: httpx.AsyncClient) -> bool:
         try:
@@ -121,21 +137,18 @@ class AppProcess:
 
     async def run(self, *arguments: str) -> str:
         """Run another command of the program with the same settings; returns what it says."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot", *arguments),
-            env=self.environment(),
-            cwd=self.folder,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+        said = self.folder / f"said-{next(_NUMBERS)}"
+        running = start(
+            "bot", *arguments, folder=self.folder, environment=self.environment(), stdout=said, stderr=said
         )
-        said, _ = await process.communicate()
-        return said.decode()
+        await running.wait()
+        return said.read_text()
 
     async def kill(self) -> None:
         """SIGKILL: no last word, no clean-up."""
         assert self._process is not None
         if self._process.returncode is None:
-            self._process.kill()
+            self._process.send_signal(signal.SIGKILL)
         await self._process.wait()
 
     def signal(self, number: signal.Signals) -> None:
