@@ -102,7 +102,7 @@ async def fly(database: Database, after: int) -> None:
     async with database.transaction() as connection:
         for change in (
             "charges SET state = 'submitted', ended_at = NULL, owner = 'T0ACME:X' || id",
-            "messages SET due_at = '2000-01-01 00:00:00+00'",
+            "deliveries SET due_at = '2000-01-01 00:00:00+00'",
         ):
             await connection.execute(text(f"UPDATE {change} WHERE {ids}"))
 
@@ -167,7 +167,7 @@ async def put_back(database: Database) -> None:
     async with database.transaction() as connection:
         for table, changes in (
             ("charges", "state = 'settled', due_at = NULL"),
-            ("messages", "due_at = NULL"),
+            ("deliveries", "due_at = NULL"),
         ):
             await connection.execute(text(f"UPDATE {table} SET {changes} WHERE due_at > '2001-01-01'"))  # noqa: S608 - our own words
 
@@ -194,7 +194,11 @@ async def fill(database: Database, count: int, after: int) -> None:
     )
     statements = (
         f"INSERT INTO charges ({columns}) SELECT {values} FROM {series} AS s",  # noqa: S608 - our own words
-        f"INSERT INTO messages (id, channel, ts) SELECT {name}, 'D', '1' FROM {series} AS s",  # noqa: S608
+        (
+            'INSERT INTO deliveries (id, subject_kind, subject_id, enterprise, team, "user", owner, created_at,'  # noqa: S608
+            f" channel, ts) SELECT {name}, 'charge', {name}, '', 'T0ACME', {user}, 'T0ACME:' || {user}, {at},"
+            f" 'D', '1' FROM {series} AS s"
+        ),
     )
     async with database.transaction() as connection:
         for statement in statements:

@@ -27,9 +27,10 @@ from bot.domain.payment import PaymentMethod
 from bot.log import configure_logging
 from bot.serving import listen, serve_http, settle_memory
 from bot.settings import load_settings
+from bot.storage.charges.rows import values_of
 from bot.storage.cipher import Cipher
 from bot.storage.links import Link, LinkStore
-from bot.storage.tables import charges, messages
+from bot.storage.tables import charges, deliveries
 
 if TYPE_CHECKING:
     from bot.runtime import Runtime
@@ -86,25 +87,37 @@ async def link(runtime: Runtime, people: set[Identity]) -> None:
 
 
 async def fill(runtime: Runtime, made: list[Charge], *, due: bool) -> None:
-    """Put charges into the ledger as they would stand there, with their messages if they go on."""
+    """Put charges into the ledger as they would stand there, with their deliveries if they go on."""
     now = runtime.clock.now()
-    names = [name for name in Charge.__dataclass_fields__ if name != "identity"]
-    rows: list[dict[str, Any]] = []
-    for each in made:
-        row: dict[str, Any] = {name: getattr(each, name) for name in names}
-        row |= {"kind": each.kind.value, "state": each.state.value, "owner": each.identity.key}
-        row |= {"enterprise": "", "team": each.identity.team, "user": each.identity.user}
-        rows.append(row | {"due_at": now if due else now + timedelta(minutes=15)})
+    due_at = now if due else now + timedelta(minutes=15)
+    rows = [values_of(each) | {"due_at": due_at} for each in made]
     async with runtime.database.transaction() as connection:
         for start in range(0, len(rows), 500):
             await connection.execute(insert(charges), rows[start : start + 500])
-        told = [
-            {"id": each.id, "channel": "D0ADA", "ts": f"{number}.1", "posting_since": now, "shown": "x"}
-            for number, each in enumerate(made)
-            if each.state is ChargeState.SUBMITTED
+        posted = [
+            _posted(each, number) for number, each in enumerate(made) if each.state is ChargeState.SUBMITTED
         ]
-        for start in range(0, len(told), 500):
-            await connection.execute(insert(messages), told[start : start + 500])
+        for start in range(0, len(posted), 500):
+            await connection.execute(insert(deliveries), posted[start : start + 500])
+
+
+def _posted(charge: Charge, number: int) -> dict[str, Any]:
+    """Return the row of a delivery whose message says that the charge is in progress."""
+    person = charge.identity
+    return {
+        "id": charge.id,
+        "subject_kind": "charge",
+        "subject_id": charge.id,
+        "enterprise": person.enterprise,
+        "team": person.team,
+        "user": person.user,
+        "owner": person.key,
+        "created_at": charge.created_at,
+        "channel": "D0ADA",
+        "ts": f"{number}.1",
+        "posting_since": charge.created_at,
+        "digest": "x",
+    }
 
 
 async def main(plan_file: Path) -> None:
