@@ -192,13 +192,11 @@ async def fill(database: Database, count: int, after: int) -> None:
         f"{name}, '', 'T0ACME', {user}, 'T0ACME:' || {user}, 'top_up', 'settled', '50.00', 'k' || {name},"
         f"'a', 'o', {at}, {at}, {at}, '50.00'"
     )
+    posted = 'id, subject_kind, subject_id, enterprise, team, "user", owner, created_at, channel, ts'
+    facts = f"{name}, 'charge', {name}, '', 'T0ACME', {user}, 'T0ACME:' || {user}, {at}, 'D', '1'"
     statements = (
         f"INSERT INTO charges ({columns}) SELECT {values} FROM {series} AS s",  # noqa: S608 - our own words
-        (
-            'INSERT INTO deliveries (id, subject_kind, subject_id, enterprise, team, "user", owner, created_at,'  # noqa: S608
-            f" channel, ts) SELECT {name}, 'charge', {name}, '', 'T0ACME', {user}, 'T0ACME:' || {user}, {at},"
-            f" 'D', '1' FROM {series} AS s"
-        ),
+        f"INSERT INTO deliveries ({posted}) SELECT {facts} FROM {series} AS s",  # noqa: S608
     )
     async with database.transaction() as connection:
         for statement in statements:
