@@ -86,9 +86,21 @@ def resumed_message(charge: Charge) -> Message:
 
 
 def charge_modal(charge: Charge) -> Json:
-    """Make the modal that replaces "Processing" and shows the outcome."""
+    """Make the modal that replaces "Processing" and shows the outcome. It carries the charge's id."""
     blocks = _BLOCKS[charge.state](charge)
-    return modal(_MODAL_TITLES.get(charge.state, "Add funds"), *blocks, callback_id=ids.INFO_VIEW)
+    title = _MODAL_TITLES.get(charge.state, "Add funds")
+    return modal(title, *blocks, callback_id=ids.INFO_VIEW, private_metadata=charge.id)
+
+
+def buy_again(other: Charge) -> str:
+    """Ask whether to buy again beside an equal charge whose outcome the person does not know."""
+    bought = f"Your purchase of {show(other.amount)}"
+    if other.kind is ChargeKind.UPGRADE:
+        bought = f"Your upgrade to {_tier(other)}"
+    when = moment("from", other.expected_since)
+    if other.state is ChargeState.SETTLED:
+        return f"*Buy again?* {bought} {when} has just gone through. If you pay now, you pay twice."
+    return f"*Buy again?* {bought} {when} has not ended yet. If it goes through as well, you pay twice."
 
 
 def _headline(charge: Charge) -> str:
@@ -141,7 +153,9 @@ def _refused(charge: Charge) -> list[Block | None]:
 
 
 def _again(charge: Charge) -> Json | None:
-    return button("Add funds", ids.ADD_FUNDS) if charge.kind is ChargeKind.TOP_UP else None
+    if charge.kind is ChargeKind.TOP_UP:
+        return button("Add funds", ids.ADD_FUNDS)
+    return button("Show plans", ids.GO_ON, value="subscription")
 
 
 def _needs_scope(charge: Charge) -> list[Block | None]:

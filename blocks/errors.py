@@ -29,6 +29,7 @@ from blocks.words import MANAGERS, SUPPORT, SWITCH, manages, switch_off
 from bot.domain.errors import (
     DEFAULT_CEILING,
     WAIT,
+    AskedTooSoonError,
     CannotAskError,
     ChargeNotFoundError,
     GrantRefusedError,
@@ -138,6 +139,20 @@ _REFUSALS = {
     RefusalCode.SPENDING_STOPPED: Copy(
         words="Spending from this app was stopped before this was sent to the portal."
     ),
+    RefusalCode.RULE_FORBIDS: Copy(
+        words="A rule that the operator of this app has set no longer allows this purchase.", again=False
+    ),
+    RefusalCode.NOT_SENT_IN_TIME: Copy(
+        words="This app has no record of sending it; check the portal before you pay again.",
+        portal=True,
+        again=False,
+    ),
+    RefusalCode.PRICE_CHANGED: Copy(
+        words="The portal wants another amount for this plan by now. Look at the plan again."
+    ),
+    RefusalCode.ALREADY_ON_TIER: Copy(
+        words="Your organization has this plan already, so there was nothing to pay.", again=False
+    ),
     RefusalCode.OTHER: Copy(words="The portal said no, without saying why.", portal=True),
 }
 
@@ -219,6 +234,10 @@ def refusal_copy(code: RefusalCode, *, detail: str | None = None, retry_at: date
         return Copy(words=escape(detail), portal=copy.portal)
     if code is RefusalCode.MONTHLY_CAP_EXCEEDED and detail:
         return _cap_copy(copy, detail)
+    if code is RefusalCode.PRICE_CHANGED and detail:
+        price = show(parse_wire(detail))
+        words = f"The portal wants {price} for this plan by now. Look at the plan again to pay that."
+        return replace(copy, words=words)
     if code is RefusalCode.REMOTE_SPENDING_REVOKED and detail == "admin":
         words = f"An admin switched off {SWITCH} for your account. Ask them, then connect again."
         return Copy(words=words, connect=True)
@@ -237,6 +256,8 @@ def error_copy(error: Exception, *, now: datetime, incident: str) -> tuple[Copy,
         return _not_allowed(error), error.portal_url
     if isinstance(error, CannotAskError):
         return _ERRORS[CannotAskError], error.portal_url
+    if isinstance(error, AskedTooSoonError):
+        return _asked_too_soon(error), None
     if isinstance(error, RuleError):
         return Copy(words=rule_words(error)), None
     if isinstance(error, PortalRefusalError):
@@ -302,6 +323,11 @@ def _not_allowed(error: NotAllowedError) -> Copy:
         words = f"Only {MANAGERS} of your organization can do this. Ask one of them."
         return replace(copy, words=words)
     return copy
+
+
+def _asked_too_soon(error: AskedTooSoonError) -> Copy:
+    when = moment("This app asks again by itself", error.at)
+    return Copy(words=f"The portal takes only a few requests like this one. {when}.")
 
 
 def _refusal(error: PortalRefusalError, now: datetime) -> Copy:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from blocks import ids, titles
+from blocks.charge import buy_again
 from blocks.errors import rule_words
 from blocks.kit import (
     TYPED_LENGTH,
@@ -26,7 +27,7 @@ from blocks.kit import (
     text_input,
 )
 from blocks.words import consent, method_label, method_name, organization, whose, why_this_method
-from bot.domain.charge import Charge, ChargeKind, ChargeState
+from bot.domain.charge import Charge, ChargeKind
 from bot.domain.money import AmountError, AmountProblem, Bounds, parse_wire, show
 from bot.domain.offer import AmountOffer, Ceiling
 from bot.domain.rules import RuleError
@@ -196,7 +197,7 @@ def confirm_modal(charge: Charge, *, open_equal: Charge | None) -> Json:
     """
     return modal(
         titles.CONFIRM_PURCHASE,
-        section(_buy_again(open_equal)) if open_equal else None,
+        section(buy_again(open_equal)) if open_equal else None,
         section(
             f"Add *{show(charge.amount)}* to the balance of *{organization(charge.organization_name)}*."
         ),
@@ -308,16 +309,3 @@ def _bounds_hint(form: AmountForm) -> str | None:
 
 def _text(amount: Decimal | None) -> str | None:
     return None if amount is None else format(amount, "f")
-
-
-def _buy_again(other: Charge) -> str:
-    when = moment("from", other.expected_since)
-    if other.state is ChargeState.SETTLED:
-        return (
-            f"*Buy again?* Your purchase of {show(other.amount)} {when} has just gone through. "
-            "If you pay now, you pay twice."
-        )
-    return (
-        f"*Buy again?* Your purchase of {show(other.amount)} {when} has not ended yet. "
-        "If it goes through as well, you pay twice."
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
+from blocks.charge import buy_again
 from blocks.kit import (
     BUTTON_TEXT,
     Block,
@@ -129,8 +130,10 @@ def charged_method(state: BillingState) -> PaymentMethod | None:
     return PaymentMethod(kind=CARD if method.is_card else "")
 
 
-def upgrade_modal(charge: Charge, preview: Preview) -> Json:
+def upgrade_modal(charge: Charge, *, open_equal: Charge | None) -> Json:
     """Make the consent modal for a charged upgrade. Pressing Enter must not pay.
+
+    `open_equal` is the unfinished upgrade to the same plan that it warns of.
 
     Slack submits a modal on Enter. So a button with its own confirmation dialog pays, and the modal has no
     submit button (behavior 57).
@@ -139,18 +142,19 @@ def upgrade_modal(charge: Charge, preview: Preview) -> Json:
     why = why_this_method(named) if named else None
     label = escape(method_name(named)) + (f"\n{why}" if why else "") if named else "the one on file"
     kind = method_label(named) if named else "Payment method"
+    tier = charge.tier_name or "the new plan"
+    agreed = f"{charge.id} {open_equal.id}" if open_equal else charge.id
     pay = confirmed(
-        button(f"Pay {show(charge.amount)} now", ids.PLAN_UPGRADE_VIEW, value=charge.id, style="primary"),
+        button(f"Pay {show(charge.amount)} now", ids.PLAN_UPGRADE_VIEW, value=agreed, style="primary"),
         title=f"Pay {show(charge.amount)} now?",
-        words=f"Your {kind.lower()} is charged and the plan becomes {preview.target_name} at once.",
+        words=f"Your {kind.lower()} is charged and the plan becomes {tier} at once.",
         confirm=f"Pay {show(charge.amount)}",
         deny="Not now",
     )
     return modal(
         "Confirm upgrade",
-        section(
-            f"Upgrade *{organization(charge.organization_name)}* to *{escape(preview.target_name)}* now."
-        ),
+        section(buy_again(open_equal)) if open_equal else None,
+        section(f"Upgrade *{organization(charge.organization_name)}* to *{escape(tier)}* now."),
         fields([("Due now", show(charge.amount)), (kind, label)]),
         context(f"You act as {escape(charge.account_email)}.") if charge.account_email else None,
         section(consent(named)),

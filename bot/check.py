@@ -22,6 +22,7 @@ from bot.slack.client import SlackClient
 from bot.slack.errors import RateLimitedError, SlackRefusedError, SlackUnavailableError
 from bot.storage.cipher import Cipher
 from bot.storage.database import Database
+from bot.storage.postgresql import ISOLATION
 from bot.storage.rotation import count_broken
 from bot.storage.schema import is_current
 from bot.timing import SLACK_TIMEOUT_SECONDS
@@ -174,6 +175,12 @@ async def _look_into(database: Database, cipher: Cipher) -> list[Finding]:
         return [_wrong("Database: it has not the newest schema; run `billing-bot migrate`")]
     await database.ping()
     found = [_good("Database: it can be read and written, and has the newest schema")]
+    isolation = await database.backend.isolation()
+    if not database.is_embedded and isolation != ISOLATION:
+        words = f"transactions run at {isolation}, not {ISOLATION}; let the pooler keep session settings"
+        found.append(_wrong(f"Database: {words}"))
+    elif not database.is_embedded:
+        found.append(_good(f"Database: transactions run at {isolation}, whatever its own default is"))
     ahead = await database.clock_ahead()
     if abs(ahead) > CLOCK_TOLERANCE:
         seconds = round(ahead.total_seconds())

@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from blocks import ids
 from blocks.loading import loading_message, loading_modal, message_modal
 from bot.domain.errors import StoreUnavailableError
 from bot.slack.reply import Reply, WaitingScreens
@@ -48,8 +49,10 @@ class Context:
 
     async def leave_modal(self, view_id: str) -> None:
         """Stop showing outcomes in a modal where the person has just opened something else."""
-        with contextlib.suppress(StoreUnavailableError):
-            await leave_modal(self.runtime.database, view_id)
+        charge_id = self.request.metadata
+        if charge_id and self.request.view.callback_id == ids.INFO_VIEW:
+            with contextlib.suppress(StoreUnavailableError):
+                await leave_modal(self.runtime.database, charge_id, view_id)
 
     async def forget_overview(self) -> None:
         """Stop updating the overview that an answer has just replaced."""

@@ -104,11 +104,12 @@ NOT_CHARGED = frozenset(
         ChargeState.PROPOSED,
         ChargeState.CANCELLED,
         ChargeState.EXPIRED,
+        ChargeState.NEEDS_SCOPE,
         ChargeState.REFUSED,
         ChargeState.FAILED,
     }
 )
-"""No money moves, and none will unless the person confirms."""
+"""No money moves, and none will unless the person confirms (again)."""
 
 TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following)
 """Final states: no transition leads out of them."""

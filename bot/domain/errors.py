@@ -11,6 +11,7 @@ BillingError
 ├── StaleError                an expired button or modal
 ├── StoreUnavailableError     our own database does not answer, or cannot be written
 ├── CannotAskError            an open charge that is too old to ask about; see the portal's own page
+├── AskedTooSoonError         an open charge whose request may not be sent again yet
 ├── TooFastError              more requests than a person makes
 ├── NotReadyError             the app has just started and does not know its workspace yet
 ├── RuleError                 an operator's rule forbids it (`bot.domain.rules`)
@@ -29,6 +30,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from decimal import Decimal
 
     from bot.domain.billing import Role
@@ -60,9 +62,30 @@ class RefusalCode(StrEnum):
     AUTO_TOP_UP_DISABLED_FAILURES = "auto_top_up_disabled_failures"
     SUBSCRIPTION_MUTATION_REJECTED = "subscription_mutation_rejected"
     PREVIEW_REJECTED = "preview_rejected"
-    SPENDING_STOPPED = "spending_stopped"
-    """Ours, not the portal's: the operator stopped all spending before a confirmed charge was sent."""
     OTHER = "other"
+    # Ours, not the portal's: the request for money was not sent.
+    SPENDING_STOPPED = "spending_stopped"
+    """All spending was stopped after the confirmation."""
+    RULE_FORBIDS = "rule_forbids"
+    """An operator's rule forbids it by now."""
+    NOT_SENT_IN_TIME = "not_sent_in_time"
+    """The confirmation is too old to be sent."""
+    PRICE_CHANGED = "price_changed"
+    """The portal wants another amount for the plan by now."""
+    ALREADY_ON_TIER = "already_on_tier"
+    """The organization has the plan already."""
+
+
+OURS = frozenset(
+    {
+        RefusalCode.SPENDING_STOPPED,
+        RefusalCode.RULE_FORBIDS,
+        RefusalCode.NOT_SENT_IN_TIME,
+        RefusalCode.PRICE_CHANGED,
+        RefusalCode.ALREADY_ON_TIER,
+    }
+)
+"""Refusals by this app; the portal sends none of these codes."""
 
 
 ACCESS_LOST = frozenset(
@@ -152,6 +175,14 @@ class CannotAskError(BillingError):
         self.portal_url = portal_url
 
 
+class AskedTooSoonError(BillingError):
+    """Asking about this open charge means to send its request again, which may happen at `at` (UTC)."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__()
+        self.at = at
+
+
 class TooFastError(BillingError):
     """More requests in a short time than a person makes."""
 
@@ -171,13 +202,17 @@ class PortalError(BillingError):
 class PortalUnavailableError(PortalError):
     """No usable answer: no connection, a timeout, a 5xx, or a body that is not the API's.
 
-    `retry_after` is in seconds if a 503 named it; `busy` is true for a 503.
+    `retry_after` is in seconds if a 503 named it; `busy` is true for a 503. `sent` is false if the request
+    certainly did not leave.
     """
 
-    def __init__(self, what: str, *, retry_after: int | None = None, busy: bool = False) -> None:
+    def __init__(
+        self, what: str, *, retry_after: int | None = None, busy: bool = False, sent: bool = True
+    ) -> None:
         super().__init__(what)
         self.retry_after = retry_after
         self.busy = busy
+        self.sent = sent
 
 
 class UnusableReplyError(PortalUnavailableError):

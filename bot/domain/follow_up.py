@@ -18,7 +18,10 @@ PROPOSAL_LIFE = timedelta(minutes=15)
 SETUP_LIFE = timedelta(days=1)
 """How long a confirmed charge waits for the billing permission."""
 
-FOLLOW_UP_LIFE = timedelta(days=1)
+CONFIRMATION_LIFE = timedelta(days=1)
+"""How long a confirmation counts: after that no request for money is sent, neither first nor again."""
+
+FOLLOW_UP_LIFE = CONFIRMATION_LIFE
 """How long the app asks about a charge without a certain outcome."""
 
 ASK_EVERY = (
@@ -44,13 +47,26 @@ def waits_until(charge: Charge) -> datetime:
     return charge.expected_since + SETUP_LIFE
 
 
+def may_be_sent(charge: Charge, now: datetime) -> bool:
+    """Tell whether the confirmation is young enough for a request for money."""
+    return now < charge.expected_since + CONFIRMATION_LIFE
+
+
+def may_be_sent_again_at(charge: Charge, now: datetime) -> datetime:
+    """Return when an unanswered request may be sent again (UTC); the portal allows five an hour."""
+    age = now - charge.expected_since
+    every = next((every for until, every in RESEND_EVERY if age < until), FOLLOW_UP_LIFE)
+    since = charge.last_post_at or charge.expected_since
+    return max(since + every, charge.retry_at or since)
+
+
 def can_be_asked_about(charge: Charge, now: datetime) -> bool:
     """Tell whether the app may still ask the portal about the outcome.
 
     Without the portal's id, asking means sending the same request with the same key. That may make the
     charge, so it is allowed only for a day, while the person can still expect the charge.
     """
-    return charge.portal_charge_id is not None or now < charge.expected_since + FOLLOW_UP_LIFE
+    return charge.portal_charge_id is not None or may_be_sent(charge, now)
 
 
 def next_follow_up(charge: Charge, now: datetime) -> datetime | None:

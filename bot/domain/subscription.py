@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bot.domain.billing import PlanUsage, may_change_plan
+from bot.domain.money import parse_wire
 
 if TYPE_CHECKING:
     from datetime import date
@@ -101,6 +102,11 @@ class Subscription:
             return ()
         now_on = self.current.tier_id
         return tuple(tier for tier in self.catalog if not tier.is_current and tier.id != now_on)
+
+    def price_of(self, tier_id: str) -> Decimal | None:
+        """Return a plan's price a month (US dollars); None if it is not known."""
+        price = next((tier.price for tier in self.tiers if tier.id == tier_id), None)
+        return None if price is None else parse_wire(price.strip().removeprefix("$").replace(",", ""))
 
     def tier(self, tier_id: str) -> Tier | None:
         """Return one of the choices; None if there is no such choice."""

@@ -16,12 +16,13 @@ from bot.portal.schemas.subscription import MessageWire, PreviewWire, Subscripti
 from bot.portal.transport import Answer, Exchange, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
     from decimal import Decimal
     from typing import Any
 
     from bot.domain.billing import AccountInfo, BillingState, ChargeStatus
     from bot.domain.subscription import Preview, Subscription, UpgradeResult
+    from bot.portal.transport import Gate
 
 
 _Answer = TypeVar("_Answer")
@@ -38,7 +39,8 @@ class PortalClient:
     """Billing calls with one grant's tokens against one deployment.
 
     Every method may raise PortalRefusalError, and RelinkRequiredError from the token source. Without a
-    usable answer, reads raise PortalUnavailableError and money routes raise AmbiguousAnswerError.
+    usable answer, reads raise PortalUnavailableError and money routes raise AmbiguousAnswerError. A money
+    route raises PortalUnavailableError if its request was certainly not sent.
     """
 
     def __init__(
@@ -46,10 +48,10 @@ class PortalClient:
         transport: Transport,
         base: str,
         tokens: TokenSource,
-        before_money: Callable[[], Awaitable[None]] | None = None,
+        gate: Gate | None = None,
     ) -> None:
-        """Call `before_money` before each request to charge, also after a 401; it may raise."""
-        self._before_money = before_money
+        """`gate` is called just before each request that spends or lets spend leaves; it may raise."""
+        self._gate = gate
         self._transport = transport
         self._base = base
         self._tokens = tokens
@@ -108,6 +110,7 @@ class PortalClient:
                 "threshold": to_wire(threshold),
                 "topUpAmount": to_wire(reload_to),
             },
+            spends=True,
         )
 
     async def subscription(self) -> Subscription:
@@ -154,7 +157,9 @@ class PortalClient:
             raise AmbiguousAnswerError(str(error)) from None
 
     async def _pending_change(self, method: str, change: Mapping[str, Any] | None) -> str | None:
-        body = await self._call(method, "/api/billing/subscription/pending-change", json=change)
+        body = await self._call(
+            method, "/api/billing/subscription/pending-change", json=change, spends=True
+        )
         return self._usable(lambda: read(MessageWire, body).message)
 
     @staticmethod
@@ -172,6 +177,7 @@ class PortalClient:
         json: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         money: bool = False,
+        spends: bool = False,
         in_background: bool = False,
     ) -> Mapping[str, Any]:
         exchange = Exchange(
@@ -179,6 +185,7 @@ class PortalClient:
             url=f"{self._base}{path}",
             json=json,
             headers=headers or {},
+            gate=self._gate if money or spends else None,
             in_background=in_background,
         )
         token = await self._tokens.access_token()
@@ -193,12 +200,10 @@ class PortalClient:
         return answer.body
 
     async def _send(self, exchange: Exchange, token: str, *, money: bool) -> Answer:
-        if money and self._before_money is not None:
-            await self._before_money()
         try:
             return await self._transport.send(exchange.authorized(token))
         except PortalUnavailableError as error:
-            if money:
+            if money and error.sent:
                 raise AmbiguousAnswerError(str(error)) from error
             raise
 

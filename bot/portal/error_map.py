@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bot.domain.errors import (
+    OURS,
     WAIT,
     AmbiguousAnswerError,
     PortalRefusalError,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _BY_NAME = {
     code.value: code
     for code in RefusalCode
-    if code not in {RefusalCode.OTHER, RefusalCode.UNAUTHORIZED, RefusalCode.SPENDING_STOPPED}
+    if code not in {RefusalCode.OTHER, RefusalCode.UNAUTHORIZED} | OURS
 }
 SWITCH_OFF = "remote_spending_disabled"
 """Another name of the error that the organization's switch is off, in `code` or in `error`."""

@@ -6,10 +6,11 @@ import asyncio
 import re
 import ssl
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -34,6 +35,9 @@ MAX_RETRY_AFTER_SECONDS = 86_400
 CONCURRENT_REQUESTS = 256
 """The limit for each of two groups, so that requests of people do not wait behind background polling."""
 SERVER_FAULT = 500
+
+Gate: TypeAlias = Callable[[], Awaitable[None]]
+"""The last check before a request that spends is sent. It raises to keep the request from being sent."""
 
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "billing-bot"}
 _FIREWALL = frozenset({"deny", "challenge"})
@@ -82,7 +86,8 @@ class Answer:
 class Exchange:
     """A request. It has either `json` (Decimals become exact JSON numbers) or `form`.
 
-    `in_background`: no person is waiting for it.
+    `gate` is called once there is a free slot, just before the request is sent; if it raises, nothing is
+    sent. `in_background`: no person is waiting for it.
     """
 
     method: str
@@ -90,6 +95,7 @@ class Exchange:
     json: Mapping[str, Any] | None = None
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    gate: Gate | None = None
     in_background: bool = False
 
     @property
@@ -170,9 +176,13 @@ class Transport:
         meter.observe(time.perf_counter() - started)
 
     async def _exchange(self, exchange: Exchange) -> tuple[httpx.Response, bytes]:
+        sent = False
         try:
             places = self._background if exchange.in_background else self._places
             async with asyncio.timeout(self._timeout_seconds), places:
+                if exchange.gate is not None:
+                    await exchange.gate()
+                sent = True
                 response = await self._http.handle_async_request(exchange.request())
                 try:
                     return response, await _read(response)
@@ -180,7 +190,7 @@ class Transport:
                     await response.aclose()
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             # The transport's own names are misleading: it calls a lost connection a "ConnectTimeout".
-            raise PortalUnavailableError(type(error.__cause__ or error).__name__) from error
+            raise PortalUnavailableError(type(error.__cause__ or error).__name__, sent=sent) from error
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -13,8 +13,10 @@ from weakref import WeakValueDictionary
 import structlog
 
 from bot.domain.errors import (
+    NoOrganizationError,
     NotLinkedError,
     PortalRefusalError,
+    PortalUnavailableError,
     RefusalCode,
     RelinkRequiredError,
     StoreUnavailableError,
@@ -22,20 +24,21 @@ from bot.domain.errors import (
 from bot.portal.client import PortalClient
 from bot.portal.hosts import ForeignHostError
 from bot.portal.oauth import Tokens
+from bot.timing import CALL_MARGIN_SECONDS, PORTAL_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from bot.domain.clock import Clock
     from bot.domain.identity import Account, Connection, Identity
     from bot.portal.hosts import HostRules
     from bot.portal.oauth import OAuthClient
-    from bot.portal.transport import Transport
+    from bot.portal.transport import Gate, Transport
     from bot.storage.links import Link, LinkStore
 
 CACHE_SECONDS = 30
 EXPIRY_SKEW_SECONDS = 120
-CONCURRENT_REFRESHES = 5
+REFRESH_SECONDS = PORTAL_TIMEOUT_SECONDS + CALL_MARGIN_SECONDS
+"""How long one process keeps the others from refreshing the same grant."""
+LOOK_EVERY_SECONDS = 0.2
 STORE_TRIES = 30
 STORE_AGAIN_SECONDS = 2
 
@@ -69,8 +72,6 @@ class Accounts:
         self._cache: dict[str, _Cached] = {}
         self._forgotten = 0
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        # Each refresh holds a database connection until the portal answers.
-        self._refreshing = asyncio.Semaphore(CONCURRENT_REFRESHES)
         self._refreshes: set[asyncio.Task[Link]] = set()
 
     async def link(self, identity: Identity) -> Link:
@@ -94,14 +95,14 @@ class Accounts:
     async def portal(
         self,
         identity: Identity,
-        before_money: Callable[[], Awaitable[None]] | None = None,
+        gate: Gate | None = None,
         *,
         recent: bool = False,
     ) -> tuple[Account, PortalClient]:
         """Return the account of the person's link, and a client for this account only.
 
-        `before_money` is called before each request to charge. With `recent`, a link read within the last
-        30 seconds is used, so that polling does not read the database.
+        `gate` is called just before each request that spends or lets spend. With `recent`, a link read
+        within the last 30 seconds is used, so that polling does not read the database.
 
         Raises:
             NotLinkedError, RelinkRequiredError: as `link`.
@@ -113,10 +114,10 @@ class Accounts:
             forgotten = self._forgotten
             link = await self.link(identity)
             account, base = link.account, self._base(link)
-            if link.access is not None and self._is_good(link, None):
+            if link.access is not None and link.is_verified and self._is_good(link, None):
                 self._remember(link, link.access, forgotten)
         tokens = _GrantTokens(self, identity, account)
-        return account, PortalClient(self._transport, base, tokens, before_money)
+        return account, PortalClient(self._transport, base, tokens, gate)
 
     async def connected(self, identity: Identity) -> tuple[Connection, PortalClient]:
         """Return the person's connection for screens, and a client for its account only.
@@ -204,26 +205,51 @@ class Accounts:
         lock = self._locks.setdefault(identity.key, asyncio.Lock())
         async with lock:
             link = await self.link(identity)
+            if not self._is_good(link, rejected):
+                link = await self._renewed(link, rejected)
+            if link.dead or link.is_verified:
+                return link
+            return await self._verified(link)
+
+    async def _renewed(self, link: Link, rejected: str | None) -> Link:
+        """Refresh a grant, or wait for the process that does; return the link as it is stored then."""
+        while not await self._links.begin_refresh(link, REFRESH_SECONDS):
+            await self._clock.sleep(LOOK_EVERY_SECONDS)
+            link = await self.link(link.identity)
             if self._is_good(link, rejected):
                 return link
-            base = self._base(link)
-            renewed: Link | None = None
-            try:
-                async with self._refreshing, self._links.locked(identity) as (current, connection):
-                    if current is None:
-                        raise NotLinkedError
-                    if current.dead or self._is_good(current, rejected):
-                        return current
-                    renewed = _with_tokens(current, await self._refreshed(base, current))
-                    stored = await self._links.replace_tokens(renewed, within=connection)
-            except StoreUnavailableError:
-                if renewed is None:
-                    raise
-                stored = await self._store_at_last(renewed)
-            # If the person has connected again meanwhile, this grant's tokens are obsolete.
-            return renewed if stored else await self.link(identity)
+        try:
+            renewed = _with_tokens(link, await self._refreshed(self._base(link), link))
+        except BaseException:
+            with suppress(StoreUnavailableError):
+                await self._links.end_refresh(link)
+            raise
+        try:
+            stored = await self._links.replace_tokens(renewed)
+        except StoreUnavailableError:
+            stored = await self._store_at_last(renewed)
+        # If the person has connected again meanwhile, this grant's tokens are obsolete.
+        return stored or await self.link(link.identity)
 
-    async def _store_at_last(self, renewed: Link) -> bool:
+    async def _verified(self, link: Link) -> Link:
+        """Ask whose rotated tokens are before anything else; those of another account end the grant.
+
+        Raises:
+            PortalUnavailableError: the portal does not say now; the tokens are kept.
+        """
+        try:
+            info = await self.portal_with(link.base_url, link.access or "").account()
+        except RelinkRequiredError:
+            raise PortalUnavailableError("the new token is refused") from None
+        except NoOrganizationError:
+            raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED) from None
+        verified = replace(link, is_verified=True)
+        if info.account.grant != link.account.grant:
+            log.warning("accounts.another_account", owner=link.identity.key)
+            verified = _with_tokens(link, None)
+        return await self._links.replace_tokens(verified) or await self.link(link.identity)
+
+    async def _store_at_last(self, renewed: Link) -> Link | None:
         """Store rotated tokens after a database error: the old refresh token is already used."""
         for _ in range(STORE_TRIES - 1):
             await self._clock.sleep(STORE_AGAIN_SECONDS)
@@ -251,13 +277,14 @@ class Accounts:
 
 def _with_tokens(link: Link, tokens: Tokens | None) -> Link:
     if tokens is None:
-        return replace(link, access=None, refresh=None)
+        return replace(link, access=None, refresh=None, is_verified=True)
     return replace(
         link,
         access=tokens.access,
         refresh=tokens.refresh,
         expires_at=tokens.expires_at,
         scope=tokens.scope,
+        is_verified=False,
     )
 
 

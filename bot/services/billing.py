@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,6 +19,7 @@ from bot.domain.errors import (
     PortalUnavailableError,
     RelinkRequiredError,
 )
+from bot.domain.rules import RuleError
 from bot.domain.subscription import PlanChange
 
 if TYPE_CHECKING:
@@ -129,10 +131,14 @@ class Billing:
         Raises:
             RuleError: read-only, or locked; a lock does not prevent a cancellation.
         """
-        self._permission.require_changes()
-        if change is not PlanChange.CANCEL:
-            await self._permission.require_spending(identity)
-        _, portal = await self._accounts.portal(identity)
+
+        async def gate() -> None:
+            self._permission.require_changes(identity)
+            if change is not PlanChange.CANCEL:
+                await self._permission.require_spending(identity)
+
+        await gate()
+        _, portal = await self._accounts.portal(identity, gate)
         async with self._audited(identity, Action.PLAN, change=change.value, tier=tier_id):
             match change:
                 case PlanChange.SCHEDULE:
@@ -148,8 +154,9 @@ class Billing:
         Raises:
             RuleError: an operator's rule forbids it; a lock does not prevent switching off.
         """
-        await self._permission.require_auto_reload(identity, wanted)
-        _, portal = await self._accounts.portal(identity)
+        gate = partial(self._permission.require_auto_reload, identity, wanted)
+        await gate()
+        _, portal = await self._accounts.portal(identity, gate)
         amounts = {"below": wanted.threshold, "to": wanted.reload_to} if wanted.enabled else {}
         async with self._audited(identity, Action.AUTO_RELOAD, enabled=wanted.enabled, **amounts):
             await portal.configure_auto_reload(
@@ -168,6 +175,9 @@ class Billing:
         await record("asked")
         try:
             yield
+        except RuleError as error:
+            await record(f"refused: {error.rule.value}")
+            raise
         except PortalRefusalError as error:
             await record(f"refused: {error.code.value}")
             raise

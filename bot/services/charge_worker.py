@@ -23,13 +23,20 @@ from bot.domain.errors import (
     RefusalCode,
     RelinkRequiredError,
 )
-from bot.domain.follow_up import can_be_asked_about, next_follow_up, waits_until
-from bot.domain.subscription import UpgradeStatus
+from bot.domain.follow_up import (
+    can_be_asked_about,
+    may_be_sent,
+    may_be_sent_again_at,
+    next_follow_up,
+    waits_until,
+)
+from bot.domain.money import CENT
+from bot.domain.rules import Rule, RuleError
+from bot.domain.subscription import Effect, UpgradeStatus
 from bot.engine import Released
 from bot.timing import CALL_MARGIN_SECONDS, PORTAL_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from bot.domain.billing import ChargeStatus
@@ -38,12 +45,16 @@ if TYPE_CHECKING:
     from bot.engine import Lease
     from bot.metrics import Metrics
     from bot.portal.client import PortalClient
+    from bot.portal.transport import Gate
     from bot.services.accounts import Accounts
     from bot.services.permission import Permission
     from bot.storage.charges.store import ChargeStore
 
 AMBIGUITY_WINDOW = timedelta(minutes=1)
 """How long a request without a clear answer is retried before the person is notified of that."""
+
+PREVIEW_LIFE = timedelta(seconds=10)
+"""How old the preview of an upgrade may be when its request is sent."""
 
 RESEND = Backoff(1, 10)
 BUSY_SECONDS = 5
@@ -99,6 +110,7 @@ class _Run:
         self._clock = worker.clock
         self._lease = lease
         self.charge = self.stored = lease.load()
+        self._previewed_at: datetime | None = None
         self._maybe_sent = self.charge.ambiguous_since is not None or lease.claim.attempts > 1
 
     async def advance(self) -> Released | datetime | None:
@@ -141,6 +153,8 @@ class _Run:
                 await self._send()
             except PortalRefusalError as error:
                 await self._refused(error, sent_at=started)
+            except RuleError as error:
+                await self._refused(_forbidden(error))
             except _NOT_CONNECTED:
                 await self._refused(PortalRefusalError(RefusalCode.UNAUTHORIZED))
             except AmbiguousAnswerError as error:
@@ -149,8 +163,8 @@ class _Run:
                 if error.same_again:
                     await self._save(self.charge.unconfirmed())
             except PortalUnavailableError as error:
-                # There was no token, so this request was never sent.
-                log.warning("charge.no_token", charge=self.charge.id, answer=str(error))
+                # No token, preview or free slot: this request was never sent.
+                log.warning("charge.not_sent", charge=self.charge.id, answer=str(error))
                 at_least = min(error.retry_after or 0, BUSY_CAP_SECONDS)
             if self.charge.state is not ChargeState.CONFIRMED:
                 return
@@ -164,9 +178,12 @@ class _Run:
     async def _send(self) -> None:
         """Send one request to charge, and store the answer."""
         charge = self.charge
-        portal = await self._portal(self._before_money)
+        self._require_young()
+        portal = await self._portal(self._gate)
         if charge.kind is ChargeKind.UPGRADE:
             tier = charge.tier_id or ""
+            if not self._maybe_sent:
+                await self._require_same_price(portal, tier)
             await self._upgraded(await portal.upgrade_plan(tier, idempotency_key=charge.idempotency_key))
             return
         accepted = await portal.charge(charge.amount, idempotency_key=charge.idempotency_key)
@@ -174,14 +191,36 @@ class _Run:
         deadline = now + timedelta(seconds=self._worker.rules.cap_seconds)
         await self._save(self.charge.accepted(accepted, now=now, deadline=deadline))
 
-    async def _before_money(self) -> None:
-        """Check before a request to charge: spending is not stopped, and the lease outlasts the request.
+    def _require_young(self) -> None:
+        if not may_be_sent(self.charge, self._clock.now()):
+            raise PortalRefusalError(RefusalCode.NOT_SENT_IN_TIME)
 
-        This runs after the token was fetched, and again after a 401, because a refresh takes time.
+    async def _require_same_price(self, portal: PortalClient, tier: str) -> None:
+        """Preview an upgrade again: the person has confirmed one amount, and the portal takes its own."""
+        charge = self.charge
+        preview = await portal.preview_plan(tier)
+        self._previewed_at = self._clock.now()
+        if preview.effect is Effect.NO_OP:
+            raise PortalRefusalError(RefusalCode.ALREADY_ON_TIER, portal_url=charge.portal_url)
+        due_now = preview.due_now
+        if preview.effect is not Effect.CHARGE_NOW or due_now is None:
+            raise PortalRefusalError(RefusalCode.PRICE_CHANGED, portal_url=charge.portal_url)
+        if due_now.quantize(CENT) != charge.amount:
+            price = format(due_now.quantize(CENT), "f")
+            raise PortalRefusalError(RefusalCode.PRICE_CHANGED, message=price, portal_url=charge.portal_url)
+
+    async def _gate(self) -> None:
+        """Check everything once more, just before the request leaves: nothing slow comes after this.
+
+        The confirmation and the preview are young enough, no rule forbids the charge by now, and the lease
+        outlasts the request.
         """
         charge = self.charge
-        if await self._worker.permission.stopped(charge.identity) is not None:
-            raise PortalRefusalError(RefusalCode.SPENDING_STOPPED)
+        self._require_young()
+        previewed_at = self._previewed_at
+        if previewed_at is not None and self._clock.now() > previewed_at + PREVIEW_LIFE:
+            raise PortalUnavailableError("the preview is too old", sent=False)
+        await self._worker.permission.require_sending(charge)
         await self._lease.ensure(PORTAL_TIMEOUT_SECONDS + CALL_MARGIN_SECONDS)
         log.info("charge.post", charge=charge.id, kind=charge.kind.value, amount=str(charge.amount))
         self.charge = charge.posted(self._clock.now())
@@ -189,7 +228,11 @@ class _Run:
     async def _upgraded(self, result: UpgradeResult) -> None:
         now = self._clock.now()
         match result.status:
+            case UpgradeStatus.ALREADY_ON_TIER if not self._maybe_sent:
+                await self._refused(PortalRefusalError(RefusalCode.ALREADY_ON_TIER))
+                return
             case UpgradeStatus.UPGRADED | UpgradeStatus.ALREADY_ON_TIER:
+                # After a request without an answer, that request may have upgraded it.
                 await self._save(self.charge.settled(None, now=now))
                 return
             case UpgradeStatus.REQUIRES_ACTION:
@@ -291,7 +334,12 @@ class _Run:
             if self.charge.portal_charge_id is not None:
                 await self._ask()
             elif can_be_asked_about(self.charge, self._clock.now()):
+                may_be_sent_at = may_be_sent_again_at(self.charge, self._clock.now())
+                if self._clock.now() < may_be_sent_at:
+                    return may_be_sent_at
                 await self._send()
+        except RuleError:
+            refusal = self.charge.refusal
         except _NOT_CONNECTED:
             refusal = RefusalCode.UNAUTHORIZED
         except PortalRefusalError as error:
@@ -320,12 +368,10 @@ class _Run:
 
     # Used by all parts.
 
-    async def _portal(
-        self, before_money: Callable[[], Awaitable[None]] | None = None, *, recent: bool = False
-    ) -> PortalClient:
+    async def _portal(self, gate: Gate | None = None, *, recent: bool = False) -> PortalClient:
         """Return a client for exactly the account and organization that the person confirmed for."""
         accounts = self._worker.accounts
-        account, portal = await accounts.portal(self.charge.identity, before_money, recent=recent)
+        account, portal = await accounts.portal(self.charge.identity, gate, recent=recent)
         if not self.charge.is_of(account):
             raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
         return portal
@@ -349,3 +395,10 @@ def _away_wait(interval: float, misses: int) -> float:
     """Return how many seconds to wait for a portal that failed `misses` times in a row."""
     longest = max(interval, Backoff(interval, AWAY_CAP_SECONDS).longest(misses - 1))
     return random.uniform(interval, longest)  # noqa: S311 - spreads load
+
+
+def _forbidden(error: RuleError) -> PortalRefusalError:
+    """Return the refusal of a charge that an operator's rule forbids by now."""
+    if error.rule in {Rule.LOCKED, Rule.READ_ONLY}:
+        return PortalRefusalError(RefusalCode.SPENDING_STOPPED)
+    return PortalRefusalError(RefusalCode.RULE_FORBIDS)

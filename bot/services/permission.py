@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from bot.domain.billing import AutoReloadChoice
+    from bot.domain.charge import Charge
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
     from bot.domain.rules import Rules
@@ -26,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class Permission:
-    """Checked before an amount is shown and at the confirmation; the lock before each charge too."""
+    """Checked before an amount is shown, at the confirmation, and just before each request is sent."""
 
     def __init__(
         self, rules: Rules, locks: LockStore, confirmations: ConfirmationStore, clock: Clock
@@ -53,12 +54,13 @@ class Permission:
         if stopped is not None:
             raise stopped
 
-    def require_changes(self) -> None:
-        """Check that changes at the portal are allowed.
+    def require_changes(self, identity: Identity) -> None:
+        """Check that this person may change something at the portal.
 
         Raises:
-            RuleError: read-only.
+            RuleError: read-only, or the person is not on the operator's list.
         """
+        self.rules.require_person(identity)
         if self.rules.read_only:
             raise RuleError(Rule.READ_ONLY)
 
@@ -70,6 +72,20 @@ class Permission:
         """
         await self.require_spending(identity)
         self.rules.require(amount, await self.spent_today(identity))
+
+    async def require_sending(self, charge: Charge) -> None:
+        """Check all rules for a confirmed charge once more, just before its request is sent.
+
+        Raises:
+            RuleError: a rule forbids it by now.
+        """
+        self.rules.require_person(charge.identity)
+        await self.require_spending(charge.identity)
+        since = self.day_begins()
+        spent = None
+        if since is not None:
+            spent = await self._confirmations.spent(charge.identity.key, since=since, but=charge.id)
+        self.rules.require(charge.amount, spent)
 
     async def spent_today(self, identity: Identity) -> Decimal | None:
         """Return what the person spent in the last 24 hours (US dollars); None without a daily limit."""
@@ -84,9 +100,9 @@ class Permission:
         """Check an auto-reload setting. Switched on, it charges up to its upper amount without asking.
 
         Raises:
-            RuleError: read-only; or, to switch it on, locked or above a limit.
+            RuleError: as `require_changes`; or, to switch it on, locked or above a limit.
         """
-        self.require_changes()
+        self.require_changes(identity)
         if choice.enabled:
             await self.require_spending(identity)
             self.rules.require_at_once(choice.reload_to)

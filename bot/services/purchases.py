@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.domain.charge import OPEN, Charge, ChargeKind, ChargeState
 from bot.domain.errors import (
+    AskedTooSoonError,
     BillingError,
     CannotAskError,
     ChargeNotFoundError,
@@ -19,7 +20,7 @@ from bot.domain.errors import (
     SeveralChargesError,
     StaleError,
 )
-from bot.domain.follow_up import PROPOSAL_LIFE, can_be_asked_about
+from bot.domain.follow_up import PROPOSAL_LIFE, can_be_asked_about, may_be_sent_again_at
 from bot.domain.grant import Resume
 from bot.domain.money import CENT, AmountError
 from bot.domain.next_step import ChooseAmount, Confirm, NeedsPaymentMethod, Proposal
@@ -148,6 +149,10 @@ class Purchases:
         if preview.effect is not Effect.CHARGE_NOW or preview.due_now is None:
             raise ValueError("only a preview that charges now can be proposed")
         await self._permission.require_charge(identity, preview.due_now)
+        monthly = subscription.price_of(preview.target_id)
+        if monthly is not None:
+            # The plan renews at its own price, without asking.
+            self._permission.rules.require(monthly, None)
         link = await self._accounts.link(identity)
         return await self._propose(
             identity,
@@ -217,6 +222,10 @@ class Purchases:
             charge = await self._mine(identity, charge_id)
             if charge.state in {ChargeState.CANCELLED, ChargeState.EXPIRED}:
                 raise StaleError
+            if charge.state is ChargeState.NEEDS_SCOPE:
+                # The question whether to buy again was asked when it was to be resumed.
+                resumed, _ = await self.resume(identity, charge_id, view_id=view_id, warned_of=warned_of)
+                return resumed
             if charge.state is not ChargeState.PROPOSED:
                 return charge  # another click has confirmed it, and its work continues
             await self._explain(charge, warned_of)
@@ -264,16 +273,22 @@ class Purchases:
         Raises:
             ChargeNotFoundError: this person has no such charge.
             CannotAskError: the charge has no portal id and is older than a day.
+            AskedTooSoonError: it has no portal id, and its request may not be sent again yet.
         """
         charge = await self._mine(identity, charge_id)
-        if charge.state in OPEN and not can_be_asked_about(charge, self._clock.now()):
+        now = self._clock.now()
+        if charge.state in OPEN and not can_be_asked_about(charge, now):
             raise CannotAskError(charge.portal_url)
+        if charge.state in OPEN and charge.portal_charge_id is None:
+            may_be_sent_at = may_be_sent_again_at(charge, now)
+            if now < may_be_sent_at:
+                raise AskedTooSoonError(may_be_sent_at)
         if charge.state in OPEN:
             await self._charges.ask_check(charge_id, now=self._clock.now(), view_id=view_id)
         return charge
 
     async def resume(
-        self, identity: Identity, charge_id: str, *, view_id: str | None
+        self, identity: Identity, charge_id: str, *, view_id: str | None, warned_of: str | None = None
     ) -> tuple[Charge, bool]:
         """Continue a charge that waited for the billing permission: same row, same key, once.
 
@@ -284,6 +299,7 @@ class Purchases:
             ChargeNotFoundError: this person has no such charge.
             PermissionMissingError: the permission has not been granted yet.
             RuleError: an operator's rule forbids it now.
+            BuyAgainError: as for `confirm`.
             NotAllowedError: the role, the organization's switch, or a missing payment method.
             PortalRefusalError: ORG_ACCESS_DENIED, it was confirmed for another account.
             NotLinkedError, RelinkRequiredError, PortalUnavailableError.
@@ -300,9 +316,15 @@ class Purchases:
             identity.key,
             now=now,
             view_id=view_id,
+            warned_of=warned_of,
             since=self._permission.day_begins(),
             check_limits=self._permission.rules.require,
         )
+        if resumed is None:
+            current = await self._mine(identity, charge_id)
+            other = await self._confirmations.open_equal(current)
+            if current.state is ChargeState.NEEDS_SCOPE and other is not None and other.id != warned_of:
+                raise BuyAgainError(current, other)
         return resumed or current, resumed is not None
 
     async def _require_permission(self, identity: Identity, charge: Charge) -> None:

@@ -98,6 +98,9 @@ class Backend(Protocol):
     def lease_facts(self, seconds: float) -> dict[str, Any]:
         """Return the parameters of a statement with `lease_end`."""
 
+    async def isolation(self) -> str:
+        """Return the isolation that statements and transactions have; more than one if they differ."""
+
     async def clock_ahead(self, clock: Clock) -> timedelta:
         """Return how far the database's clock is ahead of ours."""
 

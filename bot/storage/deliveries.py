@@ -278,11 +278,12 @@ async def watch_in_modal(transaction: Transaction, charge_id: str, view_id: str 
         await transaction.execute(update(table).where(table.c.id == charge_id).values(view_id=view_id))
 
 
-async def leave_modal(database: Database, view_id: str) -> None:
-    """Stop showing outcomes in a modal, because the person has opened something else there."""
+async def leave_modal(database: Database, charge_id: str, view_id: str) -> None:
+    """Stop showing a charge's outcome in a modal, because the person has opened something else there."""
     async with database.transaction() as transaction:
         for table in (deliveries, messages):
-            await transaction.execute(update(table).where(table.c.view_id == view_id).values(view_id=None))
+            shown = update(table).where(table.c.id == charge_id, table.c.view_id == view_id)
+            await transaction.execute(shown.values(view_id=None))
 
 
 async def delivery_of(database: Database, charge_id: str) -> Delivery | None:

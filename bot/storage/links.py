@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+import secrets
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from bot.domain.audit import Action
 from bot.domain.identity import BILLING_SCOPE, GRANT_LIFE, Account, Connection, Identity, has_scope
@@ -17,7 +17,7 @@ from bot.storage.cipher import SealBrokenError
 from bot.storage.tables import links, overviews
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Row, Update
@@ -34,7 +34,9 @@ log = structlog.get_logger(__name__)
 class Link:
     """A person's grant. `access` and `refresh` are None once the grant is dead; times are UTC.
 
-    `generation` grows with every stored change of the tokens.
+    `grant_id` is random for each approved grant, so that a late change meant for a former one is not stored
+    in this one. `generation` grows with every stored change of the tokens. Tokens that were rotated are not
+    `is_verified` until the portal has said whose they are; only that may be asked with them.
     """
 
     identity: Identity
@@ -44,7 +46,9 @@ class Link:
     expires_at: datetime
     access: str | None = field(repr=False)
     refresh: str | None = field(repr=False)
+    grant_id: str = field(default_factory=lambda: secrets.token_hex(16))
     generation: int = 0
+    is_verified: bool = True
     linked_at: datetime
 
     @property
@@ -63,6 +67,14 @@ class Link:
 
 
 _OF_OWNERS = select(links).where(links.c.owner.in_(bindparam("owners", expanding=True)))
+
+
+def _version(link: Link) -> Update:
+    """Return an update of this version of the link: the same grant, unchanged since it was read."""
+    row = links.c
+    return update(links).where(
+        row.owner == link.identity.key, row.grant_id == link.grant_id, row.generation == link.generation
+    )
 
 
 class LinkStore:
@@ -114,49 +126,52 @@ class LinkStore:
             await connection.record(Action.DISCONNECT, actor=owner, subject=owner, result=why)
         return owners
 
-    @asynccontextmanager
-    async def locked(self, identity: Identity) -> AsyncIterator[tuple[Link | None, Transaction | None]]:
-        """Lock the person's link against refreshes by other processes; yield its current value.
+    async def begin_refresh(self, link: Link, seconds: float) -> bool:
+        """Keep other processes from refreshing this link for that long; return False if one does.
 
-        On PostgreSQL the row is locked until the block ends, which commits what was written with the
-        yielded connection. On SQLite the connection is None: there is only one process, with its own lock.
+        Also return False if the link has changed since it was read.
+
+        No connection is held meanwhile. On SQLite there is only one process, with its own lock.
         """
         if self._database.is_embedded:
-            yield await self.get(identity), None
-            return
-        async with self._database.transaction() as connection:
-            query = select(links.c.owner).where(links.c.owner == identity.key).with_for_update()
-            await connection.execute(query)
-            yield await self._read(connection, identity), connection
-
-    async def replace_tokens(self, link: Link, *, within: Transaction | None = None) -> bool:
-        """Store the link's rotated tokens (None: the grant is dead); tell whether they were stored.
-
-        They are not stored if the link has changed since it was read, which its `generation` shows.
-        """
-        row = links.c
+            return True
+        backend = self._database.backend
+        until = links.c.refreshing_until
         statement = (
-            update(links)
-            .where(row.owner == link.identity.key, row.generation == link.generation)
-            .values(
-                sealed_tokens=self._sealed(link),
-                expires_at=link.expires_at,
-                scope=link.scope,
-                generation=link.generation + 1,
-            )
+            _version(link)
+            .where(or_(until.is_(None), until < backend.lease_now()))
+            .values(refreshing_until=backend.lease_end())
         )
-        if within is not None:
-            return await self._replaced(within, statement, link)
-        async with self._database.transaction() as connection:
-            return await self._replaced(connection, statement, link)
+        async with self._database.autocommit() as connection:
+            return bool((await connection.execute(statement, backend.lease_facts(seconds))).rowcount)
 
-    async def _replaced(self, connection: Transaction, statement: Update, link: Link) -> bool:
-        stored = bool((await connection.execute(statement)).rowcount)
-        if stored and link.dead:
-            owner = link.identity.key
-            await withdraw_permission(connection, [owner])
-            await connection.record(Action.SESSION, actor="portal", subject=owner, result="ended")
-        return stored
+    async def end_refresh(self, link: Link) -> None:
+        """Let others refresh the link, because this refresh brought no tokens."""
+        if not self._database.is_embedded:
+            async with self._database.autocommit() as connection:
+                await connection.execute(_version(link).values(refreshing_until=None))
+
+    async def replace_tokens(self, link: Link) -> Link | None:
+        """Store the link's rotated tokens (None: the grant is dead); return the link as it is stored.
+
+        Return None if the link is another grant's by now, or has changed since it was read.
+        """
+        statement = _version(link).values(
+            sealed_tokens=self._sealed(link),
+            expires_at=link.expires_at,
+            scope=link.scope,
+            is_verified=link.is_verified,
+            refreshing_until=None,
+            generation=link.generation + 1,
+        )
+        async with self._database.transaction() as transaction:
+            if not (await transaction.execute(statement)).rowcount:
+                return None
+            if link.dead:
+                owner = link.identity.key
+                await withdraw_permission(transaction, [owner])
+                await transaction.record(Action.SESSION, actor="portal", subject=owner, result="ended")
+        return replace(link, generation=link.generation + 1)
 
     def _sealed(self, link: Link) -> bytes | None:
         if link.access is None:
@@ -207,6 +222,9 @@ class LinkStore:
             "expires_at": link.expires_at,
             "sealed_tokens": self._sealed(link),
             "linked_at": link.linked_at,
+            "grant_id": link.grant_id,
+            "is_verified": link.is_verified,
+            "refreshing_until": None,
         }
 
     def _open(self, row: Row[Any]) -> dict[str, Any]:
@@ -220,7 +238,7 @@ class LinkStore:
             return {}
 
     def _link(self, row: Row[Any]) -> Link:
-        secrets = self._open(row)
+        tokens = self._open(row)
         return Link(
             identity=Identity(enterprise=row.enterprise, team=row.team, user=row.user),
             account=Account(
@@ -232,8 +250,10 @@ class LinkStore:
             base_url=row.base_url,
             scope=row.scope,
             expires_at=row.expires_at,
-            access=secrets.get("access"),
-            refresh=secrets.get("refresh"),
+            access=tokens.get("access"),
+            refresh=tokens.get("refresh"),
+            grant_id=row.grant_id,
             generation=row.generation,
+            is_verified=row.is_verified,
             linked_at=row.linked_at,
         )

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import structlog
-from sqlalchemy import Float, String, bindparam, event, func, select
+from sqlalchemy import Float, String, bindparam, event, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _SESSION = {
     "application_name": "billing-bot",
+    # Confirming relies on a statement seeing what was committed while it waited for a lock.
+    "default_transaction_isolation": "read committed",
     # A paused process must not keep rows locked for longer than its lease. A refresh takes ten seconds.
     "idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION_SECONDS}s",
     "lock_timeout": f"{LOCK_WAIT_SECONDS}s",
@@ -42,6 +44,7 @@ _END_TRANSACTIONS = (
     f"SELECT set_config(name, '{TRANSACTION_SECONDS}s', false) "  # noqa: S608 - our own number
     "FROM pg_settings WHERE name = 'transaction_timeout'"
 )
+ISOLATION = "READ COMMITTED"
 _USED_AT = "used_at"
 CHANNEL = "billing_bot_work"
 LISTEN_AGAIN_SECONDS = 2.0
@@ -63,6 +66,8 @@ class Postgresql:
         self.engine = create_async_engine(
             url,
             hide_parameters=True,
+            # Also said at each BEGIN: a pooler may drop what a session was started with.
+            isolation_level=ISOLATION,
             # No overflow: creating and discarding a connection costs more than the work done on it.
             pool_size=CONNECTIONS + 1,
             max_overflow=0,
@@ -145,6 +150,13 @@ class Postgresql:
             theirs: datetime | None = await connection.scalar(select(func.clock_timestamp(type_=Moment)))
             ours = before + (clock.now() - before) / 2
         return timedelta() if theirs is None else theirs - ours
+
+    async def isolation(self) -> str:
+        """Return the isolation that statements and transactions have; more than one if they differ."""
+        show = text("SHOW transaction_isolation")
+        async with self.begin() as within, self.connect() as alone:
+            found = [str(await each.scalar(show)).upper() for each in (within, alone)]
+        return ", ".join(dict.fromkeys(found))
 
     async def notify(self, notice: str) -> None:
         """Send a notification to the other processes that listen."""

@@ -120,6 +120,10 @@ class Sqlite:
         """Return True: only one transaction writes at a time."""
         return True
 
+    async def isolation(self) -> str:
+        """Return that only one transaction writes at a time."""
+        return "SERIALIZABLE"
+
     def lease_now(self) -> ColumnElement[datetime]:
         """Return the event loop's time: only this process compares leases, and that clock is never set."""
         return bindparam(None, callable_=_loop_now, type_=Moment)

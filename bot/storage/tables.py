@@ -22,6 +22,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    true,
 )
 
 from bot.domain.charge import UNFINISHED
@@ -116,6 +117,9 @@ links = Table(
     Column("sealed_tokens", LargeBinary),
     Column("generation", Integer, nullable=False),
     Column("linked_at", Moment, nullable=False),
+    Column("grant_id", String(32), nullable=False, server_default=""),
+    Column("is_verified", Boolean, nullable=False, server_default=true()),
+    Column("refreshing_until", Moment),
 )
 
 charges = Table(
@@ -219,9 +223,6 @@ deliveries = Table(
     info={"kind": "delivery"},
 )
 """`wakes` is the subject's newest version; `drawn` is the version that the message shows."""
-for _each in (deliveries, messages):
-    _has_modal = _each.c.view_id.is_not(None)
-    Index(f"ix_{_each.name}_view_id", _each.c.view_id, sqlite_where=_has_modal, postgresql_where=_has_modal)
 
 device_grants = Table(
     "device_grants",

@@ -38,7 +38,7 @@ CONFIRMATION_KIND = "auto-reload"
 async def handle_auto_reload(context: Context) -> None:
     """Show the form, or the confirmation of the typed setting."""
     await context.reply.open_modal(TITLE)
-    context.runtime.permission.require_changes()
+    context.runtime.permission.require_changes(context.identity)
     state = await context.runtime.billing.state(context.identity)
     words = context.text.split()
     if not words:

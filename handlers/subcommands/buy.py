@@ -25,7 +25,8 @@ from blocks.purchase import (
     confirm_modal,
     processing_modal,
 )
-from bot.domain.charge import ON_ITS_WAY, OPEN
+from blocks.subscription import upgrade_modal
+from bot.domain.charge import ON_ITS_WAY, OPEN, ChargeKind
 from bot.domain.errors import PermissionMissingError
 from bot.domain.money import AmountError, parse_typed, show
 from bot.domain.next_step import ChooseAmount, Confirm, NeedsPaymentMethod
@@ -162,6 +163,11 @@ async def handle_resume(context: Context) -> None:
     except PermissionMissingError:
         charge = await context.runtime.purchases.trace(context.identity, charge_id)
         await context.reply.message(permission_missing_message(charge))
+        return
+    except BuyAgainError as error:
+        await context.reply.open_modal(titles.CONFIRM_PURCHASE)
+        ask = upgrade_modal if error.charge.kind is ChargeKind.UPGRADE else confirm_modal
+        await context.reply.show(ask(error.charge, open_equal=error.other))
         return
     if not resumed:
         await context.reply.message(already_message(charge))

@@ -24,6 +24,7 @@ from blocks.subscription import (
 from bot.domain.charge import ON_ITS_WAY
 from bot.domain.errors import NotAllowedError, RefusalCode, StaleError
 from bot.domain.subscription import Effect, PlanChange
+from bot.services.purchases import BuyAgainError
 
 if TYPE_CHECKING:
     from blocks.kit import Json
@@ -51,7 +52,7 @@ async def handle_tier(context: Context) -> None:
 
 
 async def _preview(context: Context, tier_id: str) -> Json:
-    context.runtime.permission.require_changes()
+    context.runtime.permission.require_changes(context.identity)
     subscription, state, connection = await context.runtime.billing.subscription(context.identity)
     _require_role(subscription)
     if subscription.tier(tier_id) is None:
@@ -67,7 +68,7 @@ async def _preview(context: Context, tier_id: str) -> Json:
             proposal = await context.runtime.purchases.propose_upgrade(
                 context.identity, preview, subscription, charged_method(state)
             )
-            return upgrade_modal(proposal.charge, preview)
+            return upgrade_modal(proposal.charge, open_equal=proposal.open_equal)
         case Effect.NO_OP | Effect.BLOCKED:
             return blocked_modal(preview, subscription)
 
@@ -124,9 +125,14 @@ async def _store_confirmation(
 async def handle_upgrade(context: Context) -> None:
     """Store the person's confirmation; the engine then charges once."""
     context.reply.in_modal(TITLE)
-    charge = await context.runtime.purchases.confirm(
-        context.identity, context.request.value, view_id=context.request.view.id
-    )
+    charge_id, _, warned_of = context.request.value.partition(" ")
+    try:
+        charge = await context.runtime.purchases.confirm(
+            context.identity, charge_id, view_id=context.request.view.id, warned_of=warned_of or None
+        )
+    except BuyAgainError as error:
+        await context.reply.show(upgrade_modal(error.charge, open_equal=error.other))
+        return
     await context.reply.show(
         processing_modal(charge) if charge.state in ON_ITS_WAY else charge_modal(charge)
     )

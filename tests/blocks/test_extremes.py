@@ -115,7 +115,7 @@ def of_preview(body: dict[str, Any]) -> Iterator[Message | Json]:
     yield schedule_modal(preview, ACCOUNT, confirmation_id="i1")
     if preview.due_now is not None and preview.effect is Effect.CHARGE_NOW:
         charge = replace(KNOWN_UPGRADE, amount=preview.due_now, tier_name=preview.target_name)
-        yield upgrade_modal(replace(charge, payment_method=charged_method(STATE)), preview)
+        yield upgrade_modal(replace(charge, payment_method=charged_method(STATE)), open_equal=charge)
 
 
 def of_upgrade(body: dict[str, Any]) -> Iterator[Message | Json]:

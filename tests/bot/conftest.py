@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+LEDGER = {"test_charges", "test_confirmation", "test_isolation", "test_leases", "test_ledger_machine"}
+
 
 class HandClock:
     """A clock that a test moves; sleeping moves it too."""
@@ -37,15 +39,27 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest_asyncio.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test with a database on each of them, the ledger's under every default isolation of one."""
+    if "database" not in metafunc.fixturenames:
+        return
+    names = ["postgresql"]
+    if metafunc.module.__name__.rpartition(".")[2] in LEDGER:
+        names += ["postgresql-repeatable-read", "postgresql-serializable"]
+    others = [pytest.param(name, marks=pytest.mark.postgresql) for name in names]
+    metafunc.parametrize("database", ["sqlite", *others], indirect=True)
+
+
+@pytest_asyncio.fixture
 async def database(
     request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
 ) -> AsyncIterator[Database]:
     async with contextlib.AsyncExitStack() as stack:
         url = f"sqlite:///{tmp_path / 'store.db'}"
-        if request.param == "postgresql":
+        if request.param != "sqlite":
             server = request.getfixturevalue("postgresql_server")
-            url = await stack.enter_async_context(new_database(server))
+            isolation = request.param.removeprefix("postgresql").lstrip("-").replace("-", " ") or None
+            url = await stack.enter_async_context(new_database(server, isolation=isolation))
         made = Database(url, clock)
         stack.push_async_callback(made.aclose)
         await migrate(made)

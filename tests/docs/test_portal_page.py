@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic.alias_generators import to_camel
 
-from bot.domain.errors import RefusalCode
+from bot.domain.errors import OURS, RefusalCode
 from bot.portal import schemas
 from bot.portal.error_map import SWITCH_OFF
 from bot.portal.schemas.fields import SnakeWire, Wire
@@ -20,7 +20,7 @@ SECTIONS = set(re.findall(r"^#{2,3} (\d+(?:\.\d+)?) ", PAGE, re.MULTILINE))
 REFERENCE = re.compile(
     r"docs/portal\.md,[\s#]+sections?[\s#]+(\d+(?:\.\d+)?(?:(?:,[\s#]+|[\s#]+(?:and|to)[\s#]+)\d+(?:\.\d+)?)*)"
 )
-NOT_ON_THE_WIRE = {RefusalCode.UNAUTHORIZED, RefusalCode.SPENDING_STOPPED, RefusalCode.OTHER}
+NOT_ON_THE_WIRE = {RefusalCode.UNAUTHORIZED, RefusalCode.OTHER} | OURS
 """What the app calls a 401 of any name, its own stop of all spending, and a code that it does not know."""
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from bot.domain.charge import ChargeState
 from tests.support.house import ADA, GRACE, House
 from tests.support.shown import Shown
+from tests.support.steps import buy_without_permission
 
 
 async def test_a_purchase_equal_to_one_settled_without_a_message_asks_buy_again(house: House) -> None:
@@ -60,3 +63,29 @@ async def test_pay_asks_buy_again_when_an_equal_charge_has_started_meanwhile(hou
     second = answer["view"]
     await house.submit_again({**first, "private_metadata": second["private_metadata"]})
     await house.until(lambda: len(house.portal.charges) == 2)
+
+
+async def test_resuming_beside_an_equal_purchase_asks_buy_again_and_then_pays_once_more(
+    house: House,
+) -> None:
+    await buy_without_permission(house, "10.06")
+    await house.link()
+    await house.told("$10.06 can go on")
+    await house.slack.command(ADA, "/billing buy 10.06")
+    await house.confirm_shown()
+    await house.slack.submit(ADA)
+    await house.submitted()
+    await house.slack.close(ADA, everything=True)
+    await house.slack.click_text(ADA, "Resume $10.06")
+    await house.until(lambda: "Buy again?" in house.modal().text)
+    assert len(house.portal.charges) == 1
+    await house.slack.submit(ADA)
+    await house.until(lambda: len(house.portal.charges) == 2)
+
+
+async def test_a_purchase_that_waits_for_the_permission_uses_nothing_of_the_day(house: House) -> None:
+    await house.restart(max_charge_per_day=Decimal(60))
+    await buy_without_permission(house, "50")
+    await house.link()
+    await house.buy("60")
+    await house.told("$60 added to your balance")

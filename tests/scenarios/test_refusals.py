@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.domain.charge import ChargeState
-from bot.domain.errors import ACCESS_LOST, RefusalCode
+from bot.domain.errors import ACCESS_LOST, OURS, RefusalCode
 from bot.sandbox.portal import Fault
 from tests.support.house import ADA, House
 from tests.support.shown import Shown
@@ -130,7 +130,7 @@ each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.error}{''
 
 
 def test_every_refusal_code_has_a_row() -> None:
-    assert {row.code for row in ROWS} == set(RefusalCode) - {RefusalCode.SPENDING_STOPPED}
+    assert {row.code for row in ROWS} == set(RefusalCode) - OURS
 
 
 def shows(shown: Shown, row: Row) -> bool:

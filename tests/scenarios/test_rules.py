@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from freezegun import freeze_time
 from bot.domain.charge import ChargeState
 from bot.domain.next_step import Confirm
 from bot.domain.rules import RuleError
+from bot.portal.transport import CONCURRENT_REQUESTS
 from bot.sandbox.portal import Fault
 from tests.support.house import ADA, GRACE, LINUS, House, identity
 
@@ -233,13 +235,64 @@ async def test_a_lock_stops_the_retry_of_an_unanswered_charge(house: House) -> N
     house.portal.set_scenario("acme", "settles")
     await house.told("may or may not have been charged")
     await house.slack.close(ADA, everything=True)
-    await house.slack.click_text(ADA, "Check again")
-    await house.told("nothing new yet")
-    assert money_requests(house) == sent
-    await house.slack.command(GRACE, "/billing unlock")
-    await answered(house, "Spending is released", GRACE)
-    await house.slack.click_text(ADA, "Check again")
-    await house.told("$10.16 added to your balance")
+    with freeze_time(real_asyncio=True) as frozen:
+        frozen.tick(181)
+        await house.slack.click_text(ADA, "Check again")
+        await house.told("nothing new yet")
+        assert money_requests(house) == sent
+        await house.slack.command(GRACE, "/billing unlock")
+        await answered(house, "Spending is released", GRACE)
+        await house.slack.click_text(ADA, "Check again")
+        await house.told("Adding")
+        frozen.tick(3)
+        await house.told("$10.16 added to your balance")
+
+
+async def slow_token_then(house: House, **rules: Any) -> None:
+    """Buy with a token that must be refreshed, which takes a while; the rules change meanwhile."""
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.confirm_shown()
+    house.portal.expire_access_tokens()
+    house.portal.fail("/api/oauth/token", Fault(seconds=0.6), times=1)
+    await house.slack.submit(ADA)
+    await house.state(ChargeState.CONFIRMED)
+    house.app.runtime.permission.rules = replace(house.app.runtime.permission.rules, **rules)
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ({"users": (GRACE,)}, "no longer allows this purchase"),
+        ({"max_charge": Decimal(49)}, "no longer allows this purchase"),
+        ({"max_daily": Decimal(49)}, "no longer allows this purchase"),
+        ({"read_only": True}, "was stopped before this was sent"),
+    ],
+)
+async def test_a_rule_that_came_after_the_confirmation_stops_the_request(
+    house: House, rules: dict[str, Any], words: str
+) -> None:
+    await slow_token_then(house, **rules)
+    await house.told(words)
+    assert money_requests(house) == 0
+
+
+async def test_a_lock_while_a_request_waits_for_a_free_connection_stops_it(house: House) -> None:
+    await house.restart(lock_users=(GRACE,))
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.confirm_shown()
+    places = house.app.runtime.accounts._transport._places
+    for _ in range(CONCURRENT_REQUESTS):
+        await places.acquire()
+    await house.slack.submit(ADA)
+    await house.state(ChargeState.CONFIRMED)
+    await house.slack.command(GRACE, "/billing lock")
+    await answered(house, "Spending is locked", GRACE)
+    for _ in range(CONCURRENT_REQUESTS):
+        places.release()
+    await house.told("was stopped before this was sent")
+    assert money_requests(house) == 0
 
 
 async def test_the_limits_apply_to_auto_reload(house: House) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
 import pytest
 from freezegun import freeze_time
 
 from bot.domain.charge import ChargeKind, ChargeState
+from bot.sandbox.portal import Fault
+from bot.sandbox.portal.models import TIERS
 from tests.support.house import ADA, LINUS, House
 from tests.support.shown import Shown
 
@@ -196,4 +202,65 @@ async def test_back_cancels_the_upgrade(house: House) -> None:
     await choose(house, upgrades_to(house))
     await house.slack.click_text(ADA, "Back")
     await house.until(lambda: "Plus plan" in house.modal().text)
+    assert await house.charges() == []
+
+
+async def confirmed_upgrade(house: House) -> str:
+    """Come as far as the question of an upgrade; return the plan's name."""
+    await plan(house)
+    name = upgrades_to(house)
+    await choose(house, name)
+    return name
+
+
+async def test_an_upgrade_whose_price_has_changed_is_not_charged_and_names_the_new_one(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = await confirmed_upgrade(house)
+    dearer = tuple(replace(tier, price=tier.price * 6) if tier.name == name else tier for tier in TIERS)
+    monkeypatch.setattr("bot.sandbox.portal.models.TIERS", dearer)
+    monkeypatch.setattr("bot.sandbox.portal.subscription.TIERS", dearer)
+    await house.slack.click(ADA, "plan_upgrade")
+    message = await house.told("The portal wants $")
+    assert "was not charged" in message["text"]
+    assert "Show plans" in Shown(message).buttons
+    assert house.portal.upgrades == []
+
+
+async def test_an_upgrade_to_the_plan_that_the_organization_has_by_now_charges_nothing(
+    house: House,
+) -> None:
+    name = await confirmed_upgrade(house)
+    subscription = house.portal.organizations["acme"].subscription
+    assert subscription is not None
+    subscription.tier = next(tier.id for tier in TIERS if tier.name == name)
+    await house.slack.click(ADA, "plan_upgrade")
+    await house.told("has this plan already")
+    (charge,) = await house.charges()
+    assert (charge.state, charge.settled_amount) == (ChargeState.REFUSED, None)
+    spent = await house.app.runtime.permission._confirmations.spent(
+        house.identity().key, since=charge.created_at - timedelta(hours=1)
+    )
+    assert spent == 0
+
+
+async def test_a_second_equal_upgrade_asks_and_names_the_plan(house: House) -> None:
+    name = await confirmed_upgrade(house)
+    path = "/api/billing/subscription/upgrade"
+    house.portal.fail(path, Fault(status=500), times=99, method="POST")
+    await house.slack.click(ADA, "plan_upgrade")
+    await house.told(f"Upgrading to {name}")
+    await house.slack.close(ADA, everything=True)
+    await house.slack.command(ADA, "/billing subscription")
+    await house.until(lambda: "plan_tier" in house.modal().fields)
+    shown = await choose(house, name)
+    assert f"*Buy again?* Your upgrade to {name}" in shown.text
+
+
+async def test_the_largest_charge_also_limits_the_monthly_price_of_a_plan(house: House) -> None:
+    await house.restart(max_charge=Decimal(60))
+    shown = None
+    await plan(house)
+    shown = await choose(house, upgrades_to(house))
+    assert "may be $60 at most" in shown.text
     assert await house.charges() == []

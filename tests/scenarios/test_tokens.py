@@ -132,6 +132,61 @@ async def test_a_refresh_that_ends_after_a_new_connection_gives_no_token_of_the_
         await ada.state()
 
 
+@pytest.mark.behavior(42)
+async def test_a_refresh_that_ends_after_a_disconnect_and_a_new_connection_pays_with_the_new_one(
+    house: House,
+) -> None:
+    await house.link(ADA, "grace", minutes=1)
+    accounts = house.app.runtime.accounts
+    house.portal.fail("/api/oauth/token", Fault(seconds=0.5), times=1)
+    asking = asyncio.create_task(accounts.access_token(house.identity()))
+    await house.until(lambda: token_requests(house) == 1)
+    await accounts.disconnect(house.identity())
+    await house.link(ADA, "ada")
+    await asyncio.wait({asking})
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+    assert [charge.person for charge in house.portal.charges] == ["ada"]
+
+
+async def test_a_rotated_token_of_another_account_ends_the_connection(house: House) -> None:
+    await house.link(minutes=1)
+    runtime = house.app.runtime
+    async with runtime.database.transaction() as transaction:
+        await transaction.execute(text("UPDATE links SET account_id = 'did:somebody-else'"))
+    with pytest.raises(RelinkRequiredError):
+        await runtime.accounts.access_token(house.identity())
+    assert (await runtime.links.get(house.identity())).dead  # type: ignore[union-attr]
+
+
+async def test_a_rotated_token_waits_until_the_portal_says_whose_it_is(house: House) -> None:
+    await house.link(minutes=1)
+    house.portal.fail("/api/oauth/account", Fault(status=503), times=2)
+    accounts = house.app.runtime.accounts
+    with pytest.raises(PortalUnavailableError):
+        await accounts.access_token(house.identity())
+    with pytest.raises(PortalUnavailableError):
+        await accounts.access_token(house.identity())
+    assert token_requests(house) == 1
+    house.portal.clear_faults()
+    assert await accounts.access_token(house.identity())
+    assert token_requests(house) == 1
+
+
+async def test_slow_refreshes_of_others_delay_nobody(house: House) -> None:
+    people = [f"U0SLOW{number}" for number in range(15)]
+    for person in people:
+        await house.link(person, "grace", minutes=1)
+    await house.link(ADA, "ada", minutes=1)
+    house.portal.fail("/api/oauth/token", Fault(seconds=2), times=len(people))
+    accounts = house.app.runtime.accounts
+    slow = [asyncio.create_task(accounts.access_token(house.identity(each))) for each in people]
+    await house.until(lambda: token_requests(house) == len(people))
+    async with asyncio.timeout(1.5):
+        assert await accounts.access_token(house.identity())
+    assert len(set(await asyncio.gather(*slow))) == len(people)
+
+
 async def test_a_connection_forgotten_while_it_was_read_is_not_remembered(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

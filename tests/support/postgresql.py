@@ -69,12 +69,21 @@ async def make_template(server_url: str) -> str:
 
 
 @asynccontextmanager
-async def new_database(server_url: str, template: str = "template1") -> AsyncIterator[str]:
-    """Make a database like the template's, an empty one by default; yields its URL; dropped in the end."""
+async def new_database(
+    server_url: str, template: str = "template1", *, isolation: str | None = None
+) -> AsyncIterator[str]:
+    """Make a database like the template's, an empty one by default; yields its URL; dropped in the end.
+
+    `isolation` becomes the database's default for transactions.
+    """
     name = f"test_{uuid.uuid4().hex}"
     connection = await asyncpg.connect(server_url)
     try:
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        if isolation is not None:
+            await connection.execute(
+                f"ALTER DATABASE {name} SET default_transaction_isolation TO '{isolation}'"
+            )
     finally:
         await connection.close()
     yield urlsplit(server_url)._replace(path=f"/{name}").geturl()

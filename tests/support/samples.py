@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.domain.billing import AccessReason, AutoReload, BillingState, MonthlyCap, PlanUsage, Role, Usage
 from bot.domain.charge import Charge, ChargeKind, ChargeState
+from bot.domain.grant import DeviceGrant, GrantState
 from bot.domain.identity import Account, Connection, Identity
 from bot.domain.money import Bounds
 from bot.domain.payment import PaymentMethod
@@ -132,7 +133,25 @@ def sample_link(clock: Clock, **changed: Any) -> Link:
         expires_at=clock.now() + timedelta(minutes=15),
         access="secret-access",
         refresh="secret-refresh",
+        grant_id="0123456789abcdef" * 2,
         generation=1,
         linked_at=clock.now(),
+    )
+    return replace(made, **changed)
+
+
+def sample_grant(clock: Clock, **changed: Any) -> DeviceGrant:
+    """An attempt to connect that began just now."""
+    made = DeviceGrant(
+        id="g1",
+        identity=ADA,
+        state=GrantState.PENDING,
+        base_url=PORTAL,
+        asked_scope="billing:manage",
+        purpose=None,
+        interval_seconds=5,
+        expires_at=clock.now() + timedelta(minutes=15),
+        created_at=clock.now(),
+        codes=None,
     )
     return replace(made, **changed)

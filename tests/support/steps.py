@@ -99,10 +99,10 @@ async def buy_from_overview(house: House, amount: str = "50") -> None:
     await house.slack.submit(ADA)
 
 
-async def buy_without_permission(house: House) -> None:
-    """Confirm $50 with a connection that may not bill, up to the one-time setup, in message and modal."""
+async def buy_without_permission(house: House, amount: str = "50") -> None:
+    """Confirm an amount without the permission, up to the one-time setup in message and modal."""
     await house.link(billing=False)
-    await house.buy("50")
+    await house.buy(amount)
     await house.told("One-time setup")
     await house.until(lambda: "One-time setup" in house.modal().text)
 

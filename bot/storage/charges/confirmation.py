@@ -106,6 +106,9 @@ _CONFIRM = (
     .returning(charges)
 )
 _RESUME = NEXT.where(THEIRS).values(wakes=charges.c.wakes + 1).returning(charges)
+_BESIDE_NONE = select(charges.c.id).where(
+    charges.c.id == bindparam("this", type_=String), ~_beside_an_equal()
+)
 _COPIED = ("id", "enterprise", "team", "user", "owner")
 _NEW_DELIVERY = (
     insert(deliveries)
@@ -197,12 +200,14 @@ class ConfirmationStore:
         *,
         now: datetime,
         view_id: str | None,
+        warned_of: str | None = None,
         since: datetime | None = None,
         check_limits: LimitCheck = lambda _amount, _spent: None,
     ) -> Charge | None:
         """Confirm again, once, a charge that waited for the billing permission: same row, same key.
 
-        `since` and `check_limits` are as in `confirm`. Return None if the charge does not wait (any more).
+        `warned_of`, `since` and `check_limits` are as in `confirm`. Return None if the charge does not wait
+        (any more), or if its owner has an equal one that they were not warned of.
         """
         facts = {
             "this": charge_id,
@@ -214,18 +219,23 @@ class ConfirmationStore:
             # The person confirms it again now, so it counts for the limits from now on.
             "confirmed_at": now,
         }
-        async with self._database.transaction() as transaction:
-            row = (await transaction.execute(self._resume, facts)).one_or_none()
-            if row is None:
-                return None
-            charge = charge_of(row)
-            await record_charge(transaction, charge)
-            await _check_limits(transaction, charge, since, check_limits)
-            transaction.announce(charges)
-            await wake_delivery(transaction, charge_id)
-            await watch_in_modal(transaction, charge_id, view_id)
-        self._entered(charge)
-        return charge
+        beside = {"this": charge_id, "warned_of": warned_of or "", "lately": now - LATELY}
+        with suppress(_EqualError):
+            async with self._database.transaction() as transaction:
+                row = (await transaction.execute(self._resume, facts)).one_or_none()
+                if row is None:
+                    return None
+                charge = charge_of(row)
+                await record_charge(transaction, charge)
+                await _check_limits(transaction, charge, since, check_limits)
+                if (await transaction.execute(_BESIDE_NONE, beside)).one_or_none() is None:
+                    raise _EqualError
+                transaction.announce(charges)
+                await wake_delivery(transaction, charge_id)
+                await watch_in_modal(transaction, charge_id, view_id)
+            self._entered(charge)
+            return charge
+        return None
 
     @cached_property
     def _confirm(self) -> Executable:
@@ -251,10 +261,13 @@ class ConfirmationStore:
             row = (await connection.execute(query, lately)).one_or_none()
         return None if row is None else charge_of(row)
 
-    async def spent(self, owner: str, *, since: datetime) -> Decimal:
-        """Return the sum (US dollars) of the owner's charges since then that were or may yet be charged."""
+    async def spent(self, owner: str, *, since: datetime, but: str = "") -> Decimal:
+        """Return the sum (US dollars) of the owner's charges since then that were or may yet be charged.
+
+        The charge `but` is left out.
+        """
         async with self._database.read() as connection:
-            return await _spent(connection, owner, since)
+            return await _spent(connection, owner, since, but=but)
 
 
 async def _check_limits(
@@ -270,9 +283,7 @@ async def _check_limits(
 async def _spent(connection: Connection, owner: str, since: datetime, *, but: str = "") -> Decimal:
     query = select(charges.c.amount).where(
         charges.c.owner == owner,
-        # A charge that waited for the permission counts from when it was submitted.
-        func.coalesce(charges.c.submitted_at, charges.c.confirmed_at, type_=charges.c.submitted_at.type)
-        > since,
+        charges.c.confirmed_at > since,
         charges.c.id != but,
         charges.c.state.not_in([state.value for state in NOT_CHARGED]),
     )

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.errors import (
+    OURS,
     AmbiguousAnswerError,
     PortalRefusalError,
     PortalUnavailableError,
@@ -76,7 +77,7 @@ def test_every_row_of_the_contract_is_one_typed_refusal(
 
 
 def test_every_refusal_code_has_its_row() -> None:
-    assert {code for _, _, code in ROWS} == set(RefusalCode) - {RefusalCode.SPENDING_STOPPED}
+    assert {code for _, _, code in ROWS} == set(RefusalCode) - OURS
 
 
 def test_a_refusal_keeps_what_is_left_and_a_safe_link() -> None:

@@ -61,6 +61,21 @@ async def test_tokens_are_replaced_only_if_nobody_replaced_them_before(
     assert (stored.access, stored.generation) == ("second", 2)
 
 
+async def test_tokens_of_a_former_grant_are_not_stored_in_the_next_one(
+    database: Database, clock: HandClock
+) -> None:
+    store = LinkStore(database, Cipher((generate_key(),)))
+    await store.put(sample_link(clock))
+    former = await store.get(ADA)
+    assert former is not None
+    await store.remove(ADA)
+    await store.put(sample_link(clock, access="new", grant_id="f" * 32))
+    assert await store.replace_tokens(replace(former, access="late")) is None
+    stored = await store.get(ADA)
+    assert stored is not None
+    assert stored.access == "new"
+
+
 async def test_a_removed_link_is_gone(database: Database, clock: HandClock) -> None:
     store = LinkStore(database, Cipher((generate_key(),)))
     await store.put(sample_link(clock))

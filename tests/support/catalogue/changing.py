@@ -17,6 +17,7 @@ from blocks.subscription import (
     upgrade_modal,
 )
 from bot.domain.billing import AutoReloadChoice, Role
+from bot.domain.charge import ChargeState
 from bot.domain.subscription import Effect, Subscription
 
 if TYPE_CHECKING:
@@ -93,7 +94,12 @@ def screens() -> list[Screen]:
             ),
         ),
         screen("plan-member", "a member", _plan(replace(SUBSCRIPTION, role=Role.MEMBER))),
-        screen("plan-upgrade", "an upgrade charges now", upgrade_modal(UPGRADE, PREVIEW)),
+        screen("plan-upgrade", "an upgrade charges now", upgrade_modal(UPGRADE, open_equal=None)),
+        screen(
+            "plan-upgrade-again",
+            "an upgrade to the same plan has not ended",
+            upgrade_modal(UPGRADE, open_equal=replace(UPGRADE, state=ChargeState.UNCONFIRMED)),
+        ),
         screen(
             "plan-schedule",
             "a change without a charge",

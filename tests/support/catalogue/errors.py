@@ -5,6 +5,7 @@ from __future__ import annotations
 from blocks.errors import error_copy, error_message, error_modal, refusal_copy
 from bot.domain.billing import Role
 from bot.domain.errors import (
+    OURS,
     CannotAskError,
     ChargeNotFoundError,
     GrantRefusedError,
@@ -51,7 +52,7 @@ def screens() -> list[Screen]:
         copy, url = error_copy(error, now=NOW, incident="5f0c2a9e")
         screens.append(screen(f"error-{name}", "an error in answer to a command", error_message(copy, url)))
     for code in RefusalCode:
-        if code is RefusalCode.SPENDING_STOPPED:
+        if code in OURS:
             continue  # ours, and said of a charge alone
         detail = {
             RefusalCode.MONTHLY_CAP_EXCEEDED: "12.5",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from blocks.charge import charge_message
@@ -14,7 +15,7 @@ from bot.domain.errors import RefusalCode
 from bot.domain.offer import AmountOffer
 from bot.domain.rules import Lock, Rule, RuleError, Rules
 from tests.support.catalogue.screen import FORM, Screen, charge, overview, screen
-from tests.support.samples import GRACE, NOW, STATE
+from tests.support.samples import GRACE, NOW, STATE, UPGRADE
 
 LOCK = Lock(locked_by=GRACE, locked_at=NOW, reason="Audit week")
 LOCKED = RuleError(Rule.LOCKED, lock=LOCK)
@@ -63,5 +64,34 @@ def screens() -> list[Screen]:
             "charge-stopped",
             "a confirmed purchase that was not sent any more",
             charge_message(charge(ChargeState.REFUSED, refusal=RefusalCode.SPENDING_STOPPED)),
+        ),
+        screen(
+            "charge-rule-forbids",
+            "an operator's rule forbids a confirmed purchase before it is sent",
+            charge_message(charge(ChargeState.REFUSED, refusal=RefusalCode.RULE_FORBIDS)),
+        ),
+        screen(
+            "charge-not-sent-in-time",
+            "no process sent a confirmed purchase within a day",
+            charge_message(charge(ChargeState.REFUSED, refusal=RefusalCode.NOT_SENT_IN_TIME)),
+        ),
+        screen(
+            "charge-price-changed",
+            "the portal wants another amount for a confirmed upgrade",
+            charge_message(
+                replace(
+                    UPGRADE,
+                    state=ChargeState.REFUSED,
+                    refusal=RefusalCode.PRICE_CHANGED,
+                    refusal_detail="480.00",
+                )
+            ),
+        ),
+        screen(
+            "charge-already-on-tier",
+            "the organization has a confirmed upgrade's plan already",
+            charge_message(
+                replace(UPGRADE, state=ChargeState.REFUSED, refusal=RefusalCode.ALREADY_ON_TIER)
+            ),
         ),
     ]
