@@ -227,6 +227,13 @@ def _ask_support(charge: Charge) -> str:
 
 
 def _ended_early(charge: Charge) -> list[Block | None]:
+    if charge.ambiguous_since is not None:
+        words = (
+            f"*{show(charge.amount)} may have been charged*\n"
+            "This app's records were restored from a copy, so it cannot know. "
+            "Look on the portal before you pay again."
+        )
+        return [section(words), actions(_portal(charge))]
     return [section(f"*{show(charge.amount)} was not charged*\nThe purchase was not confirmed.")]
 
 

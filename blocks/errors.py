@@ -153,6 +153,14 @@ _REFUSALS = {
     RefusalCode.ALREADY_ON_TIER: Copy(
         words="Your organization has this plan already, so there was nothing to pay.", again=False
     ),
+    RefusalCode.NOT_VERIFIED: Copy(
+        words=(
+            "This app's record of it is not what you confirmed, so nothing more is sent. "
+            "Tell the operator of this app, and look on the portal."
+        ),
+        portal=True,
+        again=False,
+    ),
     RefusalCode.OTHER: Copy(words="The portal said no, without saying why.", portal=True),
 }
 

@@ -25,8 +25,10 @@ from bot.storage.audit import AuditStore
 from bot.storage.cipher import Cipher, generate_key
 from bot.storage.connection import SecondProcessError
 from bot.storage.database import Database
+from bot.storage.restored import mark_restored
 from bot.storage.rotation import rotate
 from bot.storage.schema import migrate
+from bot.storage.signatures import sign_again
 from bot.timing import STOP_WITHIN_SECONDS
 from bot.trace import trace
 from handlers.manifest import make_manifest
@@ -132,7 +134,7 @@ def migrate_command() -> None:
         database = Database(settings.database_url, SystemClock(), statement_seconds=None)
         try:
             database.backend.make_folder()
-            await migrate(database)
+            await migrate(database, Cipher(settings.keys()))
         finally:
             await database.aclose()
 
@@ -195,7 +197,9 @@ def audit_verify_command(
     found = _with_audit(verify)
     verdict = "whole" if found.broken is None else f"BROKEN: {found.broken}"
     typer.echo(f"{verdict}: {found.sealed} entries, {found.waiting} not sealed yet, head {found.head}")
-    if found.broken is not None:
+    for charge in found.unknown:
+        typer.echo(f"NOT IN THE LOG: purchase {charge}")
+    if found.broken is not None or found.unknown:
         sys.exit(NOT_WHOLE)
 
 
@@ -216,6 +220,22 @@ def audit_export_command(
     _with_audit(export)
 
 
+@app.command("restored")
+def restored_command() -> None:
+    """Tell the app that the database was restored from a backup; run it before the app starts."""
+    settings = _settings()
+
+    async def go(_stop: asyncio.Event) -> None:
+        database = Database(settings.database_url, SystemClock())
+        try:
+            marked, ended = await mark_restored(database)
+        finally:
+            await database.aclose()
+        typer.echo(f"{marked} may have been sent before the restore; {ended} proposals were ended.")
+
+    _run(go)
+
+
 @app.command("rotate-keys")
 def rotate_keys_command() -> None:
     """Re-encrypt every stored token with the newest key of BILLING_BOT_KEYS; the app may run."""
@@ -226,7 +246,9 @@ def rotate_keys_command() -> None:
         try:
             audit = AuditStore(database)
             await audit.record(Action.KEYS, actor="operator", subject="stored tokens", result="asked")
-            done = await rotate(database, Cipher(settings.keys()))
+            cipher = Cipher(settings.keys())
+            done = await rotate(database, cipher)
+            failing = await sign_again(database, cipher)
             await audit.record(
                 Action.KEYS,
                 actor="operator",
@@ -238,6 +260,8 @@ def rotate_keys_command() -> None:
         finally:
             await database.aclose()
         typer.echo(f"{done.resealed} sealed with the newest key.")
+        if failing:
+            typer.echo(f"{failing} purchases are not what was confirmed; they are never sent.", err=True)
         if done.broken:
             typer.echo(
                 f"{done.broken} are opened by none of the keys: those people connect again.", err=True

@@ -193,9 +193,12 @@ class Engine:
         return sum(map(len, self._held.values()))
 
     def wake(self, *kinds: str) -> None:
-        """Look for due things of these kinds immediately."""
-        self._due.update(kinds)
-        self._woken.set()
+        """Look for due things of these kinds immediately; kinds of another release are only counted."""
+        known = self._kinds.keys() & set(kinds)
+        self._metrics.unknown_work.inc(len(set(kinds)) - len(known))
+        if known:
+            self._due |= known
+            self._woken.set()
 
     async def run(self) -> None:
         """Work until `stop` is called. A missing database is tried again with growing waits."""

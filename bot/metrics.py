@@ -99,6 +99,16 @@ class Metrics:
         self.seal_failures = Counter(
             "billing_audit_seal_failures", "Failed attempts to seal the audit log", registry=registry
         )
+        self.unverified = Counter(
+            "billing_charges_unverified",
+            "Attempts to send a charge whose row is not what was confirmed",
+            registry=registry,
+        )
+        self.unknown_work = Counter(
+            "billing_unknown_work",
+            "Announced kinds of work that this release does not know",
+            registry=registry,
+        )
         self.engine_failures = Counter(
             "billing_engine_failures",
             "Failed attempts to look for due work in the database",

@@ -128,8 +128,8 @@ async def open_runtime(
     clock = clock or SystemClock()
     metrics = Metrics()
     portal_availability, slack_availability = Availability("portal", clock), Availability("slack", clock)
-    database = Database(settings.database_url, clock, wake, works=works)
     cipher = Cipher(settings.keys())
+    database = Database(settings.database_url, clock, wake, works=works, channel=cipher.channel)
     hosts = HostRules(environment_base_url=settings.portal_base_url)
     transport = Transport(clock, metrics, portal_availability)
     http = aiohttp.ClientSession(
@@ -148,13 +148,16 @@ async def open_runtime(
     links = LinkStore(database, cipher)
     deliveries, messages = DeliveryStore(database, cipher), MessageStore(database, cipher)
     grants = DeviceGrantStore(database, cipher, deliveries)
-    charges, confirmations = ChargeStore(database, entered), ConfirmationStore(database, entered)
+    charges, confirmations = (
+        ChargeStore(database, cipher, entered),
+        ConfirmationStore(database, cipher, entered),
+    )
     installations = InstallationStore(database, cipher)
     pending = PendingConfirmations(database)
     overviews = OverviewStore(database, cipher)
     audit = AuditStore(database)
     accounts = Accounts(links, oauth, transport, hosts, clock)
-    permission = Permission(settings.rules(), LockStore(database), confirmations, clock)
+    permission = Permission(settings.rules(), LockStore(database, cipher), confirmations, clock)
     poll_rules = PollRules(
         interval_seconds=settings.poll_interval_seconds, cap_seconds=settings.poll_cap_seconds
     )

@@ -11,6 +11,7 @@ import structlog
 
 from bot.domain.backoff import Backoff
 from bot.slack.errors import RateLimitedError, SlackError, SlackUnavailableError
+from bot.storage.cipher import Cipher
 from bot.storage.database import is_refused
 from bot.storage.schema import is_current, migrate
 
@@ -49,7 +50,7 @@ async def prepare_database(runtime: Runtime, kinds: Sequence[Kind[Any]]) -> None
     try:
         await _wait_for_database(runtime)
         if database.is_embedded:
-            await migrate(database)
+            await migrate(database, Cipher(runtime.settings.keys()))
             for kind in kinds:
                 await kind.leases.clear()
         current = await is_current(database)

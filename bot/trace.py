@@ -11,6 +11,7 @@ from bot.log import fingerprint
 from bot.runtime import SystemClock
 from bot.services.purchases import the_one
 from bot.storage.charges.store import ChargeStore
+from bot.storage.cipher import Cipher, generate_key
 from bot.storage.database import Database
 from bot.storage.deliveries import delivery_of
 
@@ -28,7 +29,7 @@ async def trace(database_url: str, named: str) -> str:
     """
     database = Database(database_url, SystemClock())
     try:
-        charge = the_one(await ChargeStore(database).find(None, named))
+        charge = the_one(await ChargeStore(database, Cipher((generate_key(),))).find(None, named))
         delivery = await delivery_of(database, charge.id)
     finally:
         await database.aclose()

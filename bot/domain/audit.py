@@ -42,6 +42,7 @@ class Action(StrEnum):
     UNLOCK = "unlock"
     KEYS = "keys"
     PURGE = "purge"
+    RESTORE = "restore"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -200,6 +200,28 @@ class Charge:
     polls: int = 0
     first_poll_at: datetime | None = None
     last_poll_at: datetime | None = None
+    offer_signature: str | None = field(default=None, repr=False)
+    confirmation_signature: str | None = field(default=None, repr=False)
+
+    @property
+    def offer(self) -> tuple[str, ...]:
+        """What the person is asked to confirm, as it is signed when it is proposed."""
+        return (
+            "offer",
+            self.id,
+            self.identity.key,
+            self.kind.value,
+            format(self.amount, "f"),
+            self.tier_id or "",
+            self.idempotency_key,
+            self.account_id,
+            self.organization_id,
+        )
+
+    @property
+    def confirmation(self) -> tuple[str, ...]:
+        """The confirmation that counts, as it is signed."""
+        return confirmation_of(self.id, self.identity, self.expected_since)
 
     @property
     def is_terminal(self) -> bool:
@@ -330,6 +352,11 @@ class Charge:
     def _to(self, state: ChargeState, **changes: Any) -> Charge:  # noqa: ANN401 - checked by each caller
         check_transition(self.state, state)
         return replace(self, state=state, **changes)
+
+
+def confirmation_of(charge_id: str, identity: Identity, at: datetime) -> tuple[str, ...]:
+    """Return what is signed when a person confirms a charge at that moment."""
+    return "confirmation", charge_id, identity.key, at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

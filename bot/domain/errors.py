@@ -74,6 +74,8 @@ class RefusalCode(StrEnum):
     """The portal wants another amount for the plan by now."""
     ALREADY_ON_TIER = "already_on_tier"
     """The organization has the plan already."""
+    NOT_VERIFIED = "not_verified"
+    """The stored purchase is not what the person confirmed."""
 
 
 OURS = frozenset(
@@ -83,6 +85,7 @@ OURS = frozenset(
         RefusalCode.NOT_SENT_IN_TIME,
         RefusalCode.PRICE_CHANGED,
         RefusalCode.ALREADY_ON_TIER,
+        RefusalCode.NOT_VERIFIED,
     }
 )
 """Refusals by this app; the portal sends none of these codes."""

@@ -178,7 +178,7 @@ class _Run:
     async def _send(self) -> None:
         """Send one request to charge, and store the answer."""
         charge = self.charge
-        self._require_young()
+        self._require_confirmed()
         portal = await self._portal(self._gate)
         if charge.kind is ChargeKind.UPGRADE:
             tier = charge.tier_id or ""
@@ -191,8 +191,14 @@ class _Run:
         deadline = now + timedelta(seconds=self._worker.rules.cap_seconds)
         await self._save(self.charge.accepted(accepted, now=now, deadline=deadline))
 
-    def _require_young(self) -> None:
-        if not may_be_sent(self.charge, self._clock.now()):
+    def _require_confirmed(self) -> None:
+        """Check that the row is what the person has confirmed, and that the confirmation still counts."""
+        charge = self.charge
+        if not self._worker.charges.is_agreed(charge):
+            self._worker.metrics.unverified.inc()
+            log.error("charge.not_verified", charge=charge.id)
+            raise PortalRefusalError(RefusalCode.NOT_VERIFIED, portal_url=charge.portal_url)
+        if not may_be_sent(charge, self._clock.now()):
             raise PortalRefusalError(RefusalCode.NOT_SENT_IN_TIME)
 
     async def _require_same_price(self, portal: PortalClient, tier: str) -> None:
@@ -212,11 +218,11 @@ class _Run:
     async def _gate(self) -> None:
         """Check everything once more, just before the request leaves: nothing slow comes after this.
 
-        The confirmation and the preview are young enough, no rule forbids the charge by now, and the lease
-        outlasts the request.
+        The row is what was confirmed, confirmation and preview are young enough, no rule forbids the charge
+        by now, and the lease outlasts the request.
         """
         charge = self.charge
-        self._require_young()
+        self._require_confirmed()
         previewed_at = self._previewed_at
         if previewed_at is not None and self._clock.now() > previewed_at + PREVIEW_LIFE:
             raise PortalUnavailableError("the preview is too old", sent=False)
@@ -343,7 +349,8 @@ class _Run:
         except _NOT_CONNECTED:
             refusal = RefusalCode.UNAUTHORIZED
         except PortalRefusalError as error:
-            refusal = error.code if error.code in ACCESS_LOST else self.charge.refusal
+            named = ACCESS_LOST | {RefusalCode.NOT_VERIFIED}
+            refusal = error.code if error.code in named else self.charge.refusal
             wait = error.retry_after
         except (PortalUnavailableError, AmbiguousAnswerError) as error:
             refusal = self.charge.refusal

@@ -194,8 +194,8 @@ class Purchases:
             portal_url=portal_url,
         )
         open_equal = await self._confirmations.open_equal(charge)
-        await self._charges.add(charge, due_at=now + PROPOSAL_LIFE)
-        return Proposal(charge=charge, open_equal=open_equal)
+        stored = await self._charges.add(charge, due_at=now + PROPOSAL_LIFE)
+        return Proposal(charge=stored, open_equal=open_equal)
 
     async def confirm(
         self,
@@ -313,7 +313,7 @@ class Purchases:
         now = self._clock.now()
         resumed = await self._confirmations.resume(
             charge_id,
-            identity.key,
+            identity,
             now=now,
             view_id=view_id,
             warned_of=warned_of,

@@ -12,10 +12,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import simplejson
-from sqlalchemy import func, insert, select
+from sqlalchemy import exists, func, insert, select
 
-from bot.domain.audit import AuditEntry
-from bot.storage.tables import audit, audit_seals
+from bot.domain.audit import Action, AuditEntry
+from bot.storage.tables import audit, audit_seals, charges
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
-    from bot.domain.audit import Action
     from bot.storage.connection import Connection
     from bot.storage.database import Database
 
@@ -55,6 +54,8 @@ class Verification:
     head: str
     waiting: int
     broken: str | None = None
+    unknown: tuple[str, ...] = ()
+    """Ids of confirmed charges in the ledger that the log does not know."""
 
 
 def digest_of(previous: str, entry: AuditEntry) -> str:
@@ -116,7 +117,22 @@ class AuditStore:
         waiting, since = await self._waiting()
         if broken is None and since is not None and self._database.clock.now() - since > SEAL_WITHIN:
             broken = f"entries wait for their seal since {since.isoformat(timespec='seconds')}"
-        return Verification(sealed=number, head=head, waiting=waiting, broken=broken)
+        unknown = await self._unknown()
+        return Verification(sealed=number, head=head, waiting=waiting, broken=broken, unknown=unknown)
+
+    async def _unknown(self) -> tuple[str, ...]:
+        """Return confirmed charges without their entry, from the first entry on."""
+        row, known = charges.c, audit.alias("known")
+        query = (
+            select(row.id)
+            .where(
+                row.confirmed_at > select(func.min(audit.c.at, type_=audit.c.at.type)).scalar_subquery(),
+                ~exists().where(known.c.subject == row.id, known.c.action == Action.CHARGE.value),
+            )
+            .order_by(row.id)
+        )
+        async with self._database.read() as connection:
+            return tuple((await connection.execute(query)).scalars())
 
     async def _waiting(self) -> tuple[int, datetime | None]:
         """Return how many entries are unsealed, and since when (UTC)."""

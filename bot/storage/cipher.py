@@ -1,7 +1,9 @@
-"""Encryption of stored secrets: Fernet with key rotation, bound to their owner."""
+"""Encryption of stored secrets (Fernet), and signatures of what was agreed (HMAC-SHA-256); keys rotate."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from typing import Any
 
 import simplejson
@@ -22,13 +24,18 @@ def generate_key() -> str:
 
 
 class Cipher:
-    """Encrypts small JSON objects. The plaintext names its owner, so a copied row is useless for others."""
+    """Encrypts small JSON objects, and signs facts that nobody without a key may change.
+
+    The plaintext names its owner, so a copied row is useless for others.
+    """
 
     def __init__(self, keys: tuple[str, ...]) -> None:
         try:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except (ValueError, TypeError):
             raise CipherKeyError("not a Fernet key") from None
+        # Keys of their own for each use, so that neither use says anything about the other.
+        self._signing = [hmac.digest(key.encode(), b"billing-bot signature", "sha256") for key in keys]
 
     def seal(self, owner: str, secrets: dict[str, Any]) -> bytes:
         """Encrypt with the newest key."""
@@ -55,3 +62,26 @@ class Cipher:
         if secrets.pop("owner", None) != owner:
             raise SealBrokenError("sealed for another owner")
         return secrets
+
+    def sign(self, *facts: str) -> str:
+        """Return the signature of these facts (64 hexadecimal digits), made with the newest key."""
+        return _signature(self._signing[0], facts)
+
+    def is_signed(self, signature: str | None, *facts: str) -> bool:
+        """Tell whether it is the signature of exactly these facts, made with any of the keys."""
+        given = signature or ""
+        return any(hmac.compare_digest(_signature(key, facts), given) for key in self._signing)
+
+    @property
+    def channel(self) -> str:
+        """A name for announcements that only processes with the same keys can guess.
+
+        It depends on the oldest key, so that it stays while a key is added.
+        """
+        return f"billing_bot_{_signature(self._signing[-1], ('channel',))[:24]}"
+
+
+def _signature(key: bytes, facts: tuple[str, ...]) -> str:
+    # Each fact with its length, so that no two lists of facts are the same text.
+    text = "".join(f"{len(fact)}:{fact}" for fact in facts)
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

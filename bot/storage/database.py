@@ -74,19 +74,22 @@ class Database:
         wake: Callable[..., None] = lambda *_kinds: None,
         *,
         works: bool = False,
+        channel: str = "billing_bot",
         statement_seconds: float | None = STATEMENT_SECONDS,
     ) -> None:
         """After a commit, `wake` is called with the kinds of work that the transaction announced.
 
-        Other processes are notified too, unless this one `works` itself. If a statement takes longer than
-        `statement_seconds`, the database counts as unavailable.
+        Other processes are notified too, on `channel`, unless this one `works` itself. If a statement takes
+        longer than `statement_seconds`, the database counts as unavailable.
         """
         self.url = async_url(database_url)
         self.clock = clock
         self.wake = wake
         self.process = secrets.token_hex(8)
         embedded = self.url.get_backend_name() == "sqlite"
-        self.backend: Backend = Sqlite(self.url) if embedded else Postgresql(self.url, statement_seconds)
+        self.backend: Backend = (
+            Sqlite(self.url) if embedded else Postgresql(self.url, channel, statement_seconds)
+        )
         self._notifies_others = not embedded and not works
         self._unannounced: set[str] = set()
         self._notifying: asyncio.Task[None] | None = None
@@ -161,9 +164,9 @@ class Database:
         """
 
         def heard(notice: str) -> None:
-            process, *kinds = notice.split()
+            process, _, kinds = notice.partition(" ")
             if process != self.process:
-                self.wake(*kinds)
+                self.wake(*kinds.split())
 
         await self.backend.listen(heard, on_reconnect)
 

@@ -1,33 +1,52 @@
-"""The store of spending locks: one row per locked workspace or organization."""
+"""The store of spending locks: one row per locked workspace or organization.
+
+The audit log decides with it. Whoever can write to the database could delete a lock's row, so a lock holds
+until an unlock that is signed follows it in the log.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, select
+import simplejson
+from sqlalchemy import bindparam, delete, literal_column, select
 
 from bot.domain.audit import Action
 from bot.domain.identity import Identity
 from bot.domain.rules import Lock
 from bot.storage.batch_loader import BatchLoader
-from bot.storage.tables import locks
+from bot.storage.tables import audit, locks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Row
 
+    from bot.storage.cipher import Cipher
+    from bot.storage.connection import Connection, Transaction
     from bot.storage.database import Database
 
-
+UNLOCKED = ("unlocked", "was not locked")
 _OF_TENANTS = select(locks).where(locks.c.tenant.in_(bindparam("tenants", expanding=True)))
+_WORDS = (
+    select(audit)
+    .where(
+        # Literals, because the partial index needs them.
+        audit.c.action.in_([literal_column("'lock'"), literal_column("'unlock'")]),
+        audit.c.subject.in_(bindparam("tenants", expanding=True)),
+    )
+    .order_by(audit.c.id)
+)
 
 
 class LockStore:
     """The spending locks. They are not cached, so that a lock works in all processes at once."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, cipher: Cipher) -> None:
         self._database = database
+        self._cipher = cipher
         self._loader = BatchLoader(self._read_all)
 
     async def get(self, tenant: str) -> Lock | None:
@@ -36,8 +55,23 @@ class LockStore:
 
     async def _read_all(self, tenants: Sequence[str]) -> Mapping[str, Lock]:
         async with self._database.read() as connection:
-            rows = await connection.execute(_OF_TENANTS, {"tenants": tenants})
-            return {row.tenant: _lock(row) for row in rows}
+            return await self._locks(connection, tenants)
+
+    async def _locks(self, connection: Connection, tenants: Sequence[str]) -> dict[str, Lock]:
+        found: dict[str, Lock] = {}
+        for entry in await connection.execute(_WORDS, {"tenants": tenants}):
+            if entry.action == Action.LOCK.value:
+                found.setdefault(entry.subject, _locked_by(entry))
+            elif entry.subject in found and self._is_unlock(entry, found[entry.subject].locked_at):
+                del found[entry.subject]
+        rows = await connection.execute(_OF_TENANTS, {"tenants": tenants})
+        return {**found, **{row.tenant: _lock(row) for row in rows}}
+
+    def _is_unlock(self, entry: Row[Any], locked_at: datetime) -> bool:
+        """Tell whether an unlock is signed, and is not a copy of one from before the lock."""
+        signature = simplejson.loads(entry.facts).get("signature")
+        facts = _unlock_facts(entry.subject, entry.actor, entry.at)
+        return bool(entry.at >= locked_at and self._cipher.is_signed(signature, *facts))
 
     async def put(self, lock: Lock) -> tuple[Lock, bool]:
         """Store a lock unless there is one; return the current lock, and whether it is new."""
@@ -62,16 +96,37 @@ class LockStore:
 
     async def remove(self, identity: Identity) -> Lock | None:
         """Remove the lock and return it; None if there was none."""
-        async with self._database.transaction() as connection:
-            statement = delete(locks).where(locks.c.tenant == identity.tenant).returning(locks)
-            row = (await connection.execute(statement)).one_or_none()
-            await connection.record(
-                Action.UNLOCK,
-                actor=identity.key,
-                subject=identity.tenant,
-                result="unlocked" if row is not None else "was not locked",
-            )
-        return None if row is None else _lock(row)
+        tenant = identity.tenant
+        async with self._database.transaction() as transaction:
+            lock = (await self._locks(transaction, [tenant])).get(tenant)
+            await transaction.execute(delete(locks).where(locks.c.tenant == tenant))
+            result = UNLOCKED[0] if lock is not None else UNLOCKED[1]
+            await record_unlock(transaction, self._cipher, tenant, identity.key, result=result)
+        return lock
+
+
+async def record_unlock(
+    transaction: Transaction, cipher: Cipher, tenant: str, actor: str, *, result: str
+) -> None:
+    """Record a signed unlock in the audit log; only such an entry ends a lock."""
+    at = transaction.now()
+    signature = cipher.sign(*_unlock_facts(tenant, actor, at))
+    await transaction.record(
+        Action.UNLOCK, at=at, actor=actor, subject=tenant, result=result, facts={"signature": signature}
+    )
+
+
+def _unlock_facts(tenant: str, actor: str, at: datetime) -> tuple[str, ...]:
+    return "unlock", tenant, actor, at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _locked_by(entry: Row[Any]) -> Lock:
+    tenant, _, user = entry.actor.partition(":")
+    return Lock(
+        locked_by=Identity(enterprise="", team=tenant, user=user),
+        locked_at=entry.at,
+        reason=simplejson.loads(entry.facts).get("reason"),
+    )
 
 
 def _lock(row: Row[Any]) -> Lock:

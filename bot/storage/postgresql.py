@@ -46,13 +46,12 @@ _END_TRANSACTIONS = (
 )
 ISOLATION = "READ COMMITTED"
 _USED_AT = "used_at"
-CHANNEL = "billing_bot_work"
 LISTEN_AGAIN_SECONDS = 2.0
 ALIVE_SECONDS = 30.0
 CONNECTIONS = 20
 POOL_SECONDS = 5
 IDLE_SECONDS = 1.0
-_NOTIFY = select(func.pg_notify(CHANNEL, bindparam("notice", type_=String)))
+_NOTIFY = select(func.pg_notify(bindparam("channel", type_=String), bindparam("notice", type_=String)))
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +61,8 @@ class Postgresql:
 
     is_embedded = False
 
-    def __init__(self, url: URL, statement_seconds: float | None) -> None:
+    def __init__(self, url: URL, channel: str, statement_seconds: float | None) -> None:
+        self._channel = channel
         self.engine = create_async_engine(
             url,
             hide_parameters=True,
@@ -161,7 +161,7 @@ class Postgresql:
     async def notify(self, notice: str) -> None:
         """Send a notification to the other processes that listen."""
         async with self.connect() as connection:
-            await connection.execute(_NOTIFY, {"notice": notice})
+            await connection.execute(_NOTIFY, {"channel": self._channel, "notice": notice})
 
     async def listen(self, heard: Callable[[str], None], on_reconnect: Callable[[], None]) -> None:
         """Pass notifications on until canceled; reconnect after a lost connection.
@@ -184,7 +184,7 @@ class Postgresql:
         async with self.engine.connect() as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
             driver.add_termination_listener(lambda _connection: gone.set())
-            await driver.add_listener(CHANNEL, receive)
+            await driver.add_listener(self._channel, receive)
             try:
                 on_reconnect()
                 while not gone.is_set():
@@ -195,7 +195,7 @@ class Postgresql:
                     await driver.execute("SELECT 1")
             finally:
                 if not driver.is_closed():
-                    await driver.remove_listener(CHANNEL, receive)
+                    await driver.remove_listener(self._channel, receive)
 
     def exists(self) -> bool:
         """Return True: the operator has created the database."""

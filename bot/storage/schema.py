@@ -11,12 +11,16 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import literal, select
 
+from bot.storage.signatures import sign_under_way
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from bot.storage.cipher import Cipher
     from bot.storage.database import Database
 
 _SCRIPTS = Path(__file__).parent / "migrations"
+_SIGNS_FROM = "0007"
 _MIGRATION_LOCK = "billing-bot migrations"
 
 
@@ -28,14 +32,18 @@ def alembic_config() -> Config:
     return config
 
 
-async def migrate(database: Database) -> None:
+async def migrate(database: Database, cipher: Cipher) -> None:
     """Upgrade to the newest schema; a later release's schema is left unchanged.
 
-    On PostgreSQL, processes that start together wait for one another.
+    What a release before signatures has left under way is signed once. On PostgreSQL, processes that start
+    together wait for one another.
     """
-    async with database.transaction() as connection:
-        await connection.execute(select(database.backend.advisory_lock(literal(_MIGRATION_LOCK))))
-        await connection.run_sync(_upgrade)
+    async with database.transaction() as transaction:
+        await transaction.execute(select(database.backend.advisory_lock(literal(_MIGRATION_LOCK))))
+        before = await transaction.run_sync(_revision)
+        await transaction.run_sync(_upgrade)
+        if before is not None and before < _SIGNS_FROM:
+            await sign_under_way(transaction, cipher)
 
 
 async def is_current(database: Database) -> bool:
@@ -44,8 +52,12 @@ async def is_current(database: Database) -> bool:
         return await connection.run_sync(_is_current)
 
 
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
 def _is_current(connection: Connection) -> bool:
-    revision = MigrationContext.configure(connection).get_current_revision()
+    revision = _revision(connection)
     known = [script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
     return revision is not None and revision not in known[1:]
 

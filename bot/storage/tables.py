@@ -22,6 +22,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    literal_column,
     true,
 )
 
@@ -162,6 +163,8 @@ charges = Table(
     Column("polls", Integer, nullable=False, server_default="0"),
     Column("first_poll_at", Moment),
     Column("last_poll_at", Moment),
+    Column("offer_signature", String(64)),
+    Column("confirmation_signature", String(64)),
     *lease_columns(),
     Index("ix_charges_owner_created_at", "owner", "created_at"),
     info={"kind": "charge"},
@@ -308,6 +311,8 @@ audit = Table(
     Column("facts", Text, nullable=False),
 )
 """Rows are added and read, never changed: triggers refuse updates and deletions."""
+_OF_LOCKS = audit.c.action.in_([literal_column("'lock'"), literal_column("'unlock'")])
+Index("ix_audit_locks", audit.c.subject, audit.c.id, sqlite_where=_OF_LOCKS, postgresql_where=_OF_LOCKS)
 
 audit_seals = Table(
     "audit_seals",

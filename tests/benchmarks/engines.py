@@ -24,6 +24,7 @@ from bot.runtime import SystemClock
 from bot.storage.charges.store import ChargeStore
 from bot.storage.database import Database
 from bot.storage.schema import migrate
+from tests.support.samples import CIPHER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,8 +52,8 @@ async def ours(url: str, count: int, polls: int, seconds: float) -> float:
     """Store each, and have the engine advance it; its last change gives it back."""
     clock, metrics, ended = SystemClock(), Metrics(), asyncio.Semaphore(0)
     database = Database(url, clock, works=True)
-    await migrate(database)
-    store = ChargeStore(database)
+    await migrate(database, CIPHER)
+    store = ChargeStore(database, CIPHER)
 
     async def advance(lease: Lease[Charge]) -> Released:
         await wait_often(polls, seconds)

@@ -20,6 +20,7 @@ from bot.storage.schema import migrate
 from tests.benchmarks.engines import thing
 from tests.benchmarks.table import RUNS, Row, ratio
 from tests.support.ledger import Ledger
+from tests.support.samples import CIPHER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -88,7 +89,7 @@ async def ledger(place: Place, folder: Path) -> AsyncIterator[Database]:
     async with place.database(folder) as url:
         database = Database(url, SystemClock(), statement_seconds=None)
         try:
-            await migrate(database)
+            await migrate(database, CIPHER)
             await fill(database, SMALL, 0)
             yield database
         finally:

@@ -13,6 +13,7 @@ import json
 import signal
 import sys
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -90,7 +91,9 @@ async def fill(runtime: Runtime, made: list[Charge], *, due: bool) -> None:
     """Put charges into the ledger as they would stand there, with their deliveries if they go on."""
     now = runtime.clock.now()
     due_at = now if due else now + timedelta(minutes=15)
-    rows = [values_of(each) | {"due_at": due_at} for each in made]
+    cipher = Cipher(runtime.settings.keys())
+    signed = [replace(each, offer_signature=cipher.sign(*each.offer)) for each in made]
+    rows = [values_of(each) | {"due_at": due_at} for each in signed]
     async with runtime.database.transaction() as connection:
         for start in range(0, len(rows), 500):
             await connection.execute(insert(charges), rows[start : start + 500])

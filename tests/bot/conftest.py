@@ -10,6 +10,7 @@ import pytest_asyncio
 from bot.storage.database import Database
 from bot.storage.schema import migrate
 from tests.support.postgresql import new_database
+from tests.support.samples import CIPHER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,5 +63,5 @@ async def database(
             url = await stack.enter_async_context(new_database(server, isolation=isolation))
         made = Database(url, clock)
         stack.push_async_callback(made.aclose)
-        await migrate(made)
+        await migrate(made, CIPHER)
         yield made

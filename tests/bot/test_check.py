@@ -19,6 +19,7 @@ from bot.storage.cipher import generate_key
 from bot.storage.schema import migrate
 from tests.support.house import make_settings, make_slack, store_link
 from tests.support.postgresql import new_database
+from tests.support.samples import CIPHER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,7 +43,7 @@ async def settings(servers: Servers, tmp_path: Path) -> Settings:
     """Settings that are right, with somebody connected."""
     made = make_settings(*servers, f"sqlite:///{tmp_path / 'check.db'}")
     async with open_runtime(made, wake=lambda *_kinds: None) as runtime:
-        await migrate(runtime.database)
+        await migrate(runtime.database, CIPHER)
         await store_link(runtime, servers[0])
     return made
 

@@ -315,3 +315,25 @@ async def test_wakes_of_one_kind_do_not_delay_another() -> None:
     await engine.stop(1)
     await task
     assert ran[0] - started < 1
+
+
+async def test_announcements_of_unknown_kinds_are_counted_and_stop_nothing() -> None:
+    metrics = Metrics()
+    shelf = Shelf()
+
+    async def advance(lease: Lease[None]) -> None:
+        shelf.due[lease.id] = None
+
+    engine = Engine([Kind(leases=shelf, advance=advance)], SystemClock(), metrics)
+    running = asyncio.create_task(engine.run())
+    for _ in range(50):
+        engine.wake("kind-of-tomorrow", "DROP")
+        engine.wake()
+    shelf.due["a"] = SystemClock().now()
+    engine.wake("thing", "kind-of-tomorrow")
+    async with asyncio.timeout(2):
+        while shelf.due["a"] is not None:
+            await asyncio.sleep(0.01)
+    await engine.stop(1)
+    await running
+    assert metrics.unknown_work._value.get() == 101

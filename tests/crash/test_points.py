@@ -28,6 +28,7 @@ from tests.support.house import (
 )
 from tests.support.person import Person
 from tests.support.process import AppProcess
+from tests.support.samples import CIPHER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -182,7 +183,7 @@ async def stage(folder: Path, way: Way, **extra: str) -> AsyncIterator[Stage]:
         app.extra = extra
         settings = make_settings(portal, slack, f"sqlite:///{folder / 'app.db'}", billing_bot_keys=app.key)
         async with open_runtime(settings, wake=lambda *_kinds: None) as runtime:
-            await migrate(runtime.database)
+            await migrate(runtime.database, CIPHER)
             # Who has opened App Home has it brought up to date after an outcome: more points.
             await runtime.app_home_viewers.opened(identity(ADA))
             if way.linked:

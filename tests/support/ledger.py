@@ -13,6 +13,7 @@ from bot.metrics import Metrics
 from bot.storage.charges.confirmation import ConfirmationStore
 from bot.storage.charges.store import ChargeStore
 from bot.storage.tables import charges
+from tests.support.samples import CIPHER
 
 if TYPE_CHECKING:
     from bot.domain.charge import Charge, ChargeState
@@ -28,8 +29,8 @@ class Ledger(ChargeStore):
     """Both stores of charges, and changes by state alone."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        confirmations = ConfirmationStore(database)
+        super().__init__(database, CIPHER)
+        confirmations = ConfirmationStore(database, CIPHER)
         self.confirm = confirmations.confirm
         self.resume = confirmations.resume
         self.open_equal = confirmations.open_equal

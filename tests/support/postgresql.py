@@ -15,6 +15,7 @@ import asyncpg  # type: ignore[import-untyped]
 from bot.runtime import SystemClock
 from bot.storage.database import Database
 from bot.storage.schema import migrate
+from tests.support.samples import CIPHER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -63,7 +64,7 @@ async def make_template(server_url: str) -> str:
     await connection.execute("CREATE DATABASE migrated")
     await connection.close()
     database = Database(urlsplit(server_url)._replace(path="/migrated").geturl(), SystemClock())
-    await migrate(database)
+    await migrate(database, CIPHER)
     await database.aclose()
     return "migrated"
 

@@ -14,11 +14,13 @@ from bot.domain.identity import Account, Connection, Identity
 from bot.domain.money import Bounds
 from bot.domain.payment import PaymentMethod
 from bot.domain.subscription import CurrentPlan, Effect, Preview, Subscription, Tier
+from bot.storage.cipher import Cipher, generate_key
 from bot.storage.links import Link
 
 if TYPE_CHECKING:
     from bot.domain.clock import Clock
 
+CIPHER = Cipher((generate_key(),))
 NOW = datetime(2026, 11, 22, 14, 3, tzinfo=UTC)
 ADA = Identity(enterprise="", team="T0ACME", user="U0ADA")
 GRACE = Identity(enterprise="", team="T0ACME", user="U0GRACE")

@@ -20,7 +20,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from bot.domain.charge import NOT_CHARGED, ChargeState
+from bot.domain.charge import NOT_CHARGED, ChargeState, confirmation_of
 from bot.storage.charges.rows import charge_of
 from bot.storage.charges.store import LATELY, NEXT, THEIRS, UNFINISHED_STATES, record_charge
 from bot.storage.deliveries import CHARGE, wake_delivery, watch_in_modal
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bot.domain.charge import Charge
     from bot.domain.identity import Identity
     from bot.storage.charges.store import Observe
+    from bot.storage.cipher import Cipher
     from bot.storage.connection import Connection
     from bot.storage.database import Database
 
@@ -134,9 +135,10 @@ class _EqualError(Exception):
 class ConfirmationStore:
     """Confirms charges, and sums a person's spending. A person's confirmations run one at a time."""
 
-    def __init__(self, database: Database, entered: Observe = lambda _charge: None) -> None:
+    def __init__(self, database: Database, cipher: Cipher, entered: Observe = lambda _charge: None) -> None:
         """`entered` is called as in `ChargeStore`."""
         self._database = database
+        self._cipher = cipher
         self._entered = entered
 
     async def confirm(
@@ -168,6 +170,7 @@ class ConfirmationStore:
             "made_after": made_after,
             "tenant_key": identity.tenant,
             "confirmed_at": now,
+            "confirmation_signature": self._cipher.sign(*confirmation_of(charge_id, identity, now)),
             "due_at": now,
         }
         message = {
@@ -196,7 +199,7 @@ class ConfirmationStore:
     async def resume(
         self,
         charge_id: str,
-        owner: str,
+        identity: Identity,
         *,
         now: datetime,
         view_id: str | None,
@@ -213,11 +216,12 @@ class ConfirmationStore:
             "this": charge_id,
             "before": ChargeState.NEEDS_SCOPE.value,
             "state": ChargeState.CONFIRMED.value,
-            "owner_key": owner,
+            "owner_key": identity.key,
             "due_at": now,
             "refusal": None,
             # The person confirms it again now, so it counts for the limits from now on.
             "confirmed_at": now,
+            "confirmation_signature": self._cipher.sign(*confirmation_of(charge_id, identity, now)),
         }
         beside = {"this": charge_id, "warned_of": warned_of or "", "lately": now - LATELY}
         with suppress(_EqualError):

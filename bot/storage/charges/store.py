@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Executable, Row
 
     from bot.engine import Lease
+    from bot.storage.cipher import Cipher
     from bot.storage.connection import Transaction
     from bot.storage.database import Database
 
@@ -53,18 +55,27 @@ _CANCEL = NEXT.where(THEIRS).returning(charges)
 class ChargeStore:
     """The charges of all people. Queries for a person filter by `owner`; the worker sees all."""
 
-    def __init__(self, database: Database, entered: Observe = lambda _charge: None) -> None:
+    def __init__(self, database: Database, cipher: Cipher, entered: Observe = lambda _charge: None) -> None:
         """`entered` is called with each charge that entered a state, after the commit."""
         self._database = database
+        self._cipher = cipher
         self._entered = entered
         self._by_id = BatchLoader(self._read)
         self.leases = LeaseStore(database, charges, _loaders)
 
-    async def add(self, charge: Charge, *, due_at: datetime) -> None:
-        """Store a proposed charge; at `due_at` it expires."""
+    async def add(self, charge: Charge, *, due_at: datetime) -> Charge:
+        """Store a proposed charge, and return it signed; at `due_at` it expires."""
+        charge = replace(charge, offer_signature=self._cipher.sign(*charge.offer))
         async with self._database.autocommit() as connection:
             await connection.execute(insert(charges), {**values_of(charge), "due_at": due_at})
         self._entered(charge)
+        return charge
+
+    def is_agreed(self, charge: Charge) -> bool:
+        """Tell whether the charge is what its owner has confirmed: both signatures are right."""
+        return self._cipher.is_signed(charge.offer_signature, *charge.offer) and self._cipher.is_signed(
+            charge.confirmation_signature, *charge.confirmation
+        )
 
     async def get(self, charge_id: str, *, owner: str | None = None) -> Charge | None:
         """Return a charge; with `owner`, only if it belongs to this person."""

@@ -14,7 +14,7 @@ from bot.storage.cipher import Cipher, generate_key
 from bot.storage.deliveries import DeliveryStore
 from bot.storage.locks import LockStore
 from tests.support.ledger import LONG_AGO, Ledger
-from tests.support.samples import ADA, GRACE, sample_charge
+from tests.support.samples import ADA, CIPHER, GRACE, sample_charge
 
 if TYPE_CHECKING:
     from bot.domain.identity import Identity
@@ -111,7 +111,7 @@ async def test_only_one_of_several_equal_charges_confirmed_at_once_is_accepted(
 async def test_a_confirmation_that_is_too_late_or_locked_is_refused(
     database: Database, clock: HandClock
 ) -> None:
-    store, locks = Ledger(database), LockStore(database)
+    store, locks = Ledger(database), LockStore(database, CIPHER)
     await store.add(sample_charge(clock), due_at=clock.now())
     assert await store.confirm("c1", ADA, now=clock.now(), made_after=clock.now(), view_id=None) is None
     await locks.put(Lock(locked_by=GRACE, locked_at=clock.now(), reason=None))
@@ -123,7 +123,7 @@ async def test_a_confirmation_that_is_too_late_or_locked_is_refused(
 
 async def test_a_broken_rule_undoes_the_confirmation(database: Database, clock: HandClock) -> None:
     store = Ledger(database)
-    await store.add(sample_charge(clock), due_at=clock.now())
+    stored = await store.add(sample_charge(clock), due_at=clock.now())
 
     def check_limits(amount: Decimal, spent: Decimal | None) -> None:
         assert (amount, spent) == (Decimal("50.00"), Decimal(0))
@@ -139,5 +139,5 @@ async def test_a_broken_rule_undoes_the_confirmation(database: Database, clock: 
             since=LONG_AGO,
             check_limits=check_limits,
         )
-    assert await store.get("c1") == sample_charge(clock)
+    assert await store.get("c1") == stored
     assert await DeliveryStore(database, Cipher((generate_key(),))).get("c1") is None

@@ -61,8 +61,8 @@ async def test_any_state_that_is_read_can_be_bought_in(database: Database, clock
             payment_method=state.payment_method,
             portal_url=state.portal_url,
         )
-        await ledger.add(proposed, due_at=clock.now() + timedelta(minutes=15))
-        assert await ledger.get(proposed.id) == proposed
+        stored = await ledger.add(proposed, due_at=clock.now() + timedelta(minutes=15))
+        assert await ledger.get(proposed.id) == stored
 
 
 async def test_any_refusal_that_is_read_is_stored_with_its_words(

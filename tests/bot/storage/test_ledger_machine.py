@@ -23,7 +23,7 @@ from bot.storage.schema import migrate
 from bot.storage.tables import charges, deliveries
 from tests.support.ledger import LONG_AGO, Ledger
 from tests.support.postgresql import new_database
-from tests.support.samples import ADA, GRACE, sample_charge
+from tests.support.samples import ADA, CIPHER, GRACE, sample_charge
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -91,7 +91,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(charge_id=ids, owner=st.sampled_from(PEOPLE))
     def resume(self, charge_id: str, owner: Identity) -> None:
-        step = self.store.resume(charge_id, owner.key, now=self.clock.now(), view_id=None)
+        step = self.store.resume(charge_id, owner, now=self.clock.now(), view_id=None)
         self._as_expected(charge_id, owner, self.do(step), ChargeState.NEEDS_SCOPE, ChargeState.CONFIRMED)
 
     def _as_expected(
@@ -195,7 +195,7 @@ def test_no_order_of_events_breaks_the_ledger(
             server = request.getfixturevalue("postgresql_server")
             url = runner.run(stack.enter_async_context(new_database(server)))
         database = Database(url, clock)
-        runner.run(migrate(database))
+        runner.run(migrate(database, CIPHER))
         try:
             run_state_machine_as_test(
                 lambda: LedgerMachine(runner, database, clock),  # type: ignore[arg-type]

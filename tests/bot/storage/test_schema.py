@@ -14,6 +14,7 @@ from bot.storage.connection import SecondProcessError
 from bot.storage.database import Database, async_url
 from bot.storage.schema import is_current, migrate
 from bot.storage.tables import metadata
+from tests.support.samples import CIPHER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,12 +37,12 @@ def test_only_sqlite_files_and_postgresql_are_databases(url: str) -> None:
 
 
 async def test_migrating_twice_changes_nothing(database: Database) -> None:
-    await migrate(database)
+    await migrate(database, CIPHER)
     assert await is_current(database)
 
 
 async def test_processes_that_migrate_at_the_same_time_wait_for_one_another(database: Database) -> None:
-    await asyncio.gather(*(migrate(database) for _ in range(4)))
+    await asyncio.gather(*(migrate(database, CIPHER) for _ in range(4)))
     assert await is_current(database)
 
 
@@ -49,7 +50,7 @@ async def test_the_schema_of_a_later_release_will_do_and_is_left_alone(database:
     async with database.transaction() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     assert await is_current(database)
-    await migrate(database)
+    await migrate(database, CIPHER)
     async with database.transaction() as connection:
         assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
 

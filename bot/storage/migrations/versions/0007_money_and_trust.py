@@ -1,4 +1,6 @@
-"""Money and trust: each grant has an id of its own, and rotated tokens are unverified until asked about.
+"""Money and trust: grants with ids of their own, tokens that are unverified after a rotation, signatures.
+
+`bot.storage.signatures` signs what is under way.
 
 This release is not rolled: stop all processes, migrate, start (docs/operations.md).
 """
@@ -23,3 +25,9 @@ def upgrade() -> None:
     embedded = op.get_bind().dialect.name == "sqlite"
     random = "lower(hex(randomblob(16)))" if embedded else "replace(gen_random_uuid()::text, '-', '')"
     op.execute(f"UPDATE links SET grant_id = {random}")
+    for name in ("offer_signature", "confirmation_signature"):
+        op.add_column("charges", sa.Column(name, sa.String(64)))
+    of_locks = sa.text("action IN ('lock', 'unlock')")
+    op.create_index(
+        "ix_audit_locks", "audit", ["subject", "id"], sqlite_where=of_locks, postgresql_where=of_locks
+    )

@@ -1,0 +1,40 @@
+"""What must be assumed of a ledger that was restored from a backup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, update
+
+from bot.domain.audit import Action
+from bot.domain.charge import ChargeState
+from bot.storage.tables import charges
+
+if TYPE_CHECKING:
+    from bot.storage.database import Database
+
+
+async def mark_restored(database: Database) -> tuple[int, int]:
+    """Mark what was under way in the copy as maybe sent, and end what was not confirmed yet.
+
+    After the copy was made, a confirmed purchase may have been sent, and a proposal may have been confirmed
+    and sent. Return how many were marked, and how many proposals were ended.
+    """
+    row = charges.c
+    waits = row.state.in_([ChargeState.CONFIRMED.value, ChargeState.NEEDS_SCOPE.value])
+    async with database.transaction() as transaction:
+        since = func.coalesce(row.ambiguous_since, transaction.now(), type_=row.ambiguous_since.type)
+        marked = await transaction.execute(update(charges).where(waits).values(ambiguous_since=since))
+        ended = await transaction.execute(
+            update(charges)
+            .where(row.state == ChargeState.PROPOSED.value)
+            .values(state=ChargeState.EXPIRED.value, ended_at=transaction.now(), due_at=None)
+        )
+        await transaction.record(
+            Action.RESTORE,
+            actor="operator",
+            subject="charges",
+            result="restored",
+            facts={"maybe_sent": marked.rowcount, "ended": ended.rowcount},
+        )
+    return marked.rowcount, ended.rowcount

@@ -1,0 +1,95 @@
+"""Signs what was under way before this app signed what was agreed, and signs again with a new key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select, update
+
+from bot.domain.audit import Action
+from bot.domain.charge import UNFINISHED, ChargeState
+from bot.storage.charges.rows import charge_of
+from bot.storage.locks import UNLOCKED, record_unlock
+from bot.storage.tables import audit, charges, locks
+
+if TYPE_CHECKING:
+    from bot.domain.charge import Charge
+    from bot.storage.cipher import Cipher
+    from bot.storage.connection import Transaction
+    from bot.storage.database import Database
+
+_UNDER_WAY = select(charges).where(
+    charges.c.state.in_([ChargeState.PROPOSED.value, *(state.value for state in UNFINISHED)])
+)
+
+
+async def sign_under_way(transaction: Transaction, cipher: Cipher) -> None:
+    """Sign once, at the upgrade, what an earlier release has left unsigned; the audit log says when.
+
+    Whatever is unsigned later was not written by this app.
+    """
+    unsigned = [charge_of(row) for row in await transaction.execute(_UNDER_WAY)]
+    for charge in unsigned:
+        await _sign(transaction, cipher, charge)
+    await transaction.record(
+        Action.KEYS,
+        actor="operator",
+        subject="purchases under way",
+        result="signed",
+        facts={"count": len(unsigned)},
+    )
+    for tenant in await _unlocked(transaction):
+        await record_unlock(transaction, cipher, tenant, "operator", result="was not locked")
+
+
+async def sign_again(database: Database, cipher: Cipher) -> int:
+    """Sign what is under way with the newest key; return how many rows fail and so are left as they are."""
+    failing = 0
+    async with database.read() as connection:
+        under_way = [charge_of(row) for row in await connection.execute(_UNDER_WAY)]
+    for charge in under_way:
+        confirmed = charge.state is not ChargeState.PROPOSED
+        if not cipher.is_signed(charge.offer_signature, *charge.offer) or (
+            confirmed and not cipher.is_signed(charge.confirmation_signature, *charge.confirmation)
+        ):
+            failing += 1
+            continue
+        async with database.transaction() as transaction:
+            await _sign(transaction, cipher, charge)
+    return failing
+
+
+async def _sign(transaction: Transaction, cipher: Cipher, charge: Charge) -> None:
+    """Sign a charge as it was read; one that has changed since keeps its signatures."""
+    confirmed = charge.confirmed_at is not None
+    await transaction.execute(
+        update(charges)
+        .where(
+            charges.c.id == charge.id,
+            charges.c.amount == charge.amount,
+            charges.c.confirmed_at == charge.confirmed_at
+            if confirmed
+            else charges.c.confirmed_at.is_(None),
+        )
+        .values(
+            offer_signature=cipher.sign(*charge.offer),
+            confirmation_signature=cipher.sign(*charge.confirmation) if confirmed else None,
+        )
+    )
+
+
+async def _unlocked(transaction: Transaction) -> list[str]:
+    """Return the tenants that were locked once and are not locked now."""
+    last = (
+        select(audit.c.subject, func.max(audit.c.id).label("id"))
+        .where(audit.c.action.in_([Action.LOCK.value, Action.UNLOCK.value]))
+        .group_by(audit.c.subject)
+        .subquery()
+    )
+    query = (
+        select(audit.c.subject)
+        .join(last, last.c.id == audit.c.id)
+        .outerjoin(locks, locks.c.tenant == audit.c.subject)
+        .where(audit.c.result.in_(UNLOCKED), locks.c.tenant.is_(None))
+    )
+    return list((await transaction.execute(query)).scalars())
