@@ -15,6 +15,7 @@ import simplejson
 from sqlalchemy import exists, func, insert, select
 
 from bot.domain.audit import Action, AuditEntry
+from bot.domain.charge import ChargeState
 from bot.storage.tables import audit, audit_seals, charges
 
 if TYPE_CHECKING:
@@ -127,7 +128,11 @@ class AuditStore:
             select(row.id)
             .where(
                 row.confirmed_at > select(func.min(audit.c.at, type_=audit.c.at.type)).scalar_subquery(),
-                ~exists().where(known.c.subject == row.id, known.c.action == Action.CHARGE.value),
+                ~exists().where(
+                    known.c.subject == row.id,
+                    known.c.action == Action.CHARGE.value,
+                    known.c.result == ChargeState.CONFIRMED.value,
+                ),
             )
             .order_by(row.id)
         )
