@@ -22,7 +22,7 @@ from blocks.kit import (
 )
 from blocks.words import SUPPORT, method_name, method_word, organization
 from bot.domain.charge import Charge, ChargeKind, ChargeState, FailureReason
-from bot.domain.errors import RefusalCode
+from bot.domain.errors import OURS, RefusalCode
 from bot.domain.money import show
 
 if TYPE_CHECKING:
@@ -47,6 +47,12 @@ _FAILURES = {
     ),
 }
 
+_NOT_SENT_AGAIN = {
+    RefusalCode.SPENDING_STOPPED: "Spending from this app has been stopped since",
+    RefusalCode.RULE_FORBIDS: "A rule of this app's operator forbids to send it again",
+    RefusalCode.NOT_SENT_IN_TIME: "The confirmation is more than a day old",
+    RefusalCode.NOT_VERIFIED: "This app's record of it is not what you confirmed",
+}
 REFERENCE_LENGTH = 80
 _UNCHANGED = {
     ChargeKind.TOP_UP: "Nothing was added to your balance",
@@ -195,6 +201,9 @@ def _unconfirmed(charge: Charge) -> list[Block | None]:
 def _why_unconfirmed(charge: Charge) -> str:
     if charge.refusal is None:
         return "The portal gave no clear answer. This app keeps asking for a day and tells you how it ends."
+    if charge.refusal in OURS:
+        why = _NOT_SENT_AGAIN.get(charge.refusal, "This app may not send it again")
+        return f"The portal gave no clear answer. {why}, so this app cannot ask how it ended."
     copy = refusal_copy(charge.refusal, detail=None, retry_at=charge.retry_at)
     return f"The portal stopped answering about it. {copy.words}"
 
@@ -234,7 +243,10 @@ def _ended_early(charge: Charge) -> list[Block | None]:
             "Look on the portal before you pay again."
         )
         return [section(words), actions(_portal(charge))]
-    return [section(f"*{show(charge.amount)} was not charged*\nThe purchase was not confirmed.")]
+    why = "The purchase was not confirmed."
+    if charge.confirmed_at is not None:
+        why = "The permission to spend was not given within a day. Start again to buy it."
+    return [section(f"*{show(charge.amount)} was not charged*\n{why}")]
 
 
 def _tier(charge: Charge) -> str:
@@ -280,5 +292,5 @@ _MODAL_TITLES = {
     ChargeState.REFUSED: "Not charged",
     ChargeState.NEEDS_SCOPE: "One-time setup",
     ChargeState.OVERDUE: "Still pending",
-    ChargeState.UNCONFIRMED: "Not confirmed",
+    ChargeState.UNCONFIRMED: "No clear answer",
 }

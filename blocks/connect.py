@@ -146,6 +146,20 @@ def already_connected_message(connection: Connection, now: datetime) -> Message:
     )
 
 
+def connection_ends_message(connection: Connection) -> Message:
+    """Make the direct message of the day before a connection ends."""
+    account = connection.account
+    who = f" as {escape(account.email)}" if account.email else ""
+    return message(
+        section(
+            f":hourglass_flowing_sand: *Your connection to Nous Portal ends soon*\n"
+            f"{moment('You are connected' + who + ' until', connection.ends_at)}. "
+            "Nous Portal ends every connection after 30 days. Connect again to go on without a break."
+        ),
+        actions(button("Connect again", ids.CONNECT, style="primary")),
+    )
+
+
 def not_connected_message(*, why: str) -> Message:
     """Make the outcome of a failed connection attempt; `why` is a whole sentence."""
     return message(

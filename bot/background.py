@@ -68,11 +68,17 @@ async def look_for_dead_installations(runtime: Runtime) -> None:
     await runtime.lifecycle.look_over()
 
 
+async def remind(runtime: Runtime) -> None:
+    """Remind people the day before their connection ends."""
+    await runtime.reminders.remind()
+
+
 LOOPS = (
     Loop(name="follow the database's clock", every=600, run=follow_clock, worker=False),
     Loop(name="seal the whole audit log", every=86_400, run=seal_whole_audit),
     Loop(name="seal the audit log", every=2, run=seal_audit),
     Loop(name="forget", every=3_600, run=forget_old),
+    Loop(name="remind", every=3_600, run=remind),
     Loop(name="look for dead installations", every=3_600, run=look_for_dead_installations),
 )
 

@@ -16,7 +16,7 @@ import typer
 from bot.check import check
 from bot.domain.audit import Action, acting
 from bot.domain.errors import ChargeNotFoundError, SeveralChargesError, StoreUnavailableError
-from bot.log import configure_logging
+from bot.log import configure_logging, one_line
 from bot.runtime import SystemClock
 from bot.serving import serve, work
 from bot.settings import Settings, SettingsError, load_settings
@@ -119,7 +119,7 @@ def manifest_command(
 ) -> None:
     """Print the Slack app manifest, to paste where Slack creates an app."""
     if not url.startswith("https://"):
-        typer.echo("--url: not an address that Slack takes; it starts with https://", err=True)
+        _say("--url: not an address that Slack takes; it starts with https://", err=True)
         sys.exit(FAULTY_SETTINGS)
     typer.echo(json.dumps(make_manifest(url, socket_mode=socket_mode), indent=2))
 
@@ -139,7 +139,7 @@ def migrate_command() -> None:
             await database.aclose()
 
     _run(go)
-    typer.echo("The database has the newest schema.")
+    _say("The database has the newest schema.")
 
 
 @app.command("trace")
@@ -151,13 +151,13 @@ def trace_command(
     try:
         story = asyncio.run(trace(settings.database_url, charge))
     except StoreUnavailableError as error:
-        typer.echo(f"DATABASE_URL: the database cannot be read ({error})", err=True)
+        _say(f"DATABASE_URL: the database cannot be read ({error})", err=True)
         sys.exit(NOT_NOW)
     except ChargeNotFoundError:
-        typer.echo(f"There is no purchase {charge}.", err=True)
+        _say(f"There is no purchase {charge}.", err=True)
         sys.exit(NOT_THERE)
     except SeveralChargesError:
-        typer.echo(f"Several purchases begin with {charge}; type more of it.", err=True)
+        _say(f"Several purchases begin with {charge}; type more of it.", err=True)
         sys.exit(NOT_THERE)
     typer.echo(story)
 
@@ -165,7 +165,7 @@ def trace_command(
 @app.command("generate-key")
 def generate_key_command() -> None:
     """Print a new encryption key for BILLING_BOT_KEYS."""
-    typer.echo(generate_key())
+    _say(generate_key())
 
 
 @app.command("check")
@@ -175,12 +175,12 @@ def check_command() -> None:
         settings = load_settings()
     except SettingsError as error:
         for fault in error.faults:
-            typer.echo(f"wrong  {fault}")
+            _say(f"wrong  {fault}")
         sys.exit(SOMETHING_WRONG)
     configure_logging("ERROR", settings.log_format)
     findings = asyncio.run(check(settings))
     for finding in findings:
-        typer.echo(f"{'ok   ' if finding.good else 'wrong'}  {finding.words}")
+        _say(f"{'ok   ' if finding.good else 'wrong'}  {finding.words}")
     if not all(finding.good for finding in findings):
         sys.exit(SOMETHING_WRONG)
 
@@ -196,9 +196,9 @@ def audit_verify_command(
 
     found = _with_audit(verify)
     verdict = "whole" if found.broken is None else f"BROKEN: {found.broken}"
-    typer.echo(f"{verdict}: {found.sealed} entries, {found.waiting} not sealed yet, head {found.head}")
+    _say(f"{verdict}: {found.sealed} entries, {found.waiting} not sealed yet, head {found.head}")
     for charge in found.unknown:
-        typer.echo(f"NOT IN THE LOG: purchase {charge}")
+        _say(f"NOT IN THE LOG: purchase {charge}")
     if found.broken is not None or found.unknown:
         sys.exit(NOT_WHOLE)
 
@@ -215,7 +215,7 @@ def audit_export_command(
     async def export(audit: AuditStore) -> None:
         async for seal in audit.sealed(since=_utc(since), until=_utc(until)):
             entry = {**asdict(seal.entry), "at": seal.entry.at.isoformat(), "facts": seal.entry.details}
-            typer.echo(json.dumps({"number": seal.number, **entry, "digest": seal.digest}))
+            _say(json.dumps({"number": seal.number, **entry, "digest": seal.digest}))
 
     _with_audit(export)
 
@@ -231,7 +231,7 @@ def restored_command() -> None:
             marked, ended = await mark_restored(database)
         finally:
             await database.aclose()
-        typer.echo(f"{marked} may have been sent before the restore; {ended} proposals were ended.")
+        _say(f"{marked} may have been sent before the restore; {ended} proposals were ended.")
 
     _run(go)
 
@@ -259,13 +259,11 @@ def rotate_keys_command() -> None:
             )
         finally:
             await database.aclose()
-        typer.echo(f"{done.resealed} sealed with the newest key.")
+        _say(f"{done.resealed} sealed with the newest key.")
         if failing:
-            typer.echo(f"{failing} purchases are not what was confirmed; they are never sent.", err=True)
+            _say(f"{failing} purchases are not what was confirmed; they are never sent.", err=True)
         if done.broken:
-            typer.echo(
-                f"{done.broken} are opened by none of the keys: those people connect again.", err=True
-            )
+            _say(f"{done.broken} are opened by none of the keys: those people connect again.", err=True)
 
     _run(go)
 
@@ -285,7 +283,7 @@ def _with_audit(use: Callable[[AuditStore], Coroutine[Any, Any, T]]) -> T:
     try:
         return asyncio.run(go())
     except StoreUnavailableError as error:
-        typer.echo(f"DATABASE_URL: the database cannot be read ({error})", err=True)
+        _say(f"DATABASE_URL: the database cannot be read ({error})", err=True)
         sys.exit(NOT_NOW)
 
 
@@ -300,6 +298,11 @@ def main() -> None:
     app()
 
 
+def _say(words: str, *, err: bool = False) -> None:
+    """Print one line; what a server or the database has sent cannot forge another."""
+    typer.echo(one_line(words), err=err)
+
+
 def _chosen(host: str | None, port: int | None) -> dict[str, Any]:
     return {name: value for name, value in (("host", host), ("port", port)) if value is not None}
 
@@ -309,7 +312,7 @@ def _settings() -> Settings:
         settings = load_settings()
     except SettingsError as error:
         for fault in error.faults:
-            typer.echo(fault, err=True)
+            _say(fault, err=True)
         sys.exit(FAULTY_SETTINGS)
     configure_logging(settings.log_level, settings.log_format)
     return settings
@@ -330,19 +333,19 @@ def _run(program: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
         ended, _ = await asyncio.wait({running}, timeout=STOP_WITHIN_SECONDS)
         if not ended:
             # A step hangs. Leaving is safe: other processes take over its leases.
-            typer.echo("stopped without waiting any longer", err=True)
+            _say("stopped without waiting any longer", err=True)
             os._exit(NOT_ENDED)
         await running
 
     try:
         asyncio.run(run())
     except StartError as error:
-        typer.echo(str(error), err=True)
+        _say(str(error), err=True)
         sys.exit(NOT_NOW if error.for_now else FAULTY_SETTINGS)
     except StoreUnavailableError as error:
-        typer.echo(f"DATABASE_URL: the database cannot be used ({error}); try again", err=True)
+        _say(f"DATABASE_URL: the database cannot be used ({error}); try again", err=True)
         sys.exit(NOT_NOW)
     except SecondProcessError as error:
         words = f"another process already works on {error}; SQLite serves one, PostgreSQL serves many"
-        typer.echo(f"DATABASE_URL: {words}", err=True)
+        _say(f"DATABASE_URL: {words}", err=True)
         sys.exit(FAULTY_SETTINGS)

@@ -101,3 +101,8 @@ def configure_logging(level: str, form: Literal["json", "console"]) -> None:
     ):
         # At INFO and below these loggers print bodies, headers or statements.
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def one_line(words: str) -> str:
+    """Return the words as one line that a terminal shows as it is: control characters become spaces."""
+    return "".join(each if each.isprintable() else " " for each in words)

@@ -25,10 +25,12 @@ from bot.services.lifecycle import Lifecycle
 from bot.services.linking import Linking
 from bot.services.permission import Permission
 from bot.services.purchases import Purchases
+from bot.services.reminders import Reminders
 from bot.services.retention import Retention
 from bot.services.workspaces import OneWorkspace, Workspaces
 from bot.slack.client import DirectMessages, SlackClient
 from bot.slack.delivery import Deliverer
+from bot.slack.response_url import ResponseUrls
 from bot.storage.app_home_viewers import AppHomeViewers
 from bot.storage.audit import AuditStore
 from bot.storage.charges.confirmation import ConfirmationStore
@@ -85,6 +87,7 @@ class Runtime:
     workspace_rate: RateLimiter
     open_requests: OpenRequests
     http: aiohttp.ClientSession
+    responses: ResponseUrls
     slack: SlackClient
     deliverer: Deliverer
     # Services.
@@ -96,6 +99,7 @@ class Runtime:
     one_workspace: OneWorkspace | None
     permission: Permission
     purchases: Purchases
+    reminders: Reminders
     retention: Retention
     workspaces: Workspaces
     # The stores.
@@ -144,6 +148,7 @@ async def open_runtime(
         metrics=metrics,
         availability=slack_availability,
     )
+    responses = ResponseUrls(http, settings.slack_api_url)
     entered = partial(metrics.charge_entered, now=clock.now)
     links = LinkStore(database, cipher)
     deliveries, messages = DeliveryStore(database, cipher), MessageStore(database, cipher)
@@ -175,8 +180,11 @@ async def open_runtime(
             workspace_rate=RateLimiter(burst=1_000, per_second=50),
             open_requests=OpenRequests(),
             http=http,
+            responses=responses,
             slack=slack,
-            deliverer=Deliverer(workspaces.slack_of, DirectMessages(), http, clock, lifecycle.deactivated),
+            deliverer=Deliverer(
+                workspaces.slack_of, DirectMessages(), responses, clock, lifecycle.deactivated
+            ),
             accounts=accounts,
             billing=Billing(accounts, permission, charges, audit, clock),
             charge_worker=ChargeWorker(charges, accounts, permission, clock, poll_rules, metrics),
@@ -185,6 +193,7 @@ async def open_runtime(
             one_workspace=one,
             permission=permission,
             purchases=Purchases(charges, confirmations, accounts, permission, clock),
+            reminders=Reminders(links, deliveries, clock),
             retention=Retention(
                 purge, EndedWork(database), pending, overviews, clock, settings.purge_after_days
             ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from blocks.history import outcome, story
 from blocks.words import method_name
 from bot.domain.money import show
-from bot.log import fingerprint
+from bot.log import fingerprint, one_line
 from bot.runtime import SystemClock
 from bot.services.purchases import the_one
 from bot.storage.charges.store import ChargeStore
@@ -33,7 +33,7 @@ async def trace(database_url: str, named: str) -> str:
         delivery = await delivery_of(database, charge.id)
     finally:
         await database.aclose()
-    return "\n".join([*_facts(charge, delivery), "", *_steps(charge, delivery)])
+    return "\n".join(map(one_line, [*_facts(charge, delivery), "", *_steps(charge, delivery)]))
 
 
 def _facts(charge: Charge, delivery: Delivery | None) -> list[str]:

@@ -11,6 +11,7 @@ from blocks.errors import error_modal, stranger_copy, stranger_message
 from bot.domain.errors import NotInstalledError, StaleError, TooFastError
 
 if TYPE_CHECKING:
+    from bot.slack.request import SlackRequest
     from handlers.context import Context
     from handlers.registry import Handle
 
@@ -76,9 +77,18 @@ def _require_rules(context: Context) -> None:
     request, rules = context.request, context.runtime.permission.rules
     if request.event is not None:
         return  # App Home itself shows what is allowed
+    if _disconnects(request):
+        return  # whoever was taken off the list must be able to take their account back
     rules.require_person(context.identity)
     if request.in_home and request.action.action_id not in ids.LINKS:
         rules.require_no_channels()
+
+
+def _disconnects(request: SlackRequest) -> bool:
+    """Tell whether the request is to disconnect, typed or clicked."""
+    if request.is_command:
+        return (request.payload.text or "").strip().lower() == "disconnect"
+    return any(each.action_id == ids.DISCONNECT for each in request.payload.actions or ())
 
 
 async def _refuse_stranger(context: Context) -> None:

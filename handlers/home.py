@@ -13,7 +13,6 @@ from blocks.overview import overview_home, overview_message
 from bot.domain.errors import BillingError, NotLinkedError
 from bot.domain.rules import Rule, RuleError
 from bot.slack.errors import SlackError
-from bot.slack.response_url import post_response
 from bot.storage.overviews import ShownOverview
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ async def refresh_overview(runtime: Runtime, identity: Identity, *, since: datet
             return
         stopped = await runtime.permission.stopped(identity)
         message = overview_message(overview, stopped=stopped).json
-        await post_response(runtime.http, shown.response_url, message, replace=True)
+        await runtime.responses.post(shown.response_url, message, replace=True)
     except (BillingError, SlackError) as error:
         log.info("home.overview_not_refreshed", problem=type(error).__name__)
 

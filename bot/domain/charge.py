@@ -151,6 +151,9 @@ QUIET_SETTLEMENT = timedelta(seconds=30)
 KEPT = {"kept": True}
 """Marks a text that the purge keeps. The purge deletes all others, as they may name a person."""
 
+RENEWED = {"renewed": True}
+"""Marks an id that the purge replaces by a random one: the audit log has it beside the person's name."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Charge:
@@ -161,11 +164,11 @@ class Charge:
     requests for the charge's status.
     """
 
-    id: str = field(metadata=KEPT)
+    id: str = field(metadata=RENEWED)
     identity: Identity
     state: ChargeState
     amount: Decimal
-    idempotency_key: str = field(metadata=KEPT)
+    idempotency_key: str = field(metadata=RENEWED)
     account_id: str
     organization_id: str
     organization_name: str | None
@@ -183,7 +186,7 @@ class Charge:
     checked_at: datetime | None = None
     deadline: datetime | None = None
     """Until when a submitted charge is polled."""
-    portal_charge_id: str | None = field(default=None, metadata=KEPT)
+    portal_charge_id: str | None = None
     settled_amount: Decimal | None = None
     failure: FailureReason | None = None
     refusal: RefusalCode | None = None

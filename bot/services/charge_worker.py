@@ -341,7 +341,8 @@ class _Run:
                 await self._ask()
             elif can_be_asked_about(self.charge, self._clock.now()):
                 may_be_sent_at = may_be_sent_again_at(self.charge, self._clock.now())
-                if self._clock.now() < may_be_sent_at:
+                since = self.charge.last_post_at or self.charge.expected_since
+                if self._clock.now() < may_be_sent_at and not await self._permitted_since(since):
                     return may_be_sent_at
                 await self._send()
         except RuleError:

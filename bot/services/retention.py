@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.domain.identity import GRANT_LIFE
+from bot.services.reminders import CONNECTION
 from bot.storage.pending_confirmations import PENDING_LIFE
 
 if TYPE_CHECKING:
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from bot.storage.ended_work import EndedWork
     from bot.storage.overviews import OverviewStore
     from bot.storage.pending_confirmations import PendingConfirmations
+
+PROPOSALS_FOR = timedelta(days=1)
+"""How long a proposal is kept that was never confirmed."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,8 +47,10 @@ class Retention:
         """Delete what has expired, in batches; return how many charges were anonymized."""
         now = self._clock.now()
         await self._ended.delete_old()
+        await self._ended.delete_notices(CONNECTION, before=now - GRANT_LIFE)
         await self._pending.delete_old(before=now - PENDING_LIFE)
         await self._overviews.delete_old()
+        await self._charges.delete_unconfirmed(before=now - PROPOSALS_FOR)
         if self._purge_after is None:
             return 0
         total = 0

@@ -26,20 +26,18 @@ from bot.slack.errors import (
     UserDeactivatedError,
     ViewGoneError,
 )
-from bot.slack.response_url import post_response
 from bot.timing import SLACK_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    import aiohttp
-
     from bot.domain.clock import Clock
     from bot.domain.delivery import Delivery, Drawing, Json, Reply, ShownAt
     from bot.domain.identity import Identity
     from bot.engine import Lease, Released
     from bot.slack.client import DirectMessages, SlackClient
+    from bot.slack.response_url import ResponseUrls
     from bot.storage.deliveries import DeliveryStore
 
     Draw: TypeAlias = Callable[[Delivery], Awaitable[Drawing | None]]
@@ -62,14 +60,14 @@ class Deliverer:
         self,
         slack_of: Callable[[Identity], Awaitable[SlackClient]],
         direct_messages: DirectMessages,
-        http: aiohttp.ClientSession,
+        responses: ResponseUrls,
         clock: Clock,
         deactivated: Callable[[Identity], Awaitable[None]],
     ) -> None:
         """`deactivated` is called with a person whose Slack account is gone."""
         self.slack_of = slack_of
         self.direct_messages = direct_messages
-        self.http = http
+        self.responses = responses
         self.clock = clock
         self.deactivated = deactivated
 
@@ -86,7 +84,7 @@ class Deliverer:
 
     async def replace(self, identity: Identity, place: ShownAt, message: Json, modal: Json) -> bool:
         """Replace what a person sees by a message or modal; return False if it is gone."""
-        if place.response_url and await post_response(self.http, place.response_url, message, replace=True):
+        if place.response_url and await self.responses.post(place.response_url, message, replace=True):
             return True
         if place.view_id is None:
             return False

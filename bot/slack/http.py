@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import time
 from typing import TYPE_CHECKING
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
     from bot.metrics import Metrics
 
 MAX_BODY_BYTES = 1_000_000
+MAX_HELD_BYTES = 16_000_000
 MAX_TIMESTAMP_DIGITS = 12
+FRESH_SECONDS = 300
+"""How old a request may be; Slack's own advice, and slack-sdk's limit."""
+_SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -46,17 +51,12 @@ def events_route(bolt: AsyncApp, verifier: SignatureVerifier, metrics: Metrics) 
         meter.observe(time.perf_counter() - started)
         return response
 
+    bodies = Bodies()
+
     async def answer(request: Request) -> Response:
-        try:
-            async with asyncio.timeout(READ_BODY_SECONDS):
-                body = await _bounded_body(request)
-        except (TimeoutError, ClientDisconnect):
-            return PlainTextResponse("too slow", 408)
-        if body is None:
-            return PlainTextResponse("too large", 413)
-        problem = _unusable(request, body)
-        if problem is not None:
-            return PlainTextResponse(problem, 400)
+        body = _refused_by_headers(request) or await bodies.read(request)
+        if isinstance(body, Response):
+            return body
         if not _is_signed(request, body, verifier):
             log.info("http.bad_signature")
             return PlainTextResponse("not signed by Slack, or not just now", 401)
@@ -70,27 +70,74 @@ def events_route(bolt: AsyncApp, verifier: SignatureVerifier, metrics: Metrics) 
     return Route("/slack/events", slack_events, methods=["POST"])
 
 
-async def _bounded_body(request: Request) -> bytes | None:
-    chunks = bytearray()
-    async for chunk in request.stream():
-        chunks += chunk
-        if len(chunks) > MAX_BODY_BYTES:
-            return None
-    return bytes(chunks)
+class Bodies:
+    """The bodies that are being read, MAX_HELD_BYTES together at most: the oldest unfinished gives way.
+
+    So forged bodies that never end cannot shut out Slack's, which are small and come at once.
+    """
+
+    def __init__(self, most: int = MAX_HELD_BYTES) -> None:
+        self._most = most
+        self._held: dict[asyncio.Timeout, int] = {}
+
+    async def read(self, request: Request) -> bytes | Response:
+        """Return the body, or the answer to one that is too large, too slow, not text, or gave way."""
+        try:
+            body = await self._read(request)
+        except (TimeoutError, ClientDisconnect):
+            return PlainTextResponse("too slow", 408)
+        if body is None:
+            return PlainTextResponse("too large", 413)
+        return body if _is_text(body) else PlainTextResponse("not UTF-8", 400)
+
+    async def _read(self, request: Request) -> bytes | None:
+        chunks = bytearray()
+        limit = asyncio.timeout(READ_BODY_SECONDS)
+        async with limit:
+            self._held[limit] = 0
+            try:
+                async for chunk in request.stream():
+                    chunks += chunk
+                    if len(chunks) > MAX_BODY_BYTES:
+                        return None
+                    self._held[limit] = len(chunks)
+                    self._make_room()
+            finally:
+                self._held.pop(limit, None)
+        return bytes(chunks)
+
+    def _make_room(self) -> None:
+        held = sum(self._held.values())
+        while held > self._most and self._held:
+            oldest = next(iter(self._held))
+            held -= self._held.pop(oldest)
+            oldest.reschedule(asyncio.get_running_loop().time())
 
 
-def _unusable(request: Request, body: bytes) -> str | None:
-    """Name a fault that slack-sdk and Bolt would answer with a 500; None if there is none."""
+def _refused_by_headers(request: Request) -> Response | None:
+    """Refuse, before the body is read, what no body could make good; None if the body decides."""
     timestamp = request.headers.get("x-slack-request-timestamp", "")
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= MAX_TIMESTAMP_DIGITS):
-        return "bad timestamp"
-    if not request.headers.get("x-slack-signature", "").isascii():
-        return "bad signature"
+        return PlainTextResponse("bad timestamp", 400)
+    signature = request.headers.get("x-slack-signature", "")
+    if not signature.isascii():
+        return PlainTextResponse("bad signature", 400)
+    is_fresh = abs(time.time() - int(timestamp)) <= FRESH_SECONDS
+    if not is_fresh or not _SIGNATURE.fullmatch(signature):
+        return PlainTextResponse("not signed by Slack, or not just now", 401)
+    length = request.headers.get("content-length", "0")
+    if length.isascii() and length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
+        return PlainTextResponse("too large", 413)
+    return None
+
+
+def _is_text(body: bytes) -> bool:
+    """Tell whether the body is UTF-8; slack-sdk and Bolt would answer any other with a 500."""
     try:
         body.decode()
     except UnicodeDecodeError:
-        return "not UTF-8"
-    return None
+        return False
+    return True
 
 
 def _is_signed(request: Request, body: bytes, verifier: SignatureVerifier) -> bool:

@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from bot.slack.errors import ViewGoneError
-from bot.slack.response_url import post_response
 from bot.timing import ACK_WITHIN_SECONDS, AFTER_ACK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    import aiohttp
     from slack_bolt.context.ack.async_ack import AsyncAck
 
     from bot.domain.delivery import Json
     from bot.slack.client import SlackClient
     from bot.slack.request import SlackRequest
+    from bot.slack.response_url import ResponseUrls
 
 PATIENCE_SECONDS = 1.5
 
@@ -54,12 +53,12 @@ class Reply:
         request: SlackRequest,
         ack: AsyncAck,
         slack: SlackClient,
-        http: aiohttp.ClientSession,
+        responses: ResponseUrls,
         screens: WaitingScreens,
     ) -> None:
         """`slack` acts in the workspace from which the request came."""
         self._request = request
-        self._http = http
+        self._responses = responses
         self._screens = screens
         self._wait_shown = False
         self.ack = ack
@@ -90,7 +89,7 @@ class Reply:
         in_ephemeral = self._request.in_ephemeral and self.may_replace
         # Replace only messages that this person alone sees, never a permanent one.
         own_wait = self._wait_shown and self._request.own_response_url is not None
-        await post_response(self._http, url, message.json, replace=in_ephemeral or own_wait)
+        await self._responses.post(url, message.json, replace=in_ephemeral or own_wait)
         if in_ephemeral and self.replaced is not None:
             await self.replaced()
 

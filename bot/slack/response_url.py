@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
@@ -15,28 +16,53 @@ from bot.timing import SLACK_TIMEOUT_SECONDS
 if TYPE_CHECKING:
     from bot.domain.delivery import Json
 
+SLACKS = ("https", "hooks.slack.com", None)
+
 log = structlog.get_logger(__name__)
 
 
-async def post_response(http: aiohttp.ClientSession, url: str, message: Json, *, replace: bool) -> bool:
-    """Post to a response_url; return False if Slack no longer accepts it.
+class ResponseUrls:
+    """Posts to Slack's response_urls, and to no other address."""
 
-    Raises:
-        SlackUnavailableError: Slack gave no answer.
-    """
-    client = AsyncWebhookClient(url, session=http, timeout=SLACK_TIMEOUT_SECONDS, retry_handlers=[])
-    body = {
-        **message,
-        "response_type": "ephemeral",
-        "replace_original": replace,
-        "unfurl_links": False,
-        "unfurl_media": False,
-    }
+    def __init__(self, http: aiohttp.ClientSession, api_url: str) -> None:
+        """Besides Slack's own host, the origin of `api_url` is taken: a sandbox serves both."""
+        self._http = http
+        self._origins = {SLACKS, _origin(api_url)}
+
+    async def post(self, url: str, message: Json, *, replace: bool) -> bool:
+        """Post to a response_url; return False if Slack no longer accepts it, or it is not Slack's.
+
+        Raises:
+            SlackUnavailableError: Slack gave no answer.
+        """
+        if _origin(url) not in self._origins:
+            log.warning("response_url.foreign")
+            return False
+        client = AsyncWebhookClient(
+            url, session=self._http, timeout=SLACK_TIMEOUT_SECONDS, retry_handlers=[]
+        )
+        body = {
+            **message,
+            "response_type": "ephemeral",
+            "replace_original": replace,
+            "unfurl_links": False,
+            "unfurl_media": False,
+        }
+        try:
+            answer = await client.send_dict(body)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise SlackUnavailableError(type(error).__name__) from None
+        taken = answer.status_code == HTTPStatus.OK
+        if not taken:
+            log.warning("response_url.refused", status=answer.status_code)
+        return taken
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None] | None:
+    """Return scheme, host and port; None for a URL that cannot be read or names a user."""
     try:
-        answer = await client.send_dict(body)
-    except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        raise SlackUnavailableError(type(error).__name__) from None
-    taken = answer.status_code == HTTPStatus.OK
-    if not taken:
-        log.warning("response_url.refused", status=answer.status_code)
-    return taken
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    return None if parts.username is not None else (parts.scheme, parts.hostname, port)

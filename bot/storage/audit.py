@@ -16,6 +16,7 @@ from sqlalchemy import exists, func, insert, select
 
 from bot.domain.audit import Action, AuditEntry
 from bot.domain.charge import ChargeState
+from bot.storage.charges.purge import FORGOTTEN
 from bot.storage.tables import audit, audit_seals, charges
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class AuditStore:
         query = (
             select(row.id)
             .where(
+                row.owner != FORGOTTEN,
                 row.confirmed_at > select(func.min(audit.c.at, type_=audit.c.at.type)).scalar_subquery(),
                 ~exists().where(
                     known.c.subject == row.id,

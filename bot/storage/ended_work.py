@@ -9,6 +9,8 @@ from sqlalchemy import delete, exists
 from bot.storage.tables import deliveries, metadata
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Table
 
     from bot.storage.connection import Transaction
@@ -27,6 +29,16 @@ class EndedWork:
             if "keep_for" in table.info:
                 async with self._database.transaction() as transaction:
                     await _delete_old(transaction, table)
+
+    async def delete_notices(self, subject_kind: str, *, before: datetime) -> None:
+        """Delete delivered messages about something that has no table of its own."""
+        row = deliveries.c
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                delete(deliveries).where(
+                    row.subject_kind == subject_kind, row.created_at < before, row.due_at.is_(None)
+                )
+            )
 
 
 async def _delete_old(transaction: Transaction, table: Table) -> None:

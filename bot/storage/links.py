@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Row, Update
 
+    from bot.domain.delivery import Delivery
     from bot.storage.cipher import Cipher
     from bot.storage.connection import Connection as DatabaseConnection
     from bot.storage.connection import Transaction
     from bot.storage.database import Database
+    from bot.storage.deliveries import DeliveryStore
 
 log = structlog.get_logger(__name__)
 
@@ -126,6 +128,29 @@ class LinkStore:
             await connection.record(Action.DISCONNECT, actor=owner, subject=owner, result=why)
         return owners
 
+    async def ending(self, *, linked_before: datetime, linked_after: datetime) -> Sequence[Link]:
+        """Return the links that were made then and whose person was not reminded of the end yet."""
+        row = links.c
+        query = select(links).where(
+            row.linked_at <= linked_before,
+            row.linked_at > linked_after,
+            row.reminded_at.is_(None),
+            row.sealed_tokens.is_not(None),
+        )
+        async with self._database.read() as connection:
+            return [self._link(found) for found in await connection.execute(query)]
+
+    async def remind(self, link: Link, reminder: Delivery, deliveries: DeliveryStore) -> None:
+        """Store the reminder of a link's end, once a grant."""
+        row = links.c
+        statement = update(links).where(
+            row.owner == link.identity.key, row.grant_id == link.grant_id, row.reminded_at.is_(None)
+        )
+        async with self._database.transaction() as transaction:
+            reminded = await transaction.execute(statement.values(reminded_at=transaction.now()))
+            if reminded.rowcount:
+                await deliveries.add(transaction, reminder)
+
     async def begin_refresh(self, link: Link, seconds: float) -> bool:
         """Keep other processes from refreshing this link for that long; return False if one does.
 
@@ -225,6 +250,7 @@ class LinkStore:
             "grant_id": link.grant_id,
             "is_verified": link.is_verified,
             "refreshing_until": None,
+            "reminded_at": None,
         }
 
     def _open(self, row: Row[Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bot.domain.clock import Clock
     from bot.storage.connection import Connection, Parameters
 
+OWNERS_ALONE = 0o600
 BUSY_SECONDS = 2.0
 BUSY_AGAIN_SECONDS = 0.01
 _T = TypeVar("_T")
@@ -45,7 +46,8 @@ class Sqlite:
 
     def __init__(self, url: URL) -> None:
         self._path = Path(str(url.database))
-        self._lock = FileLock(f"{url.database}.lock")
+        # The real path: two names of one file are one ledger.
+        self._lock = FileLock(f"{self._path.resolve()}.lock", mode=OWNERS_ALONE)
         self.writer = _engine(url, pool_size=1)
         self._reader = _engine(url, pool_size=5, max_overflow=-1)
         self._turn = asyncio.Lock()
@@ -170,6 +172,10 @@ class Sqlite:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise SecondProcessError(str(self._path)) from None
+        self._path.touch(mode=OWNERS_ALONE)
+        for suffix in ("", "-wal", "-shm", ".lock"):
+            with suppress(FileNotFoundError):
+                Path(f"{self._path.resolve()}{suffix}").chmod(OWNERS_ALONE)
 
     async def aclose(self) -> None:
         """Close the connections and the thread, and free the lock."""

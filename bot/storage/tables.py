@@ -121,6 +121,7 @@ links = Table(
     Column("grant_id", String(32), nullable=False, server_default=""),
     Column("is_verified", Boolean, nullable=False, server_default=true()),
     Column("refreshing_until", Moment),
+    Column("reminded_at", Moment),
 )
 
 charges = Table(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from bot.domain.errors import PortalUnavailableError, StoreUnavailableError
 from bot.engine import Kind
+from bot.services.reminders import CONNECTION
 from bot.slack.errors import SlackUnavailableError
 from handlers.jobs.charge import advance_charge, draw_charge
+from handlers.jobs.connection import draw_connection_end
 from handlers.jobs.device_grant import advance_device_grant, draw_device_grant
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from bot.engine import Lease, Leases, Released
     from bot.runtime import Runtime
     from bot.storage.deliveries import DeliveryStore
+
+    Draw: TypeAlias = Callable[[Runtime, Delivery], Awaitable[Drawing | None]]
 
 ANOTHER_RELEASE = timedelta(minutes=1)
 """How long a message rests that this release cannot draw: a process of a later one takes it meanwhile."""
@@ -45,7 +49,7 @@ class Work:
 
     store: Callable[[Runtime], Store]
     advance: Callable[[Runtime, Lease[Any]], Awaitable[Released | datetime | None]]
-    draw: Callable[[Runtime, Delivery], Awaitable[Drawing | None]] | None = None
+    draw: Draw | None = None
 
 
 WORK = (
@@ -60,6 +64,10 @@ WORK = (
         draw=draw_device_grant,
     ),
 )
+
+
+NOTICES: dict[str, Draw] = {CONNECTION: draw_connection_end}
+"""Messages about what is no durable work, by the kind of their subject."""
 
 
 def kinds(runtime: Runtime, table: tuple[Work, ...] = WORK) -> tuple[Kind[Any], ...]:
@@ -84,7 +92,9 @@ async def _deliver(
     runtime: Runtime, works: Mapping[str, Work], store: DeliveryStore, lease: Lease[Delivery]
 ) -> Released | datetime:
     """Deliver one message. A kind of subject that only a later release knows is left to that release."""
-    work = works.get(lease.load().subject_kind)
-    if work is None or work.draw is None:
+    kind = lease.load().subject_kind
+    work = works.get(kind)
+    draw = NOTICES.get(kind) if work is None else work.draw
+    if draw is None:
         return runtime.clock.now() + ANOTHER_RELEASE
-    return await runtime.deliverer.deliver(store, lease, partial(work.draw, runtime))
+    return await runtime.deliverer.deliver(store, lease, partial(draw, runtime))

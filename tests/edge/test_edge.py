@@ -53,6 +53,11 @@ def head(*lines: str) -> bytes:
     return ("POST /slack/events HTTP/1.1\r\nHost: x\r\n" + "".join(f"{x}\r\n" for x in lines)).encode()
 
 
+def looks_signed() -> list[str]:
+    """Headers as Slack sends them; only the body shows that the signature is made up."""
+    return [f"X-Slack-Request-Timestamp: {int(time.time())}", f"X-Slack-Signature: v0={'0' * 64}"]
+
+
 async def alive(http: httpx.AsyncClient) -> bool:
     return (await http.get("/healthz")).text == "ok"
 
@@ -61,16 +66,42 @@ async def test_a_body_that_comes_too_slowly_is_given_up(
     house: House, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.slack.http.READ_BODY_SECONDS", 0.2)
-    answer = await raw(house, head("Content-Length: 100") + b"\r\n", b"x" * 10)
+    answer = await raw(house, head("Content-Length: 100", *looks_signed()) + b"\r\n", b"x" * 10)
     assert b" 408 " in answer
     assert await alive(http)
 
 
 async def test_a_body_without_a_length_is_cut_at_the_limit(house: House, http: httpx.AsyncClient) -> None:
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
-    answer = await raw(house, head("Transfer-Encoding: chunked") + b"\r\n", *([chunk] * 20), b"0\r\n\r\n")
+    start = head("Transfer-Encoding: chunked", *looks_signed()) + b"\r\n"
+    answer = await raw(house, start, *([chunk] * 20), b"0\r\n\r\n")
     assert b" 413 " in answer
     assert await alive(http)
+
+
+@pytest.mark.parametrize(
+    "headers", [[], ["X-Slack-Request-Timestamp: 1", f"X-Slack-Signature: v0={'0' * 64}"]]
+)
+async def test_a_body_whose_headers_cannot_be_slacks_is_not_read(house: House, headers: list[str]) -> None:
+    answer = await raw(house, head("Content-Length: 900000", *headers) + b"\r\n")
+    assert b" 400 " in answer or b" 401 " in answer
+
+
+async def test_a_flood_of_bodies_without_end_holds_little_and_does_not_shut_slack_out(house: House) -> None:
+    address = urlsplit(house.slack.app_url)
+    start = head("Content-Length: 1000000", *looks_signed()) + b"\r\n"
+    flood = []
+    for _ in range(20):
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(start + b"x" * 900_000)
+        await writer.drain()
+        flood.append((reader, writer))
+    async with asyncio.timeout(3):
+        assert b" 408 " in await flood[0][0].read(4096)
+        delivery = await house.slack.command(ADA, "/billing help")
+    assert delivery.status == 200
+    for _, writer in flood:
+        writer.close()
 
 
 @pytest.mark.parametrize("size", [200_000, 5_000_000])

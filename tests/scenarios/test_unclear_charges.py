@@ -43,7 +43,7 @@ async def test_a_charge_is_called_unclear_after_a_minute_without_an_answer(
         assert "Check again" in Shown(message).buttons
         assert len(set(keys_sent(house))) == 1
         assert len(house.portal.charges) <= 1
-        await house.until(lambda: house.modal().title == "Not confirmed")
+        await house.until(lambda: house.modal().title == "No clear answer")
 
 
 @pytest.mark.behavior(26)

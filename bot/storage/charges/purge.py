@@ -1,14 +1,18 @@
-"""Anonymizes old charges. Amounts, outcomes, times and the portal's id are kept."""
+"""Anonymizes old charges, and deletes proposals that were never confirmed.
+
+Amounts, outcomes and times are kept. No id is: the audit log has the ids beside the person.
+"""
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import String, bindparam, delete, select, update
 
 from bot.domain.audit import Action
-from bot.domain.charge import Charge
+from bot.domain.charge import Charge, ChargeState
 from bot.storage.tables import charges, deliveries, messages
 
 if TYPE_CHECKING:
@@ -29,7 +33,7 @@ def personal_columns() -> dict[str, Any]:
         field.name
         for field in fields(Charge)
         if field.name != "identity"
-        and not field.metadata.get("kept")
+        and not field.metadata
         and str(field.type).removesuffix(" | None") not in _FACTS
     }
     empty = {name: None if charges.c[name].nullable else "" for name in sorted(names)}
@@ -37,18 +41,19 @@ def personal_columns() -> dict[str, Any]:
 
 
 _PERSONAL = personal_columns()
-_DELIVERY = {
-    "enterprise": "",
-    "team": "",
-    "user": "",
-    "owner": FORGOTTEN,
-    "sealed_place": None,
-    "channel": None,
-    "ts": None,
-    "view_id": None,
-    "due_at": None,
-}
-_MESSAGE = {"channel": None, "ts": None, "view_id": None, "due_at": None}
+_FORGET = (
+    update(charges)
+    .where(charges.c.id == bindparam("this", type_=String))
+    .values(
+        **_PERSONAL,
+        id=bindparam("new_id", type_=String),
+        idempotency_key=bindparam("new_key", type_=String),
+    )
+)
+
+
+def _new_ids() -> dict[str, str]:
+    return {"new_id": secrets.token_hex(8), "new_key": secrets.token_hex(16)}
 
 
 class ChargePurge:
@@ -80,12 +85,24 @@ class ChargePurge:
             ids = (await transaction.execute(old)).scalars().all()
             if not ids:
                 return 0
-            await transaction.execute(update(charges).where(row.id.in_(ids)).values(**_PERSONAL))
-            await transaction.execute(
-                update(deliveries).where(deliveries.c.id.in_(ids)).values(**_DELIVERY)
-            )
-            await transaction.execute(update(messages).where(messages.c.id.in_(ids)).values(**_MESSAGE))
+            for table in (deliveries, messages):
+                await transaction.execute(delete(table).where(table.c.id.in_(ids)))
+            await transaction.execute(_FORGET, [{"this": each, **_new_ids()} for each in ids])
             await transaction.record(
                 Action.PURGE, actor="app", subject="charges", result="purged", facts={"count": len(ids)}
             )
         return len(ids)
+
+    async def delete_unconfirmed(self, *, before: datetime) -> None:
+        """Delete proposals that were made before then, were never confirmed, and need no more work."""
+        row = charges.c
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                delete(charges).where(
+                    row.created_at < before,
+                    row.confirmed_at.is_(None),
+                    row.state.in_([ChargeState.EXPIRED.value, ChargeState.CANCELLED.value]),
+                    row.due_at.is_(None),
+                    row.lease_token.is_(None),
+                )
+            )

@@ -22,6 +22,7 @@ def upgrade() -> None:
     op.add_column("links", sa.Column("grant_id", sa.String(32), nullable=False, server_default=""))
     op.add_column("links", sa.Column("is_verified", sa.Boolean, nullable=False, server_default=sa.true()))
     op.add_column("links", sa.Column("refreshing_until", Moment))
+    op.add_column("links", sa.Column("reminded_at", Moment))
     embedded = op.get_bind().dialect.name == "sqlite"
     random = "lower(hex(randomblob(16)))" if embedded else "replace(gen_random_uuid()::text, '-', '')"
     op.execute(f"UPDATE links SET grant_id = {random}")
