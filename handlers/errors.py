@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from blocks.errors import error_copy, error_message, error_modal
-from bot.domain.errors import BillingError, StaleError
+from bot.domain.errors import BillingError, ReplayedError, StaleError
 from bot.domain.money import AmountError
 from bot.slack.errors import TriggerExpiredError
 
@@ -27,6 +27,11 @@ async def run_guarded(
     """Run a listener; if it fails, show the person what went wrong. It never raises."""
     try:
         await handle(context)
+    except ReplayedError:
+        log.warning("request.replayed")
+        if not acked and context.reply.ack.response is None:
+            with contextlib.suppress(Exception):
+                await context.reply.ack()
     except Exception as error:  # noqa: BLE001 - the boundary
         incident = secrets.token_hex(4)
         with structlog.contextvars.bound_contextvars(incident=incident):

@@ -27,6 +27,18 @@ def acting(origin: str) -> Iterator[None]:
         acting_from.reset(before)
 
 
+@dataclass(slots=True)
+class SignedRequest:
+    """A request that Slack has signed, by its signature; `is_stored` once a change was stored for it."""
+
+    signature: str
+    is_stored: bool = False
+
+
+signed_request: ContextVar[SignedRequest | None] = ContextVar("signed_request", default=None)
+"""The request whose work is going on; None for other work."""
+
+
 class Action(StrEnum):
     """What was done. An entry's result says how it ended."""
 

@@ -12,6 +12,7 @@ BillingError
 ├── StoreUnavailableError     our own database does not answer, or cannot be written
 ├── CannotAskError            an open charge that is too old to ask about; see the portal's own page
 ├── AskedTooSoonError         an open charge whose request may not be sent again yet
+├── ReplayedError             a request that was sent again; it does nothing and is not answered
 ├── TooFastError              more requests than a person makes
 ├── NotReadyError             the app has just started and does not know its workspace yet
 ├── RuleError                 an operator's rule forbids it (`bot.domain.rules`)
@@ -184,6 +185,10 @@ class AskedTooSoonError(BillingError):
     def __init__(self, at: datetime) -> None:
         super().__init__()
         self.at = at
+
+
+class ReplayedError(BillingError):
+    """Something was changed for this very request before: it was sent again, and does nothing now."""
 
 
 class TooFastError(BillingError):

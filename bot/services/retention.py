@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from bot.storage.overviews import OverviewStore
     from bot.storage.pending_confirmations import PendingConfirmations
 
+SIGNATURES_FOR = timedelta(minutes=15)
+"""How long a request is remembered; it can be sent again within five minutes, by clocks that agree."""
+
 PROPOSALS_FOR = timedelta(days=1)
 """How long a proposal is kept that was never confirmed."""
 
@@ -47,6 +50,7 @@ class Retention:
         """Delete what has expired, in batches; return how many charges were anonymized."""
         now = self._clock.now()
         await self._ended.delete_old()
+        await self._ended.delete_seen_requests(before=now - SIGNATURES_FOR)
         await self._ended.delete_notices(CONNECTION, before=now - GRANT_LIFE)
         await self._pending.delete_old(before=now - PENDING_LIFE)
         await self._overviews.delete_old()

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from bot.domain.audit import SignedRequest, signed_request
 from bot.timing import READ_BODY_SECONDS
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def events_route(bolt: AsyncApp, verifier: SignatureVerifier, metrics: Metrics) 
         if not _is_signed(request, body, verifier):
             log.info("http.bad_signature")
             return PlainTextResponse("not signed by Slack, or not just now", 401)
+        signed_request.set(SignedRequest(request.headers["x-slack-signature"]))
         try:
             return to_starlette_response(await bolt.async_dispatch(to_async_bolt_request(request, body)))
         except Exception as error:  # noqa: BLE001 - Bolt assumes that every signed body is valid

@@ -13,11 +13,11 @@ from sqlalchemy import insert, make_url
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from bot.domain.audit import acting_from
-from bot.domain.errors import StoreUnavailableError
+from bot.domain.audit import acting_from, signed_request
+from bot.domain.errors import ReplayedError, StoreUnavailableError
 from bot.storage.postgresql import Postgresql
 from bot.storage.sqlite import Sqlite
-from bot.storage.tables import audit, pulse
+from bot.storage.tables import audit, pulse, seen_requests
 from bot.timing import STATEMENT_SECONDS
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Database:
         kinds: set[str] = set()
         with _unavailable():
             async with self.backend.begin() as connection:
-                yield _Transaction(connection, self.clock, kinds)
+                yield _Transaction(connection, self.clock, kinds, self.backend)
         if kinds:
             self.wake(*kinds)
             if self._notifies_others:
@@ -195,8 +195,9 @@ class Database:
 class _Transaction:
     """Implements `bot.storage.connection.Transaction` on a connection of either database."""
 
-    def __init__(self, connection: Connection, clock: Clock, kinds: set[str]) -> None:
+    def __init__(self, connection: Connection, clock: Clock, kinds: set[str], backend: Backend) -> None:
         self._connection = connection
+        self._insert = backend.insert
         self._clock = clock
         self._kinds = kinds
         self._origin = acting_from.get()
@@ -241,6 +242,22 @@ class _Transaction:
             ),
         }
         await self._connection.execute(_AUDIT_ENTRY, entry)
+        await self._remember_request()
+
+    async def _remember_request(self) -> None:
+        """Store the request's signature with the change that it makes, once.
+
+        Raises:
+            ReplayedError: the same request has changed something before, in this process or another.
+        """
+        request = signed_request.get()
+        if request is None or request.is_stored:
+            return
+        seen = self._insert(seen_requests).values(signature=request.signature, at=self.now())
+        stored = await self._connection.execute(seen.on_conflict_do_nothing())
+        if not stored.rowcount:
+            raise ReplayedError
+        request.is_stored = True
 
 
 def is_refused(error: Exception) -> bool:

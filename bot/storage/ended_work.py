@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists
 
-from bot.storage.tables import deliveries, metadata
+from bot.storage.tables import deliveries, metadata, seen_requests
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,6 +29,11 @@ class EndedWork:
             if "keep_for" in table.info:
                 async with self._database.transaction() as transaction:
                     await _delete_old(transaction, table)
+
+    async def delete_seen_requests(self, *, before: datetime) -> None:
+        """Delete the signatures of requests that Slack's five minutes keep from being sent again."""
+        async with self._database.transaction() as transaction:
+            await transaction.execute(delete(seen_requests).where(seen_requests.c.at < before))
 
     async def delete_notices(self, subject_kind: str, *, before: datetime) -> None:
         """Delete delivered messages about something that has no table of its own."""

@@ -330,6 +330,14 @@ audit_seals = Table(
 )
 """The hash chain: each digest covers an entry and the digest before it. Rows are never changed."""
 
+seen_requests = Table(
+    "seen_requests",
+    metadata,
+    Column("signature", String(80), primary_key=True),
+    Column("at", Moment, nullable=False, index=True),
+)
+"""The signatures of requests that have changed something, for as long as they could be sent again."""
+
 pulse = Table(
     "pulse", metadata, Column("id", Integer, primary_key=True), Column("at", Moment, nullable=False)
 )

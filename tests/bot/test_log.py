@@ -9,7 +9,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.log import configure_logging, fingerprint, redact
+from bot.log import configure_logging, fingerprint, one_line, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,3 +82,10 @@ def test_logs_are_json_lines_and_the_libraries_go_through_redaction_too(
     assert [line["event"] for line in lines] == ["charge.post", "token [redacted]", "broken"]
     assert JWT not in json.dumps(lines)
     assert lines[0]["charge"] == "c1"
+
+
+@pytest.mark.parametrize("words", ["a\nok     database", "a\r\x1b[2Kok     fine", "a\u2028b", "a\u202eb"])
+def test_what_is_printed_stays_on_its_line(words: str) -> None:
+    shown = one_line(words)
+    assert shown.isprintable()
+    assert len(shown.splitlines()) == 1

@@ -9,9 +9,11 @@ from datetime import timedelta
 
 import pytest
 from freezegun import freeze_time
+from sqlalchemy import select
 from sqlalchemy import text as sql
 
 from bot.sandbox.portal import FIREWALL, FIREWALL_DENIES, Fault
+from bot.storage.tables import deliveries
 from tests.support.house import ADA, House
 from tests.support.shown import Shown
 from tests.support.steps import (
@@ -215,3 +217,36 @@ async def test_a_cancelled_link_is_not_called_approved(house: House) -> None:
     await house.until(lambda: "Connecting was cancelled" in house.last_ephemeral()["text"])
     await house.until(lambda: house.app.engine.in_flight == 0)
     assert "Connecting was cancelled" in house.last_ephemeral()["text"]
+
+
+async def test_the_day_before_a_connection_ends_one_message_says_so(house: House) -> None:
+    await house.link()
+    runtime = house.app.runtime
+    with freeze_time(real_asyncio=True) as frozen:
+        frozen.tick(timedelta(days=28))
+        await runtime.reminders.remind()
+        assert house.dm() == []
+        frozen.tick(timedelta(days=1, minutes=1))
+        await runtime.reminders.remind()
+        house.app.engine.wake("delivery")
+        message = await house.told("Your connection to Nous Portal ends soon")
+        assert "Connect again" in Shown(message).buttons
+        frozen.tick(timedelta(hours=2))
+        await runtime.reminders.remind()
+        await house.until_async(lambda: _rests(house))
+    assert len(house.dm()) == 1
+
+
+async def test_whoever_has_connected_again_is_not_reminded_of_the_former_end(house: House) -> None:
+    await house.link()
+    with freeze_time(real_asyncio=True) as frozen:
+        frozen.tick(timedelta(days=29, minutes=1))
+        await house.link()
+        await house.app.runtime.reminders.remind()
+    assert house.dm() == []
+
+
+async def _rests(house: House) -> bool:
+    async with house.app.runtime.database.read() as connection:
+        rows = (await connection.execute(select(deliveries.c.due_at))).scalars().all()
+    return rows == [None]

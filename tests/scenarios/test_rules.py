@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -419,3 +420,38 @@ async def test_the_log_tells_who_did_what_from_where_and_how_it_ended(house: Hou
     ]
     assert told[1].details["amount"] == "50.00"
     assert (await audit.verify()).broken is None
+
+
+async def test_whoever_was_taken_off_the_list_can_still_disconnect(house: House) -> None:
+    await house.link()
+    await house.restart(allowed_users=(GRACE,))
+    await house.slack.command(ADA, "/billing")
+    await answered(house, "Only certain people")
+    await house.slack.command(ADA, "/billing disconnect")
+    await answered(house, "Disconnected")
+    assert await house.app.runtime.links.get(house.identity()) is None
+
+
+async def test_a_command_that_is_sent_again_within_five_minutes_changes_nothing(house: House) -> None:
+    await house.restart(lock_users=(GRACE,))
+    lock = await house.slack.command(GRACE, "/billing lock")
+    await answered(house, "Spending is locked", GRACE)
+    body, stamp = lock.raw_body.replace("text=lock", "text=unlock"), str(int(time.time()))
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": house.slack.sign(body, stamp),
+    }
+    await house.slack.send_raw(body, headers)
+    await house.until_async(lambda: is_locked(house, locked=False))
+    await house.slack.command(GRACE, "/billing lock")
+    await house.until_async(lambda: is_locked(house, locked=True))
+    await house.restart()
+    again = await house.slack.send_raw(body, headers)
+    assert (again.status, again.response) == (200, "")
+    await house.app.runtime.open_requests.finish(5)
+    assert await is_locked(house, locked=True)
+
+
+async def is_locked(house: House, *, locked: bool) -> bool:
+    return (await house.app.runtime.permission.stopped(house.identity()) is not None) is locked

@@ -32,3 +32,9 @@ def upgrade() -> None:
     op.create_index(
         "ix_audit_locks", "audit", ["subject", "id"], sqlite_where=of_locks, postgresql_where=of_locks
     )
+    op.create_table(
+        "seen_requests",
+        sa.Column("signature", sa.String(80), primary_key=True),
+        sa.Column("at", Moment, nullable=False),
+    )
+    op.create_index("ix_seen_requests_at", "seen_requests", ["at"])
