@@ -98,11 +98,17 @@ def charge_modal(charge: Charge) -> Json:
     return modal(title, *blocks, callback_id=ids.INFO_VIEW, private_metadata=charge.id)
 
 
-def buy_again(other: Charge) -> str:
-    """Ask whether to buy again beside an equal charge whose outcome the person does not know."""
-    bought = f"Your purchase of {show(other.amount)}"
+def buy_again(charge: Charge, other: Charge) -> str:
+    """Ask whether to buy again beside an equal charge whose outcome the person does not know.
+
+    `other` may be of somebody else with the same portal account.
+    """
+    mine = other.identity.key == charge.identity.key
+    bought = f"{'Your' if mine else 'A'} purchase of {show(other.amount)}"
     if other.kind is ChargeKind.UPGRADE:
-        bought = f"Your upgrade to {_tier(other)}"
+        bought = f"{'Your' if mine else 'An'} upgrade to {_tier(other)}"
+    if not mine:
+        bought += " with your portal account"
     when = moment("from", other.expected_since)
     if other.state is ChargeState.SETTLED:
         return f"*Buy again?* {bought} {when} has just gone through. If you pay now, you pay twice."

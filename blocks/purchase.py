@@ -197,7 +197,7 @@ def confirm_modal(charge: Charge, *, open_equal: Charge | None) -> Json:
     """
     return modal(
         titles.CONFIRM_PURCHASE,
-        section(buy_again(open_equal)) if open_equal else None,
+        section(buy_again(charge, open_equal)) if open_equal else None,
         section(
             f"Add *{show(charge.amount)}* to the balance of *{organization(charge.organization_name)}*."
         ),

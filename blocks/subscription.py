@@ -153,7 +153,7 @@ def upgrade_modal(charge: Charge, *, open_equal: Charge | None) -> Json:
     )
     return modal(
         "Confirm upgrade",
-        section(buy_again(open_equal)) if open_equal else None,
+        section(buy_again(charge, open_equal)) if open_equal else None,
         section(f"Upgrade *{organization(charge.organization_name)}* to *{escape(tier)}* now."),
         fields([("Due now", show(charge.amount)), (kind, label)]),
         context(f"You act as {escape(charge.account_email)}.") if charge.account_email else None,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bot.domain.billing import AutoReloadChoice
     from bot.domain.charge import Charge
     from bot.domain.clock import Clock
-    from bot.domain.identity import Identity
+    from bot.domain.identity import Account, Identity
     from bot.domain.rules import Rules
     from bot.storage.charges.confirmation import ConfirmationStore
     from bot.storage.locks import LockStore
@@ -64,14 +64,14 @@ class Permission:
         if self.rules.read_only:
             raise RuleError(Rule.READ_ONLY)
 
-    async def require_charge(self, identity: Identity, amount: Decimal) -> None:
+    async def require_charge(self, identity: Identity, account: Account, amount: Decimal) -> None:
         """Check a charge before it is shown for confirmation.
 
         Raises:
             RuleError: spending is stopped, or the amount exceeds a limit.
         """
         await self.require_spending(identity)
-        self.rules.require(amount, await self.spent_today(identity))
+        self.rules.require(amount, await self.spent_today(identity, account))
 
     async def require_sending(self, charge: Charge) -> None:
         """Check all rules for a confirmed charge once more, just before its request is sent.
@@ -84,13 +84,20 @@ class Permission:
         since = self.day_begins()
         spent = None
         if since is not None:
-            spent = await self._confirmations.spent(charge.identity.key, since=since, but=charge.id)
+            spent = await self._confirmations.spent(
+                charge.identity.key, charge.account_id, since=since, but=charge.id
+            )
         self.rules.require(charge.amount, spent)
 
-    async def spent_today(self, identity: Identity) -> Decimal | None:
-        """Return what the person spent in the last 24 hours (US dollars); None without a daily limit."""
+    async def spent_today(self, identity: Identity, account: Account) -> Decimal | None:
+        """Return what was spent in the last 24 hours (US dollars); None without a daily limit.
+
+        It is the person's sum or that of everybody with this portal account, whichever is larger.
+        """
         since = self.day_begins()
-        return None if since is None else await self._confirmations.spent(identity.key, since=since)
+        if since is None:
+            return None
+        return await self._confirmations.spent(identity.key, account.account_id, since=since)
 
     def day_begins(self) -> datetime | None:
         """Return the start of the 24 hours that count for the daily limit (UTC); None without a limit."""

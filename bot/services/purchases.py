@@ -91,7 +91,7 @@ class Purchases:
         state.require_charging()
         if state.payment_method is None:
             return NeedsPaymentMethod(state=state, amount=amount)
-        spent = await self._permission.spent_today(identity)
+        spent = await self._permission.spent_today(identity, account)
         choose = self._choice(account, state, spent)
         if amount is None or choose.offer.is_closed:
             return choose
@@ -118,7 +118,8 @@ class Purchases:
             NotLinkedError, RelinkRequiredError: no grant to charge with.
         """
         account, portal = await self._accounts.portal(identity)
-        return self._choice(account, await portal.state(), await self._permission.spent_today(identity))
+        spent = await self._permission.spent_today(identity, account)
+        return self._choice(account, await portal.state(), spent)
 
     def _choice(self, account: Account, state: BillingState, spent: Decimal | None) -> ChooseAmount:
         rules = self._permission.rules
@@ -148,12 +149,12 @@ class Purchases:
             )
         if preview.effect is not Effect.CHARGE_NOW or preview.due_now is None:
             raise ValueError("only a preview that charges now can be proposed")
-        await self._permission.require_charge(identity, preview.due_now)
+        link = await self._accounts.link(identity)
+        await self._permission.require_charge(identity, link.account, preview.due_now)
         monthly = subscription.price_of(preview.target_id)
         if monthly is not None:
             # The plan renews at its own price, without asking.
             self._permission.rules.require(monthly, None)
-        link = await self._accounts.link(identity)
         return await self._propose(
             identity,
             link.account,

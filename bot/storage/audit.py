@@ -36,7 +36,7 @@ LATE = 10_000
 SEAL_WITHIN = timedelta(minutes=5)
 """How long an entry may stay unsealed; a worker seals every two seconds."""
 
-_SEALING = 0x61_75_64_69
+_SEALING = "seal the audit log"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +87,7 @@ class AuditStore:
         Only one process seals at a time. `everything` includes old entries, not only the latest.
         """
         async with self._database.transaction() as connection:
-            if not await self._database.backend.try_advisory_lock(connection, _SEALING):
+            if not await self._database.backend.try_turn(connection, _SEALING):
                 return None
             number, digest, entry = await _head(connection)
             after = 0 if everything else entry - LATE

@@ -74,11 +74,11 @@ class Cipher:
 
     @property
     def channel(self) -> str:
-        """A name for announcements that only processes with the same keys can guess.
+        """A name for announcements that only processes with the same newest key can guess.
 
-        It depends on the oldest key, so that it stays while a key is added.
+        While keys are being changed, processes may use different ones; they then find work within seconds.
         """
-        return f"billing_bot_{_signature(self._signing[-1], ('channel',))[:24]}"
+        return f"billing_bot_{_signature(self._signing[0], ('channel',))[:24]}"
 
 
 def _signature(key: bytes, facts: tuple[str, ...]) -> str:

@@ -80,14 +80,20 @@ class Backend(Protocol):
     def locked(self, query: Select[Any], *, shared: bool = False, skip: bool = False) -> Select[Any]:
         """Make a query lock the rows it finds until the transaction ends; `skip` leaves out locked rows."""
 
+    def take_turns(self, names: Select[Any]) -> ColumnElement[bool]:
+        """Return a condition that waits for each of these names, in this order, and holds them.
+
+        They are held until the transaction ends. Later statements see what was committed meanwhile.
+        """
+
     def advisory_lock(self, name: ColumnElement[str]) -> ColumnElement[bool]:
         """Return a condition that waits for this lock and holds it until the transaction ends.
 
         Its statement sees what was committed before the wait; later statements see everything committed.
         """
 
-    async def try_advisory_lock(self, connection: Connection, number: int) -> bool:
-        """Take the lock with this number until the transaction ends; return False if it is taken."""
+    async def try_turn(self, connection: Connection, name: str) -> bool:
+        """Hold this name until the transaction ends; return False if another transaction holds it."""
 
     def lease_now(self) -> ColumnElement[datetime]:
         """Return the current time for comparing leases."""

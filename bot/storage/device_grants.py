@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
-from sqlalchemy import and_, insert, literal, select, update
+from sqlalchemy import String, and_, insert, literal, select, update
 
 from bot.domain.audit import Action
 from bot.domain.delivery import Delivery
@@ -66,8 +66,8 @@ class DeviceGrantStore:
         """
         identity = grant.identity
         async with self._database.transaction() as transaction:
-            lock = self._database.backend.advisory_lock(literal(identity.key))
-            await transaction.execute(select(lock))
+            name = select(literal(f"owner:{identity.key}", String))
+            await transaction.execute(select(self._database.backend.take_turns(name)))
             superseded = await self._drop(transaction, device_grants.c.owner == identity.key)
             await transaction.execute(
                 insert(device_grants).values(

@@ -10,12 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import structlog
-from sqlalchemy import Float, String, bindparam, event, func, select, text
+from sqlalchemy import Float, String, bindparam, event, exists, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.storage.tables import Moment
+from bot.storage.tables import Moment, turns
 from bot.timing import IDLE_TRANSACTION_SECONDS, LOCK_WAIT_SECONDS, TRANSACTION_SECONDS
 
 if TYPE_CHECKING:
@@ -126,9 +126,26 @@ class Postgresql:
         held: ColumnElement[Any] = func.pg_advisory_xact_lock(func.hashtextextended(name, 0))
         return held.is_not(None)
 
-    async def try_advisory_lock(self, connection: Connection, number: int) -> bool:
-        """Take the lock with this number until the transaction ends; return False if it is taken."""
-        return bool(await connection.scalar(select(func.pg_try_advisory_xact_lock(number))))
+    def take_turns(self, names: Select[Any]) -> ColumnElement[bool]:
+        """Return a condition that locks a row for each name, in their order, and makes missing rows.
+
+        Rows of our own, because any role may take any advisory lock.
+        """
+        asked = names.subquery()
+        made = insert(turns).from_select(["name"], select(func.md5(asked.c[0])))
+        held = made.on_conflict_do_update(
+            index_elements=[turns.c.name], set_={"name": made.excluded.name}
+        ).returning(turns.c.name)
+        return exists(select(held.cte("turns_held").c.name))
+
+    async def try_turn(self, connection: Connection, name: str) -> bool:
+        """Lock the row of this name until the transaction ends; return False if it is locked."""
+        row = select(turns.c.name).where(turns.c.name == name)
+        if await connection.scalar(row.with_for_update(skip_locked=True)) is not None:
+            return True
+        if await connection.scalar(row) is None:
+            await connection.execute(insert(turns).values(name=name).on_conflict_do_nothing())
+        return False
 
     def lease_now(self) -> ColumnElement[datetime]:
         """Return the server's time, because all processes agree on it."""

@@ -118,7 +118,11 @@ class Sqlite:
         """Return a true condition: only one transaction writes at a time."""
         return true()
 
-    async def try_advisory_lock(self, connection: Connection, number: int) -> bool:  # noqa: ARG002 - PostgreSQL's
+    def take_turns(self, names: Select[Any]) -> ColumnElement[bool]:  # noqa: ARG002 - PostgreSQL's
+        """Return a true condition: only one transaction writes at a time."""
+        return true()
+
+    async def try_turn(self, connection: Connection, name: str) -> bool:  # noqa: ARG002 - PostgreSQL's
         """Return True: only one transaction writes at a time."""
         return True
 

@@ -177,6 +177,14 @@ Index(
     postgresql_where=charges.c.state.in_([state.value for state in UNFINISHED]),
 )
 
+Index(
+    "ix_charges_unfinished_of_account",
+    charges.c.account_id,
+    sqlite_where=charges.c.state.in_([state.value for state in UNFINISHED]),
+    postgresql_where=charges.c.state.in_([state.value for state in UNFINISHED]),
+)
+Index("ix_charges_account_created_at", charges.c.account_id, charges.c.created_at)
+
 Index(  # what the purge looks through
     "ix_charges_somebodys",
     charges.c.created_at,
@@ -329,6 +337,9 @@ audit_seals = Table(
     Column("digest", String(64), nullable=False),
 )
 """The hash chain: each digest covers an entry and the digest before it. Rows are never changed."""
+
+turns = Table("turns", metadata, Column("name", String(32), primary_key=True))
+"""Rows to lock: a transaction holds the digest of a person's or account's name, so that its like wait."""
 
 seen_requests = Table(
     "seen_requests",

@@ -72,4 +72,4 @@ async def test_what_was_under_way_in_a_restored_copy_may_have_been_sent(house: H
         await house.restart()
         await house.told("may or may not have been charged")
     await house.slack.submit(ADA)
-    await house.until(lambda: "This has expired" in house.modal().text)
+    await house.until(lambda: "has expired" in house.modal().text or "no longer" in house.modal().text)

@@ -455,3 +455,25 @@ async def test_a_command_that_is_sent_again_within_five_minutes_changes_nothing(
 
 async def is_locked(house: House, *, locked: bool) -> bool:
     return (await house.app.runtime.permission.stopped(house.identity()) is not None) is locked
+
+
+async def test_two_slack_people_with_one_portal_account_share_the_day(house: House) -> None:
+    await house.restart(max_charge_per_day=Decimal(100))
+    await house.link(ADA, "ada")
+    await house.link(GRACE, "ada")
+    await house.buy("60", ADA)
+    await house.told("$60 added to your balance", ADA)
+    await house.slack.command(GRACE, "/billing buy 60")
+    await shown_in_modal(house, "The largest amount is $40", GRACE)
+    assert money_requests(house) == 1
+
+
+async def test_an_equal_purchase_of_somebody_with_the_same_portal_account_asks_buy_again(
+    house: House,
+) -> None:
+    await house.link(ADA, "ada")
+    await house.link(GRACE, "ada")
+    await house.buy("10.06", ADA)
+    await house.submitted()
+    await house.slack.command(GRACE, "/billing buy 10.06")
+    await shown_in_modal(house, "A purchase of $10.06 with your portal account", GRACE)

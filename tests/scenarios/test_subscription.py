@@ -239,7 +239,7 @@ async def test_an_upgrade_to_the_plan_that_the_organization_has_by_now_charges_n
     (charge,) = await house.charges()
     assert (charge.state, charge.settled_amount) == (ChargeState.REFUSED, None)
     spent = await house.app.runtime.permission._confirmations.spent(
-        house.identity().key, since=charge.created_at - timedelta(hours=1)
+        house.identity().key, charge.account_id, since=charge.created_at - timedelta(hours=1)
     )
     assert spent == 0
 

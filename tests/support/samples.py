@@ -110,13 +110,19 @@ PREVIEW = Preview(
 
 
 def sample_charge(
-    clock: Clock, *, charge_id: str = "c1", identity: Identity = ADA, amount: str = "50.00"
+    clock: Clock,
+    *,
+    charge_id: str = "c1",
+    identity: Identity = ADA,
+    amount: str = "50.00",
+    account: str = "did:ada",
 ) -> Charge:
     """A purchase that was proposed just now."""
     return replace(
         CHARGE,
         id=charge_id,
         identity=identity,
+        account_id=account,
         state=ChargeState.PROPOSED,
         amount=Decimal(amount),
         idempotency_key=f"key-{charge_id}",

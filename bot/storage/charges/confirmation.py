@@ -42,12 +42,22 @@ if TYPE_CHECKING:
     LimitCheck = Callable[[Decimal, Decimal | None], None]
 
 
-def _equal_without_end(owner: Any, kind: Any, amount: Any) -> tuple[Select[str, datetime], ...]:  # noqa: ANN401 - values or columns
-    """Return queries for an owner's charges of this kind and amount whose outcome the person does not know.
+def _equal_without_end(
+    owner: Any,  # noqa: ANN401 - values or columns
+    account: Any,  # noqa: ANN401 - the same
+    kind: Any,  # noqa: ANN401 - the same
+    amount: Any,  # noqa: ANN401 - the same
+) -> tuple[Select[str, datetime], ...]:
+    """Return queries for charges of this kind and amount whose outcome their person does not know.
 
-    They are the unfinished charges, and the recently settled charges whose message does not show that yet.
-    There is one query for each, so that each uses its own index.
+    They are an owner's, and those of everybody with the same portal account: the unfinished charges, and
+    the recently settled charges whose message does not show that yet. There is one query for each, so that
+    each uses its own index.
     """
+    return *_equal_of("owner", owner, kind, amount), *_equal_of("account_id", account, kind, amount)
+
+
+def _equal_of(column: str, of: Any, kind: Any, amount: Any) -> tuple[Select[str, datetime], ...]:  # noqa: ANN401 - values or columns
     going, settled = charges.alias("going"), charges.alias("settled")
     # Subqueries, because PostgreSQL would start a join with all people's messages.
     due_at = func.coalesce(
@@ -56,14 +66,14 @@ def _equal_without_end(owner: Any, kind: Any, amount: Any) -> tuple[Select[str, 
     )
     return (
         select(going.c.id, going.c.confirmed_at).where(
-            going.c.owner == owner,
+            going.c[column] == of,
             going.c.state.in_(UNFINISHED_STATES),
             going.c.state != literal_column(f"'{ChargeState.NEEDS_SCOPE.value}'"),
             going.c.kind == kind,
             going.c.amount == amount,
         ),
         select(settled.c.id, settled.c.confirmed_at).where(
-            settled.c.owner == owner,
+            settled.c[column] == of,
             settled.c.created_at > bindparam("lately", type_=settled.c.created_at.type),
             settled.c.state == literal_column(f"'{ChargeState.SETTLED.value}'"),
             settled.c.kind == kind,
@@ -74,7 +84,7 @@ def _equal_without_end(owner: Any, kind: Any, amount: Any) -> tuple[Select[str, 
 
 
 def _beside_an_equal() -> ColumnElement[bool]:
-    """Return whether the owner of a charge has an equal one with an unknown outcome.
+    """Return whether the owner or the account of a charge has an equal one with an unknown outcome.
 
     `warned_of` is the equal charge that the person was warned of. Equal charges confirmed no later than
     that one are ignored, because they already existed when the person was warned.
@@ -87,12 +97,12 @@ def _beside_an_equal() -> ColumnElement[bool]:
                 ~exists()
                 .where(
                     warned.c.id == bindparam("warned_of", type_=String),
-                    warned.c.owner == mine.owner,
+                    or_(warned.c.owner == mine.owner, warned.c.account_id == mine.account_id),
                     warned.c.confirmed_at >= equal.selected_columns.confirmed_at,
                 )
                 .correlate_except(warned),
             ).exists()
-            for equal in _equal_without_end(mine.owner, mine.kind, mine.amount)
+            for equal in _equal_without_end(mine.owner, mine.account_id, mine.kind, mine.amount)
         )
     )
 
@@ -128,12 +138,25 @@ _NEW_DELIVERY = (
 )
 
 
+_THIS = charges.c.id == bindparam("this", type_=String)
+_NAMES = select(
+    union_all(
+        select(("account:" + charges.c.account_id).label("name")).where(_THIS),
+        select(("owner:" + charges.c.owner).label("name")).where(_THIS),
+    ).subquery()
+)
+"""Whose confirmations run one at a time, in this order: those with an account, and a person's."""
+
+
 class _EqualError(Exception):
     """There is an equal charge that the person was not warned of: the transaction is rolled back."""
 
 
 class ConfirmationStore:
-    """Confirms charges, and sums a person's spending. A person's confirmations run one at a time."""
+    """Confirms charges, and sums what was spent.
+
+    A person's confirmations run one at a time, and so do those with one portal account.
+    """
 
     def __init__(self, database: Database, cipher: Cipher, entered: Observe = lambda _charge: None) -> None:
         """`entered` is called as in `ChargeStore`."""
@@ -243,15 +266,20 @@ class ConfirmationStore:
 
     @cached_property
     def _confirm(self) -> Executable:
-        return _CONFIRM.where(self._database.backend.advisory_lock(charges.c.owner))
+        return _CONFIRM.where(self._database.backend.take_turns(_NAMES))
 
     @cached_property
     def _resume(self) -> Executable:
-        return _RESUME.where(self._database.backend.advisory_lock(charges.c.owner))
+        return _RESUME.where(self._database.backend.take_turns(_NAMES))
 
     async def open_equal(self, charge: Charge) -> Charge | None:
-        """Return the owner's latest other charge of this kind and amount with an unknown outcome."""
-        equals = _equal_without_end(charge.identity.key, charge.kind.value, charge.amount)
+        """Return the latest other charge of this kind and amount with an unknown outcome.
+
+        It is of the same owner, or of somebody else with the same portal account.
+        """
+        equals = _equal_without_end(
+            charge.identity.key, charge.account_id, charge.kind.value, charge.amount
+        )
         equal = union_all(*equals).subquery()
         query = (
             select(charges)
@@ -265,13 +293,13 @@ class ConfirmationStore:
             row = (await connection.execute(query, lately)).one_or_none()
         return None if row is None else charge_of(row)
 
-    async def spent(self, owner: str, *, since: datetime, but: str = "") -> Decimal:
-        """Return the sum (US dollars) of the owner's charges since then that were or may yet be charged.
+    async def spent(self, owner: str, account_id: str, *, since: datetime, but: str = "") -> Decimal:
+        """Return the sum (US dollars) of the charges since then that were or may yet be charged.
 
-        The charge `but` is left out.
+        It is the owner's or the account's sum, whichever is larger. The charge `but` is left out.
         """
         async with self._database.read() as connection:
-            return await _spent(connection, owner, since, but=but)
+            return await _spent(connection, owner, account_id, since, but=but)
 
 
 async def _check_limits(
@@ -280,15 +308,22 @@ async def _check_limits(
     """Check the limits with what the owner has spent since then, without this charge."""
     spent = None
     if since is not None:
-        spent = await _spent(connection, charge.identity.key, since, but=charge.id)
+        spent = await _spent(connection, charge.identity.key, charge.account_id, since, but=charge.id)
     check_limits(charge.amount, spent)
 
 
-async def _spent(connection: Connection, owner: str, since: datetime, *, but: str = "") -> Decimal:
-    query = select(charges.c.amount).where(
-        charges.c.owner == owner,
-        charges.c.confirmed_at > since,
-        charges.c.id != but,
-        charges.c.state.not_in([state.value for state in NOT_CHARGED]),
+async def _spent(
+    connection: Connection, owner: str, account_id: str, since: datetime, *, but: str = ""
+) -> Decimal:
+    row = charges.c
+    counts = (
+        row.confirmed_at > since,
+        row.id != but,
+        row.state.not_in([state.value for state in NOT_CHARGED]),
     )
-    return sum((await connection.execute(query)).scalars(), Decimal(0))
+    # One query for each, so that each uses its own index.
+    sums = []
+    for whose in (row.owner == owner, row.account_id == account_id):
+        amounts = (await connection.execute(select(row.amount).where(whose, *counts))).scalars()
+        sums.append(sum(amounts, Decimal(0)))
+    return max(sums)

@@ -43,7 +43,8 @@ async def test_a_proposal_is_confirmed_once_and_has_one_message(
     [
         ({}, True),
         ({"amount": "50.01"}, False),
-        ({"identity": GRACE}, False),
+        ({"identity": GRACE, "account": "did:grace"}, False),
+        ({"identity": GRACE}, True),
     ],
 )
 async def test_a_confirmation_beside_an_equal_open_charge_needs_a_warning(
@@ -58,8 +59,8 @@ async def test_a_confirmation_beside_an_equal_open_charge_needs_a_warning(
     assert (await store.open_equal(other) is not None) == is_equal
     assert (await store.confirm("c2", other.identity, **yes) is None) == is_equal
     if is_equal:
-        assert await store.confirm("c2", ADA, **yes, warned_of="c9") is None
-        assert await store.confirm("c2", ADA, **yes, warned_of="c1") is not None
+        assert await store.confirm("c2", other.identity, **yes, warned_of="c9") is None
+        assert await store.confirm("c2", other.identity, **yes, warned_of="c1") is not None
 
 
 async def test_a_warning_about_the_last_equal_charge_covers_all_before_it(
@@ -68,7 +69,9 @@ async def test_a_warning_about_the_last_equal_charge_covers_all_before_it(
     store = Ledger(database)
     for charge_id in ("c1", "c2", "c3", "c4"):
         await store.add(sample_charge(clock, charge_id=charge_id), due_at=clock.now())
-    await store.add(sample_charge(clock, charge_id="g1", identity=GRACE), due_at=clock.now())
+    await store.add(
+        sample_charge(clock, charge_id="g1", identity=GRACE, account="did:grace"), due_at=clock.now()
+    )
 
     async def yes(charge_id: str, warned_of: str | None, who: Identity = ADA) -> Charge | None:
         clock.advance(seconds=1)

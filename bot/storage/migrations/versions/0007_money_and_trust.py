@@ -38,3 +38,14 @@ def upgrade() -> None:
         sa.Column("at", Moment, nullable=False),
     )
     op.create_index("ix_seen_requests_at", "seen_requests", ["at"])
+    op.create_table("turns", sa.Column("name", sa.String(32), primary_key=True))
+    op.execute("INSERT INTO turns (name) VALUES ('seal the audit log')")
+    unfinished = sa.text("state IN ('confirmed', 'needs_scope', 'submitted', 'overdue', 'unconfirmed')")
+    op.create_index(
+        "ix_charges_unfinished_of_account",
+        "charges",
+        ["account_id"],
+        sqlite_where=unfinished,
+        postgresql_where=unfinished,
+    )
+    op.create_index("ix_charges_account_created_at", "charges", ["account_id", "created_at"])
