@@ -49,6 +49,7 @@ async def check(settings: Settings) -> list[Finding]:
     """Check Slack, the portal and the database."""
     return [
         _good(f"Rules: {_rules(settings.rules())}"),
+        _good(f"Connections: {_connections(settings.rules())}"),
         *await _check_slack(settings),
         await _check_portal(settings),
         *await _check_database(settings),
@@ -192,6 +193,15 @@ async def _look_into(database: Database, cipher: Cipher) -> list[Finding]:
         )
         found.append(_wrong(f"BILLING_BOT_KEYS: {words}"))
     return found
+
+
+def _connections(rules: Rules) -> str:
+    """Return which portal accounts may be connected, and what would protect more people."""
+    if rules.organizations:
+        return f"only {len(rules.organizations)} organizations may be connected"
+    if rules.one_person_per_account:
+        return "one Slack person for each portal account"
+    return "any portal account; set ALLOWED_ORGANIZATIONS, so that a forwarded link reaches nobody else's"
 
 
 def _rules(rules: Rules) -> str:

@@ -27,6 +27,7 @@ from bot.services.permission import Permission
 from bot.services.purchases import Purchases
 from bot.services.reminders import Reminders
 from bot.services.retention import Retention
+from bot.services.second_person import SecondPerson
 from bot.services.workspaces import OneWorkspace, Workspaces
 from bot.slack.client import DirectMessages, SlackClient
 from bot.slack.delivery import Deliverer
@@ -101,6 +102,7 @@ class Runtime:
     purchases: Purchases
     reminders: Reminders
     retention: Retention
+    second_person: SecondPerson
     workspaces: Workspaces
     # The stores.
     database: Database
@@ -170,6 +172,7 @@ async def open_runtime(
     workspaces = Workspaces(one or installations, slack)
     lifecycle = Lifecycle(workspaces, accounts, links, grants, (deliveries, messages), clock)
     purge = ChargePurge(database)
+    second_person = SecondPerson(database, links, deliveries, accounts, settings.rules(), clock)
     try:
         yield Runtime(
             settings=settings,
@@ -189,7 +192,9 @@ async def open_runtime(
             billing=Billing(accounts, permission, charges, audit, clock),
             charge_worker=ChargeWorker(charges, accounts, permission, clock, poll_rules, metrics),
             lifecycle=lifecycle,
-            linking=Linking(database, grants, links, charges, accounts, workspaces, oauth, clock),
+            linking=Linking(
+                database, grants, links, charges, accounts, workspaces, oauth, second_person, clock
+            ),
             one_workspace=one,
             permission=permission,
             purchases=Purchases(charges, confirmations, accounts, permission, clock),
@@ -197,6 +202,7 @@ async def open_runtime(
             retention=Retention(
                 purge, EndedWork(database), pending, overviews, clock, settings.purge_after_days
             ),
+            second_person=second_person,
             workspaces=workspaces,
             database=database,
             app_home_viewers=AppHomeViewers(database),

@@ -87,6 +87,12 @@ class Settings(BaseSettings):
     lock_users: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="who may `/billing lock` and `unlock` all spending: as `ALLOWED_USERS`"
     )
+    allowed_organizations: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="which portal organizations may be connected: their ids, comma-separated"
+    )
+    one_person_per_account: bool = Field(
+        default=False, description="refuse a portal account to a second Slack person"
+    )
     purge_after_days: int | None = Field(
         None,
         ge=30,
@@ -126,7 +132,9 @@ class Settings(BaseSettings):
             raise ValueError("not an encryption key; `billing-bot generate-key` makes one") from None
         return keys
 
-    @field_validator("allowed_users", "allowed_channels", "lock_users", mode="before")
+    @field_validator(
+        "allowed_users", "allowed_channels", "allowed_organizations", "lock_users", mode="before"
+    )
     @classmethod
     def _split_ids(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -237,6 +245,8 @@ class Settings(BaseSettings):
             users=self.allowed_users,
             channels=self.allowed_channels,
             lockers=self.lock_users,
+            organizations=self.allowed_organizations,
+            one_person_per_account=self.one_person_per_account,
         )
 
     def keys(self) -> tuple[str, ...]:

@@ -30,6 +30,10 @@ class GrantState(StrEnum):
     """The login belongs to no organization, so there is nothing to link."""
     UNUSABLE = "unusable"
     """What the portal says about the account cannot be stored."""
+    OTHER_ORGANIZATION = "other_org"
+    """The operator allows other organizations only."""
+    TAKEN = "taken"
+    """Another Slack person is connected to the account, and the operator allows one."""
     SUPERSEDED = "superseded"
     """The person started another grant, or canceled this one."""
 
@@ -42,6 +46,8 @@ NOT_CONNECTED = frozenset(
         GrantState.MISMATCH,
         GrantState.NO_ORGANIZATION,
         GrantState.UNUSABLE,
+        GrantState.OTHER_ORGANIZATION,
+        GrantState.TAKEN,
     }
 )
 """Ended without a connection."""

@@ -67,6 +67,10 @@ class Rules:
     users: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     lockers: tuple[str, ...] = ()
+    organizations: tuple[str, ...] = ()
+    """Ids of the portal organizations that may be connected; empty allows every one."""
+    one_person_per_account: bool = False
+    """Whether a second Slack person is refused a portal account."""
 
     def require_person(self, identity: Identity) -> None:
         """Check that a person may use the app. A person who may lock spending may also use the app.

@@ -141,9 +141,9 @@ class Accounts:
             # Keep the tokens, but do not send them.
             raise RelinkRequiredError("the grant's deployment is not on the allow-list") from None
 
-    async def disconnect(self, identity: Identity) -> Link | None:
-        """Delete the person's link and tokens; return the deleted link."""
-        link = await self._links.remove(identity)
+    async def disconnect(self, identity: Identity, *, by: Identity | None = None) -> Link | None:
+        """Delete the person's link and tokens, for themselves or `by` another; return the deleted link."""
+        link = await self._links.remove(identity, by=by)
         self.forget_cached(identity.key)
         return link
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from bot.engine import Lease, Released
     from bot.portal.oauth import OAuthClient
     from bot.services.accounts import Accounts
+    from bot.services.second_person import SecondPerson
     from bot.services.workspaces import Workspaces
     from bot.storage.charges.store import ChargeStore
     from bot.storage.connection import Transaction
@@ -84,9 +85,11 @@ class Linking:
         accounts: Accounts,
         workspaces: Workspaces,
         oauth: OAuthClient,
+        second_person: SecondPerson,
         clock: Clock,
     ) -> None:
         self._database = database
+        self._second_person = second_person
         self._grants = grants
         self._links = links
         self._charges = charges
@@ -256,9 +259,15 @@ class Linking:
                 # The app was removed while the person approved, and no later event would delete this link.
                 await self._end(lease, grant, GrantState.SUPERSEDED, within=transaction)
                 return None
-            await self._end(lease, grant, GrantState.LINKED, within=transaction)
             link = self._new_link(grant, account)
+            others = await self._links.others(link, within=transaction)
+            refused = self._second_person.refused(account, others)
+            if refused is not None:
+                await self._end(lease, grant, refused, within=transaction)
+                return None
+            await self._end(lease, grant, GrantState.LINKED, within=transaction)
             await self._links.put(link, within=transaction)
+            await self._second_person.warn(transaction, link, others)
             await self._charges.look_again(grant.identity.key, within=transaction)
             permitted = account if link.connection.may_bill else None
             await permit(transaction, permitted, grant.identity.key)

@@ -153,6 +153,11 @@ class DeliveryStore:
         is_behind = or_(row.drawn.is_(None), row.drawn < row.wakes)
         await self._wake_where(of, row.created_at >= since, is_behind)
 
+    async def wake_subject(self, subject_kind: str, subject_id: str) -> None:
+        """Have every message about this subject drawn again."""
+        row = deliveries.c
+        await self._wake_where(row.subject_kind == subject_kind, row.subject_id == subject_id)
+
     async def _wake_where(self, *conditions: Any) -> None:  # noqa: ANN401 - SQLAlchemy's conditions
         now = self._database.clock.now()
         async with self._database.transaction() as transaction:

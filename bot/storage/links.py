@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 
 from bot.domain.audit import Action
 from bot.domain.identity import BILLING_SCOPE, GRANT_LIFE, Account, Connection, Identity, has_scope
@@ -91,6 +91,35 @@ class LinkStore:
         """Return the person's link; None if there is none."""
         return await self._loader.get(identity.key)
 
+    async def by_grant(self, grant_id: str) -> Link | None:
+        """Return the link that this grant made; None if it is gone."""
+        async with self._database.read() as connection:
+            row = (
+                await connection.execute(select(links).where(links.c.grant_id == grant_id))
+            ).one_or_none()
+        return None if row is None else self._link(row)
+
+    async def others(self, link: Link, *, within: Transaction) -> Sequence[Link]:
+        """Return other people's live links to the same portal account, oldest first.
+
+        It is the same account if the deployment and the account's id or e-mail address are the same.
+        """
+        row, account = links.c, link.account
+        same = row.account_id == account.account_id
+        if account.email:
+            same = or_(same, func.lower(row.email) == account.email.lower())
+        query = (
+            select(links)
+            .where(
+                row.base_url == link.base_url,
+                same,
+                row.owner != link.identity.key,
+                row.sealed_tokens.is_not(None),
+            )
+            .order_by(row.linked_at)
+        )
+        return [self._link(found) for found in await within.execute(query)]
+
     async def put(self, link: Link, *, within: Transaction | None = None) -> None:
         """Store a link; it replaces the person's former one."""
         if within is None:
@@ -99,8 +128,9 @@ class LinkStore:
         else:
             await self._write(within, link)
 
-    async def remove(self, identity: Identity, *, why: str = "by the person") -> Link | None:
+    async def remove(self, identity: Identity, *, by: Identity | None = None) -> Link | None:
         """Delete the person's link and its tokens; return the deleted link."""
+        why = "by the person" if by is None else f"by {by.key}"
         async with self._database.transaction() as connection:
             link = await self._read(connection, identity)
             await self._forget(connection, [links.c.owner == identity.key], why)

@@ -37,6 +37,8 @@ _ENDS = {
     GrantState.MISMATCH: connect.MISMATCH,
     GrantState.NO_ORGANIZATION: NO_ORGANIZATION,
     GrantState.UNUSABLE: connect.UNUSABLE,
+    GrantState.OTHER_ORGANIZATION: connect.OTHER_ORGANIZATION,
+    GrantState.TAKEN: connect.TAKEN,
 }
 
 

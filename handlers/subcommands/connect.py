@@ -12,6 +12,7 @@ from blocks import ids, titles
 from blocks.connect import (
     already_connected_message,
     cancelled_message,
+    cut_message,
     link_message,
     superseded_message,
     used_message,
@@ -71,6 +72,12 @@ async def handle_cancel(context: Context) -> None:
         await context.reply.message(cancelled_message())
 
 
+async def handle_cut(context: Context) -> None:
+    """End somebody else's connection to this person's portal account."""
+    ended = await context.runtime.second_person.cut(context.identity, context.request.value)
+    await context.reply.message(cut_message(ended=ended))
+
+
 _DEAD_LINKS = {
     LinkShown.USED: used_message,
     LinkShown.SUPERSEDED: superseded_message,
@@ -108,7 +115,7 @@ async def _show(context: Context, grant: DeviceGrant) -> LinkMessage | None:
     codes = grant.codes
     if codes is None:
         raise StaleError
-    link = link_message(codes.url, codes.user_code, grant.expires_at)
+    link = link_message(codes.url, codes.user_code, grant.expires_at, user=grant.identity.user)
     thread = context.request.clicked_message
     if thread is None:
         await context.reply.message(link)
@@ -140,4 +147,5 @@ ACTIONS = {
     ids.ENABLE_BILLING: handle_enable_billing,
     ids.ENABLE_FOR_COMMAND: handle_enable_for_command,
     ids.CANCEL_CONNECT: handle_cancel,
+    ids.CUT_CONNECTION: handle_cut,
 }

@@ -21,7 +21,22 @@ def screens() -> list[Screen]:
     downscoped = connect.connected_note(ACCOUNT, may_bill=False)
     not_enabled = connect.connected_note(ACCOUNT, may_bill=False, for_purchase=True)
     return [
-        screen("connect", "`/billing connect`", connect.link_message(url, "WXYZ-1234", NOW)),
+        screen(
+            "connect-second-person",
+            "somebody else is connected to the account",
+            connect.second_person_message("U0GRACE", "ada@acme.example", grant_id="0" * 32),
+        ),
+        screen(
+            "connect-second-person-gone",
+            "that connection has ended",
+            connect.second_person_message(None, None, grant_id="0" * 32),
+        ),
+        screen("connect-cut", "the button was clicked", connect.cut_message(ended=True)),
+        screen("connect-cut-before", "it had ended already", connect.cut_message(ended=False)),
+        screen(
+            "connect-ends", "the day before a connection ends", connect.connection_ends_message(CONNECTION)
+        ),
+        screen("connect", "`/billing connect`", connect.link_message(url, "WXYZ-1234", NOW, user="U0ADA")),
         screen("connect-already", "connected already", connect.already_connected_message(CONNECTION, NOW)),
         screen("connected", "approved", connect.connected_message(NOTE)),
         screen(

@@ -1,0 +1,73 @@
+"""Somebody else in Slack is connected to a person's own portal account: who is told, and who can end it."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from tests.support.house import ADA, GRACE, House
+from tests.support.shown import Shown
+from tests.support.steps import ask
+
+
+async def approve(house: House, user: str, person: str) -> None:
+    """Connect by the link, as a person does."""
+    await ask(house, "/billing connect", user)
+    await house.until(lambda: house.answer(user).code)
+    house.portal.approve(house.answer(user).code, person)
+
+
+async def test_the_link_names_who_will_spend_and_says_to_approve_only_ones_own(house: House) -> None:
+    await ask(house, "/billing connect")
+    await house.until(lambda: house.answer().code)
+    assert f"lets <@{ADA}> see their balance and spend" in house.answer().text
+    assert "Approve only what you started yourself" in house.answer().text
+
+
+async def test_whoever_is_connected_to_an_account_is_told_of_a_second_person_and_can_end_it(
+    house: House,
+) -> None:
+    await house.link(ADA, "ada")
+    await approve(house, GRACE, "ada")
+    warning = await house.told("has connected your portal account")
+    assert f"<@{GRACE}>" in warning["text"]
+    assert "I don't know this person" in Shown(warning).buttons
+    await house.slack.click_text(ADA, "I don't know this person")
+    await house.until(lambda: "Their connection has ended" in house.last_ephemeral()["text"])
+    assert await house.app.runtime.links.get(house.identity(GRACE)) is None
+    assert await house.app.runtime.links.get(house.identity(ADA)) is not None
+    await house.told("Nobody else is connected to your portal account")
+    assert "Connect" in await ask(house, "/billing", GRACE)
+
+
+async def test_nobody_ends_the_connection_of_another_account(house: House) -> None:
+    await house.link(ADA, "ada")
+    await house.link(GRACE, "grace")
+    theirs = await house.app.runtime.links.get(house.identity(GRACE))
+    assert theirs is not None
+    assert not await house.app.runtime.second_person.cut(house.identity(ADA), theirs.grant_id)
+    assert await house.app.runtime.links.get(house.identity(GRACE)) is not None
+
+
+async def test_the_same_address_is_the_same_account(house: House) -> None:
+    await house.link(ADA, "ada")
+    async with house.app.runtime.database.transaction() as transaction:
+        await transaction.execute(
+            text("UPDATE links SET account_id = 'did:former', email = 'ADA@acme.EXAMPLE'")
+        )
+    await approve(house, GRACE, "ada")
+    await house.told("has connected your portal account")
+
+
+async def test_a_second_person_may_be_refused_altogether(house: House) -> None:
+    await house.restart(one_person_per_account=True)
+    await house.link(ADA, "ada")
+    await approve(house, GRACE, "ada")
+    await house.until(lambda: "allows one person for each account" in house.answer(GRACE).text)
+    assert await house.app.runtime.links.get(house.identity(GRACE)) is None
+
+
+async def test_only_allowed_organizations_can_be_connected(house: House) -> None:
+    await house.restart(allowed_organizations=("org_other",))
+    await approve(house, ADA, "ada")
+    await house.until(lambda: "has not allowed the organization" in house.answer().text)
+    assert await house.app.runtime.links.get(house.identity()) is None
