@@ -30,10 +30,10 @@ from bot.domain.follow_up import (
     next_follow_up,
     waits_until,
 )
-from bot.domain.money import CENT
-from bot.domain.rules import Rule, RuleError
-from bot.domain.subscription import Effect, UpgradeStatus
+from bot.domain.rules import RuleError
+from bot.domain.subscription import UpgradeStatus
 from bot.engine import Released
+from bot.services.own_refusals import forbidden, require_same_price
 from bot.timing import CALL_MARGIN_SECONDS, PORTAL_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class _Run:
             except PortalRefusalError as error:
                 await self._refused(error, sent_at=started)
             except RuleError as error:
-                await self._refused(_forbidden(error))
+                await self._refused(forbidden(error))
             except _NOT_CONNECTED:
                 await self._refused(PortalRefusalError(RefusalCode.UNAUTHORIZED))
             except AmbiguousAnswerError as error:
@@ -206,14 +206,7 @@ class _Run:
         charge = self.charge
         preview = await portal.preview_plan(tier)
         self._previewed_at = self._clock.now()
-        if preview.effect is Effect.NO_OP:
-            raise PortalRefusalError(RefusalCode.ALREADY_ON_TIER, portal_url=charge.portal_url)
-        due_now = preview.due_now
-        if preview.effect is not Effect.CHARGE_NOW or due_now is None:
-            raise PortalRefusalError(RefusalCode.PRICE_CHANGED, portal_url=charge.portal_url)
-        if due_now.quantize(CENT) != charge.amount:
-            price = format(due_now.quantize(CENT), "f")
-            raise PortalRefusalError(RefusalCode.PRICE_CHANGED, message=price, portal_url=charge.portal_url)
+        require_same_price(charge, preview)
 
     async def _gate(self) -> None:
         """Check everything once more, just before the request leaves: nothing slow comes after this.
@@ -403,10 +396,3 @@ def _away_wait(interval: float, misses: int) -> float:
     """Return how many seconds to wait for a portal that failed `misses` times in a row."""
     longest = max(interval, Backoff(interval, AWAY_CAP_SECONDS).longest(misses - 1))
     return random.uniform(interval, longest)  # noqa: S311 - spreads load
-
-
-def _forbidden(error: RuleError) -> PortalRefusalError:
-    """Return the refusal of a charge that an operator's rule forbids by now."""
-    if error.rule in {Rule.LOCKED, Rule.READ_ONLY}:
-        return PortalRefusalError(RefusalCode.SPENDING_STOPPED)
-    return PortalRefusalError(RefusalCode.RULE_FORBIDS)

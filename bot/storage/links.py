@@ -128,9 +128,11 @@ class LinkStore:
         else:
             await self._write(within, link)
 
-    async def remove(self, identity: Identity, *, by: Identity | None = None) -> Link | None:
-        """Delete the person's link and its tokens; return the deleted link."""
-        why = "by the person" if by is None else f"by {by.key}"
+    async def remove(
+        self, identity: Identity, *, by: Identity | None = None, why: str | None = None
+    ) -> Link | None:
+        """Delete the person's link and its tokens, for them or `by` another; return the deleted link."""
+        why = why or ("by the person" if by is None else f"by {by.key}")
         async with self._database.transaction() as connection:
             link = await self._read(connection, identity)
             await self._forget(connection, [links.c.owner == identity.key], why)

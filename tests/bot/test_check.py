@@ -80,7 +80,13 @@ async def test_check_names_a_client_that_the_portal_refuses(settings: Settings, 
 async def test_check_finds_nothing_wrong_with_right_settings(settings: Settings) -> None:
     said = [finding.words for finding in await check(settings)]
     assert await wrong(settings) == []
-    assert [line.partition(":")[0] for line in said] == ["Rules", "Slack", "Portal", "Database"]
+    assert [line.partition(":")[0] for line in said] == [
+        "Rules",
+        "Connections",
+        "Slack",
+        "Portal",
+        "Database",
+    ]
 
 
 async def test_each_wrong_setting_is_named(settings: Settings) -> None:

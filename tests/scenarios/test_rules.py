@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,20 +13,12 @@ from freezegun import freeze_time
 from bot.domain.charge import ChargeState
 from bot.domain.next_step import Confirm
 from bot.domain.rules import RuleError
-from bot.portal.transport import CONCURRENT_REQUESTS
 from bot.sandbox.portal import Fault
 from tests.support.house import ADA, GRACE, LINUS, House, identity
+from tests.support.steps import answered, money_requests, shown_in_modal
 
 if TYPE_CHECKING:
     from bot.domain.next_step import Proposal
-
-
-async def shown_in_modal(house: House, words: str, user: str = ADA) -> None:
-    await house.until(lambda: words in house.modal(user).text)
-
-
-async def answered(house: House, words: str, user: str = ADA) -> None:
-    await house.until(lambda: words in house.last_ephemeral(user)["text"])
 
 
 async def proposed(house: House, amount: str) -> Proposal:
@@ -43,12 +33,6 @@ async def audited(house: House, action: str) -> list[tuple[str, str]]:
     await house.app.runtime.audit.seal()
     log = house.app.runtime.audit.sealed()
     return [(seal.entry.actor, seal.entry.result) async for seal in log if seal.entry.action == action]
-
-
-def money_requests(house: House) -> int:
-    return sum(
-        each.method == "POST" and each.path == "/api/billing/charge" for each in house.portal.requests
-    )
 
 
 async def test_the_amount_modal_names_the_limit_for_one_charge(house: House) -> None:
@@ -249,53 +233,6 @@ async def test_a_lock_stops_the_retry_of_an_unanswered_charge(house: House) -> N
         await house.told("$10.16 added to your balance")
 
 
-async def slow_token_then(house: House, **rules: Any) -> None:
-    """Buy with a token that must be refreshed, which takes a while; the rules change meanwhile."""
-    await house.link()
-    await house.slack.command(ADA, "/billing buy 50")
-    await house.confirm_shown()
-    house.portal.expire_access_tokens()
-    house.portal.fail("/api/oauth/token", Fault(seconds=0.6), times=1)
-    await house.slack.submit(ADA)
-    await house.state(ChargeState.CONFIRMED)
-    house.app.runtime.permission.rules = replace(house.app.runtime.permission.rules, **rules)
-
-
-@pytest.mark.parametrize(
-    ("rules", "words"),
-    [
-        ({"users": (GRACE,)}, "no longer allows this purchase"),
-        ({"max_charge": Decimal(49)}, "no longer allows this purchase"),
-        ({"max_daily": Decimal(49)}, "no longer allows this purchase"),
-        ({"read_only": True}, "was stopped before this was sent"),
-    ],
-)
-async def test_a_rule_that_came_after_the_confirmation_stops_the_request(
-    house: House, rules: dict[str, Any], words: str
-) -> None:
-    await slow_token_then(house, **rules)
-    await house.told(words)
-    assert money_requests(house) == 0
-
-
-async def test_a_lock_while_a_request_waits_for_a_free_connection_stops_it(house: House) -> None:
-    await house.restart(lock_users=(GRACE,))
-    await house.link()
-    await house.slack.command(ADA, "/billing buy 50")
-    await house.confirm_shown()
-    places = house.app.runtime.accounts._transport._places
-    for _ in range(CONCURRENT_REQUESTS):
-        await places.acquire()
-    await house.slack.submit(ADA)
-    await house.state(ChargeState.CONFIRMED)
-    await house.slack.command(GRACE, "/billing lock")
-    await answered(house, "Spending is locked", GRACE)
-    for _ in range(CONCURRENT_REQUESTS):
-        places.release()
-    await house.told("was stopped before this was sent")
-    assert money_requests(house) == 0
-
-
 async def test_the_limits_apply_to_auto_reload(house: House) -> None:
     await house.restart(max_charge=Decimal(75), max_charge_per_day=Decimal(200))
     await house.link()
@@ -430,50 +367,3 @@ async def test_whoever_was_taken_off_the_list_can_still_disconnect(house: House)
     await house.slack.command(ADA, "/billing disconnect")
     await answered(house, "Disconnected")
     assert await house.app.runtime.links.get(house.identity()) is None
-
-
-async def test_a_command_that_is_sent_again_within_five_minutes_changes_nothing(house: House) -> None:
-    await house.restart(lock_users=(GRACE,))
-    lock = await house.slack.command(GRACE, "/billing lock")
-    await answered(house, "Spending is locked", GRACE)
-    body, stamp = lock.raw_body.replace("text=lock", "text=unlock"), str(int(time.time()))
-    headers = {
-        "Content-Type": "application/x-www-form-urlencoded",
-        "X-Slack-Request-Timestamp": stamp,
-        "X-Slack-Signature": house.slack.sign(body, stamp),
-    }
-    await house.slack.send_raw(body, headers)
-    await house.until_async(lambda: is_locked(house, locked=False))
-    await house.slack.command(GRACE, "/billing lock")
-    await house.until_async(lambda: is_locked(house, locked=True))
-    await house.restart()
-    again = await house.slack.send_raw(body, headers)
-    assert (again.status, again.response) == (200, "")
-    await house.app.runtime.open_requests.finish(5)
-    assert await is_locked(house, locked=True)
-
-
-async def is_locked(house: House, *, locked: bool) -> bool:
-    return (await house.app.runtime.permission.stopped(house.identity()) is not None) is locked
-
-
-async def test_two_slack_people_with_one_portal_account_share_the_day(house: House) -> None:
-    await house.restart(max_charge_per_day=Decimal(100))
-    await house.link(ADA, "ada")
-    await house.link(GRACE, "ada")
-    await house.buy("60", ADA)
-    await house.told("$60 added to your balance", ADA)
-    await house.slack.command(GRACE, "/billing buy 60")
-    await shown_in_modal(house, "The largest amount is $40", GRACE)
-    assert money_requests(house) == 1
-
-
-async def test_an_equal_purchase_of_somebody_with_the_same_portal_account_asks_buy_again(
-    house: House,
-) -> None:
-    await house.link(ADA, "ada")
-    await house.link(GRACE, "ada")
-    await house.buy("10.06", ADA)
-    await house.submitted()
-    await house.slack.command(GRACE, "/billing buy 10.06")
-    await shown_in_modal(house, "A purchase of $10.06 with your portal account", GRACE)

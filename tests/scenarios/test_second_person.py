@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from sqlalchemy import text
 
 from tests.support.house import ADA, GRACE, House
 from tests.support.shown import Shown
-from tests.support.steps import ask
+from tests.support.steps import ask, money_requests, shown_in_modal
 
 
 async def approve(house: House, user: str, person: str) -> None:
@@ -71,3 +73,25 @@ async def test_only_allowed_organizations_can_be_connected(house: House) -> None
     await approve(house, ADA, "ada")
     await house.until(lambda: "has not allowed the organization" in house.answer().text)
     assert await house.app.runtime.links.get(house.identity()) is None
+
+
+async def test_two_slack_people_with_one_portal_account_share_the_day(house: House) -> None:
+    await house.restart(max_charge_per_day=Decimal(100))
+    await house.link(ADA, "ada")
+    await house.link(GRACE, "ada")
+    await house.buy("60", ADA)
+    await house.told("$60 added to your balance", ADA)
+    await house.slack.command(GRACE, "/billing buy 60")
+    await shown_in_modal(house, "The largest amount is $40", GRACE)
+    assert money_requests(house) == 1
+
+
+async def test_an_equal_purchase_of_somebody_with_the_same_portal_account_asks_buy_again(
+    house: House,
+) -> None:
+    await house.link(ADA, "ada")
+    await house.link(GRACE, "ada")
+    await house.buy("10.06", ADA)
+    await house.submitted()
+    await house.slack.command(GRACE, "/billing buy 10.06")
+    await shown_in_modal(house, "A purchase of $10.06 with your portal account", GRACE)

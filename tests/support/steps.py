@@ -123,3 +123,20 @@ async def upgraded_late(house: House) -> None:
     await preview_super(house)
     await house.slack.click(ADA, "plan_upgrade")
     await house.told("Upgraded to Super")
+
+
+async def shown_in_modal(house: House, words: str, user: str = ADA) -> None:
+    """Wait until the front modal has these words."""
+    await house.until(lambda: words in house.modal(user).text)
+
+
+async def answered(house: House, words: str, user: str = ADA) -> None:
+    """Wait until the last answer has these words."""
+    await house.until(lambda: words in house.last_ephemeral(user)["text"])
+
+
+def money_requests(house: House) -> int:
+    """Count the requests to charge that have reached the portal."""
+    return sum(
+        each.method == "POST" and each.path == "/api/billing/charge" for each in house.portal.requests
+    )

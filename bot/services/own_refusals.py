@@ -1,0 +1,38 @@
+"""Refusals by this app itself, before a request for money is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.domain.errors import PortalRefusalError, RefusalCode
+from bot.domain.money import CENT
+from bot.domain.rules import Rule
+from bot.domain.subscription import Effect
+
+if TYPE_CHECKING:
+    from bot.domain.charge import Charge
+    from bot.domain.rules import RuleError
+    from bot.domain.subscription import Preview
+
+
+def forbidden(error: RuleError) -> PortalRefusalError:
+    """Return the refusal of a charge that an operator's rule forbids by now."""
+    if error.rule in {Rule.LOCKED, Rule.READ_ONLY}:
+        return PortalRefusalError(RefusalCode.SPENDING_STOPPED)
+    return PortalRefusalError(RefusalCode.RULE_FORBIDS)
+
+
+def require_same_price(charge: Charge, preview: Preview) -> None:
+    """Check that the portal still wants the confirmed amount for a plan.
+
+    Raises:
+        PortalRefusalError: ALREADY_ON_TIER, or PRICE_CHANGED with the new amount, if there is one.
+    """
+    if preview.effect is Effect.NO_OP:
+        raise PortalRefusalError(RefusalCode.ALREADY_ON_TIER, portal_url=charge.portal_url)
+    due_now = preview.due_now
+    if preview.effect is not Effect.CHARGE_NOW or due_now is None:
+        raise PortalRefusalError(RefusalCode.PRICE_CHANGED, portal_url=charge.portal_url)
+    if due_now.quantize(CENT) != charge.amount:
+        price = format(due_now.quantize(CENT), "f")
+        raise PortalRefusalError(RefusalCode.PRICE_CHANGED, message=price, portal_url=charge.portal_url)

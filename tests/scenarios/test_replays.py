@@ -1,0 +1,33 @@
+"""A request that Slack has signed works once, also within the five minutes of its signature."""
+
+from __future__ import annotations
+
+import time
+
+from tests.support.house import GRACE, House
+from tests.support.steps import answered
+
+
+async def test_a_command_that_is_sent_again_within_five_minutes_changes_nothing(house: House) -> None:
+    await house.restart(lock_users=(GRACE,))
+    lock = await house.slack.command(GRACE, "/billing lock")
+    await answered(house, "Spending is locked", GRACE)
+    body, stamp = lock.raw_body.replace("text=lock", "text=unlock"), str(int(time.time()))
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": house.slack.sign(body, stamp),
+    }
+    await house.slack.send_raw(body, headers)
+    await house.until_async(lambda: is_locked(house, locked=False))
+    await house.slack.command(GRACE, "/billing lock")
+    await house.until_async(lambda: is_locked(house, locked=True))
+    await house.restart()
+    again = await house.slack.send_raw(body, headers)
+    assert (again.status, again.response) == (200, "")
+    await house.app.runtime.open_requests.finish(5)
+    assert await is_locked(house, locked=True)
+
+
+async def is_locked(house: House, *, locked: bool) -> bool:
+    return (await house.app.runtime.permission.stopped(house.identity()) is not None) is locked
