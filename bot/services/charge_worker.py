@@ -216,7 +216,7 @@ class _Run:
         """
         charge = self.charge
         self._require_confirmed()
-        previewed_at = self._previewed_at
+        previewed_at = None if self._maybe_sent else self._previewed_at
         if previewed_at is not None and self._clock.now() > previewed_at + PREVIEW_LIFE:
             raise PortalUnavailableError("the preview is too old", sent=False)
         await self._worker.permission.require_sending(charge)

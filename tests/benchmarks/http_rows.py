@@ -86,3 +86,24 @@ async def confirm_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
             yield ratio(f"{what}: p50", p50[port], p50[one], unit="ms", peer=peer, at_most=1.5)
             yield ratio(f"{what}: p50", p50[port], p50[many], unit="ms", peer=as_many)
             yield ratio(f"{what}: p99", p99[port], p99[one], unit="ms", peer=peer, below=250)
+    yield await _on_one_account(folder, place)
+
+
+async def _on_one_account(folder: Path, place: Place) -> Row:
+    """64 people at once with one portal account, beside 64 with an account each: they wait in turn."""
+    at_once, count = 64, CONFIRM_REQUESTS[64]
+    found: dict[bool, list[float]] = {True: [], False: []}
+    for one_account in (True, False) * RUNS:
+        async with (
+            place.database(folder) as url,
+            processes.wire() as wire,
+            processes.ours(wire, url, folder, proposals=count, work=False, one_account=one_account) as (
+                port,
+                plan,
+                _,
+            ),
+        ):
+            requests = [load.pay_request(charge, user) for charge, user, _ in plan["ids"]]
+            found[one_account].append((await load.send(port, requests, at_once)).percentile(0.5))
+    what = f"a confirmation stored and acknowledged, {at_once} at once on one account, {place.name}: p50"
+    return ratio(what, found[True], found[False], unit="ms", peer="an account each")

@@ -44,7 +44,12 @@ def person(number: int) -> Identity:
     return Identity(enterprise="", team="T0ACME", user=f"U{number % PEOPLE:05}")
 
 
-def charge(runtime: Runtime, number: int, state: ChargeState) -> Charge:
+def account_of(identity: Identity, *, one_account: bool) -> str:
+    """Each person's own portal account, or one for all of them."""
+    return "did:bench" if one_account else f"did:{identity.user}"
+
+
+def charge(runtime: Runtime, number: int, state: ChargeState, *, one_account: bool = False) -> Charge:
     now = runtime.clock.now()
     going = state is ChargeState.SUBMITTED
     return Charge(
@@ -54,7 +59,7 @@ def charge(runtime: Runtime, number: int, state: ChargeState) -> Charge:
         # No two alike, so that none asks "buy again?".
         amount=Decimal(500 + number % 90_000) / 100,
         idempotency_key=str(uuid.uuid4()),
-        account_id="did:bench",
+        account_id=account_of(person(number), one_account=one_account),
         organization_id="org_acme",
         organization_name="Acme Research",
         payment_method=PaymentMethod(brand="visa", last4="4242"),
@@ -66,17 +71,19 @@ def charge(runtime: Runtime, number: int, state: ChargeState) -> Charge:
     )
 
 
-async def link(runtime: Runtime, people: set[Identity]) -> None:
+async def link(runtime: Runtime, people: set[Identity], *, one_account: bool = False) -> None:
     store = LinkStore(runtime.database, Cipher(runtime.settings.keys()))
-    account = Account(
-        account_id="did:bench", email=None, organization_id="org_acme", organization_name="Acme"
-    )
     now = runtime.clock.now()
     async with runtime.database.transaction() as connection:
         for each in people:
             grant = Link(
                 identity=each,
-                account=account,
+                account=Account(
+                    account_id=account_of(each, one_account=one_account),
+                    email=None,
+                    organization_id="org_acme",
+                    organization_name="Acme",
+                ),
                 base_url=str(runtime.settings.portal_base_url),
                 scope="billing:manage",
                 expires_at=now + timedelta(hours=8),
@@ -137,13 +144,15 @@ async def main(plan_file: Path) -> None:
             for pace in (runtime.person_rate, runtime.workspace_rate):
                 pace.__init__(burst=1e12, per_second=1e12)  # type: ignore[misc]
             if plan.get("fill", True):
+                one = plan.get("one_account", False)
                 proposals = [
-                    charge(runtime, n, ChargeState.PROPOSED) for n in range(plan.get("proposals", 0))
+                    charge(runtime, n, ChargeState.PROPOSED, one_account=one)
+                    for n in range(plan.get("proposals", 0))
                 ]
                 # Other amounts than the proposals', or "buy again?" would be asked.
                 others = range(50_000, 50_000 + plan.get("going", 0))
                 going = [charge(runtime, n, ChargeState.SUBMITTED) for n in others]
-                await link(runtime, {each.identity for each in (*proposals, *going)})
+                await link(runtime, {each.identity for each in (*proposals, *going)}, one_account=one)
                 await fill(runtime, proposals, due=False)
                 await fill(runtime, going, due=True)
                 plan["ids"] = [(each.id, each.identity.user, each.idempotency_key) for each in proposals]

@@ -21,6 +21,7 @@ def main(
     replicas: Annotated[int, typer.Option(help="how many processes")] = 3,
     seconds: Annotated[float, typer.Option(help="how long the storm lasts")] = 180,
     people: Annotated[int, typer.Option(help="who buy, each one thing after the other")] = 20,
+    isolation: Annotated[str | None, typer.Option(help="the database's default for transactions")] = None,
 ) -> None:
     """Let purchases happen in a storm, then compare the portal's, Slack's and our own books."""
     plan = Plan(
@@ -32,7 +33,7 @@ def main(
     )
     typer.echo(f"seed {plan.seed}: {purchases} purchases, {replicas} replicas, {seconds:.0f} s of storm")
     with running_server() as server, tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        outcome = asyncio.run(_run(plan, Path(folder), server.url))
+        outcome = asyncio.run(_run(plan, Path(folder), server.url, isolation))
         typer.echo(outcome.table())
         if not outcome.kept:
             kept = Path(tempfile.mkdtemp(prefix="chaos-logs-"))
@@ -42,8 +43,9 @@ def main(
     sys.exit(0 if outcome.kept else 1)
 
 
-async def _run(plan: Plan, folder: Path, server_url: str) -> Outcome:
-    async with new_database(server_url, await make_template(server_url)) as url:
+async def _run(plan: Plan, folder: Path, server_url: str, isolation: str | None) -> Outcome:
+    template = await make_template(server_url)
+    async with new_database(server_url, template, isolation=isolation) as url:
         return await run(plan, folder, url)
 
 

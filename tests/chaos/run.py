@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -89,7 +89,14 @@ async def run(plan: Plan, folder: Path, database_url: str) -> Outcome:
         for _ in range(plan.replicas):
             await cluster.start(POLL_INTERVAL_SECONDS="0.5", LOG_LEVEL="INFO")
         for person in people:
-            await cluster.link(person.id)
+            # Each acts with a portal account of their own: those with one account wait for one another.
+            cluster.portal.people[person.id] = replace(
+                cluster.portal.people["ada"],
+                key=person.id,
+                email=f"{person.name}@acme.example",
+                account=f"did:{person.name}",
+            )
+            await cluster.link(person.id, person.id)
         return await _play(plan, cluster, [person.id for person in people])
 
 
@@ -129,7 +136,7 @@ def _wanted(plan: Plan, cluster: Cluster, users: list[str], random: Random) -> l
         user = users[number % len(users)]
         turn = number // len(users)
         amount = "10.01" if turn == 1 and random.random() < DECLINED else str(11 + turn)
-        person = Person(slack=cluster.slack, portal=cluster.portal, user=user, account="ada", amount=amount)
+        person = Person(slack=cluster.slack, portal=cluster.portal, user=user, account=user, amount=amount)
         wanted[number % len(users)].append(person)
     return wanted
 
@@ -153,7 +160,7 @@ async def _quiet(cluster: Cluster) -> None:
     """Wait until nothing is due any more, and the late ones have taken back what they must."""
     async with asyncio.timeout(60):
         while await cluster.ask(
-            """SELECT 1 FROM charges c JOIN messages m ON m.id = c.id
+            """SELECT 1 FROM charges c JOIN deliveries m ON m.id = c.id
             WHERE m.due_at IS NOT NULL OR m.lease_token IS NOT NULL OR c.lease_token IS NOT NULL"""
         ):
             await asyncio.sleep(0.5)

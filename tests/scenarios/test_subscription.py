@@ -264,3 +264,15 @@ async def test_the_largest_charge_also_limits_the_monthly_price_of_a_plan(house:
     shown = await choose(house, upgrades_to(house))
     assert "may be $60 at most" in shown.text
     assert await house.charges() == []
+
+
+async def test_an_unanswered_upgrade_is_sent_again_although_its_preview_has_aged(house: House) -> None:
+    with freeze_time(real_asyncio=True) as frozen:
+        name = await confirmed_upgrade(house)
+        path = "/api/billing/subscription/upgrade"
+        house.portal.fail(path, Fault(status=500), times=1, method="POST")
+        await house.slack.click(ADA, "plan_upgrade")
+        await house.unanswered()
+        frozen.tick(15)
+        await house.told(f"Upgraded to {name}")
+    assert len(house.portal.upgrades) == 1
