@@ -128,9 +128,7 @@ def cut_message(*, ended: bool) -> Message:
     if not ended:
         return message(section("That connection has ended already, or it is not to your portal account."))
     words = "*Their connection has ended.* They can no longer see or spend with your portal account here."
-    return message(
-        section(words), context("End all sessions on the portal too, if you did not know about it.")
-    )
+    return message(section(words), context(NOT_KNOWN))
 
 
 def already_connected_message(connection: Connection, now: datetime) -> Message:
@@ -163,10 +161,8 @@ def second_person_message(user: str | None, email: str | None, *, grant_id: str)
     """
     account = f" {escape(email)}" if email else ""
     if user is None:
-        words = f"*Nobody else is connected to your portal account{account} by this any more.*"
-        return message(
-            section(f"{words}\nEnd all sessions on the portal too if you did not know about it.")
-        )
+        words = f"*The other connection to your portal account{account} has ended*"
+        return message(section(f"{words}\n{NOT_KNOWN}"))
     return message(
         section(
             f":warning: *<@{escape(user)}> has connected your portal account{account}*\n"
@@ -225,6 +221,7 @@ TAKEN = (
     "Somebody else in Slack is connected to this portal account, and the operator of this app allows one "
     "person for each account. Nothing was stored."
 )
+NOT_KNOWN = "If you did not know about it, end all sessions on the portal too."
 UNUSABLE = (
     "What the portal says of your account can't be used here, so nothing was stored. "
     f"{SUPPORT} can look at it."

@@ -20,10 +20,11 @@ from bot.portal.transport import Transport
 from bot.rate_limit import RateLimiter
 from bot.services.accounts import Accounts
 from bot.services.billing import Billing
-from bot.services.charge_worker import ChargeWorker, PollRules
+from bot.services.charge_worker import ChargeWorker
 from bot.services.lifecycle import Lifecycle
 from bot.services.linking import Linking
 from bot.services.permission import Permission
+from bot.services.poll_waits import PollRules
 from bot.services.purchases import Purchases
 from bot.services.reminders import Reminders
 from bot.services.retention import Retention

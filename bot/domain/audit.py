@@ -29,7 +29,10 @@ def acting(origin: str) -> Iterator[None]:
 
 @dataclass(slots=True)
 class SignedRequest:
-    """A request that Slack has signed, by its signature; `is_stored` once a change was stored for it."""
+    """A request that Slack has signed, by its signature.
+
+    `is_stored`: it is stored with a change, or about to be.
+    """
 
     signature: str
     is_stored: bool = False

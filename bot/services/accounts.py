@@ -39,6 +39,7 @@ EXPIRY_SKEW_SECONDS = 120
 REFRESH_SECONDS = PORTAL_TIMEOUT_SECONDS + CALL_MARGIN_SECONDS
 """How long one process keeps the others from refreshing the same grant."""
 LOOK_EVERY_SECONDS = 0.2
+VERIFY_TRIES = 3
 STORE_TRIES = 30
 STORE_AGAIN_SECONDS = 2
 
@@ -207,9 +208,11 @@ class Accounts:
             link = await self.link(identity)
             if not self._is_good(link, rejected):
                 link = await self._renewed(link, rejected)
-            if link.dead or link.is_verified:
-                return link
-            return await self._verified(link)
+            for _ in range(VERIFY_TRIES):
+                if link.dead or link.is_verified:
+                    return link
+                link = await self._verified(link)
+            raise PortalUnavailableError("whose the new token is stays unknown")
 
     async def _renewed(self, link: Link, rejected: str | None) -> Link:
         """Refresh a grant, or wait for the process that does; return the link as it is stored then."""
@@ -240,7 +243,8 @@ class Accounts:
         try:
             info = await self.portal_with(link.base_url, link.access or "").account()
         except RelinkRequiredError:
-            raise PortalUnavailableError("the new token is refused") from None
+            # Refused as soon as it was made: only a refresh says whether the session is dead.
+            return await self._renewed(link, link.access)
         except NoOrganizationError:
             raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED) from None
         verified = replace(link, is_verified=True)

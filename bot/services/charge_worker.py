@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,8 @@ from bot.domain.follow_up import (
 from bot.domain.rules import RuleError
 from bot.domain.subscription import UpgradeStatus
 from bot.engine import Released
-from bot.services.own_refusals import forbidden, require_same_price
+from bot.services.before_sending import DatabaseAwayError, forbidden, nothing_sent, require_same_price
+from bot.services.poll_waits import BUSY_CAP_SECONDS, away_wait, busy_wait
 from bot.timing import CALL_MARGIN_SECONDS, PORTAL_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from bot.portal.transport import Gate
     from bot.services.accounts import Accounts
     from bot.services.permission import Permission
+    from bot.services.poll_waits import PollRules
     from bot.storage.charges.store import ChargeStore
 
 AMBIGUITY_WINDOW = timedelta(minutes=1)
@@ -57,20 +58,9 @@ PREVIEW_LIFE = timedelta(seconds=10)
 """How old the preview of an upgrade may be when its request is sent."""
 
 RESEND = Backoff(1, 10)
-BUSY_SECONDS = 5
-BUSY_CAP_SECONDS = 30
-AWAY_CAP_SECONDS = 15
 _NOT_CONNECTED = (NotLinkedError, RelinkRequiredError)
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PollRules:
-    """How often and how long a submitted charge is polled, in seconds."""
-
-    interval_seconds: float
-    cap_seconds: float
 
 
 class ChargeWorker:
@@ -111,7 +101,9 @@ class _Run:
         self._lease = lease
         self.charge = self.stored = lease.load()
         self._previewed_at: datetime | None = None
-        self._maybe_sent = self.charge.ambiguous_since is not None or lease.claim.attempts > 1
+        self._maybe_sent = (
+            self.charge.ambiguous_since is not None or self.charge.state in OPEN or lease.claim.attempts > 1
+        )
 
     async def advance(self) -> Released | datetime | None:
         found = self.charge.state
@@ -148,45 +140,55 @@ class _Run:
         started = self.charge.ambiguous_since or self._clock.now()
         tries = 0
         while True:
-            at_least = 0.0
-            try:
-                await self._send()
-            except PortalRefusalError as error:
-                await self._refused(error, sent_at=started)
-            except RuleError as error:
-                await self._refused(forbidden(error))
-            except _NOT_CONNECTED:
-                await self._refused(PortalRefusalError(RefusalCode.UNAUTHORIZED))
-            except AmbiguousAnswerError as error:
-                log.warning("charge.ambiguous", charge=self.charge.id, answer=str(error))
-                await self._unanswered(since=started)
-                if error.same_again:
-                    await self._save(self.charge.unconfirmed())
-            except PortalUnavailableError as error:
-                # No token, preview or free slot: this request was never sent.
-                log.warning("charge.not_sent", charge=self.charge.id, answer=str(error))
-                at_least = min(error.retry_after or 0, BUSY_CAP_SECONDS)
+            at_least = await self._attempt(started)
             if self.charge.state is not ChargeState.CONFIRMED:
                 return
-            if self._clock.now() >= started + AMBIGUITY_WINDOW:
+            if at_least is not None and self._clock.now() >= started + AMBIGUITY_WINDOW:
                 await self._give_up()
                 return
-            longest = max(at_least, RESEND.longest(tries))
+            longest = max(at_least or 0, RESEND.longest(tries))
             await self._lease.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - spreads load
             tries += 1
+
+    async def _attempt(self, started: datetime) -> float | None:
+        """Try once; return how many seconds to wait at least, None if our own database is the reason."""
+        try:
+            await self._send()
+        except PortalRefusalError as error:
+            await self._refused(error, sent_at=started)
+        except RuleError as error:
+            await self._refused(forbidden(error))
+        except _NOT_CONNECTED:
+            await self._refused(PortalRefusalError(RefusalCode.UNAUTHORIZED))
+        except AmbiguousAnswerError as error:
+            log.warning("charge.ambiguous", charge=self.charge.id, answer=str(error))
+            await self._unanswered(since=started)
+            if error.same_again:
+                await self._save(self.charge.unconfirmed())
+        except DatabaseAwayError:
+            return None
+        except PortalUnavailableError as error:
+            # No token, preview or free slot: this request was never sent.
+            log.warning("charge.not_sent", charge=self.charge.id, answer=str(error))
+            return min(error.retry_after or 0, BUSY_CAP_SECONDS)
+        return 0
 
     async def _send(self) -> None:
         """Send one request to charge, and store the answer."""
         charge = self.charge
         self._require_confirmed()
-        portal = await self._portal(self._gate)
         if charge.kind is ChargeKind.UPGRADE:
             tier = charge.tier_id or ""
-            if not self._maybe_sent:
-                await self._require_same_price(portal, tier)
-            await self._upgraded(await portal.upgrade_plan(tier, idempotency_key=charge.idempotency_key))
+            with nothing_sent():
+                portal = await self._portal(self._gate)
+                if not self._maybe_sent:
+                    await self._require_same_price(portal, tier)
+                result = await portal.upgrade_plan(tier, idempotency_key=charge.idempotency_key)
+            await self._upgraded(result)
             return
-        accepted = await portal.charge(charge.amount, idempotency_key=charge.idempotency_key)
+        with nothing_sent():
+            portal = await self._portal(self._gate)
+            accepted = await portal.charge(charge.amount, idempotency_key=charge.idempotency_key)
         now = self._clock.now()
         deadline = now + timedelta(seconds=self._worker.rules.cap_seconds)
         await self._save(self.charge.accepted(accepted, now=now, deadline=deadline))
@@ -241,15 +243,15 @@ class _Run:
         await self._save(self.charge.failed(reason, now=now, portal_url=result.recovery_url))
 
     async def _unanswered(self, *, since: datetime) -> None:
-        if not self._maybe_sent:
-            self._maybe_sent = True
+        self._maybe_sent = True
+        if self.charge.ambiguous_since is None:
             await self._save(self.charge.unanswered(since))
 
     async def _refused(self, error: PortalRefusalError, *, sent_at: datetime | None = None) -> None:
         """Store a refusal. It proves nothing about an earlier request that got no answer."""
         refusal = self._refusal(error)
         if self._maybe_sent:
-            await self._save(self.charge.unconfirmed(refusal))
+            await self._save(self.charge.unanswered(self._clock.now()).unconfirmed(refusal))
         elif error.code is RefusalCode.INSUFFICIENT_SCOPE:
             now = self._clock.now()
             permitted = sent_at is not None and await self._permitted_since(sent_at)
@@ -266,7 +268,7 @@ class _Run:
 
     async def _give_up(self) -> None:
         if self._maybe_sent:
-            await self._save(self.charge.unconfirmed())
+            await self._save(self.charge.unanswered(self._clock.now()).unconfirmed())
         else:
             await self._refused(PortalRefusalError(RefusalCode.TEMPORARILY_UNAVAILABLE))
 
@@ -287,13 +289,13 @@ class _Run:
             except PortalRefusalError as error:
                 if error.code in ACCESS_LOST:
                     await self._save(self.charge.unconfirmed(self._refusal(error)))
-                wait = _busy_wait(error.retry_after)
+                wait = busy_wait(error.retry_after)
             except _NOT_CONNECTED:
                 await self._save(self.charge.unconfirmed(Refusal(code=RefusalCode.UNAUTHORIZED)))
             except PortalUnavailableError as error:
                 misses += 1
                 named = error.busy or error.retry_after is not None
-                wait = _busy_wait(error.retry_after) if named else _away_wait(interval, misses)
+                wait = busy_wait(error.retry_after) if named else away_wait(interval, misses)
             else:
                 misses = 0
                 took = (self._clock.now() - asked_at).total_seconds()
@@ -338,7 +340,7 @@ class _Run:
                 if self._clock.now() < may_be_sent_at and not await self._permitted_since(since):
                     return may_be_sent_at
                 await self._send()
-        except RuleError:
+        except (RuleError, DatabaseAwayError):
             refusal = self.charge.refusal
         except _NOT_CONNECTED:
             refusal = RefusalCode.UNAUTHORIZED
@@ -386,13 +388,3 @@ class _Run:
             retry_at=self._clock.now() + wait if waits else None,
             portal_url=error.portal_url,
         )
-
-
-def _busy_wait(retry_after: int | None) -> float:
-    return min(BUSY_SECONDS if retry_after is None else max(1, retry_after), BUSY_CAP_SECONDS)
-
-
-def _away_wait(interval: float, misses: int) -> float:
-    """Return how many seconds to wait for a portal that failed `misses` times in a row."""
-    longest = max(interval, Backoff(interval, AWAY_CAP_SECONDS).longest(misses - 1))
-    return random.uniform(interval, longest)  # noqa: S311 - spreads load

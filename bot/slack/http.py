@@ -6,6 +6,7 @@ import asyncio
 import re
 import secrets
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -113,7 +114,8 @@ class Bodies:
         while held > self._most and self._held:
             oldest = next(iter(self._held))
             held -= self._held.pop(oldest)
-            oldest.reschedule(asyncio.get_running_loop().time())
+            with suppress(RuntimeError):  # it has run out by itself just now
+                oldest.reschedule(asyncio.get_running_loop().time())
 
 
 def _refused_by_headers(request: Request) -> Response | None:

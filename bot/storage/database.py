@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import sqlalchemy
     from sqlalchemy import URL, CursorResult, Executable, Table
 
-    from bot.domain.audit import Action
+    from bot.domain.audit import Action, SignedRequest
     from bot.domain.clock import Clock
     from bot.storage.connection import Backend, Connection, Parameters, T, Transaction
 
@@ -107,9 +107,15 @@ class Database:
             StoreUnavailableError: no connection, or it is lost, locked, full or read-only.
         """
         kinds: set[str] = set()
-        with _unavailable():
-            async with self.backend.begin() as connection:
-                yield _Transaction(connection, self.clock, kinds, self.backend)
+        stored_for: list[SignedRequest] = []
+        try:
+            with _unavailable():
+                async with self.backend.begin() as connection:
+                    yield _Transaction(connection, self.clock, kinds, stored_for, self.backend)
+        except BaseException:
+            for request in stored_for:
+                request.is_stored = False  # rolled back
+            raise
         if kinds:
             self.wake(*kinds)
             if self._notifies_others:
@@ -195,8 +201,16 @@ class Database:
 class _Transaction:
     """Implements `bot.storage.connection.Transaction` on a connection of either database."""
 
-    def __init__(self, connection: Connection, clock: Clock, kinds: set[str], backend: Backend) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        clock: Clock,
+        kinds: set[str],
+        stored_for: list[SignedRequest],
+        backend: Backend,
+    ) -> None:
         self._connection = connection
+        self._stored_for = stored_for
         self._insert = backend.insert
         self._clock = clock
         self._kinds = kinds
@@ -253,11 +267,12 @@ class _Transaction:
         request = signed_request.get()
         if request is None or request.is_stored:
             return
+        request.is_stored = True  # at once, so that nothing else of this request stores it too
+        self._stored_for.append(request)
         seen = self._insert(seen_requests).values(signature=request.signature, at=self.now())
         stored = await self._connection.execute(seen.on_conflict_do_nothing())
         if not stored.rowcount:
             raise ReplayedError
-        request.is_stored = True
 
 
 def is_refused(error: Exception) -> bool:

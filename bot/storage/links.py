@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import String, bindparam, delete, func, literal, or_, select, union_all, update
 
 from bot.domain.audit import Action
 from bot.domain.identity import BILLING_SCOPE, GRANT_LIFE, Account, Connection, Identity, has_scope
@@ -102,12 +102,17 @@ class LinkStore:
     async def others(self, link: Link, *, within: Transaction) -> Sequence[Link]:
         """Return other people's live links to the same portal account, oldest first.
 
-        It is the same account if the deployment and the account's id or e-mail address are the same.
+        It is the same account if the deployment and the account's id or e-mail address are the same. Those
+        who connect to one account do so one at a time, until this transaction ends.
         """
         row, account = links.c, link.account
         same = row.account_id == account.account_id
+        names = [f"account:{account.account_id}"]
         if account.email:
             same = or_(same, func.lower(row.email) == account.email.lower())
+            names.append(f"email:{account.email.lower()}")
+        asked = union_all(*(select(literal(name, String).label("name")) for name in names)).subquery()
+        await within.execute(select(self._database.backend.take_turns(select(asked))))
         query = (
             select(links)
             .where(
@@ -115,6 +120,7 @@ class LinkStore:
                 same,
                 row.owner != link.identity.key,
                 row.sealed_tokens.is_not(None),
+                row.linked_at > within.now() - GRANT_LIFE,
             )
             .order_by(row.linked_at)
         )

@@ -101,15 +101,16 @@ class LockStore:
             lock = (await self._locks(transaction, [tenant])).get(tenant)
             await transaction.execute(delete(locks).where(locks.c.tenant == tenant))
             result = UNLOCKED[0] if lock is not None else UNLOCKED[1]
-            await record_unlock(transaction, self._cipher, tenant, identity.key, result=result)
+            # Never before the lock, whatever the clocks of two processes say.
+            at = transaction.now() if lock is None else max(transaction.now(), lock.locked_at)
+            await record_unlock(transaction, self._cipher, tenant, identity.key, result=result, at=at)
         return lock
 
 
 async def record_unlock(
-    transaction: Transaction, cipher: Cipher, tenant: str, actor: str, *, result: str
+    transaction: Transaction, cipher: Cipher, tenant: str, actor: str, *, result: str, at: datetime
 ) -> None:
     """Record a signed unlock in the audit log; only such an entry ends a lock."""
-    at = transaction.now()
     signature = cipher.sign(*_unlock_facts(tenant, actor, at))
     await transaction.record(
         Action.UNLOCK, at=at, actor=actor, subject=tenant, result=result, facts={"signature": signature}

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 from bot.domain.audit import Action
 from bot.domain.charge import UNFINISHED, ChargeState
 from bot.storage.charges.rows import charge_of
-from bot.storage.locks import UNLOCKED, record_unlock
+from bot.storage.locks import UNLOCKED, LockStore, record_unlock
 from bot.storage.tables import audit, charges, locks
 
 if TYPE_CHECKING:
@@ -39,7 +39,9 @@ async def sign_under_way(transaction: Transaction, cipher: Cipher) -> None:
         facts={"count": len(unsigned)},
     )
     for tenant in await _unlocked(transaction):
-        await record_unlock(transaction, cipher, tenant, "operator", result="was not locked")
+        await record_unlock(
+            transaction, cipher, tenant, "operator", result=UNLOCKED[1], at=transaction.now()
+        )
 
 
 async def sign_again(database: Database, cipher: Cipher) -> int:
@@ -56,7 +58,21 @@ async def sign_again(database: Database, cipher: Cipher) -> int:
             continue
         async with database.transaction() as transaction:
             await _sign(transaction, cipher, charge)
+    await _sign_unlocks_again(database, cipher)
     return failing
+
+
+async def _sign_unlocks_again(database: Database, cipher: Cipher) -> None:
+    """Record an unlock with the newest key wherever spending is unlocked, so that old keys may go."""
+    once_locked = select(audit.c.subject).where(audit.c.action == Action.LOCK.value).distinct()
+    async with database.read() as connection:
+        tenants = (await connection.execute(once_locked)).scalars().all()
+    for tenant in tenants:
+        if await LockStore(database, cipher).get(tenant) is None:
+            async with database.transaction() as transaction:
+                await record_unlock(
+                    transaction, cipher, tenant, "operator", result=UNLOCKED[1], at=transaction.now()
+                )
 
 
 async def _sign(transaction: Transaction, cipher: Cipher, charge: Charge) -> None:

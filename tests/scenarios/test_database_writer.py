@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, update
 
 from bot.domain.charge import ChargeState
+from bot.domain.rules import Lock
 from bot.runtime import SystemClock
 from bot.sandbox.portal import Fault
 from bot.storage.cipher import Cipher, generate_key
 from bot.storage.database import Database
+from bot.storage.locks import LockStore
 from bot.storage.signatures import sign_again
 from bot.storage.tables import audit, charges, deliveries, locks
 from tests.support.house import ADA, GRACE, House
@@ -167,3 +170,23 @@ async def test_a_new_key_signs_nothing_that_was_changed(house: House) -> None:
     assert not new.is_signed(charge.offer_signature, *replace(charge, amount=Decimal(500)).offer)
     await write(house, update(charges).where(charges.c.id == charge_id).values(account_id="did:other"))
     assert await sign_again(house.app.runtime.database, new) == 1
+
+
+async def test_what_was_unlocked_stays_unlocked_when_the_old_key_goes(house: House) -> None:
+    await house.restart(lock_users=(GRACE,))
+    for command in ("lock", "unlock"):
+        seen = len(house.slack.ephemerals(GRACE))
+        await house.slack.command(GRACE, f"/billing {command}")
+        await house.until(partial(_is_answered, house, seen))
+    database, old, new = house.app.runtime.database, house.app.runtime.settings.keys(), generate_key()
+    await sign_again(database, Cipher((new, *old)))
+    assert await LockStore(database, Cipher((new,))).get(house.identity().tenant) is None
+
+
+async def test_an_unlock_by_a_process_whose_clock_is_behind_is_one(house: House) -> None:
+    runtime = house.app.runtime
+    locks_ = LockStore(runtime.database, Cipher(runtime.settings.keys()))
+    ahead = runtime.clock.now() + timedelta(seconds=2)
+    await locks_.put(Lock(locked_by=house.identity(GRACE), locked_at=ahead, reason=None))
+    assert await locks_.remove(house.identity(GRACE)) is not None
+    assert await locks_.get(house.identity().tenant) is None

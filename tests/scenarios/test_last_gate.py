@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.charge import ChargeState
+from bot.domain.charge import Charge, ChargeState
+from bot.domain.errors import StoreUnavailableError
 from bot.portal.transport import CONCURRENT_REQUESTS
 from bot.sandbox.portal import Fault
 from tests.support.house import ADA, GRACE, House
@@ -60,3 +61,26 @@ async def test_a_lock_while_a_request_waits_for_a_free_connection_stops_it(house
         places.release()
     await house.told("was stopped before this was sent")
     assert money_requests(house) == 0
+
+
+async def test_a_database_that_is_away_just_before_the_request_makes_no_unclear_charge(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.confirm_shown()
+    permission, asked = house.app.runtime.permission, 0
+    require = permission.require_sending
+
+    async def away_at_first(charge: Charge) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise StoreUnavailableError("locked")
+        house.portal.set_scenario("acme", "no-card")
+        await require(charge)
+
+    monkeypatch.setattr(permission, "require_sending", away_at_first)
+    await house.slack.submit(ADA)
+    await house.told("was not charged")
+    assert (await house.charges())[0].state is ChargeState.REFUSED

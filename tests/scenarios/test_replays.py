@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from typing import Any
 
+import pytest
+
+from bot.domain.audit import Action, SignedRequest, signed_request
+from bot.domain.errors import ReplayedError
 from tests.support.house import GRACE, House
 from tests.support.steps import answered
 
@@ -31,3 +37,24 @@ async def test_a_command_that_is_sent_again_within_five_minutes_changes_nothing(
 
 async def is_locked(house: House, *, locked: bool) -> bool:
     return (await house.app.runtime.permission.stopped(house.identity()) is not None) is locked
+
+
+async def test_a_change_that_is_undone_stores_no_signature(house: House) -> None:
+    database = house.app.runtime.database
+    request = SignedRequest("v0=" + "1" * 64)
+    token = signed_request.set(request)
+    facts: dict[str, Any] = {"actor": "a", "subject": "s", "result": "r"}
+    try:
+        with suppress(RuntimeError):
+            async with database.transaction() as transaction:
+                await transaction.record(Action.LOCK, **facts)
+                raise RuntimeError
+        for _ in range(2):
+            async with database.transaction() as transaction:
+                await transaction.record(Action.LOCK, **facts)
+                await transaction.record(Action.LOCK, **facts)
+        signed_request.set(SignedRequest(request.signature))
+        with pytest.raises(ReplayedError):
+            await house.app.runtime.audit.record(Action.LOCK, **facts)
+    finally:
+        signed_request.reset(token)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
-from sqlalchemy import text
+from sqlalchemy import text, update
 
+from bot.storage.tables import links
 from tests.support.house import ADA, GRACE, House
 from tests.support.shown import Shown
 from tests.support.steps import ask, money_requests, shown_in_modal
@@ -37,7 +39,7 @@ async def test_whoever_is_connected_to_an_account_is_told_of_a_second_person_and
     await house.until(lambda: "Their connection has ended" in house.last_ephemeral()["text"])
     assert await house.app.runtime.links.get(house.identity(GRACE)) is None
     assert await house.app.runtime.links.get(house.identity(ADA)) is not None
-    await house.told("Nobody else is connected to your portal account")
+    await house.told("The other connection to your portal account")
     assert "Connect" in await ask(house, "/billing", GRACE)
 
 
@@ -95,3 +97,30 @@ async def test_an_equal_purchase_of_somebody_with_the_same_portal_account_asks_b
     await house.submitted()
     await house.slack.command(GRACE, "/billing buy 10.06")
     await shown_in_modal(house, "A purchase of $10.06 with your portal account", GRACE)
+
+
+async def test_a_connection_that_has_ended_by_its_age_keeps_nobody_out(house: House) -> None:
+    await house.restart(one_person_per_account=True)
+    await house.link(ADA, "ada")
+    async with house.app.runtime.database.transaction() as transaction:
+        long_ago = house.app.runtime.clock.now() - timedelta(days=31)
+        await transaction.execute(update(links).values(linked_at=long_ago))
+    await approve(house, GRACE, "ada")
+    await house.until_async(lambda: _is_linked(house, GRACE))
+    assert house.dm(ADA) == []
+
+
+async def _is_linked(house: House, user: str) -> bool:
+    return await house.app.runtime.links.get(house.identity(user)) is not None
+
+
+async def test_of_two_who_connect_one_account_at_once_the_second_is_seen(house: House) -> None:
+    await house.restart(one_person_per_account=True)
+    for user in (ADA, GRACE):
+        await ask(house, "/billing connect", user)
+    await house.until(lambda: all(house.answer(user).code for user in (ADA, GRACE)))
+    for user in (ADA, GRACE):
+        house.portal.approve(house.answer(user).code, "ada")
+    await house.until(lambda: any("allows one person" in house.answer(user).text for user in (ADA, GRACE)))
+    linked = [user for user in (ADA, GRACE) if await _is_linked(house, user)]
+    assert len(linked) == 1

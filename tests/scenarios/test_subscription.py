@@ -8,10 +8,14 @@ from decimal import Decimal
 
 import pytest
 from freezegun import freeze_time
+from sqlalchemy import update
 
 from bot.domain.charge import ChargeKind, ChargeState
+from bot.runtime import SystemClock
 from bot.sandbox.portal import Fault
 from bot.sandbox.portal.models import TIERS
+from bot.storage.database import Database
+from bot.storage.tables import charges
 from tests.support.house import ADA, LINUS, House
 from tests.support.shown import Shown
 
@@ -276,3 +280,32 @@ async def test_an_unanswered_upgrade_is_sent_again_although_its_preview_has_aged
         frozen.tick(15)
         await house.told(f"Upgraded to {name}")
     assert len(house.portal.upgrades) == 1
+
+
+async def test_an_upgrade_under_way_at_a_kill_is_settled_by_its_follow_up(house: House) -> None:
+    with freeze_time(real_asyncio=True) as frozen:
+        name = await confirmed_upgrade(house)
+        path = "/api/billing/subscription/upgrade"
+        house.portal.fail(path, Fault(drop=True, after_work=True), times=1, method="POST")
+        await house.slack.click(ADA, "plan_upgrade")
+        await house.until(lambda: house.portal.upgrades)
+        charge = (await house.charges())[0]
+        await house.stop()
+        # As a kill leaves the row: nothing is stored of the answer, and the next run counts as the second.
+        database = Database(house.settings.database_url, SystemClock())
+        async with database.transaction() as transaction:
+            left = {
+                "state": "confirmed",
+                "ambiguous_since": None,
+                "attempts": 1,
+                "due_at": charge.created_at,
+            }
+            changed = update(charges).where(charges.c.id == charge.id)
+            await transaction.execute(changed.values(**left, ended_at=None, settled_amount=None))
+        await database.aclose()
+        busy = Fault(status=429, body='{"error": "rate_limited"}')
+        house.portal.fail(path, busy, times=1, method="POST")
+        await house.start()
+        await house.told("may or may not have been charged")
+        frozen.tick(181)
+        await house.told(f"Upgraded to {name}")

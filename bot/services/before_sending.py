@@ -1,18 +1,38 @@
-"""Refusals by this app itself, before a request for money is sent."""
+"""What keeps a request for money from being sent, before the portal is asked."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bot.domain.errors import PortalRefusalError, RefusalCode
+from bot.domain.errors import PortalRefusalError, RefusalCode, StoreUnavailableError
 from bot.domain.money import CENT
 from bot.domain.rules import Rule
 from bot.domain.subscription import Effect
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bot.domain.charge import Charge
     from bot.domain.rules import RuleError
     from bot.domain.subscription import Preview
+
+
+class DatabaseAwayError(Exception):
+    """Our database did not answer before a request left, or after the portal refused its token."""
+
+
+@contextmanager
+def nothing_sent() -> Iterator[None]:
+    """Tell a missing database from an unclear answer: the request in the block has charged nothing.
+
+    Raises:
+        DatabaseAwayError: the database did not answer.
+    """
+    try:
+        yield
+    except StoreUnavailableError as error:
+        raise DatabaseAwayError from error
 
 
 def forbidden(error: RuleError) -> PortalRefusalError:
