@@ -199,15 +199,13 @@ async def test_every_answer_carries_the_security_headers_and_no_banner(
 
 
 async def test_a_workspace_has_a_rate_limit_of_its_own(house: House) -> None:
-    pace = house.app.runtime.workspace_rate
-    while pace.allows(":T0ACME"):
-        pass
-    await asyncio.gather(
-        *(house.slack.command(who, "/billing help") for who in (ADA, GRACE, LINUS) for _ in range(10))
-    )
+    # So slow that no machine is slower.
+    house.app.runtime.workspace_rate.__init__(burst=2, per_second=0.001)  # type: ignore[misc]
+    for who in (ADA, GRACE, LINUS):
+        await house.slack.command(who, "/billing help")
 
     def told() -> bool:
-        answers = [each["text"] for who in (ADA, GRACE) for each in house.slack.ephemerals(who)]
+        answers = [each["text"] for who in (ADA, GRACE, LINUS) for each in house.slack.ephemerals(who)]
         return any("a lot at once" in text for text in answers)
 
     await house.until(told)
