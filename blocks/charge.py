@@ -101,7 +101,7 @@ def charge_modal(charge: Charge) -> Json:
 def buy_again(charge: Charge, other: Charge) -> str:
     """Ask whether to buy again beside an equal charge whose outcome the person does not know.
 
-    `other` may be of somebody else with the same portal account.
+    `other` may belong to another person with the same portal account.
     """
     mine = other.identity.key == charge.identity.key
     bought = f"{'Your' if mine else 'A'} purchase of {show(other.amount)}"

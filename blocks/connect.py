@@ -124,7 +124,7 @@ def approved_message() -> Message:
 
 
 def cut_message(*, ended: bool) -> Message:
-    """Make the answer to the button that ends somebody else's connection to the reader's portal account."""
+    """Make the answer to the button that ends another person's connection to this portal account."""
     if not ended:
         return message(section("That connection has ended already, or it is not to your portal account."))
     words = "*Their connection has ended.* They can no longer see or spend with your portal account here."
@@ -155,7 +155,7 @@ def already_connected_message(connection: Connection, now: datetime) -> Message:
 
 
 def second_person_message(user: str | None, email: str | None, *, grant_id: str) -> Message:
-    """Make the warning that somebody else, a Slack user id, is connected to the reader's portal account.
+    """Make the warning that another person, a Slack user id, is connected to the reader's portal account.
 
     `user` is None once that connection has ended.
     """

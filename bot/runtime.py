@@ -165,7 +165,8 @@ async def open_runtime(
     overviews = OverviewStore(database, cipher)
     audit = AuditStore(database)
     accounts = Accounts(links, oauth, transport, hosts, clock)
-    permission = Permission(settings.rules(), LockStore(database, cipher), confirmations, clock)
+    rules = settings.rules()
+    permission = Permission(rules, LockStore(database, cipher), confirmations, clock)
     poll_rules = PollRules(
         interval_seconds=settings.poll_interval_seconds, cap_seconds=settings.poll_cap_seconds
     )
@@ -173,7 +174,7 @@ async def open_runtime(
     workspaces = Workspaces(one or installations, slack)
     lifecycle = Lifecycle(workspaces, accounts, links, grants, (deliveries, messages), clock)
     purge = ChargePurge(database)
-    second_person = SecondPerson(database, links, deliveries, accounts, settings.rules(), clock)
+    second_person = SecondPerson(database, links, deliveries, accounts, rules, clock)
     try:
         yield Runtime(
             settings=settings,

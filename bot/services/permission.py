@@ -71,7 +71,7 @@ class Permission:
             RuleError: spending is stopped, or the amount exceeds a limit.
         """
         await self.require_spending(identity)
-        self.rules.require(amount, await self.spent_today(identity, account))
+        self.rules.require(amount, await self.spent_today(identity, account.account_id))
 
     async def require_sending(self, charge: Charge) -> None:
         """Check all rules for a confirmed charge once more, just before its request is sent.
@@ -81,23 +81,19 @@ class Permission:
         """
         self.rules.require_person(charge.identity)
         await self.require_spending(charge.identity)
-        since = self.day_begins()
-        spent = None
-        if since is not None:
-            spent = await self._confirmations.spent(
-                charge.identity.key, charge.account_id, since=since, but=charge.id
-            )
+        spent = await self.spent_today(charge.identity, charge.account_id, but=charge.id)
         self.rules.require(charge.amount, spent)
 
-    async def spent_today(self, identity: Identity, account: Account) -> Decimal | None:
+    async def spent_today(self, identity: Identity, account_id: str, *, but: str = "") -> Decimal | None:
         """Return what was spent in the last 24 hours (US dollars); None without a daily limit.
 
-        It is the person's sum or that of everybody with this portal account, whichever is larger.
+        It is the person's sum or that of all people with this portal account, whichever is larger. The
+        charge `but` is left out.
         """
         since = self.day_begins()
         if since is None:
             return None
-        return await self._confirmations.spent(identity.key, account.account_id, since=since)
+        return await self._confirmations.spent(identity.key, account_id, since=since, but=but)
 
     def day_begins(self) -> datetime | None:
         """Return the start of the 24 hours that count for the daily limit (UTC); None without a limit."""

@@ -91,7 +91,7 @@ class Purchases:
         state.require_charging()
         if state.payment_method is None:
             return NeedsPaymentMethod(state=state, amount=amount)
-        spent = await self._permission.spent_today(identity, account)
+        spent = await self._permission.spent_today(identity, account.account_id)
         choose = self._choice(account, state, spent)
         if amount is None or choose.offer.is_closed:
             return choose
@@ -118,7 +118,7 @@ class Purchases:
             NotLinkedError, RelinkRequiredError: no grant to charge with.
         """
         account, portal = await self._accounts.portal(identity)
-        spent = await self._permission.spent_today(identity, account)
+        spent = await self._permission.spent_today(identity, account.account_id)
         return self._choice(account, await portal.state(), spent)
 
     def _choice(self, account: Account, state: BillingState, spent: Decimal | None) -> ChooseAmount:
@@ -278,14 +278,14 @@ class Purchases:
         """
         charge = await self._mine(identity, charge_id)
         now = self._clock.now()
-        if charge.state in OPEN and not can_be_asked_about(charge, now):
+        if charge.state not in OPEN:
+            return charge
+        if not can_be_asked_about(charge, now):
             raise CannotAskError(charge.portal_url)
-        if charge.state in OPEN and charge.portal_charge_id is None:
-            may_be_sent_at = may_be_sent_again_at(charge, now)
-            if now < may_be_sent_at:
-                raise AskedTooSoonError(may_be_sent_at)
-        if charge.state in OPEN:
-            await self._charges.ask_check(charge_id, now=self._clock.now(), view_id=view_id)
+        may_be_sent_at = may_be_sent_again_at(charge, now)
+        if charge.portal_charge_id is None and now < may_be_sent_at:
+            raise AskedTooSoonError(may_be_sent_at)
+        await self._charges.ask_check(charge_id, now=now, view_id=view_id)
         return charge
 
     async def resume(

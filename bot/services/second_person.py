@@ -1,6 +1,6 @@
 """A portal account and its people in Slack: what may be connected, and who is told of a second person.
 
-Whoever approves a link that somebody else has started lets them spend with the approver's account.
+A person who approves a link that another person has started lets that person spend with their account.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from bot.storage.links import Link, LinkStore
 
 SECOND_PERSON = "second_person"
-"""The kind of subject of a warning: the grant by which somebody else was connected, by its id."""
+"""The kind of subject of a warning: the grant by which another person was connected, by its id."""
 
 
 class SecondPerson:
-    """Judges a new connection, warns those who are connected already, and ends a connection for them."""
+    """Decides on new connections, warns people who are connected already, and ends connections for them."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class SecondPerson:
             await self._deliveries.add(transaction, warning)
 
     async def cut(self, identity: Identity, grant_id: str) -> bool:
-        """End somebody else's connection to this person's own portal account; False if there is none.
+        """End another person's connection to this person's portal account; return False if there is none.
 
         Raises:
             NotLinkedError, RelinkRequiredError: this person is not connected to it.

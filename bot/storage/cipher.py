@@ -24,7 +24,7 @@ def generate_key() -> str:
 
 
 class Cipher:
-    """Encrypts small JSON objects, and signs facts that nobody without a key may change.
+    """Encrypts small JSON objects, and signs facts; without a key, a changed fact has no right signature.
 
     The plaintext names its owner, so a copied row is useless for others.
     """

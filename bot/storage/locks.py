@@ -1,7 +1,7 @@
 """The store of spending locks: one row per locked workspace or organization.
 
-The audit log decides with it. Whoever can write to the database could delete a lock's row, so a lock holds
-until an unlock that is signed follows it in the log.
+The audit log counts too: a person who can write to the database could delete a lock's row. So a lock holds
+until a signed unlock follows it in the log.
 """
 
 from __future__ import annotations

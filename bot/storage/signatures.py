@@ -67,8 +67,9 @@ async def _sign_unlocks_again(database: Database, cipher: Cipher) -> None:
     once_locked = select(audit.c.subject).where(audit.c.action == Action.LOCK.value).distinct()
     async with database.read() as connection:
         tenants = (await connection.execute(once_locked)).scalars().all()
+    locked = LockStore(database, cipher)
     for tenant in tenants:
-        if await LockStore(database, cipher).get(tenant) is None:
+        if await locked.get(tenant) is None:
             async with database.transaction() as transaction:
                 await record_unlock(
                     transaction, cipher, tenant, "operator", result=UNLOCKED[1], at=transaction.now()

@@ -339,7 +339,7 @@ audit_seals = Table(
 """The hash chain: each digest covers an entry and the digest before it. Rows are never changed."""
 
 turns = Table("turns", metadata, Column("name", String(32), primary_key=True))
-"""Rows to lock: a transaction holds the digest of a person's or account's name, so that its like wait."""
+"""Rows to lock: a transaction holds the row of a person or an account, and others for the same wait."""
 
 seen_requests = Table(
     "seen_requests",

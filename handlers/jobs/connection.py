@@ -1,4 +1,4 @@
-"""The content of messages about a connection: it ends, or somebody else has one to the same account."""
+"""The content of messages about a connection: it ends, or another person has one to the same account."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def draw_connection_end(runtime: Runtime, delivery: Delivery) -> Drawing |
 
 
 async def draw_second_person(runtime: Runtime, delivery: Delivery) -> Drawing:
-    """Return the warning that somebody else is connected to this person's account, or was."""
+    """Return the warning that another person is connected to this person's account, or was."""
     theirs = await runtime.links.by_grant(delivery.subject_id)
     user = None if theirs is None or theirs.dead else theirs.identity.user
     email = None if theirs is None else theirs.account.email

@@ -73,7 +73,7 @@ async def handle_cancel(context: Context) -> None:
 
 
 async def handle_cut(context: Context) -> None:
-    """End somebody else's connection to this person's portal account."""
+    """End another person's connection to this person's portal account."""
     ended = await context.runtime.second_person.cut(context.identity, context.request.value)
     await context.reply.message(cut_message(ended=ended))
 

@@ -19,6 +19,8 @@ from tests.support.person import Person
 from tests.support.postgresql import new_database
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from tests.support.postgresql import Server
 
 pytestmark = pytest.mark.postgresql
@@ -64,8 +66,17 @@ def migrate(cluster: Cluster, root: Path) -> None:
 async def through(cluster: Cluster, url: str, person: Person) -> None:
     """Let the person go on through one door until the portal has their charge."""
     cluster.slack.app_url = f"{url}/slack/events"
+
+    async def has_charge() -> bool:
+        return any(each.person == person.account for each in cluster.portal.charges)
+
+    await go_on(person, has_charge)
+
+
+async def go_on(person: Person, done: Callable[[], Awaitable[bool]]) -> None:
+    """Let the person go on until it is done; another process does it, so nothing tells of it here."""
     async with asyncio.timeout(20):
-        while not any(each.person == person.account for each in cluster.portal.charges):
+        while not await done():
             await person.step()
             await asyncio.sleep(0.05)
 
@@ -86,7 +97,11 @@ async def test_work_in_flight_lives_through_the_upgrade(
         await through(cluster, old.url, persons[0])
         # This one is confirmed, and no answer to it comes before the old process stops.
         cluster.portal.fail("/api/billing/charge", Fault(status=500), times=99, method="POST")
-        await until_confirmed(cluster, persons[1])
+
+        async def both_are_confirmed() -> bool:
+            return len(await cluster.ask("SELECT id FROM charges WHERE confirmed_at IS NOT NULL")) == 2
+
+        await go_on(persons[1], both_are_confirmed)
         assert await old.terminate() == 0
         await asyncio.to_thread(migrate, cluster, REPOSITORY)
         cluster.portal.clear_faults()
@@ -96,14 +111,6 @@ async def test_work_in_flight_lives_through_the_upgrade(
         await cluster.until(lambda: all(person.told(SETTLED) for person in persons), 40)
         assert len(cluster.portal.charges) == 2
         assert [len(person.messages()) for person in persons] == [1, 1]
-
-
-async def until_confirmed(cluster: Cluster, person: Person) -> None:
-    """Let the person go on until both purchases stand confirmed in the ledger."""
-    async with asyncio.timeout(20):
-        while len(await cluster.ask("SELECT id FROM charges WHERE confirmed_at IS NOT NULL")) < 2:
-            await person.step()
-            await asyncio.sleep(0.05)
 
 
 async def test_many_may_migrate_at_once(postgresql: Server, tmp_path: Path) -> None:

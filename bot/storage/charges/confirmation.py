@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Executable, Select
+    from sqlalchemy import ColumnElement, Executable, Row, Select
 
     from bot.domain.charge import Charge
     from bot.domain.identity import Identity
     from bot.storage.charges.store import Observe
     from bot.storage.cipher import Cipher
-    from bot.storage.connection import Connection
+    from bot.storage.connection import Connection, Transaction
     from bot.storage.database import Database
 
     LimitCheck = Callable[[Decimal, Decimal | None], None]
@@ -50,7 +50,7 @@ def _equal_without_end(
 ) -> tuple[Select[str, datetime], ...]:
     """Return queries for charges of this kind and amount whose outcome their person does not know.
 
-    They are an owner's, and those of everybody with the same portal account: the unfinished charges, and
+    They are an owner's, and those of all people with the same portal account: the unfinished charges, and
     the recently settled charges whose message does not show that yet. There is one query for each, so that
     each uses its own index.
     """
@@ -208,9 +208,7 @@ class ConfirmationStore:
                 row = (await transaction.execute(self._confirm, facts)).one_or_none()
                 if row is None:
                     return None
-                charge = charge_of(row)
-                await record_charge(transaction, charge)
-                await _check_limits(transaction, charge, since, check_limits)
+                charge = await _confirmed(transaction, row, since, check_limits)
                 if (await transaction.execute(_NEW_DELIVERY, message)).one_or_none() is None:
                     raise _EqualError
                 transaction.announce(charges)
@@ -252,9 +250,7 @@ class ConfirmationStore:
                 row = (await transaction.execute(self._resume, facts)).one_or_none()
                 if row is None:
                     return None
-                charge = charge_of(row)
-                await record_charge(transaction, charge)
-                await _check_limits(transaction, charge, since, check_limits)
+                charge = await _confirmed(transaction, row, since, check_limits)
                 if (await transaction.execute(_BESIDE_NONE, beside)).one_or_none() is None:
                     raise _EqualError
                 transaction.announce(charges)
@@ -275,7 +271,7 @@ class ConfirmationStore:
     async def open_equal(self, charge: Charge) -> Charge | None:
         """Return the latest other charge of this kind and amount with an unknown outcome.
 
-        It is of the same owner, or of somebody else with the same portal account.
+        It is of the same owner, or of another person with the same portal account.
         """
         equals = _equal_without_end(
             charge.identity.key, charge.account_id, charge.kind.value, charge.amount
@@ -302,14 +298,17 @@ class ConfirmationStore:
             return await _spent(connection, owner, account_id, since, but=but)
 
 
-async def _check_limits(
-    connection: Connection, charge: Charge, since: datetime | None, check_limits: LimitCheck
-) -> None:
-    """Check the limits with what the owner has spent since then, without this charge."""
+async def _confirmed(
+    transaction: Transaction, row: Row[Any], since: datetime | None, check_limits: LimitCheck
+) -> Charge:
+    """Record a confirmation, and check the limits with what was spent since then without this charge."""
+    charge = charge_of(row)
+    await record_charge(transaction, charge)
     spent = None
     if since is not None:
-        spent = await _spent(connection, charge.identity.key, charge.account_id, since, but=charge.id)
+        spent = await _spent(transaction, charge.identity.key, charge.account_id, since, but=charge.id)
     check_limits(charge.amount, spent)
+    return charge
 
 
 async def _spent(

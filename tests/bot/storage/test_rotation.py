@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.domain.grant import DeviceCodes, DeviceGrant, GrantState
+from bot.domain.grant import DeviceCodes
 from bot.storage.cipher import Cipher, CipherKeyError, SealBrokenError, generate_key
 from bot.storage.deliveries import DeliveryStore
 from bot.storage.device_grants import DeviceGrantStore
 from bot.storage.links import LinkStore
 from bot.storage.rotation import SEALED, Rotation, rotate
 from bot.storage.tables import metadata
-from tests.support.samples import ADA, sample_link
+from tests.support.samples import ADA, sample_grant, sample_link
 
 if TYPE_CHECKING:
     from bot.storage.database import Database
@@ -28,18 +27,7 @@ CODES = DeviceCodes(device_code="dc_1", user_code="WXYZ", url="https://portal.no
 @pytest.fixture
 async def sealed_with_the_old(database: Database, clock: HandClock) -> None:
     link = sample_link(clock, access="access-1", refresh="refresh-1")
-    grant = DeviceGrant(
-        id="g1",
-        identity=ADA,
-        state=GrantState.PENDING,
-        base_url="https://portal.nousresearch.com",
-        asked_scope="billing:manage",
-        purpose=None,
-        interval_seconds=5,
-        expires_at=clock.now() + timedelta(minutes=10),
-        created_at=clock.now(),
-        codes=CODES,
-    )
+    grant = sample_grant(clock, codes=CODES)
     cipher = Cipher((OLD,))
     await LinkStore(database, cipher).put(link)
     await DeviceGrantStore(database, cipher, DeliveryStore(database, cipher)).start(
