@@ -48,9 +48,9 @@ def welcome_home() -> Json:
     )
 
 
-def link_message(url: str, user_code: str, expires_at: datetime, *, user: str) -> Message:
-    """Make the message with the link that the person, a Slack user id, approves on the portal."""
-    return message(*_link(url, user_code, expires_at, user))
+def link_message(url: str, user_code: str, expires_at: datetime, *, who: str) -> Message:
+    """Make the message with the link that a person, named `who` (escaped), approves on the portal."""
+    return message(*_link(url, user_code, expires_at, who))
 
 
 def connected_note(account: Account, *, may_bill: bool, for_purchase: bool = False) -> str:
@@ -123,14 +123,6 @@ def approved_message() -> Message:
     )
 
 
-def cut_message(*, ended: bool) -> Message:
-    """Make the answer to the button that ends another person's connection to this portal account."""
-    if not ended:
-        return message(section("That connection has ended already, or it is not to your portal account."))
-    words = "*Their connection has ended.* They can no longer see or spend with your portal account here."
-    return message(section(words), context(NOT_KNOWN))
-
-
 def already_connected_message(connection: Connection, now: datetime) -> Message:
     """Make the answer to `/billing connect` of a person who is already connected."""
     account = connection.account
@@ -150,33 +142,6 @@ def already_connected_message(connection: Connection, now: datetime) -> Message:
                 confirm="Disconnect",
                 deny="Keep it",
             ),
-        ),
-    )
-
-
-def second_person_message(user: str | None, email: str | None, *, grant_id: str) -> Message:
-    """Make the warning that another person, a Slack user id, is connected to the reader's portal account.
-
-    `user` is None once that connection has ended.
-    """
-    account = f" {escape(email)}" if email else ""
-    if user is None:
-        words = f"*The other connection to your portal account{account} has ended*"
-        return message(section(f"{words}\n{NOT_KNOWN}"))
-    return message(
-        section(
-            f":warning: *<@{escape(user)}> has connected your portal account{account}*\n"
-            "They can see its balance and spend with it in Slack. If you did not approve that for them, "
-            "end it here, and end all sessions on the portal."
-        ),
-        actions(
-            confirmed(
-                button("I don't know this person", ids.CUT_CONNECTION, value=grant_id, style="danger"),
-                title="End their connection?",
-                words="They can no longer see or spend with your portal account here.",
-                confirm="End it",
-                deny="Keep it",
-            )
         ),
     )
 
@@ -221,7 +186,10 @@ TAKEN = (
     "Somebody else in Slack is connected to this portal account, and the operator of this app allows one "
     "person for each account. Nothing was stored."
 )
-NOT_KNOWN = "If you did not know about it, end all sessions on the portal too."
+OTHER_EMAIL = (
+    "The operator of this app wants one e-mail address in your Slack profile and in your portal account, "
+    "and these two are not the same. Nothing was stored."
+)
 UNUSABLE = (
     "What the portal says of your account can't be used here, so nothing was stored. "
     f"{SUPPORT} can look at it."
@@ -270,7 +238,7 @@ def _welcome() -> list[Block | None]:
     ]
 
 
-def _link(url: str, user_code: str, expires_at: datetime, user: str) -> list[Block | None]:
+def _link(url: str, user_code: str, expires_at: datetime, who: str) -> list[Block | None]:
     return [
         section(
             "*Connect your Nous Portal account*\n"
@@ -282,7 +250,7 @@ def _link(url: str, user_code: str, expires_at: datetime, user: str) -> list[Blo
             button("Cancel", ids.CANCEL_CONNECT),
         ),
         context(
-            f":warning: Whoever approves this lets <@{escape(user)}> see their balance and spend with "
+            f":warning: Whoever approves this lets {who} see their balance and spend with "
             "their portal account. Approve only what you started yourself, and send this link to nobody."
         ),
         context(SIGN_IN_FIRST),

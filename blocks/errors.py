@@ -25,6 +25,7 @@ from blocks.kit import (
     section,
 )
 from blocks.lock import lock_line
+from blocks.second_person import LET_IN_FIRST
 from blocks.words import MANAGERS, SUPPORT, SWITCH, manages, switch_off
 from bot.domain.errors import (
     DEFAULT_CEILING,
@@ -61,6 +62,7 @@ class Copy:
     enable: bool = False
     portal: bool = False
     overview: bool = False
+    waiting: bool = False
     again: bool = True
     """Whether the person can try again, with another amount or later."""
 
@@ -216,6 +218,7 @@ _RULES = {
         "One person may charge {limit} in 24 hours through this app; {left} is left for you now."
     ),
     Rule.MAX_AT_ONCE: "Auto-reload may reload to {limit} at most here: it charges without asking.",
+    Rule.NOT_LET_IN: LET_IN_FIRST,
     Rule.LOCKERS: "You can't lock or release spending here. The operator of this app says who can.",
 }
 
@@ -267,7 +270,7 @@ def error_copy(error: Exception, *, now: datetime, incident: str) -> tuple[Copy,
     if isinstance(error, AskedTooSoonError):
         return _asked_too_soon(error), None
     if isinstance(error, RuleError):
-        return Copy(words=rule_words(error)), None
+        return Copy(words=rule_words(error), waiting=error.rule is Rule.NOT_LET_IN), None
     if isinstance(error, PortalRefusalError):
         return _refusal(error, now), error.portal_url
     known = next((copy for kind, copy in _ERRORS.items() if isinstance(error, kind)), None)
@@ -363,6 +366,7 @@ def _steps(copy: Copy, portal_url: str | None, wanted: str | None = None) -> Blo
         button("Enable billing", ids.ENABLE_FOR_COMMAND, value=wanted, style="primary")
         if copy.enable
         else None,
+        button("Show who", ids.SHOW_WAITING) if copy.waiting else None,
         portal_button(portal_url) if copy.portal and portal_url else None,
         button("Try again", ids.SHOW_OVERVIEW) if copy.overview else None,
     )

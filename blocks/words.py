@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,8 @@ _ROLES = {
 }
 
 _BAR_LENGTH = 20
+_NAME = 80
+_UNFORMATTED = re.compile(r"[*_~`]")
 
 
 def method_name(method: PaymentMethod) -> str:
@@ -98,6 +101,12 @@ def whose(account: Account, role: Role | None = None) -> str:
         escape(account.email) if account.email else None,
     ]
     return " · ".join(part for part in parts if part)
+
+
+def person(name: str | None, workspace: str) -> str:
+    """Name a Slack person and their workspace (escaped, without formatting)."""
+    named, place = (escape(_UNFORMATTED.sub("", words))[:_NAME] for words in (name or "", workspace))
+    return f"{named or 'A person'} ({place})" if place else named or "A person in Slack"
 
 
 def manages(role: Role | None) -> bool:

@@ -31,7 +31,7 @@ from bot.slack.socket_mode import SocketMode
 from bot.startup import StartError, prepare_database, recognize_later, recognize_workspace
 from bot.timing import GRACE_SECONDS
 from handlers.jobs.kinds import kinds
-from handlers.manifest import BOT_SCOPES
+from handlers.manifest import bot_scopes
 from handlers.register import register
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _oauth_flow(runtime: Runtime) -> AsyncOAuthFlow | None:
     return make_oauth_flow(
         client_id=settings.slack_client_id,
         client_secret=settings.slack_client_secret.get_secret_value(),
-        scopes=list(BOT_SCOPES),
+        scopes=bot_scopes(match_email=settings.match_email),
         slack=runtime.slack,
         store=runtime.installations,
         installed=runtime.lifecycle.installed,

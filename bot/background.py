@@ -73,12 +73,18 @@ async def remind(runtime: Runtime) -> None:
     await runtime.reminders.remind()
 
 
+async def end_unanswered(runtime: Runtime) -> None:
+    """End the connections of second people whom nobody has let in within a day."""
+    await runtime.second_person.end_unanswered()
+
+
 LOOPS = (
     Loop(name="follow the database's clock", every=600, run=follow_clock, worker=False),
     Loop(name="seal the whole audit log", every=86_400, run=seal_whole_audit),
     Loop(name="seal the audit log", every=2, run=seal_audit),
     Loop(name="forget", every=3_600, run=forget_old),
     Loop(name="remind", every=3_600, run=remind),
+    Loop(name="end unanswered", every=300, run=end_unanswered),
     Loop(name="look for dead installations", every=3_600, run=look_for_dead_installations),
 )
 

@@ -26,7 +26,7 @@ from bot.storage.postgresql import ISOLATION
 from bot.storage.rotation import count_broken
 from bot.storage.schema import is_current
 from bot.timing import SLACK_TIMEOUT_SECONDS
-from handlers.manifest import BOT_SCOPES
+from handlers.manifest import bot_scopes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,9 @@ async def _check_slack(settings: Settings) -> list[Finding]:
             availability=Availability("slack", SystemClock()),
         )
         try:
-            found = await (_check_token(slack) if settings.bot_token else _check_client(slack, settings))
+            found = await (
+                _check_token(slack, settings) if settings.bot_token else _check_client(slack, settings)
+            )
             if settings.slack_app_token is not None:
                 found.append(await _check_app_token(slack, settings.slack_app_token.get_secret_value()))
         except (SlackUnavailableError, RateLimitedError) as error:
@@ -75,7 +77,7 @@ async def _check_slack(settings: Settings) -> list[Finding]:
     return found
 
 
-async def _check_token(slack: SlackClient) -> list[Finding]:
+async def _check_token(slack: SlackClient, settings: Settings) -> list[Finding]:
     try:
         answer = await slack.auth_test()
     except SlackRefusedError as error:
@@ -86,7 +88,7 @@ async def _check_token(slack: SlackClient) -> list[Finding]:
     found = [_good(f"Slack: {answer.get('team')} ({answer.get('team_id')}), as {answer.get('user')}")]
     headers = {name.lower(): value for name, value in answer.headers.items()}
     granted = {scope.strip() for scope in str(headers.get("x-oauth-scopes") or "").split(",")}
-    missing = [scope for scope in BOT_SCOPES if scope not in granted]
+    missing = [scope for scope in bot_scopes(match_email=settings.match_email) if scope not in granted]
     if missing:
         words = (
             f"the app lacks {', '.join(missing)}; add them under OAuth & Permissions and install it again"
@@ -199,9 +201,12 @@ def _connections(rules: Rules) -> str:
     """Return which portal accounts may be connected, and what would protect more people."""
     if rules.organizations:
         return f"only {len(rules.organizations)} organizations may be connected"
+    if rules.match_email:
+        return "only portal accounts with the e-mail address of the Slack profile"
     if rules.one_person_per_account:
         return "one Slack person for each portal account"
-    return "any portal account; set ALLOWED_ORGANIZATIONS, so that a forwarded link reaches nobody else's"
+    advice = "set MATCH_EMAIL or ALLOWED_ORGANIZATIONS, so that a forwarded link reaches nobody else's"
+    return f"any portal account; {advice}"
 
 
 def _rules(rules: Rules) -> str:

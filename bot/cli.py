@@ -19,7 +19,7 @@ from bot.domain.errors import ChargeNotFoundError, SeveralChargesError, StoreUna
 from bot.log import configure_logging, one_line
 from bot.runtime import SystemClock
 from bot.serving import serve, work
-from bot.settings import Settings, SettingsError, load_settings
+from bot.settings import Settings, SettingsError, load_manifest_settings, load_settings
 from bot.startup import StartError
 from bot.storage.audit import AuditStore
 from bot.storage.cipher import Cipher, generate_key
@@ -121,7 +121,9 @@ def manifest_command(
     if not url.startswith("https://"):
         _say("--url: not an address that Slack takes; it starts with https://", err=True)
         sys.exit(FAULTY_SETTINGS)
-    typer.echo(json.dumps(make_manifest(url, socket_mode=socket_mode), indent=2))
+    match_email = _read(load_manifest_settings).match_email
+    manifest = make_manifest(url, socket_mode=socket_mode, match_email=match_email)
+    typer.echo(json.dumps(manifest, indent=2))
 
 
 @app.command("migrate")
@@ -307,13 +309,18 @@ def _chosen(host: str | None, port: int | None) -> dict[str, Any]:
     return {name: value for name, value in (("host", host), ("port", port)) if value is not None}
 
 
-def _settings() -> Settings:
+def _read(load: Callable[[], T]) -> T:
+    """Read settings; if they are invalid, print one line per fault and exit."""
     try:
-        settings = load_settings()
+        return load()
     except SettingsError as error:
         for fault in error.faults:
             _say(fault, err=True)
         sys.exit(FAULTY_SETTINGS)
+
+
+def _settings() -> Settings:
+    settings = _read(load_settings)
     configure_logging(settings.log_level, settings.log_format)
     return settings
 

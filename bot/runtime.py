@@ -33,6 +33,7 @@ from bot.services.workspaces import OneWorkspace, Workspaces
 from bot.slack.client import DirectMessages, SlackClient
 from bot.slack.delivery import Deliverer
 from bot.slack.response_url import ResponseUrls
+from bot.storage.account_people import AccountPeople
 from bot.storage.app_home_viewers import AppHomeViewers
 from bot.storage.audit import AuditStore
 from bot.storage.charges.confirmation import ConfirmationStore
@@ -174,7 +175,9 @@ async def open_runtime(
     workspaces = Workspaces(one or installations, slack)
     lifecycle = Lifecycle(workspaces, accounts, links, grants, (deliveries, messages), clock)
     purge = ChargePurge(database)
-    second_person = SecondPerson(database, links, deliveries, accounts, rules, clock)
+    second_person = SecondPerson(
+        database, links, AccountPeople(database), deliveries, accounts, workspaces, rules, clock
+    )
     try:
         yield Runtime(
             settings=settings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal  # noqa: TC003 - pydantic reads it
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bot.domain.rules import Rules
 from bot.storage.cipher import Cipher, CipherKeyError
 from bot.storage.database import async_url
+
+T = TypeVar("T", bound=BaseSettings)
 
 _PERSON = re.compile(r"(?:[TE][A-Z0-9]+:)?[UW][A-Z0-9]+")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]+")
@@ -92,6 +94,10 @@ class Settings(BaseSettings):
     )
     one_person_per_account: bool = Field(
         default=False, description="refuse a portal account to a second Slack person"
+    )
+    match_email: bool = Field(
+        default=False,
+        description="refuse a portal account with another e-mail address than the Slack profile's",
     )
     purge_after_days: int | None = Field(
         None,
@@ -247,11 +253,20 @@ class Settings(BaseSettings):
             lockers=self.lock_users,
             organizations=self.allowed_organizations,
             one_person_per_account=self.one_person_per_account,
+            match_email=self.match_email,
         )
 
     def keys(self) -> tuple[str, ...]:
         """Return the encryption keys, newest first."""
         return tuple(key.get_secret_value() for key in self.billing_bot_keys)
+
+
+class ManifestSettings(BaseSettings):
+    """The settings that the manifest depends on; it is needed before there are any others."""
+
+    model_config = Settings.model_config
+
+    match_email: bool = False
 
 
 def load_settings() -> Settings:
@@ -260,8 +275,21 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: one line per fault, without the values.
     """
+    return _load(Settings)
+
+
+def load_manifest_settings() -> ManifestSettings:
+    """Read the settings that the manifest depends on.
+
+    Raises:
+        SettingsError: as `load_settings`.
+    """
+    return _load(ManifestSettings)
+
+
+def _load(kind: type[T]) -> T:
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
         raise SettingsError(
             [_line(each["loc"], each["type"], each["msg"]) for each in error.errors()]

@@ -16,14 +16,24 @@ BOT_SCOPES = {
     "chat:write": "the one direct message of each charge",
     "im:write": "to know the direct message's conversation before anything is posted there",
     "im:history": "to find that message after a crash, by its metadata, so that it is never posted twice",
-    "users:read": "to hear that somebody's Slack account was deactivated, and forget their connection",
+    "users:read": "to hear that somebody's Slack account was deactivated, and forget their connection; "
+    "to name people who share a portal account",
 }
 """The scopes that the app asks for, and why."""
+
+EMAIL_SCOPE = "users:read.email"
+"""Asked for with MATCH_EMAIL only: to compare a person's address with their portal account's."""
+
+
+def bot_scopes(*, match_email: bool) -> list[str]:
+    """Return the scopes that the app asks for with these settings."""
+    return [*BOT_SCOPES, EMAIL_SCOPE] if match_email else [*BOT_SCOPES]
+
 
 EVENTS = ("app_home_opened", *lifecycle.EVENTS)
 
 
-def make_manifest(url: str, *, socket_mode: bool = False) -> dict[str, Any]:
+def make_manifest(url: str, *, socket_mode: bool = False, match_email: bool = False) -> dict[str, Any]:
     """Return the manifest of an app that Slack reaches at `url` (https, without a path).
 
     With `socket_mode` the app opens the connection; then only the OAuth installation needs the address.
@@ -53,7 +63,7 @@ def make_manifest(url: str, *, socket_mode: bool = False) -> dict[str, Any]:
         },
         "oauth_config": {
             "redirect_urls": [f"{base}{REDIRECT_PATH}"],
-            "scopes": {"bot": list(BOT_SCOPES)},
+            "scopes": {"bot": bot_scopes(match_email=match_email)},
         },
         "settings": {
             "event_subscriptions": {**events, "bot_events": sorted(EVENTS)},

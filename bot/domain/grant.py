@@ -34,6 +34,8 @@ class GrantState(StrEnum):
     """The operator allows other organizations only."""
     TAKEN = "taken"
     """Another Slack person is connected to the account, and the operator allows one."""
+    OTHER_EMAIL = "other_email"
+    """The operator demands one e-mail address in Slack and at the portal, and it is not the same."""
     SUPERSEDED = "superseded"
     """The person started another grant, or canceled this one."""
 
@@ -48,6 +50,7 @@ NOT_CONNECTED = frozenset(
         GrantState.UNUSABLE,
         GrantState.OTHER_ORGANIZATION,
         GrantState.TAKEN,
+        GrantState.OTHER_EMAIL,
     }
 )
 """Ended without a connection."""

@@ -26,6 +26,8 @@ class Rule(StrEnum):
     MAX_DAILY = "max_daily"
     MAX_AT_ONCE = "max_at_once"
     LOCKERS = "lockers"
+    NOT_LET_IN = "not_let_in"
+    """Another person is connected to the portal account, and has not let this one in."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +73,8 @@ class Rules:
     """Ids of the portal organizations that may be connected; empty allows every one."""
     one_person_per_account: bool = False
     """Whether a second Slack person is refused a portal account."""
+    match_email: bool = False
+    """Whether the portal account's e-mail address must be that of the Slack profile."""
 
     def require_person(self, identity: Identity) -> None:
         """Check that a person may use the app. A person who may lock spending may also use the app.

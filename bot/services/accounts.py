@@ -21,6 +21,7 @@ from bot.domain.errors import (
     RelinkRequiredError,
     StoreUnavailableError,
 )
+from bot.domain.rules import Rule, RuleError
 from bot.portal.client import PortalClient
 from bot.portal.hosts import ForeignHostError
 from bot.portal.oauth import Tokens
@@ -81,7 +82,14 @@ class Accounts:
         Raises:
             NotLinkedError: there is no link.
             RelinkRequiredError: the portal ended the grant.
+            RuleError: the person waits to be let in (`bot.services.second_person`).
         """
+        link = await self._live_link(identity)
+        if link.waits_since is not None:
+            raise RuleError(Rule.NOT_LET_IN)
+        return link
+
+    async def _live_link(self, identity: Identity) -> Link:
         link = await self._links.get(identity)
         if link is None:
             raise NotLinkedError
@@ -99,21 +107,23 @@ class Accounts:
         gate: Gate | None = None,
         *,
         recent: bool = False,
+        follows: bool = False,
     ) -> tuple[Account, PortalClient]:
         """Return the account of the person's link, and a client for this account only.
 
         `gate` is called just before each request that spends or lets spend. With `recent`, a link read
-        within the last 30 seconds is used, so that polling does not read the database.
+        within the last 30 seconds is used, so that polling does not read the database. With `follows`, a
+        person who waits to be let in is served too: what was sent is followed to its end.
 
         Raises:
-            NotLinkedError, RelinkRequiredError: as `link`.
+            NotLinkedError, RelinkRequiredError, RuleError: as `link`.
         """
         cached = self._cache.get(identity.key)
         if recent and cached is not None and self._clock.now() < cached.until:
             account, base = cached.account, cached.base
         else:
             forgotten = self._forgotten
-            link = await self.link(identity)
+            link = await (self._live_link(identity) if follows else self.link(identity))
             account, base = link.account, self._base(link)
             if link.access is not None and link.is_verified and self._is_good(link, None):
                 self._remember(link, link.access, forgotten)
@@ -124,7 +134,7 @@ class Accounts:
         """Return the person's connection for screens, and a client for its account only.
 
         Raises:
-            NotLinkedError, RelinkRequiredError: as `link`.
+            NotLinkedError, RelinkRequiredError, RuleError: as `link`.
         """
         link = await self.link(identity)
         tokens = _GrantTokens(self, identity, link.account)
@@ -142,9 +152,9 @@ class Accounts:
             # Keep the tokens, but do not send them.
             raise RelinkRequiredError("the grant's deployment is not on the allow-list") from None
 
-    async def disconnect(self, identity: Identity, *, by: Identity | None = None) -> Link | None:
-        """Delete the person's link and tokens, for themselves or `by` another; return the deleted link."""
-        link = await self._links.remove(identity, by=by)
+    async def disconnect(self, identity: Identity) -> Link | None:
+        """Delete the person's link and tokens; return the deleted link."""
+        link = await self._links.remove(identity)
         self.forget_cached(identity.key)
         return link
 
@@ -205,7 +215,7 @@ class Accounts:
     async def _good_link(self, identity: Identity, rejected: str | None) -> Link:
         lock = self._locks.setdefault(identity.key, asyncio.Lock())
         async with lock:
-            link = await self.link(identity)
+            link = await self._live_link(identity)
             if not self._is_good(link, rejected):
                 link = await self._renewed(link, rejected)
             for _ in range(VERIFY_TRIES):
@@ -218,7 +228,7 @@ class Accounts:
         """Refresh a grant, or wait for the process that does; return the link as it is stored then."""
         while not await self._links.begin_refresh(link, REFRESH_SECONDS):
             await self._clock.sleep(LOOK_EVERY_SECONDS)
-            link = await self.link(link.identity)
+            link = await self._live_link(link.identity)
             if self._is_good(link, rejected):
                 return link
         try:
@@ -232,7 +242,7 @@ class Accounts:
         except StoreUnavailableError:
             stored = await self._store_at_last(renewed)
         # If the person has connected again meanwhile, this grant's tokens are obsolete.
-        return stored or await self.link(link.identity)
+        return stored or await self._live_link(link.identity)
 
     async def _verified(self, link: Link) -> Link:
         """Ask whose rotated tokens are before anything else; those of another account end the grant.
@@ -251,7 +261,7 @@ class Accounts:
         if info.account.grant != link.account.grant:
             log.warning("accounts.another_account", owner=link.identity.key)
             verified = _with_tokens(link, None)
-        return await self._links.replace_tokens(verified) or await self.link(link.identity)
+        return await self._links.replace_tokens(verified) or await self._live_link(link.identity)
 
     async def _store_at_last(self, renewed: Link) -> Link | None:
         """Store rotated tokens after a database error: the old refresh token is already used."""

@@ -262,7 +262,7 @@ class _Run:
     async def _permitted_since(self, sent_at: datetime) -> bool:
         """Tell whether the permission came after the request was sent."""
         link = await self._worker.accounts.former_link(self.charge.identity)
-        if link is None or link.dead or link.linked_at < sent_at:
+        if link is None or link.dead or link.waits_since is not None or link.linked_at < sent_at:
             return False
         return link.connection.may_bill and self.charge.is_of(link.account)
 
@@ -309,7 +309,7 @@ class _Run:
 
     async def _ask(self) -> None:
         """Ask for the charge's status, and store its outcome, if any."""
-        portal = await self._portal(recent=True)
+        portal = await self._portal(recent=True, follows=True)
         self.charge = self.charge.polled(self._clock.now())
         self._worker.metrics.polls.inc()
         await self._ended(await portal.charge_status(self.charge.portal_charge_id or ""))
@@ -371,10 +371,12 @@ class _Run:
 
     # Used by all parts.
 
-    async def _portal(self, gate: Gate | None = None, *, recent: bool = False) -> PortalClient:
+    async def _portal(
+        self, gate: Gate | None = None, *, recent: bool = False, follows: bool = False
+    ) -> PortalClient:
         """Return a client for exactly the account and organization that the person confirmed for."""
         accounts = self._worker.accounts
-        account, portal = await accounts.portal(self.charge.identity, gate, recent=recent)
+        account, portal = await accounts.portal(self.charge.identity, gate, recent=recent, follows=follows)
         if not self.charge.is_of(account):
             raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
         return portal

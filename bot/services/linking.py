@@ -254,6 +254,9 @@ class Linking:
             log.warning("linking.account_mismatch", owner=grant.identity.key)
             await self._end(lease, grant, GrantState.MISMATCH)
             return None
+        if await self._second_person.other_email(grant.identity, account):
+            await self._end(lease, grant, GrantState.OTHER_EMAIL)
+            return None
         async with self._database.transaction() as transaction:
             if not await self._workspaces.is_installed(grant.identity, within=transaction):
                 # The app was removed while the person approved, and no later event would delete this link.
@@ -262,14 +265,14 @@ class Linking:
             link = self._new_link(grant, account)
             others = await self._links.others(link, within=transaction)
             refused = self._second_person.refused(account, others)
+            link = await self._second_person.admit(transaction, link, others)
             if refused is not None:
                 await self._end(lease, grant, refused, within=transaction)
                 return None
             await self._end(lease, grant, GrantState.LINKED, within=transaction)
             await self._links.put(link, within=transaction)
-            await self._second_person.warn(transaction, link, others)
             await self._charges.look_again(grant.identity.key, within=transaction)
-            permitted = account if link.connection.may_bill else None
+            permitted = account if link.connection.may_bill and link.waits_since is None else None
             await permit(transaction, permitted, grant.identity.key)
         self._accounts.forget_cached(grant.identity.key)
         return None

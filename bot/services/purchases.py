@@ -25,7 +25,7 @@ from bot.domain.grant import Resume
 from bot.domain.money import CENT, AmountError
 from bot.domain.next_step import ChooseAmount, Confirm, NeedsPaymentMethod, Proposal
 from bot.domain.offer import AmountOffer
-from bot.domain.rules import RuleError
+from bot.domain.rules import Rule, RuleError
 from bot.domain.subscription import Effect
 
 if TYPE_CHECKING:
@@ -258,6 +258,9 @@ class Purchases:
         if other is not None and other.id != warned_of:
             raise BuyAgainError(charge, other)
         await self._permission.require_spending(charge.identity)
+        link = await self._accounts.former_link(charge.identity)
+        if link is not None and link.waits_since is not None:
+            raise RuleError(Rule.NOT_LET_IN)
 
     async def cancel(self, identity: Identity, charge_id: str) -> Charge:
         """Cancel a proposal and return it; any other charge is returned unchanged.

@@ -9,6 +9,7 @@ import structlog
 
 from bot.domain.identity import GRANT_LIFE
 from bot.services.reminders import CONNECTION
+from bot.services.second_person import SECOND_PERSON, WAITING
 from bot.storage.pending_confirmations import PENDING_LIFE
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class Retention:
         now = self._clock.now()
         await self._ended.delete_old()
         await self._ended.delete_seen_requests(before=now - SIGNATURES_FOR)
-        await self._ended.delete_notices(CONNECTION, before=now - GRANT_LIFE)
+        for kind in (CONNECTION, SECOND_PERSON, WAITING):
+            await self._ended.delete_notices(kind, before=now - GRANT_LIFE)
         await self._pending.delete_old(before=now - PENDING_LIFE)
         await self._overviews.delete_old()
         await self._charges.delete_unconfirmed(before=now - PROPOSALS_FOR)

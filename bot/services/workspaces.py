@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
 
 from bot.domain.audit import Action
 from bot.domain.errors import NotInstalledError, NotReadyError, StoreUnavailableError
 from bot.domain.installation import Installation, Place
+from bot.slack.errors import SlackRefusedError
 from bot.storage.cipher import SealBrokenError
 
 if TYPE_CHECKING:
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
     from bot.slack.client import SlackClient
     from bot.storage.audit import AuditStore
     from bot.storage.connection import Transaction
+
+log = structlog.get_logger(__name__)
 
 FIND_SECONDS = 1.0
 """Slack waits three seconds for an acknowledgement, so a slower database counts as unavailable."""
@@ -37,6 +43,15 @@ class Source(Protocol):
 
     async def remove(self, installation: Installation, *, why: str) -> None:
         """Delete an installation that Slack has ended."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Profile:
+    """A Slack person as others see them. `email` needs the scope users:read.email."""
+
+    name: str | None
+    workspace: str
+    email: str | None = field(default=None, repr=False)
 
 
 class OneWorkspace:
@@ -151,7 +166,27 @@ class Workspaces:
             NotInstalledError: the app is no longer installed there.
             NotReadyError, StoreUnavailableError: as `find`.
         """
+        return self.slack(await self._installation_of(identity))
+
+    async def profile(self, identity: Identity) -> Profile:
+        """Return what Slack says of a person; without a name if Slack refuses to say.
+
+        Raises:
+            SlackUnavailableError: Slack does not answer.
+            NotInstalledError, NotReadyError, StoreUnavailableError: as `slack_of`.
+        """
+        installation = await self._installation_of(identity)
+        try:
+            user = (await self.slack(installation).users_info(user=identity.user)).get("user") or {}
+        except SlackRefusedError as error:
+            log.warning("workspaces.no_profile", problem=error.code)
+            return Profile(name=None, workspace=installation.name)
+        known: dict[str, Any] = user.get("profile") or {}
+        name = known.get("real_name") or user.get("real_name") or user.get("name")
+        return Profile(name=name or None, workspace=installation.name, email=known.get("email") or None)
+
+    async def _installation_of(self, identity: Identity) -> Installation:
         installation = await self.find(Place(enterprise=identity.enterprise, team=identity.team))
         if installation is None:
             raise NotInstalledError
-        return self.slack(installation)
+        return installation

@@ -153,18 +153,21 @@ class DeliveryStore:
         is_behind = or_(row.drawn.is_(None), row.drawn < row.wakes)
         await self._wake_where(of, row.created_at >= since, is_behind)
 
-    async def wake_subject(self, subject_kind: str, subject_id: str) -> None:
+    async def wake_subject(self, subject_kind: str, subject_id: str, *, within: Transaction) -> None:
         """Have every message about this subject drawn again."""
         row = deliveries.c
-        await self._wake_where(row.subject_kind == subject_kind, row.subject_id == subject_id)
+        await self._wake(within, row.subject_kind == subject_kind, row.subject_id == subject_id)
 
     async def _wake_where(self, *conditions: Any) -> None:  # noqa: ANN401 - SQLAlchemy's conditions
-        now = self._database.clock.now()
         async with self._database.transaction() as transaction:
-            await transaction.execute(
-                update(self.table).where(*conditions).values(due_at=now, wakes=self.table.c.wakes + 1)
-            )
-            transaction.announce(self.table)
+            await self._wake(transaction, *conditions)
+
+    async def _wake(self, transaction: Transaction, *conditions: Any) -> None:  # noqa: ANN401 - the same
+        now = self._database.clock.now()
+        await transaction.execute(
+            update(self.table).where(*conditions).values(due_at=now, wakes=self.table.c.wakes + 1)
+        )
+        transaction.announce(self.table)
 
     def _drawn(self, lease: Lease[Delivery]) -> dict[str, Any]:
         """Return the version of the subject that the message shows when this run ends."""

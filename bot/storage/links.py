@@ -14,7 +14,7 @@ from bot.domain.identity import BILLING_SCOPE, GRANT_LIFE, Account, Connection, 
 from bot.storage.batch_loader import BatchLoader
 from bot.storage.charges.permits import withdraw_permission
 from bot.storage.cipher import SealBrokenError
-from bot.storage.tables import links, overviews
+from bot.storage.tables import let_in, links, overviews
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -38,7 +38,8 @@ class Link:
 
     `grant_id` is random for each approved grant, so that a late change meant for a former one is not stored
     in this one. `generation` grows with every stored change of the tokens. Tokens that were rotated are not
-    `is_verified` until the portal has said whose they are; only that may be asked with them.
+    `is_verified` until the portal has said whose they are; only that may be asked with them. A link
+    `waits_since` it was made beside another person's, until one of those lets this person in.
     """
 
     identity: Identity
@@ -52,6 +53,7 @@ class Link:
     generation: int = 0
     is_verified: bool = True
     linked_at: datetime
+    waits_since: datetime | None = None
 
     @property
     def dead(self) -> bool:
@@ -126,6 +128,12 @@ class LinkStore:
         )
         return [self._link(found) for found in await within.execute(query)]
 
+    async def waiting(self, *, since_before: datetime) -> Sequence[Link]:
+        """Return the links that have waited to be let in since before then."""
+        query = select(links).where(links.c.waits_since < since_before)
+        async with self._database.read() as connection:
+            return [self._link(found) for found in await connection.execute(query)]
+
     async def put(self, link: Link, *, within: Transaction | None = None) -> None:
         """Store a link; it replaces the person's former one."""
         if within is None:
@@ -134,15 +142,21 @@ class LinkStore:
         else:
             await self._write(within, link)
 
-    async def remove(
-        self, identity: Identity, *, by: Identity | None = None, why: str | None = None
-    ) -> Link | None:
-        """Delete the person's link and its tokens, for them or `by` another; return the deleted link."""
-        why = why or ("by the person" if by is None else f"by {by.key}")
+    async def remove(self, identity: Identity, *, why: str = "by the person") -> Link | None:
+        """Delete the person's link and its tokens; return the deleted link."""
         async with self._database.transaction() as connection:
             link = await self._read(connection, identity)
             await self._forget(connection, [links.c.owner == identity.key], why)
         return link
+
+    async def end(
+        self, link: Link, *, why: str, within: Transaction, only_if_waiting: bool = False
+    ) -> bool:
+        """Delete this grant's link; return False if it is gone, or was let in where that matters."""
+        conditions = [links.c.owner == link.identity.key, links.c.grant_id == link.grant_id]
+        if only_if_waiting:
+            conditions.append(links.c.waits_since.is_not(None))
+        return bool(await self._forget(within, conditions, why))
 
     async def remove_all(
         self, *, enterprise: str, teams: Collection[str], but: Collection[str], why: str
@@ -153,7 +167,9 @@ class LinkStore:
         """
         of = links.c.team.in_(teams) if teams else links.c.enterprise == enterprise
         async with self._database.transaction() as connection:
-            return await self._forget(connection, [of, links.c.team.not_in(but)], why)
+            owners = await self._forget(connection, [of, links.c.team.not_in(but)], why)
+            await connection.execute(delete(let_in).where(let_in.c.owner.in_(owners)))
+        return owners
 
     async def _forget(
         self, connection: Transaction, conditions: list[ColumnElement[bool]], why: str
@@ -262,7 +278,7 @@ class LinkStore:
             at=link.linked_at,
             actor=link.identity.key,
             subject=link.identity.key,
-            result="connected",
+            result="connected" if link.waits_since is None else "waits",
             facts={
                 "account": link.account.account_id,
                 "organisation": link.account.organization_id,
@@ -289,6 +305,7 @@ class LinkStore:
             "is_verified": link.is_verified,
             "refreshing_until": None,
             "reminded_at": None,
+            "waits_since": link.waits_since,
         }
 
     def _open(self, row: Row[Any]) -> dict[str, Any]:
@@ -320,4 +337,5 @@ class LinkStore:
             generation=row.generation,
             is_verified=row.is_verified,
             linked_at=row.linked_at,
+            waits_since=row.waits_since,
         )

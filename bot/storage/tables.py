@@ -122,7 +122,18 @@ links = Table(
     Column("is_verified", Boolean, nullable=False, server_default=true()),
     Column("refreshing_until", Moment),
     Column("reminded_at", Moment),
+    Column("waits_since", Moment),
 )
+
+let_in = Table(
+    "let_in",
+    metadata,
+    Column("base_url", String(500), primary_key=True),
+    Column("account_id", String(255), primary_key=True),
+    Column("owner", String(80), primary_key=True, index=True),
+    Column("at", Moment, nullable=False),
+)
+"""People who may be connected to a portal account beside others, because one of those said so."""
 
 charges = Table(
     "charges",

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from blocks.connect import connection_ends_message, second_person_message
+from blocks.connect import connection_ends_message
+from blocks.second_person import (
+    beside_message,
+    connection_ended_message,
+    now_connected_message,
+    other_ended_message,
+    question_message,
+)
 from bot.domain.delivery import Drawing
+from handlers.home import refresh_home
+from handlers.waiting import other_person, waiting_screen
 
 if TYPE_CHECKING:
     from bot.domain.delivery import Delivery
@@ -21,8 +31,21 @@ async def draw_connection_end(runtime: Runtime, delivery: Delivery) -> Drawing |
 
 
 async def draw_second_person(runtime: Runtime, delivery: Delivery) -> Drawing:
-    """Return the warning that another person is connected to this person's account, or was."""
+    """Return the question about a second person, or what became of it."""
     theirs = await runtime.links.by_grant(delivery.subject_id)
-    user = None if theirs is None or theirs.dead else theirs.identity.user
-    email = None if theirs is None else theirs.account.email
-    return Drawing(message=second_person_message(user, email, grant_id=delivery.subject_id).json)
+    if theirs is None or theirs.dead:
+        return Drawing(message=other_ended_message().json)
+    make = beside_message if theirs.waits_since is None else question_message
+    return Drawing(message=make(await other_person(runtime, theirs), theirs.account.email).json)
+
+
+async def draw_waiting(runtime: Runtime, delivery: Delivery) -> Drawing:
+    """Return what became of a second person's own connection."""
+    mine = await runtime.links.by_grant(delivery.subject_id)
+    if mine is None or mine.dead:
+        message = connection_ended_message()
+    elif mine.waits_since is None:
+        message = now_connected_message()
+    else:
+        message = await waiting_screen(runtime, mine)
+    return Drawing(message=message.json, after=partial(refresh_home, runtime, delivery.recipient))

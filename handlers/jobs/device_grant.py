@@ -17,6 +17,7 @@ from bot.domain.delivery import Drawing
 from bot.domain.errors import BillingError, NotAllowedError
 from bot.domain.grant import Enable, GoOn, GrantState, Resume
 from handlers.home import refresh_home
+from handlers.waiting import waiting_screen
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,6 +40,7 @@ _ENDS = {
     GrantState.UNUSABLE: connect.UNUSABLE,
     GrantState.OTHER_ORGANIZATION: connect.OTHER_ORGANIZATION,
     GrantState.TAKEN: connect.TAKEN,
+    GrantState.OTHER_EMAIL: connect.OTHER_EMAIL,
 }
 
 
@@ -69,6 +71,8 @@ async def _outcome(runtime: Runtime, grant: DeviceGrant, delivery: Delivery) -> 
     link = await runtime.accounts.former_link(grant.identity)
     if grant.state is not GrantState.LINKED or link is None:
         return connect.not_connected_message(why=_ENDS.get(grant.state, connect.FAILED))
+    if link.waits_since is not None:
+        return await waiting_screen(runtime, link)
     may_bill = link.connection.may_bill
     for_purchase = isinstance(grant.purpose, Resume)
     note = connect.connected_note(link.account, may_bill=may_bill, for_purchase=for_purchase)
@@ -80,6 +84,10 @@ async def _outcome(runtime: Runtime, grant: DeviceGrant, delivery: Delivery) -> 
             return connect.connected_message(note, enable=command)
         case Enable(command) | GoOn(command) if command:
             return connect.connected_message(note, go_on=command)
+    return await _overview(runtime, grant, note)
+
+
+async def _overview(runtime: Runtime, grant: DeviceGrant, note: str) -> Message:
     try:
         overview = await runtime.billing.overview(grant.identity)
         stopped = await runtime.permission.stopped(grant.identity)

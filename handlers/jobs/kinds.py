@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from bot.domain.errors import PortalUnavailableError, StoreUnavailableError
 from bot.engine import Kind
 from bot.services.reminders import CONNECTION
-from bot.services.second_person import SECOND_PERSON
+from bot.services.second_person import SECOND_PERSON, WAITING
 from bot.slack.errors import SlackUnavailableError
 from handlers.jobs.charge import advance_charge, draw_charge
-from handlers.jobs.connection import draw_connection_end, draw_second_person
+from handlers.jobs.connection import draw_connection_end, draw_second_person, draw_waiting
 from handlers.jobs.device_grant import advance_device_grant, draw_device_grant
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ WORK = (
 NOTICES: dict[str, Draw] = {
     CONNECTION: draw_connection_end,
     SECOND_PERSON: draw_second_person,
+    WAITING: draw_waiting,
 }
 """Messages about what is no durable work, by the kind of their subject."""
 

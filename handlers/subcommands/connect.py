@@ -12,22 +12,25 @@ from blocks import ids, titles
 from blocks.connect import (
     already_connected_message,
     cancelled_message,
-    cut_message,
     link_message,
     superseded_message,
     used_message,
 )
 from blocks.loading import message_modal
+from blocks.second_person import cut_message, let_in_message
+from blocks.words import person
 from bot.domain.delivery import ShownAt
 from bot.domain.errors import NotInstalledError, StaleError
 from bot.domain.grant import Enable, GoOn, LinkMessage, Resume
 from bot.services.linking import LinkShown
 from bot.slack.errors import SlackRefusedError
+from handlers.waiting import waiting_screen
 
 if TYPE_CHECKING:
     from blocks.kit import Message
     from bot.domain.grant import DeviceGrant, Purpose
     from bot.runtime import Runtime
+    from bot.storage.links import Link
     from handlers.context import Context
 
 log = structlog.get_logger(__name__)
@@ -37,9 +40,16 @@ async def handle_connect(context: Context) -> None:
     """Start connecting; if the person is already connected, offer the likely next steps."""
     link = await context.runtime.accounts.former_link(context.identity)
     if link is not None and not link.dead:
-        await context.reply.message(already_connected_message(link.connection, context.runtime.clock.now()))
+        await _show_connection(context, link)
         return
     await _begin(context, None)
+
+
+async def _show_connection(context: Context, link: Link) -> None:
+    if link.waits_since is None:
+        await context.reply.message(already_connected_message(link.connection, context.runtime.clock.now()))
+    else:
+        await context.reply.message(await waiting_screen(context.runtime, link))
 
 
 async def handle_connect_button(context: Context) -> None:
@@ -67,15 +77,23 @@ async def handle_cancel(context: Context) -> None:
         return  # the link was in the clicked message, which now says so
     link = await context.runtime.accounts.former_link(context.identity)
     if not cancelled and link is not None and not link.dead:
-        await context.reply.message(already_connected_message(link.connection, context.runtime.clock.now()))
+        await _show_connection(context, link)
     else:
         await context.reply.message(cancelled_message())
 
 
 async def handle_cut(context: Context) -> None:
     """End another person's connection to this person's portal account."""
-    ended = await context.runtime.second_person.cut(context.identity, context.request.value)
-    await context.reply.message(cut_message(ended=ended))
+    mine = await context.runtime.accounts.former_link(context.identity)
+    is_done = await context.runtime.second_person.cut(context.identity, context.request.value)
+    both = mine is not None and mine.waits_since is not None
+    await context.reply.message(cut_message(is_done=is_done, both=both))
+
+
+async def handle_let_in(context: Context) -> None:
+    """Let a second person use this person's portal account."""
+    is_done = await context.runtime.second_person.let_in(context.identity, context.request.value)
+    await context.reply.message(let_in_message(is_done=is_done))
 
 
 _DEAD_LINKS = {
@@ -115,7 +133,9 @@ async def _show(context: Context, grant: DeviceGrant) -> LinkMessage | None:
     codes = grant.codes
     if codes is None:
         raise StaleError
-    link = link_message(codes.url, codes.user_code, grant.expires_at, user=grant.identity.user)
+    profile = await context.runtime.workspaces.profile(grant.identity)
+    who = person(profile.name, profile.workspace)
+    link = link_message(codes.url, codes.user_code, grant.expires_at, who=who)
     thread = context.request.clicked_message
     if thread is None:
         await context.reply.message(link)
@@ -148,4 +168,6 @@ ACTIONS = {
     ids.ENABLE_FOR_COMMAND: handle_enable_for_command,
     ids.CANCEL_CONNECT: handle_cancel,
     ids.CUT_CONNECTION: handle_cut,
+    ids.LET_IN: handle_let_in,
+    ids.SHOW_WAITING: handle_connect,
 }

@@ -34,6 +34,7 @@ class Person:
     name: str
     real_name: str
     title: str = ""
+    email: str | None = None
     team_id: str = "T0ACME"
     tz: str = "Europe/London"
     color: str = "4a6fa5"
@@ -97,11 +98,19 @@ class SlackApp:
 ACME = Team(id="T0ACME", name="Acme Research", domain="acme-research")
 OTHER = Team(id="T0OTHER", name="Other Labs", domain="other-labs")
 
-ADA = Person(id="U0ADA", name="ada", real_name="Ada Lovelace", title="Research lead", color="8f4a7a")
+ADA = Person(
+    id="U0ADA",
+    name="ada",
+    real_name="Ada Lovelace",
+    title="Research lead",
+    email="Ada@acme.example",
+    color="8f4a7a",
+)
 GRACE = Person(
     id="U0GRACE",
     name="grace",
     real_name="Grace Hopper",
+    email="grace@acme.example",
     title="Head of computing",
     tz="America/New_York",
     color="2f6f5e",

@@ -178,7 +178,7 @@ def user_object(directory: Directory, person: Person, via: Installation, *, dele
     """Return a person's `user` object as in `users.info` and `user_change`."""
     enterprise = directory.team(person.team_id).enterprise
     foreign = person.team_id not in via.team_ids
-    user = {
+    user: Json = {
         "id": person.id,
         "team_id": person.team_id,
         "name": person.name,
@@ -195,6 +195,8 @@ def user_object(directory: Directory, person: Person, via: Installation, *, dele
             "team": person.team_id,
         },
     }
+    if person.email is not None and "users:read.email" in via.scopes:
+        user["profile"]["email"] = person.email
     if enterprise is not None:
         user["enterprise_user"] = {
             "id": person.id,

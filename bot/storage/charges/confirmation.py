@@ -24,7 +24,7 @@ from bot.domain.charge import NOT_CHARGED, ChargeState, confirmation_of
 from bot.storage.charges.rows import charge_of
 from bot.storage.charges.store import LATELY, NEXT, THEIRS, UNFINISHED_STATES, record_charge
 from bot.storage.deliveries import CHARGE, wake_delivery, watch_in_modal
-from bot.storage.tables import charges, deliveries, locks, messages
+from bot.storage.tables import charges, deliveries, links, locks, messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +112,7 @@ _CONFIRM = (
         THEIRS,
         charges.c.created_at > bindparam("made_after", type_=charges.c.created_at.type),
         ~exists().where(locks.c.tenant == bindparam("tenant_key", type_=String)),
+        ~exists().where(links.c.owner == charges.c.owner, links.c.waits_since.is_not(None)),
     )
     .values(wakes=charges.c.wakes + 1)
     .returning(charges)
@@ -179,9 +180,9 @@ class ConfirmationStore:
         """Confirm a person's proposal and add its delivery, once.
 
         The charge must have been proposed after `made_after`, and spending must not be locked. The owner
-        must have no equal charge with an unknown outcome, except up to the one they were `warned_of`.
-        `check_limits` gets the amount and, with `since`, what the person has spent since then; it raises
-        to refuse.
+        must not wait to be let in, and must have no equal charge with an unknown outcome, except up to the
+        one they were `warned_of`. `check_limits` gets the amount and, with `since`, what the person has
+        spent since then; it raises to refuse.
 
         Return None if the person has no such proposal (any more).
         """

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from blocks import connect
-from blocks.errors import NO_ORGANIZATION, stranger_message
+from blocks import connect, second_person
+from blocks.errors import NO_ORGANIZATION, error_copy, error_message, stranger_message
 from blocks.loading import message_modal
 from blocks.words import switch_off
 from bot.domain.billing import Role
+from bot.domain.rules import Rule, RuleError
 from tests.support.catalogue.screen import Screen, screen
 from tests.support.samples import ACCOUNT, CHARGE, CONNECTION, NOW, PORTAL
 
+GRACE = second_person.OtherPerson(name="Grace Hopper", workspace="Acme", grant_id="0" * 32)
 NOTE = connect.connected_note(ACCOUNT, may_bill=True)
 
 
@@ -23,20 +25,58 @@ def screens() -> list[Screen]:
     return [
         screen(
             "connect-second-person",
-            "somebody else is connected to the account",
-            connect.second_person_message("U0GRACE", "ada@acme.example", grant_id="0" * 32),
+            "another person wants to use the account",
+            second_person.question_message(GRACE, "ada@acme.example"),
         ),
         screen(
-            "connect-second-person-gone",
-            "that connection has ended",
-            connect.second_person_message(None, None, grant_id="0" * 32),
+            "connect-second-person-let-in",
+            "they were let in",
+            second_person.beside_message(GRACE, "ada@acme.example"),
         ),
-        screen("connect-cut", "the button was clicked", connect.cut_message(ended=True)),
-        screen("connect-cut-before", "it had ended already", connect.cut_message(ended=False)),
+        screen(
+            "connect-second-person-gone", "that connection has ended", second_person.other_ended_message()
+        ),
+        screen("connect-let-in", "Let them in", second_person.let_in_message(is_done=True)),
+        screen("connect-let-in-before", "no longer waiting", second_person.let_in_message(is_done=False)),
+        screen(
+            "connect-cut", "I don't know this person", second_person.cut_message(is_done=True, both=False)
+        ),
+        screen(
+            "connect-cut-both",
+            "the same by the person who waits",
+            second_person.cut_message(is_done=True, both=True),
+        ),
+        screen(
+            "connect-cut-before",
+            "it had ended already",
+            second_person.cut_message(is_done=False, both=False),
+        ),
+        screen(
+            "connect-waiting",
+            "approved, and another person has to let this one in",
+            second_person.waiting_message([GRACE], NOW),
+        ),
+        screen("connect-waiting-alone", "the other is gone", second_person.waiting_message([], NOW)),
+        screen("connect-waiting-yes", "let in", second_person.now_connected_message()),
+        screen("connect-waiting-no", "not let in", second_person.connection_ended_message()),
+        screen(
+            "connect-waiting-command",
+            "a command of a person who waits",
+            error_message(error_copy(RuleError(Rule.NOT_LET_IN), now=NOW, incident="")[0]),
+        ),
+        screen(
+            "connect-other-email",
+            "another e-mail address than Slack's",
+            connect.not_connected_message(why=connect.OTHER_EMAIL),
+        ),
         screen(
             "connect-ends", "the day before a connection ends", connect.connection_ends_message(CONNECTION)
         ),
-        screen("connect", "`/billing connect`", connect.link_message(url, "WXYZ-1234", NOW, user="U0ADA")),
+        screen(
+            "connect",
+            "`/billing connect`",
+            connect.link_message(url, "WXYZ-1234", NOW, who="Ada Lovelace (Acme)"),
+        ),
         screen("connect-already", "connected already", connect.already_connected_message(CONNECTION, NOW)),
         screen("connected", "approved", connect.connected_message(NOTE)),
         screen(
