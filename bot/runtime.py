@@ -49,6 +49,7 @@ from bot.storage.links import LinkStore
 from bot.storage.locks import LockStore
 from bot.storage.overviews import OverviewStore
 from bot.storage.pending_confirmations import PendingConfirmations
+from bot.storage.tenant_move import TenantMoves
 from bot.timing import SLACK_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
@@ -173,7 +174,8 @@ async def open_runtime(
     )
     one = OneWorkspace(slack, audit, clock) if settings.bot_token is not None else None
     workspaces = Workspaces(one or installations, slack)
-    lifecycle = Lifecycle(workspaces, accounts, links, grants, (deliveries, messages), clock)
+    moves = TenantMoves(database, cipher)
+    lifecycle = Lifecycle(workspaces, accounts, links, grants, (deliveries, messages), moves, clock)
     purge = ChargePurge(database)
     second_person = SecondPerson(
         database, links, AccountPeople(database), deliveries, accounts, workspaces, rules, clock

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from bot.domain.backoff import Backoff
+from bot.domain.errors import StoreUnavailableError
 from bot.slack.errors import RateLimitedError, SlackError, SlackUnavailableError
 from bot.storage.cipher import Cipher
 from bot.storage.database import is_refused
@@ -89,9 +90,12 @@ async def recognize_workspace(runtime: Runtime) -> bool:
     if runtime.one_workspace is None:
         return True
     try:
-        await runtime.one_workspace.recognize()
+        await runtime.one_workspace.recognize(runtime.lifecycle.installed)
     except (SlackUnavailableError, RateLimitedError) as error:
         log.warning("app.slack_away", problem=error.code)
+        return False
+    except StoreUnavailableError:
+        log.warning("app.database_away")
         return False
     except SlackError as error:
         raise StartError(f"SLACK_BOT_TOKEN: Slack does not accept it ({error.code})") from None

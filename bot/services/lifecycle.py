@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bot.storage.deliveries import DeliveryStore
     from bot.storage.device_grants import DeviceGrantStore
     from bot.storage.links import LinkStore
+    from bot.storage.tenant_move import TenantMoves
 
 UNDELIVERED_FOR = timedelta(days=30)
 """How old an undelivered message may be to be sent after an installation."""
@@ -45,8 +46,10 @@ class Lifecycle:
         links: LinkStore,
         grants: DeviceGrantStore,
         deliveries: Sequence[DeliveryStore],
+        moves: TenantMoves,
         clock: Clock,
     ) -> None:
+        self._moves = moves
         self._workspaces = workspaces
         self._accounts = accounts
         self._links = links
@@ -55,8 +58,12 @@ class Lifecycle:
         self._clock = clock
 
     async def installed(self, installation: Installation) -> None:
-        """Deliver the messages that could not be delivered while the app was not installed."""
+        """Deliver the messages that could not be delivered while the app was not installed.
+
+        What a workspace has left from before it joined a grid follows it.
+        """
         log.info("lifecycle.installed", installation=installation.key)
+        await self._moves.move_into_grid(installation)
         since = self._clock.now() - UNDELIVERED_FOR
         for store in self._deliveries:
             await store.look_again(enterprise=installation.enterprise, team=installation.team, since=since)

@@ -15,7 +15,7 @@ from bot.slack.errors import SlackRefusedError
 from bot.storage.cipher import SealBrokenError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
@@ -64,15 +64,18 @@ class OneWorkspace:
         self._ended = False
         self.installation: Installation | None = None
 
-    async def recognize(self) -> None:
+    async def recognize(self, installed: Callable[[Installation], Awaitable[None]]) -> None:
         """Ask Slack which workspace the token belongs to, and keep it as `installation`.
+
+        `installed` is called before any request is answered.
 
         Raises:
             SlackError: Slack does not accept the token, or gives no answer.
+            StoreUnavailableError: from `installed`.
         """
         answer = await self._slack.auth_test()
         org_wide = bool(answer.get("is_enterprise_install"))
-        self.installation = Installation(
+        installation = Installation(
             enterprise=str(answer.get("enterprise_id") or ""),
             team="" if org_wide else str(answer.get("team_id") or ""),
             name=str(answer.get("team") or ""),
@@ -82,6 +85,8 @@ class OneWorkspace:
             installed_by="",
             installed_at=self._clock.now(),
         )
+        await installed(installation)
+        self.installation = installation
 
     async def find(self, place: Place) -> Installation:  # noqa: ARG002 - the installation checks membership
         """Return the installation.

@@ -53,6 +53,10 @@ class LockStore:
         """Return the lock of a workspace or organization; None if there is none."""
         return await self._loader.get(tenant)
 
+    async def read(self, transaction: Transaction, tenant: str) -> Lock | None:
+        """Return the lock as this transaction sees it."""
+        return (await self._locks(transaction, [tenant])).get(tenant)
+
     async def _read_all(self, tenants: Sequence[str]) -> Mapping[str, Lock]:
         async with self._database.read() as connection:
             return await self._locks(connection, tenants)
@@ -98,7 +102,7 @@ class LockStore:
         """Remove the lock and return it; None if there was none."""
         tenant = identity.tenant
         async with self._database.transaction() as transaction:
-            lock = (await self._locks(transaction, [tenant])).get(tenant)
+            lock = await self.read(transaction, tenant)
             await transaction.execute(delete(locks).where(locks.c.tenant == tenant))
             result = UNLOCKED[0] if lock is not None else UNLOCKED[1]
             # Never before the lock, whatever the clocks of two processes say.

@@ -30,7 +30,7 @@ async def sign_under_way(transaction: Transaction, cipher: Cipher) -> None:
     """
     unsigned = [charge_of(row) for row in await transaction.execute(_UNDER_WAY)]
     for charge in unsigned:
-        await _sign(transaction, cipher, charge)
+        await sign(transaction, cipher, charge)
     await transaction.record(
         Action.KEYS,
         actor="operator",
@@ -50,14 +50,11 @@ async def sign_again(database: Database, cipher: Cipher) -> int:
     async with database.read() as connection:
         under_way = [charge_of(row) for row in await connection.execute(_UNDER_WAY)]
     for charge in under_way:
-        confirmed = charge.state is not ChargeState.PROPOSED
-        if not cipher.is_signed(charge.offer_signature, *charge.offer) or (
-            confirmed and not cipher.is_signed(charge.confirmation_signature, *charge.confirmation)
-        ):
+        if not is_agreed(cipher, charge):
             failing += 1
             continue
         async with database.transaction() as transaction:
-            await _sign(transaction, cipher, charge)
+            await sign(transaction, cipher, charge)
     await _sign_unlocks_again(database, cipher)
     return failing
 
@@ -76,7 +73,15 @@ async def _sign_unlocks_again(database: Database, cipher: Cipher) -> None:
                 )
 
 
-async def _sign(transaction: Transaction, cipher: Cipher, charge: Charge) -> None:
+def is_agreed(cipher: Cipher, charge: Charge) -> bool:
+    """Tell whether a charge is what was offered to its owner and, unless it is only offered, confirmed."""
+    if not cipher.is_signed(charge.offer_signature, *charge.offer):
+        return False
+    is_offered = charge.state is ChargeState.PROPOSED
+    return is_offered or cipher.is_signed(charge.confirmation_signature, *charge.confirmation)
+
+
+async def sign(transaction: Transaction, cipher: Cipher, charge: Charge) -> None:
     """Sign a charge as it was read; one that has changed since keeps its signatures."""
     confirmed = charge.confirmed_at is not None
     await transaction.execute(
