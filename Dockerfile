@@ -1,6 +1,6 @@
 # The image of billing-bot; docs/deploy/README.md says how to run it.
 
-FROM python:3.13-slim-trixie AS build
+FROM python:3.13-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285 AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 # The one step that uses the network: each file has a hash that must be right, and none needs a compiler.
@@ -15,7 +15,7 @@ RUN pip wheel --no-index --find-links /wheels --no-deps --wheel-dir /wheels . \
     && python -m venv --without-pip /app \
     && pip --python /app/bin/python install --no-index --find-links /wheels /wheels/billing_bot-*.whl
 
-FROM python:3.13-slim-trixie
+FROM python:3.13-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285
 LABEL org.opencontainers.image.title="billing-bot" \
       org.opencontainers.image.description="/billing for Slack: see and top up a prepaid balance at Nous Portal" \
       org.opencontainers.image.version="0.1.0" \

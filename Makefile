@@ -7,10 +7,10 @@ SECONDS ?= 60
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick prove check chaos bench fuzz audit screens golden format lock clean
+.PHONY: help setup demo test test-quick prove check chaos bench fuzz audit screens golden format lock base-images clean
 
 help:  ## show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make .venv with the app and its development tools
 
@@ -88,6 +88,13 @@ lock: $(READY)  ## resolve pyproject.toml into both lock files anew (needs uv)
 		| $(LOCK) --constraint requirements.lock.new pyproject.toml - >> requirements-deploy.lock.new
 	@mv requirements.lock.new requirements.lock
 	@mv requirements-deploy.lock.new requirements-deploy.lock
+
+base-images:  ## pin the newest digests of the base images (needs Docker and the network); then build and test
+	@for image in python:3.13-slim-trixie postgres:18-bookworm; do \
+		digest=$$(docker buildx imagetools inspect "$$image" --format '{{.Manifest.Digest}}') || exit 1; \
+		sed -i.old -E "s|$$image@sha256:[0-9a-f]+|$$image@$$digest|" Dockerfile compose.yaml; \
+		rm -f Dockerfile.old compose.yaml.old; \
+	done
 
 clean:  ## remove everything that was made
 	rm -rf .venv .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -17,6 +17,7 @@ from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_sdk.signature import SignatureVerifier
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from blocks import install_pages
 from bot.background import loops, running, seal_audit
@@ -102,7 +103,10 @@ async def open_app(
         health = HealthCheck(runtime, engine if worker else None, sockets)
         asgi = Starlette(
             routes=[*_slack_routes(runtime, bolt, listener), *health.routes()],
-            middleware=[Middleware(SecurityHeaders)],
+            middleware=[
+                Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies)),
+                Middleware(SecurityHeaders),
+            ],
         )
         beside = loops(runtime, worker=worker)
         if not await recognize_workspace(runtime):
@@ -179,7 +183,9 @@ def _oauth_flow(runtime: Runtime) -> AsyncOAuthFlow | None:
 
 def _slack_routes(runtime: Runtime, bolt: AsyncApp, listener: Listener) -> list[Route]:
     """Return Slack's HTTP routes: the installation pages, and requests unless Socket Mode delivers them."""
-    routes = [] if bolt.oauth_flow is None or listener is Listener.NONE else install_routes(bolt, PAGES)
+    routes: list[Route] = []
+    if bolt.oauth_flow is not None and listener is not Listener.NONE:
+        routes += install_routes(bolt, runtime.installations, PAGES)
     secret = runtime.settings.slack_signing_secret
     if listener is Listener.HTTP:
         if secret is None:

@@ -92,6 +92,8 @@ async def serve_http(asgi: Starlette, listener: socket.socket, stop: asyncio.Eve
         log_config=None,
         access_log=False,
         server_header=False,
+        # The app does it itself, for TRUSTED_PROXIES.
+        proxy_headers=False,
         lifespan="off",
         # The sandbox installs a WebSocket library, but the app serves no WebSockets.
         ws="none",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal  # noqa: TC003 - pydantic reads it
+from ipaddress import ip_network
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
@@ -71,6 +72,9 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="where HTTP listens")
     port: int = Field(3000, ge=0, le=65535, description="where HTTP listens")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="whose `X-Forwarded-For` is believed: addresses or networks, comma-separated"
+    )
     poll_interval_seconds: float = Field(2, gt=0, le=60, description="how often a charge is asked about")
     poll_cap_seconds: float = Field(300, gt=0, le=3600, description="when a charge counts as timed out")
     read_only: bool = Field(default=False, description="look, but change and spend nothing")
@@ -139,7 +143,12 @@ class Settings(BaseSettings):
         return keys
 
     @field_validator(
-        "allowed_users", "allowed_channels", "allowed_organizations", "lock_users", mode="before"
+        "allowed_users",
+        "allowed_channels",
+        "allowed_organizations",
+        "lock_users",
+        "trusted_proxies",
+        mode="before",
     )
     @classmethod
     def _split_ids(cls, value: object) -> object:
@@ -165,6 +174,14 @@ class Settings(BaseSettings):
         if not all(_CHANNEL.fullmatch(each) for each in channels):
             raise ValueError("not channel ids; a channel's is at the foot of its details (C0BILLING)")
         return channels
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(ip_network(each, strict=False)) for each in proxies)
+        except ValueError:
+            raise ValueError("neither addresses nor networks; as 10.0.0.5 or 10.0.0.0/8") from None
 
     @field_validator("slack_client_secret")
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -42,6 +43,7 @@ REDIRECT_PATH = "/slack/oauth_redirect"
 ORIGIN = "browser, installing"
 """The origin in the audit log."""
 
+_IPV6_NETWORK = 64
 _KNOWN_REASONS = {"access_denied", "invalid_browser", "invalid_state", "missing_code", "invalid_code"}
 
 log = structlog.get_logger(__name__)
@@ -95,14 +97,17 @@ def make_oauth_flow(
     )
 
 
-def install_routes(bolt: AsyncApp, pages: InstallPages) -> list[Route]:
-    """Return the two routes of the flow; an error there ends in a page with a link to start again."""
+def install_routes(bolt: AsyncApp, store: InstallationStore, pages: InstallPages) -> list[Route]:
+    """Return the two routes of the flow; an error there ends in a page with a link to start again.
+
+    The pace is limited by address, and a return from Slack with a good state is never refused for it.
+    """
     handler = AsyncSlackRequestHandler(bolt)
 
     pace = RateLimiter(burst=60, per_second=1)
 
     async def answer(request: Request) -> Response:
-        if not pace.allows("everybody"):
+        if not pace.allows(_address(request)) and not await _is_return(request, store):
             return HTMLResponse(pages.not_installed("too_fast"), 429)
         try:
             return await handler.handle(request)
@@ -119,6 +124,28 @@ def install_routes(bolt: AsyncApp, pages: InstallPages) -> list[Route]:
             return HTMLResponse(pages.unexpected(incident), 500)
 
     return [Route(path, answer, methods=["GET"]) for path in (INSTALL_PATH, REDIRECT_PATH)]
+
+
+def _address(request: Request) -> str:
+    """Return whom a pace is for: an address, or the whole network of one person's IPv6 addresses."""
+    host = request.client.host if request.client is not None else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, _IPV6_NETWORK), strict=False))
+    return host
+
+
+async def _is_return(request: Request, store: InstallationStore) -> bool:
+    """Tell whether this is a return from Slack for an installation that was begun here."""
+    if request.url.path != REDIRECT_PATH:
+        return False
+    try:
+        return await store.has_state(request.query_params.get("state", ""))
+    except StoreUnavailableError:
+        return False
 
 
 class _Flow(AsyncOAuthFlow):

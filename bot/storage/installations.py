@@ -107,6 +107,15 @@ class InstallationStore:
             )
         return state
 
+    async def has_state(self, state: str) -> bool:
+        """Tell whether a state is valid, without using it up."""
+        row = oauth_states.c
+        query = select(row.digest).where(
+            row.digest == _digest(state), row.expires_at > self._database.clock.now()
+        )
+        async with self._database.read() as connection:
+            return await connection.scalar(query) is not None
+
     async def consume_state(self, state: str) -> bool:
         """Use up a state; tell whether it was valid."""
         row = oauth_states.c

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from bot.storage.database import async_url
 from tests.deploy.deployment import PROJECT, ROOT, SECRETS, dockerfile, image_environment, instructions
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def test_both_stages_start_from_the_same_pinned_slim_python() -> None:
     build, final = (line.partition(" AS ")[0] for line in instructions("FROM"))
     assert build == final
-    assert re.fullmatch(r"python:3\.\d+-slim-[a-z]+", final)
+    assert re.fullmatch(r"python:3\.\d+-slim-[a-z]+@sha256:[0-9a-f]{64}", final)
 
 
 def test_it_ends_as_a_user_that_is_a_number_and_not_root() -> None:
@@ -193,3 +194,12 @@ def test_the_health_check_believes_what_the_program_says(
 
 def test_the_health_check_notices_that_nobody_answers() -> None:
     assert health_check(free_port()) == 1
+
+
+def test_base_images_are_pinned_by_digest() -> None:
+    named = [each.split()[0] for each in instructions("FROM")]
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"].values()
+    named += [each["image"] for each in services if "build" not in each]
+    assert len(named) == 3
+    for name in named:
+        assert re.fullmatch(r"[a-z]+:[\w.-]+@sha256:[0-9a-f]{64}", name), name
