@@ -128,7 +128,8 @@ def day(when: date) -> str:
 
 def link(url: str, words: str) -> str:
     """Write a link in mrkdwn."""
-    return f"<{url.replace('|', '%7C').replace('>', '%3E')}|{escape(words)}>"
+    safe = url.replace("|", "%7C").replace("<", "%3C").replace(">", "%3E")
+    return f"<{safe}|{escape(words)}>"
 
 
 def plain(words: str) -> Json:
@@ -184,7 +185,7 @@ def actions(*elements: Json | None, block_id: str | None = None) -> Block | None
     json: Json = {"type": "actions", "elements": present}
     if block_id is not None:
         json["block_id"] = block_id
-    links = [f"{each['text']['text']}: {each['url']}" for each in present if "url" in each]
+    links = [escape(f"{each['text']['text']}: {each['url']}") for each in present if "url" in each]
     return Block(json=json, spoken="\n".join(links))
 
 

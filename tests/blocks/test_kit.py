@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blocks import kit
-from blocks.kit import LimitError, escape, link, message, modal, moment, section
+from blocks.kit import LimitError, actions, button, escape, link, message, modal, moment, section
 
 
 @given(st.text())
@@ -75,3 +75,9 @@ def test_the_kit_refuses_what_slack_would_refuse(make: object) -> None:
 
 def test_a_row_without_buttons_is_no_row() -> None:
     assert kit.actions(None, None) is None
+
+
+def test_the_link_of_a_button_cannot_mention_anybody_in_the_spoken_text() -> None:
+    spoken = actions(button("Pay <!here>", "pay", url="https://portal.example/?a=1&b=<!channel>"))
+    assert spoken is not None
+    assert spoken.spoken == "Pay &lt;!here&gt;: https://portal.example/?a=1&amp;b=&lt;!channel&gt;"
