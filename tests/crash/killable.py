@@ -19,6 +19,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.cli import main
 from bot.portal.transport import Transport
 from bot.slack.client import SlackClient
+from bot.storage.account_people import AccountPeople
 from bot.storage.charges.confirmation import ConfirmationStore
 from bot.storage.charges.store import ChargeStore
 from bot.storage.deliveries import DeliveryStore
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from bot.domain.charge import Charge
     from bot.domain.delivery import Delivery
     from bot.domain.grant import DeviceGrant
+    from bot.storage.links import Link
 
 KILL_AT = os.environ.get("KILL_AT")
 PAUSE_AT = [os.environ.get("PAUSE_AT")]
@@ -109,6 +111,10 @@ def grant_name(
     return "the grant's facts" if before.state is after.state else f"the grant is {after.state.value}"
 
 
+def tokens_name(_store: object, link: Link) -> str:
+    return "the rotated tokens are verified" if link.is_verified else "the rotated tokens are stored"
+
+
 make_points(Transport, "send", lambda _self, exchange: exchange.route)
 make_points(SlackClient, "api_call", slack_name)
 make_points(AsyncWebhookClient, "send_dict", lambda _self, _body: "the answer to a response_url")
@@ -122,7 +128,8 @@ make_points(DeviceGrantStore, "start", lambda *_arguments, **_named: "the grant 
 make_points(DeviceGrantStore, "schedule", lambda *_arguments, **_named: "the grant is due")
 make_points(DeviceGrantStore, "save", grant_name)
 make_points(DeviceGrantStore, "notify_outcome", lambda *_arguments: "the outcome is handed over")
-make_points(LinkStore, "replace_tokens", lambda *_arguments, **_named: "the rotated tokens are stored")
+make_points(LinkStore, "replace_tokens", tokens_name)
+make_points(AccountPeople, "let_in", lambda *_arguments, **_named: "a second person is let in")
 make_points(
     asyncpg.Connection,
     "prepare",

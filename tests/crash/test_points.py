@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sqlite3
 import time
@@ -19,6 +20,7 @@ from bot.storage.overviews import ShownOverview
 from bot.storage.schema import migrate
 from tests.support.house import (
     ADA,
+    GRACE,
     TEAM,
     PortalClock,
     identity,
@@ -51,12 +53,15 @@ class Way:
     state: str = "settled"
     slack_away: bool = False
     overview: bool = False
+    second: bool = False
+    """Whether Grace is connected to the account already, and lets Ada in."""
 
 
 WAYS = {
     "linked": Way(),
     "not linked": Way(linked=False),
     "token to refresh": Way(minutes=1),
+    "a second person": Way(linked=False, second=True),
     "permission missing": Way(billing=False),
     "from the overview": Way(overview=True),
     "declined": Way(amount="10.01", told="was declined", state="failed"),
@@ -88,6 +93,7 @@ MATRIX = {
     "not linked": (
         "POST /api/oauth/device/code",
         "the grant is stored",
+        "users.info",
         "the grant is due",
         "the claim of a device_grant",
         "POST /api/oauth/token",
@@ -97,7 +103,13 @@ MATRIX = {
         "the outcome is handed over",
         "the message is edited",
     ),
-    "token to refresh": ("POST /api/oauth/token", "the rotated tokens are stored"),
+    "token to refresh": (
+        "POST /api/oauth/token",
+        "the rotated tokens are stored",
+        "GET /api/oauth/account",
+        "the rotated tokens are verified",
+    ),
+    "a second person": ("a second person is let in",),
     "permission missing": (
         "the charge is needs_scope",
         "the release of a charge",
@@ -158,8 +170,15 @@ class Stage:
                 await self.app.start()
             if not self.person.told(told):
                 await self.person.step()
+                await self.let_in()
             await asyncio.sleep(0.02)
         return len(self.ended)
+
+    async def let_in(self) -> None:
+        """Have Grace answer the question about Ada, as often as it is asked."""
+        if any("Let them in" in str(each["blocks"]) for each in self.slack.messages(self.slack.dm(GRACE))):
+            with contextlib.suppress(LookupError, OSError, asyncio.TimeoutError):
+                await self.slack.click_text(GRACE, "Let them in")
 
     async def agrees(self, way: Way) -> None:
         """Compare the portal's book, Slack's messages and the ledger: they tell one story."""
@@ -188,6 +207,8 @@ async def stage(folder: Path, way: Way, **extra: str) -> AsyncIterator[Stage]:
             await runtime.app_home_viewers.opened(identity(ADA))
             if way.linked:
                 await store_link(runtime, portal, billing=way.billing, minutes=way.minutes)
+            if way.second:
+                await store_link(runtime, portal, GRACE)
             if way.overview:
                 # It follows the purchase that was begun from it.
                 place = slack._parts.installations.get(TEAM)
