@@ -90,6 +90,8 @@ class Database:
         self.backend: Backend = (
             Sqlite(self.url) if embedded else Postgresql(self.url, channel, statement_seconds)
         )
+        # Built once: it is a part of every request that changes something.
+        self._remember: Executable = self.backend.insert(seen_requests).on_conflict_do_nothing()
         self._notifies_others = not embedded and not works
         self._unannounced: set[str] = set()
         self._notifying: asyncio.Task[None] | None = None
@@ -111,7 +113,7 @@ class Database:
         try:
             with _unavailable():
                 async with self.backend.begin() as connection:
-                    yield _Transaction(connection, self.clock, kinds, stored_for, self.backend)
+                    yield _Transaction(connection, self.clock, kinds, stored_for, self._remember)
         except BaseException:
             for request in stored_for:
                 request.is_stored = False  # rolled back
@@ -207,11 +209,11 @@ class _Transaction:
         clock: Clock,
         kinds: set[str],
         stored_for: list[SignedRequest],
-        backend: Backend,
+        remember: Executable,
     ) -> None:
         self._connection = connection
         self._stored_for = stored_for
-        self._insert = backend.insert
+        self._remember = remember
         self._clock = clock
         self._kinds = kinds
         self._origin = acting_from.get()
@@ -269,8 +271,8 @@ class _Transaction:
             return
         request.is_stored = True  # at once, so that nothing else of this request stores it too
         self._stored_for.append(request)
-        seen = self._insert(seen_requests).values(signature=request.signature, at=self.now())
-        stored = await self._connection.execute(seen.on_conflict_do_nothing())
+        facts = {"signature": request.signature, "at": self.now()}
+        stored = await self._connection.execute(self._remember, facts)
         if not stored.rowcount:
             raise ReplayedError
 
