@@ -34,6 +34,7 @@ from bot.domain.errors import (
     CannotAskError,
     ChargeNotFoundError,
     GrantRefusedError,
+    NoLoginError,
     NoOrganizationError,
     NotAllowedError,
     NotInstalledError,
@@ -163,6 +164,14 @@ _REFUSALS = {
         portal=True,
         again=False,
     ),
+    RefusalCode.NOT_RENEWED: Copy(
+        words=(
+            "Nous Portal refused to renew your connection, without ending it, so nothing was sent. "
+            "Try again later, or connect again."
+        ),
+        connect=True,
+        overview=True,
+    ),
     RefusalCode.OTHER: Copy(words="The portal said no, without saying why.", portal=True),
 }
 
@@ -198,6 +207,13 @@ _ERRORS: dict[type[Exception], Copy] = {
             "if you were paying, look at `/billing history` first."
         ),
         overview=True,
+    ),
+    NoLoginError: Copy(
+        words=(
+            "Nous Portal did not answer, so there is no link to connect with yet. "
+            "Nothing was changed; try again in a minute."
+        ),
+        connect=True,
     ),
     PortalUnavailableError: Copy(
         words=(

@@ -88,12 +88,10 @@ def cut_message(*, is_done: bool, both: bool) -> Message:
     if not is_done:
         return message(section("That connection has ended already, or it is not to your portal account."))
     if both:
-        words = "*Both connections have ended*, theirs and yours. Charges already sent are followed up."
-        later = (
-            "End all sessions on the portal, so that nothing approved there goes on. Then connect again."
-        )
         return message(
-            section(words), context(later), actions(button("Connect", ids.CONNECT, style="primary"))
+            section("*Both connections have ended*, theirs and yours."),
+            context("End all sessions on the portal, so that nothing approved there goes on."),
+            actions(button("Connect", ids.CONNECT, style="primary")),
         )
     words = "*Their connection has ended.* They can no longer see or spend with your portal account here."
     return message(section(words), context(END_SESSIONS))

@@ -112,13 +112,15 @@ def sandbox_command(
 
 @app.command("manifest")
 def manifest_command(
-    url: Annotated[str, typer.Option(help="where Slack reaches the app")] = "https://bot.example.com",
+    url: Annotated[str | None, typer.Option(help="where Slack reaches the app")] = None,
     socket_mode: Annotated[
         bool, typer.Option("--socket-mode", help="for `serve --socket-mode`, which needs no address")
     ] = False,
 ) -> None:
     """Print the Slack app manifest, to paste where Slack creates an app."""
-    if not url.startswith("https://"):
+    if url is None and not socket_mode:
+        url = "https://bot.example.com"
+    if url is not None and not url.startswith("https://"):
         _say("--url: not an address that Slack takes; it starts with https://", err=True)
         sys.exit(FAULTY_SETTINGS)
     match_email = _read(load_manifest_settings).match_email

@@ -13,7 +13,7 @@ import uvicorn
 
 from bot.app import Listener, open_app
 from bot.startup import StartError
-from bot.timing import GRACE_SECONDS
+from bot.timing import GRACE_SECONDS, KEEP_ALIVE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +92,8 @@ async def serve_http(asgi: Starlette, listener: socket.socket, stop: asyncio.Eve
         log_config=None,
         access_log=False,
         server_header=False,
+        # Longer than proxies keep an idle connection, so that it is not closed under a request of theirs.
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         # The app does it itself, for TRUSTED_PROXIES.
         proxy_headers=False,
         lifespan="off",

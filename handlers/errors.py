@@ -11,7 +11,7 @@ import structlog
 from blocks.errors import error_copy, error_message, error_modal
 from bot.domain.errors import BillingError, ReplayedError, StaleError
 from bot.domain.money import AmountError
-from bot.slack.errors import TriggerExpiredError
+from bot.slack.errors import RateLimitedError, SlackUnavailableError, TriggerExpiredError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -45,6 +45,8 @@ def _expected(error: Exception) -> Exception:
 async def _report(context: Context, error: Exception, incident: str, *, acked: bool) -> None:
     if isinstance(error, BillingError | AmountError):
         log.info("request.refused", problem=type(error).__name__, facts=str(error))
+    elif isinstance(error, SlackUnavailableError | RateLimitedError):
+        log.warning("request.slack_away", problem=error.code)
     else:
         log.error("request.failed", exc_info=error)
     copy, portal_url = error_copy(error, now=context.runtime.clock.now(), incident=incident)

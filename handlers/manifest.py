@@ -33,12 +33,15 @@ def bot_scopes(*, match_email: bool) -> list[str]:
 EVENTS = ("app_home_opened", *lifecycle.EVENTS)
 
 
-def make_manifest(url: str, *, socket_mode: bool = False, match_email: bool = False) -> dict[str, Any]:
+def make_manifest(
+    url: str | None, *, socket_mode: bool = False, match_email: bool = False
+) -> dict[str, Any]:
     """Return the manifest of an app that Slack reaches at `url` (https, without a path).
 
-    With `socket_mode` the app opens the connection; then only the OAuth installation needs the address.
+    With `socket_mode` the app opens the connection; then only the OAuth installation needs the address, and
+    `url` may be None.
     """
-    base = url.rstrip("/")
+    base = (url or "").rstrip("/")
     events = {} if socket_mode else {"request_url": f"{base}/slack/events"}
     command = {
         "command": COMMAND,
@@ -62,7 +65,7 @@ def make_manifest(url: str, *, socket_mode: bool = False, match_email: bool = Fa
             "slash_commands": [command if socket_mode else {**command, "url": f"{base}/slack/events"}],
         },
         "oauth_config": {
-            "redirect_urls": [f"{base}{REDIRECT_PATH}"],
+            **({} if url is None else {"redirect_urls": [f"{base}{REDIRECT_PATH}"]}),
             "scopes": {"bot": bot_scopes(match_email=match_email)},
         },
         "settings": {

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 PROVING = bool(os.environ.get("PROVE"))
 SAMPLED = {
-    "test_killed_there_it_is_one_charge_one_message_and_its_true_end": 2,
-    "test_told_to_stop_there_it_ends_with_0_and_then_it_is_the_same": 4,
+    "test_killed_there_it_is_one_charge_one_message_and_its_true_end": 3,
+    "test_told_to_stop_there_it_ends_with_0_and_then_it_is_the_same": 6,
     **dict.fromkeys(
         (
             "test_the_overview_shows_each_refusal",

@@ -19,7 +19,8 @@ BillingError
 ├── NotInstalledError         the app is not, or no longer, installed where this person is
 └── PortalError
     ├── PortalUnavailableError    no usable answer; nothing was changed
-    │   └── UnusableReplyError        the API's answer lacks a required value; a retry would not help
+    │   ├── UnusableReplyError        the API's answer lacks a required value; a retry would not help
+    │   └── NoLoginError              no connection could be started
     ├── GrantRefusedError         the portal refuses what this app asks for at a login
     ├── AmbiguousAnswerError      no usable answer on a money route: it may or may not have been charged
     └── PortalRefusalError        a refusal with a code from the portal
@@ -77,6 +78,8 @@ class RefusalCode(StrEnum):
     """The organization has the plan already."""
     NOT_VERIFIED = "not_verified"
     """The stored purchase is not what the person confirmed."""
+    NOT_RENEWED = "not_renewed"
+    """The portal refuses to renew this grant's token, without ending the session."""
 
 
 OURS = frozenset(
@@ -87,6 +90,7 @@ OURS = frozenset(
         RefusalCode.PRICE_CHANGED,
         RefusalCode.ALREADY_ON_TIER,
         RefusalCode.NOT_VERIFIED,
+        RefusalCode.NOT_RENEWED,
     }
 )
 """Refusals by this app; the portal sends none of these codes."""
@@ -225,6 +229,10 @@ class PortalUnavailableError(PortalError):
 
 class UnusableReplyError(PortalUnavailableError):
     """The API answered with JSON that lacks a required value; a retry would not help."""
+
+
+class NoLoginError(PortalUnavailableError):
+    """The portal did not answer when a connection was to be started."""
 
 
 class GrantRefusedError(PortalError):

@@ -14,8 +14,8 @@ from bot.domain.errors import (
     RefusalCode,
 )
 from bot.domain.money import parse_wire
+from bot.domain.text import LINK, SENTENCE, clean, whole
 from bot.portal.hosts import portal_link
-from bot.portal.text import LINK, SENTENCE, clean, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,11 +8,18 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from bot.domain.errors import GrantRefusedError, PortalUnavailableError, RelinkRequiredError
+from bot.domain.errors import (
+    GrantRefusedError,
+    NoLoginError,
+    PortalRefusalError,
+    PortalUnavailableError,
+    RefusalCode,
+    RelinkRequiredError,
+)
+from bot.domain.text import WORD, clean
 from bot.portal.hosts import HostRules, origin_of
 from bot.portal.schemas.authorization import DeviceCodeWire, TokenWire
 from bot.portal.schemas.fields import UnusableAnswerError, read
-from bot.portal.text import WORD, clean
 from bot.portal.transport import Answer, Exchange, Transport
 
 if TYPE_CHECKING:
@@ -88,22 +95,22 @@ class OAuthClient:
 
         Raises:
             GrantRefusedError: the portal refuses what this app asks for, e.g. `invalid_scope`.
-            PortalUnavailableError: no usable answer, or a link to another host.
+            NoLoginError: no usable answer, or a link to another host.
         """
         answer = await self._post(self.base, "device/code", {"scope": scope})
         if not answer.ok:
             error = _error(answer)
             if error is not None and not _is_outage(answer):
                 raise GrantRefusedError(error)
-            raise PortalUnavailableError(f"device code: status {answer.status}")
+            raise NoLoginError(f"device code: status {answer.status}")
         try:
             wire = read(DeviceCodeWire, answer.body)
             link = wire.verification_uri_complete
             trusted = origin_of(link) == origin_of(self.base)
         except (UnusableAnswerError, ValueError, KeyError) as error:
-            raise PortalUnavailableError("device code: unusable answer") from error
+            raise NoLoginError("device code: unusable answer") from error
         if not trusted:
-            raise PortalUnavailableError("device code: the link leads to another host")
+            raise NoLoginError("device code: the link leads to another host")
         return DeviceCode(
             device_code=wire.device_code,
             user_code=wire.user_code,
@@ -139,6 +146,7 @@ class OAuthClient:
         Raises:
             RelinkRequiredError: the session is dead; never try this token again.
             PortalUnavailableError: an outage, not a logout; the tokens must be kept.
+            PortalRefusalError: NOT_RENEWED, another refusal; the tokens must be kept.
         """
         if tokens.refresh is None:
             raise RelinkRequiredError("no refresh token")
@@ -148,6 +156,8 @@ class OAuthClient:
             raise RelinkRequiredError("the portal ended this session")
         if answer.ok:
             return self._tokens(answer, refresh=tokens.refresh, scope=tokens.scope)
+        if _error(answer) is not None and not _is_outage(answer):
+            raise PortalRefusalError(RefusalCode.NOT_RENEWED)
         raise PortalUnavailableError(f"refresh: status {answer.status}", retry_after=answer.retry_after)
 
     def _tokens(self, answer: Answer, *, refresh: str | None, scope: str) -> Tokens:

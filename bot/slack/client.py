@@ -12,6 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.errors import SlackUnavailableError, slack_error
+from bot.slack.proxy import proxy_for
 
 if TYPE_CHECKING:
     from slack_sdk.web.async_slack_response import AsyncSlackResponse
@@ -48,6 +49,7 @@ class SlackClient(AsyncWebClient):
         super().__init__(
             token=token, base_url=base_url, session=session, timeout=timeout, retry_handlers=[]
         )
+        self.proxy = proxy_for(base_url)
         self._metrics = metrics
         self._availability = availability
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from bot.slack.errors import ViewGoneError
+from bot.slack.errors import SlackUnavailableError, ViewGoneError
 from bot.timing import ACK_WITHIN_SECONDS, AFTER_ACK_SECONDS
 
 if TYPE_CHECKING:
@@ -75,8 +75,12 @@ class Reply:
         self.view_id: str | None = None
         self._view_hash: str | None = None
 
-    async def message(self, message: Message) -> None:
-        """Answer only this person, and replace the clicked ephemeral message or modal."""
+    async def message(self, message: Message, *, is_last: bool = True) -> None:
+        """Answer only this person, and replace the clicked ephemeral message or modal.
+
+        If the response_url fails, the answer goes to the person's direct messages, unless another answer
+        follows (`is_last`).
+        """
         if self.answers_by_ack:
             await self.ack({**message.json, "response_type": "ephemeral"})
             return
@@ -89,9 +93,32 @@ class Reply:
         in_ephemeral = self._request.in_ephemeral and self.may_replace
         # Replace only messages that this person alone sees, never a permanent one.
         own_wait = self._wait_shown and self._request.own_response_url is not None
-        await self._responses.post(url, message.json, replace=in_ephemeral or own_wait)
-        if in_ephemeral and self.replaced is not None:
+        if not await self._post(url, message, replace=in_ephemeral or own_wait):
+            if is_last:
+                await self._post_directly(message)
+        elif in_ephemeral and self.replaced is not None:
             await self.replaced()
+
+    async def _post(self, url: str, message: Message, *, replace: bool) -> bool:
+        """Post to the response_url; return False if that failed and there is another way."""
+        try:
+            return await self._responses.post(url, message.json, replace=replace)
+        except SlackUnavailableError as error:
+            log.warning("reply.response_url_away", problem=error.code)
+            return False
+
+    async def _post_directly(self, message: Message) -> None:
+        """Answer in the person's direct messages, because the response_url failed.
+
+        Raises:
+            SlackError: that fails too.
+        """
+        opened: dict[str, Any] = (await self.slack.conversations_open(users=self._request.identity.user))[
+            "channel"
+        ]
+        await self.slack.chat_postMessage(
+            channel=opened["id"], unfurl_links=False, unfurl_media=False, **message.json
+        )
 
     @asynccontextmanager
     async def patience(self) -> AsyncIterator[None]:
@@ -105,7 +132,7 @@ class Reply:
             if self._request.clicked_message is not None:
                 return
             self._wait_shown = True
-            await self.message(self._screens.message)
+            await self.message(self._screens.message, is_last=False)
 
         showing_wait = asyncio.create_task(show_wait())
         try:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bot.domain.errors import StaleError
 from bot.domain.identity import Identity
 from bot.domain.installation import Place
+from bot.domain.text import TYPED, clean
 
 
 class _Loose(BaseModel):
@@ -150,7 +151,7 @@ class SlackRequest:
     @property
     def typed_text(self) -> str:
         """The text after the command."""
-        return html.unescape(self.payload.text or "").strip()
+        return clean(html.unescape(self.payload.text or ""), TYPED) or ""
 
     @property
     def kind(self) -> str:
@@ -249,7 +250,7 @@ class SlackRequest:
     def entered(self, block_id: str) -> str | None:
         """Return the typed or chosen value of an input; None if it is empty or missing."""
         element = next(iter(self.inputs.get(block_id, {}).values()), None)
-        return None if element is None else element.entered
+        return clean(element.entered or "", TYPED) if element is not None else None
 
 
 def place_of(body: dict[str, Any]) -> Place:

@@ -11,6 +11,7 @@ import structlog
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.slack.errors import SlackUnavailableError
+from bot.slack.proxy import proxy_for
 from bot.timing import SLACK_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class ResponseUrls:
         client = AsyncWebhookClient(
             url, session=self._http, timeout=SLACK_TIMEOUT_SECONDS, retry_handlers=[]
         )
+        client.proxy = proxy_for(url)
         body = {
             **message,
             "response_type": "ephemeral",

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from starlette.types import Message, Receive, Scope, Send
+
     from bot.settings import Settings
 
 Servers = tuple[PortalSandbox, SlackSandbox]
@@ -145,3 +147,21 @@ async def test_check_makes_no_database(settings: Settings, tmp_path: Path) -> No
     findings = await check(settings.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'new.db'}"}))
     assert findings[-1].words == "Database: not there yet; `billing-bot serve` makes it"
     assert not (tmp_path / "new.db").exists()
+
+
+async def test_scopes_that_a_proxy_has_taken_from_the_answer_are_unknown_and_not_missing(
+    settings: Settings,
+) -> None:
+    slack = make_slack()
+
+    async def behind_proxy(scope: Scope, receive: Receive, send: Send) -> None:
+        async def strip(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                kept = [each for each in message["headers"] if each[0].lower() != b"x-oauth-scopes"]
+                message = {**message, "headers": kept}
+            await send(message)
+
+        await slack.app(scope, receive, strip)
+
+    async with serve(behind_proxy) as url:
+        assert await wrong(settings, slack_api_url=f"{url}/api/") == []

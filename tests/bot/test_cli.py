@@ -74,6 +74,15 @@ def test_for_socket_mode_the_manifest_names_no_address_for_requests(tmp_path: Pa
     manifest = json.loads(run(tmp_path, "manifest", "--socket-mode").stdout)
     assert manifest["settings"]["socket_mode_enabled"] is True
     assert "/slack/events" not in json.dumps(manifest)
+    assert "redirect_urls" not in manifest["oauth_config"]
+
+
+def test_with_match_email_the_manifest_asks_for_addresses(tmp_path: Path) -> None:
+    manifest = json.loads(run(tmp_path, "manifest", MATCH_EMAIL="true").stdout)
+    assert "users:read.email" in manifest["oauth_config"]["scopes"]["bot"]
+    ended = run(tmp_path, "manifest", MATCH_EMAIL="perhaps")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.strip() == "MATCH_EMAIL: neither true nor false"
 
 
 @pytest.mark.parametrize("socket_mode", [True, False])

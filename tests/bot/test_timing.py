@@ -41,3 +41,7 @@ def test_the_worker_is_not_called_stuck_while_the_database_answers_slowly() -> N
 
 def test_every_step_of_the_stop_fits_before_the_process_is_killed() -> None:
     assert 3 * timing.GRACE_SECONDS < timing.STOP_WITHIN_SECONDS < timing.KILLED_AFTER_SECONDS
+
+
+def test_an_idle_connection_outlives_a_proxys_patience() -> None:
+    assert timing.KEEP_ALIVE_SECONDS > 60

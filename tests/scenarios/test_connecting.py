@@ -31,7 +31,8 @@ async def test_connecting_names_the_account_and_the_organization(house: House, r
 
 @pytest.mark.behavior(41)
 async def test_the_link_reaches_the_person_before_polling_starts(house: House) -> None:
-    house.slack.faults.add(method="response_url", kind="drop_before")
+    for way in ("response_url", "conversations.open"):
+        house.slack.faults.add(method=way, kind="drop_before")
     await house.slack.command(ADA, "/billing connect")
     await house.until(lambda: any(each.path == "/api/oauth/device/code" for each in house.portal.requests))
     await asyncio.sleep(0)

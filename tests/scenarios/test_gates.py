@@ -8,8 +8,10 @@ from urllib.parse import quote, urlencode
 import pytest
 from freezegun import freeze_time
 
+from bot.sandbox.portal.faults import Fault
 from tests.support.house import ADA, DIRECTORY, GRACE, LINUS, TEAM, House
 from tests.support.shown import Shown
+from tests.support.steps import ask
 
 
 @pytest.mark.behavior(6)
@@ -113,6 +115,25 @@ async def test_an_outage_is_not_called_a_logout(house: House, scenario: str) -> 
     await house.until(lambda: "Couldn't load billing" in house.last_ephemeral()["text"])
     assert "Connect" not in house.answer().text
     assert "You are still connected" in house.last_ephemeral()["text"]
+
+
+async def test_a_person_who_is_not_connected_is_not_told_that_they_are(house: House) -> None:
+    house.portal.fail("/api/oauth/device/code", Fault(status=503, body=""))
+    answer = await ask(house, "/billing connect")
+    assert "did not answer" in answer
+    assert "still connected" not in answer
+    assert "Connect" in house.answer().buttons
+
+
+@pytest.mark.parametrize("error", ["invalid_request", "invalid_client"])
+async def test_a_refusal_to_renew_is_said_as_one_and_keeps_the_tokens(house: House, error: str) -> None:
+    await house.link(minutes=1)
+    before = await house.app.runtime.links.get(house.identity())
+    house.portal.fail("/api/oauth/token", Fault(status=400, body=json.dumps({"error": error})), times=9)
+    answer = await ask(house, "/billing")
+    assert "refused to renew your connection" in answer
+    assert {"Connect", "Try again"} <= set(house.answer().buttons)
+    assert await house.app.runtime.links.get(house.identity()) == before
 
 
 @pytest.mark.behavior(8)

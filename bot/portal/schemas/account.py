@@ -13,6 +13,11 @@ from bot.domain.billing import (
 )
 from bot.domain.errors import NoOrganizationError
 from bot.domain.identity import Account
+from bot.domain.text import (
+    EMAIL,
+    IDENTIFIER,
+    whole,
+)
 from bot.portal.schemas.fields import (
     Day,
     Flag,
@@ -24,11 +29,6 @@ from bot.portal.schemas.fields import (
     UnusableAnswerError,
     Word,
     line,
-)
-from bot.portal.text import (
-    EMAIL,
-    IDENTIFIER,
-    whole,
 )
 
 

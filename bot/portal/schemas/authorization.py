@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from bot.portal.schemas.fields import Secret, SnakeWire, line, read_seconds, whole_id
-from bot.portal.text import (
+from bot.domain.text import (
     LINK,
     SENTENCE,
 )
+from bot.portal.schemas.fields import Secret, SnakeWire, line, read_seconds, whole_id
 
 
 class DeviceCodeWire(SnakeWire):

@@ -19,6 +19,10 @@ from bot.domain.billing import (
 from bot.domain.money import Bounds, whole_cents, whole_cents_up
 from bot.domain.payment import CARD, PaymentMethod
 from bot.domain.payment import LINK as METHOD_LINK
+from bot.domain.text import (
+    CHARGE_ID,
+    EMAIL,
+)
 from bot.portal.hosts import portal_link
 from bot.portal.schemas.fields import (
     Amounts,
@@ -33,10 +37,6 @@ from bot.portal.schemas.fields import (
     Word,
     line,
     whole_id,
-)
-from bot.portal.text import (
-    CHARGE_ID,
-    EMAIL,
 )
 
 

@@ -13,7 +13,7 @@ from bot.domain.money import parse_wire, payable, show
 from bot.domain.subscription import (
     FREE_ORDER,
 )
-from bot.portal.text import (
+from bot.domain.text import (
     IDENTIFIER,
     LINK,
     NAME,

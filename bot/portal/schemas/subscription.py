@@ -19,6 +19,11 @@ from bot.domain.subscription import (
     UpgradeResult,
     UpgradeStatus,
 )
+from bot.domain.text import (
+    IDENTIFIER,
+    NAME,
+    shortened,
+)
 from bot.portal.hosts import manage_subscription_url, portal_link
 from bot.portal.schemas.billing import OrganizationWire  # noqa: TC001 - pydantic reads it
 from bot.portal.schemas.fields import (
@@ -39,11 +44,6 @@ from bot.portal.schemas.fields import (
     read_order,
     read_price,
     whole_id,
-)
-from bot.portal.text import (
-    IDENTIFIER,
-    NAME,
-    shortened,
 )
 
 _BY_REASON = {

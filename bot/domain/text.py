@@ -1,4 +1,4 @@
-"""Cleans text from the portal when it is read, so that it can be stored and shown."""
+"""Cleans text from the portal and from people when it is read, so that it can be stored and shown."""
 
 from __future__ import annotations
 
@@ -26,18 +26,25 @@ LINK = 2000
 """A link for a button; Slack accepts 3,000."""
 
 
-_TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Direction marks: they could change the displayed order of a name and the amount next to it."""
+TYPED = 4000
+"""What a person types after a command or into a field."""
+
+_JOINER = "\u200d"
 
 
 def clean(text: str, most: int) -> str | None:
     """Return text of at most `most` characters on one line; None if nothing remains.
 
-    Control characters, NUL and direction marks are removed. Runs of white space become one space. Half of a
-    surrogate pair becomes U+FFFD. Text that is too long ends in an ellipsis.
+    Control, direction and zero-width characters are removed, but not the joiner within an emoji. Runs of
+    Unicode white space become one space. Half of a surrogate pair becomes U+FFFD. Text that is too long
+    ends in an ellipsis.
     """
     paired = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    visible = "".join(sign for sign in paired if sign.isspace() or not _is_hidden(sign))
+    visible = "".join(
+        sign
+        for before, sign, after in zip(f" {paired}", paired, f"{paired[1:]} ", strict=False)
+        if sign.isspace() or not _is_hidden(sign) or _joins(before, sign, after)
+    )
     line = " ".join(visible.split())
     return shortened(line, most) or None
 
@@ -61,7 +68,14 @@ def whole(text: str, most: int) -> str | None:
 
 
 def _is_hidden(sign: str) -> bool:
-    return _is_control(sign) or sign in _TURNS
+    """Tell whether a character has no width: it could change or hide the order of what stands beside it."""
+    return unicodedata.category(sign) in {"Cc", "Cf"}
+
+
+def _joins(before: str, sign: str, after: str) -> bool:
+    """Tell whether a character joins two signs of one emoji."""
+    is_emoji = unicodedata.category(before) in {"So", "Sk", "Mn"} and unicodedata.category(after) == "So"
+    return sign == _JOINER and is_emoji
 
 
 def _is_control(sign: str) -> bool:

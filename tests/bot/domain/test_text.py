@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.portal.text import clean, whole
+from bot.domain.text import clean, whole
 
 any_text = st.text(st.characters(codec=None), max_size=60)
 
@@ -19,6 +21,11 @@ any_text = st.text(st.characters(codec=None), max_size=60)
         ("\ud83d\ude00", "😀"),
         ("x" * 11, "x" * 9 + "…"),
         ("\x00 ", None),
+        ("card\u00a0\u2003st", "card st"),
+        ("a\u202eb\u200bc\ufeff\u2060", "abc"),
+        ("\U0001f468\u200d\U0001f469", "\U0001f468\u200d\U0001f469"),
+        ("\U0001f469\ufe0f\u200d\U0001f52c", "\U0001f469\ufe0f\u200d\U0001f52c"),
+        ("a\u200db", "ab"),
         ("", None),
     ],
     ids=repr,
@@ -33,7 +40,7 @@ def test_kept_text_fits_and_can_be_stored_and_sent(sent: str, most: int) -> None
     if kept is not None:
         assert 0 < len(kept) <= most
         assert kept.encode()
-        assert "\x00" not in kept
+        assert not {unicodedata.category(sign) for sign in kept.replace("\u200d", "")} & {"Cc", "Cf"}
         assert kept == " ".join(kept.split())
 
 
