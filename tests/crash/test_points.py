@@ -134,7 +134,7 @@ MATRIX = {
 """What happens on each way, in the order of the story; a process is killed before it and after it."""
 
 SOMETIMES = {"before the release of a device_grant", "after the release of a device_grant"}
-"""Seen in one slow run: so a grant is given back that was superseded, or had ended, while it was looked at."""
+"""Seen in one slow run: a grant that was superseded, or had ended, while it was looked at is given back."""
 
 
 def points(way: str) -> list[str]:
