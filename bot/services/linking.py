@@ -265,10 +265,10 @@ class Linking:
             link = self._new_link(grant, account)
             others = await self._links.others(link, within=transaction)
             refused = self._second_person.refused(account, others)
-            link = await self._second_person.admit(transaction, link, others)
             if refused is not None:
                 await self._end(lease, grant, refused, within=transaction)
                 return None
+            link = await self._second_person.admit(transaction, link, others)
             await self._end(lease, grant, GrantState.LINKED, within=transaction)
             await self._links.put(link, within=transaction)
             await self._charges.look_again(grant.identity.key, within=transaction)

@@ -67,6 +67,8 @@ async def _move_rows(
 ) -> int:
     own = table.c.owner.startswith(f"{team}:", autoescape=True)
     rows = (await transaction.execute(select(table).where(own))).all()
+    if not rows:
+        return 0
     taken = set(
         (await transaction.execute(select(table.c.owner).where(table.c.owner.startswith(f"{enterprise}:"))))
         .scalars()

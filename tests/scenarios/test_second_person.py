@@ -202,6 +202,7 @@ async def test_a_second_person_may_be_refused_altogether(house: House) -> None:
     await approve(house, GRACE, "ada")
     await house.until(lambda: "allows one person for each account" in house.answer(GRACE).text)
     assert await link_of(house, GRACE) is None
+    assert house.dm(ADA) == []
 
 
 async def test_only_allowed_organizations_can_be_connected(house: House) -> None:
