@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from typing import Any
 
@@ -84,4 +83,4 @@ class Cipher:
 def _signature(key: bytes, facts: tuple[str, ...]) -> str:
     # Each fact with its length, so that no two lists of facts are the same text.
     text = "".join(f"{len(fact)}:{fact}" for fact in facts)
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, text.encode(), "sha256").hex()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import sqlalchemy
-    from sqlalchemy import ColumnElement, CursorResult, Executable, Select, Table
+    from sqlalchemy import ColumnElement, CursorResult, Executable, Insert, Select, Table
     from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
     from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 
@@ -76,6 +76,12 @@ class Backend(Protocol):
 
     def insert(self, table: Table) -> SqliteInsert | PostgresqlInsert:
         """Return an insert that supports ON CONFLICT."""
+
+    def both(self, first: Insert, second: Insert) -> Sequence[Executable]:
+        """Return what makes both inserts with the same values; the last result is the second's.
+
+        The values of the first are bound by name.
+        """
 
     def locked(self, query: Select[Any], *, shared: bool = False, skip: bool = False) -> Select[Any]:
         """Make a query lock the rows it finds until the transaction ends; `skip` leaves out locked rows."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sqlite3
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
 import simplejson
-from sqlalchemy import insert, make_url
+from sqlalchemy import bindparam, insert, make_url
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -21,7 +22,7 @@ from bot.storage.tables import audit, pulse, seen_requests
 from bot.timing import STATEMENT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     import sqlalchemy
@@ -36,12 +37,17 @@ _AWAY = (
     DBAPIError,
     DisconnectionError,
     PoolTimeoutError,
+    sqlite3.Error,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     OSError,
 )
 # Inline, because the new row's id is not needed.
-_AUDIT_ENTRY = insert(audit).inline()
+_AUDIT_ENTRY = (
+    insert(audit)
+    .values({each.name: bindparam(f"entry_{each.name}") for each in audit.c if not each.primary_key})
+    .inline()
+)
 
 
 def async_url(database_url: str) -> URL:
@@ -91,7 +97,9 @@ class Database:
             Sqlite(self.url) if embedded else Postgresql(self.url, channel, statement_seconds)
         )
         # Built once: it is a part of every request that changes something.
-        self._remember: Executable = self.backend.insert(seen_requests).on_conflict_do_nothing()
+        self._first_entry = self.backend.both(
+            _AUDIT_ENTRY, self.backend.insert(seen_requests).on_conflict_do_nothing()
+        )
         self._notifies_others = not embedded and not works
         self._unannounced: set[str] = set()
         self._notifying: asyncio.Task[None] | None = None
@@ -113,7 +121,7 @@ class Database:
         try:
             with _unavailable():
                 async with self.backend.begin() as connection:
-                    yield _Transaction(connection, self.clock, kinds, stored_for, self._remember)
+                    yield _Transaction(connection, self.clock, kinds, stored_for, self._first_entry)
         except BaseException:
             for request in stored_for:
                 request.is_stored = False  # rolled back
@@ -209,11 +217,11 @@ class _Transaction:
         clock: Clock,
         kinds: set[str],
         stored_for: list[SignedRequest],
-        remember: Executable,
+        first_entry: Sequence[Executable],
     ) -> None:
         self._connection = connection
         self._stored_for = stored_for
-        self._remember = remember
+        self._first_entry = first_entry
         self._clock = clock
         self._kinds = kinds
         self._origin = acting_from.get()
@@ -246,33 +254,34 @@ class _Transaction:
         facts: Mapping[str, object] | None = None,
     ) -> None:
         entry = {
-            "at": at or self.now(),
-            "actor": actor,
-            "action": action.value,
-            "subject": subject,
-            "result": result,
-            "origin": self._origin,
-            "facts": simplejson.dumps(
+            "entry_at": at or self.now(),
+            "entry_actor": actor,
+            "entry_action": action.value,
+            "entry_subject": subject,
+            "entry_result": result,
+            "entry_origin": self._origin,
+            "entry_facts": simplejson.dumps(
                 {name: str(value) for name, value in (facts or {}).items() if value is not None},
                 sort_keys=True,
             ),
         }
-        await self._connection.execute(_AUDIT_ENTRY, entry)
-        await self._remember_request()
+        request = signed_request.get()
+        if request is None or request.is_stored:
+            await self._connection.execute(_AUDIT_ENTRY, entry)
+        else:
+            await self._record_first(entry, request)
 
-    async def _remember_request(self) -> None:
-        """Store the request's signature with the change that it makes, once.
+    async def _record_first(self, entry: Mapping[str, object], request: SignedRequest) -> None:
+        """Write the first entry of a request, and store its signature with the change that it makes.
 
         Raises:
             ReplayedError: the same request has changed something before, in this process or another.
         """
-        request = signed_request.get()
-        if request is None or request.is_stored:
-            return
         request.is_stored = True  # at once, so that nothing else of this request stores it too
         self._stored_for.append(request)
-        facts = {"signature": request.signature, "at": self.now()}
-        stored = await self._connection.execute(self._remember, facts)
+        values = {**entry, "signature": request.signature, "at": self.now()}
+        for statement in self._first_entry:
+            stored = await self._connection.execute(statement, values)
         if not stored.rowcount:
             raise ReplayedError
 

@@ -19,9 +19,10 @@ from bot.storage.tables import Moment, turns
 from bot.timing import IDLE_TRANSACTION_SECONDS, LOCK_WAIT_SECONDS, TRANSACTION_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
-    from sqlalchemy import URL, ColumnElement, Dialect, Select, Table
+    from sqlalchemy import URL, ColumnElement, Dialect, Executable, Select, Table
+    from sqlalchemy import Insert as AnyInsert
     from sqlalchemy.dialects.postgresql import Insert
     from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -116,6 +117,10 @@ class Postgresql:
     def insert(self, table: Table) -> Insert:
         """Return an insert that supports ON CONFLICT."""
         return insert(table)
+
+    def both(self, first: AnyInsert, second: AnyInsert) -> Sequence[Executable]:
+        """Return one statement: a confirmation waits for each round trip."""
+        return (second.add_cte(first.cte("first")),)
 
     def locked(self, query: Select[Any], *, shared: bool = False, skip: bool = False) -> Select[Any]:
         """Make a query lock the rows it finds until the transaction ends; `skip` leaves out locked rows."""
