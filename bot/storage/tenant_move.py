@@ -69,16 +69,10 @@ async def _move_rows(
     rows = (await transaction.execute(select(table).where(own))).all()
     if not rows:
         return 0
-    taken = set(
-        (await transaction.execute(select(table.c.owner).where(table.c.owner.startswith(f"{enterprise}:"))))
-        .scalars()
-        .all()
-    )
-    names_one_row = [column.name for column in table.primary_key] == ["owner"]
     for row in rows:
         owner = f"{enterprise}:{row.owner.partition(':')[2]}"
         this = [column == getattr(row, column.key) for column in table.primary_key]
-        if names_one_row and owner in taken:
+        if await _is_taken(transaction, table, row, owner):
             await transaction.execute(delete(table).where(*this))
             continue
         values = {"owner": owner, **_sealed_for(cipher, table, row, owner)}
@@ -88,6 +82,15 @@ async def _move_rows(
         if table is charges:
             await _sign_for(transaction, cipher, row)
     return len(rows)
+
+
+async def _is_taken(transaction: Transaction, table: Table, row: Row[Any], owner: str) -> bool:
+    """Tell whether the owner's new name has this row already; a row with an id of its own never is."""
+    key = table.primary_key.columns
+    if table.c.owner not in set(key):
+        return False
+    same = [column == (owner if column.key == "owner" else getattr(row, column.key)) for column in key]
+    return (await transaction.execute(select(table.c.owner).where(*same))).first() is not None
 
 
 def _sealed_for(cipher: Cipher, table: Table, row: Row[Any], owner: str) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 
 from bot.domain.identity import Identity
 from bot.sandbox.serving import serve
 from bot.sandbox.slack.directory import Enterprise
-from bot.storage.tables import charges
+from bot.storage.tables import charges, let_in
 from tests.support.house import ADA, DIRECTORY, House, make_slack
 from tests.support.steps import ask, money_requests, shown_in_modal
 
@@ -55,3 +55,15 @@ async def test_a_charge_that_was_changed_is_not_signed_by_the_move(house: House)
     (charge,) = await runtime.charges.find(IN_GRID.key, "")
     assert not runtime.charges.is_agreed(charge)
     assert money_requests(house) == 0
+
+
+async def test_what_the_organization_knows_already_is_not_moved_twice(house: House) -> None:
+    runtime = house.app.runtime
+    yes = {"base_url": "https://portal.test", "account_id": "did:grace", "at": runtime.clock.now()}
+    async with runtime.database.transaction() as transaction:
+        for owner in (f"T0ACME:{ADA}", IN_GRID.key):
+            await transaction.execute(insert(let_in).values(owner=owner, **yes))
+    installation = await runtime.workspaces.all()
+    await runtime.lifecycle.installed(replace(installation[0], enterprise="E0GRID"))
+    async with runtime.database.read() as connection:
+        assert (await connection.execute(select(let_in.c.owner))).scalars().all() == [IN_GRID.key]
