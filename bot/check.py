@@ -187,6 +187,9 @@ async def _look_into(database: Database, cipher: Cipher) -> list[Finding]:
         found.append(_wrong(f"Database: {words}"))
     elif not database.is_embedded:
         found.append(_good(f"Database: transactions run at {isolation}, whatever its own default is"))
+    if lost := await database.backend.lost_settings():
+        words = f"its sessions do not keep {', '.join(lost)}; a pooler must leave sessions as they are"
+        found.append(_wrong(f"Database: {words}"))
     ahead = await database.clock_ahead()
     if abs(ahead) > CLOCK_TOLERANCE:
         seconds = round(ahead.total_seconds())

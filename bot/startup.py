@@ -13,7 +13,7 @@ from bot.domain.backoff import Backoff
 from bot.domain.errors import StoreUnavailableError
 from bot.slack.errors import RateLimitedError, SlackError, SlackUnavailableError
 from bot.storage.cipher import Cipher
-from bot.storage.database import is_refused
+from bot.storage.database import refusal
 from bot.storage.schema import is_current, migrate
 
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ async def prepare_database(runtime: Runtime, kinds: Sequence[Kind[Any]]) -> None
         runtime.clock.correct(await database.clock_ahead())
     except Exception as error:
         log.debug("app.database_unusable", exc_info=error)
-        words = f"DATABASE_URL: the database cannot be used ({type(error).__name__})"
-        raise StartError(words, for_now=not is_refused(error)) from None
+        refused = refusal(error)
+        words = f"DATABASE_URL: the database cannot be used ({refused or type(error).__name__})"
+        raise StartError(words, for_now=refused is None) from None
     if not current:
         raise StartError(
             "DATABASE_URL: the database has not the newest schema; run `billing-bot migrate` first"
@@ -73,7 +74,7 @@ async def _wait_for_database(runtime: Runtime) -> None:
         try:
             await runtime.database.connect()
         except Exception as error:
-            if is_refused(error) or time.monotonic() >= give_up_at:
+            if refusal(error) or time.monotonic() >= give_up_at:
                 raise
             log.warning("app.waits_for_database", problem=type(error).__name__)
             await asyncio.sleep(AGAIN.first)

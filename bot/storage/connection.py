@@ -110,6 +110,9 @@ class Backend(Protocol):
     def lease_facts(self, seconds: float) -> dict[str, Any]:
         """Return the parameters of a statement with `lease_end`."""
 
+    async def lost_settings(self) -> list[str]:
+        """Return what the sessions do not hold though it was set, as behind some poolers."""
+
     async def isolation(self) -> str:
         """Return the isolation that statements and transactions have; more than one if they differ."""
 

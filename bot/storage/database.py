@@ -17,6 +17,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from bot.domain.audit import acting_from, signed_request
 from bot.domain.errors import ReplayedError, StoreUnavailableError
 from bot.storage.postgresql import Postgresql
+from bot.storage.postgresql_session import SessionRefusedError
+from bot.storage.postgresql_url import Target
 from bot.storage.sqlite import Sqlite
 from bot.storage.tables import audit, pulse, seen_requests
 from bot.timing import STATEMENT_SECONDS
@@ -40,6 +42,7 @@ _AWAY = (
     sqlite3.Error,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    SessionRefusedError,
     OSError,
 )
 # Inline, because the new row's id is not needed.
@@ -54,7 +57,7 @@ def async_url(database_url: str) -> URL:
     """Return the URL with the driver: `sqlite:///…`, `postgresql://…`.
 
     Raises:
-        ValueError: another database, or not a URL.
+        ValueError: another database, not a URL, or a parameter that is not known; it names the parameter.
     """
     try:
         url = make_url(database_url)
@@ -63,10 +66,9 @@ def async_url(database_url: str) -> URL:
     match url.get_backend_name():
         case "sqlite" if url.database and url.database != ":memory:":
             return url.set(drivername="sqlite")
-        case "postgresql":
-            # Managed databases use libpq's name; asyncpg uses a shorter one.
-            query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
-            return url.set(drivername="postgresql+asyncpg", query=query)
+        case "postgresql" | "postgres":
+            Target.of(url)
+            return url.set(drivername="postgresql+asyncpg")
     raise ValueError("use sqlite:///file or postgresql://…")
 
 
@@ -94,7 +96,7 @@ class Database:
         self.process = secrets.token_hex(8)
         embedded = self.url.get_backend_name() == "sqlite"
         self.backend: Backend = (
-            Sqlite(self.url) if embedded else Postgresql(self.url, channel, statement_seconds)
+            Sqlite(self.url) if embedded else Postgresql(Target.of(self.url), channel, statement_seconds)
         )
         # Built once: it is a part of every request that changes something.
         self._first_entry = self.backend.both(
@@ -286,10 +288,11 @@ class _Transaction:
             raise ReplayedError
 
 
-def is_refused(error: Exception) -> bool:
-    """Tell whether a connection fails for a permanent reason: password, name or file."""
-    state = str(getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None) or "")
-    return state.startswith(("28", "3D")) or "sqlite" in str(type(getattr(error, "orig", None)))
+def refusal(error: BaseException) -> str | None:
+    """Return in plain words why a connection fails for good; None if it may succeed later."""
+    if isinstance(error, SessionRefusedError):
+        return str(error)
+    return "the file cannot be used" if "sqlite" in str(type(getattr(error, "orig", None))) else None
 
 
 @contextmanager
@@ -300,4 +303,4 @@ def _unavailable() -> Iterator[None]:
     except _OUR_MISTAKES:
         raise
     except _AWAY as error:
-        raise StoreUnavailableError(type(error).__name__) from error
+        raise StoreUnavailableError(refusal(error) or type(error).__name__) from error

@@ -15,40 +15,30 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from bot.storage.postgresql_session import Sessions, is_read_only
 from bot.storage.tables import Moment, turns
-from bot.timing import IDLE_TRANSACTION_SECONDS, LOCK_WAIT_SECONDS, TRANSACTION_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from sqlalchemy import URL, ColumnElement, Dialect, Executable, Select, Table
+    from sqlalchemy import ColumnElement, Dialect, Executable, Select, Table
     from sqlalchemy import Insert as AnyInsert
     from sqlalchemy.dialects.postgresql import Insert
-    from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
-    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+    from sqlalchemy.ext.asyncio import AsyncConnection
     from sqlalchemy.pool import ConnectionPoolEntry
 
     from bot.domain.clock import Clock
     from bot.storage.connection import Connection
+    from bot.storage.postgresql_url import Target
 
-_SESSION = {
-    "application_name": "billing-bot",
-    # Confirming relies on a statement seeing what was committed while it waited for a lock.
-    "default_transaction_isolation": "read committed",
-    # A paused process must not keep rows locked for longer than its lease. A refresh takes ten seconds.
-    "idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION_SECONDS}s",
-    "lock_timeout": f"{LOCK_WAIT_SECONDS}s",
-}
-# That timeout misses a process that was paused between preparing and executing a statement: for the server
-# it is active. From PostgreSQL 17 on, this timeout covers it; a refresh with its waits takes less time.
-_END_TRANSACTIONS = (
-    f"SELECT set_config(name, '{TRANSACTION_SECONDS}s', false) "  # noqa: S608 - our own number
-    "FROM pg_settings WHERE name = 'transaction_timeout'"
-)
 ISOLATION = "READ COMMITTED"
 _USED_AT = "used_at"
 LISTEN_AGAIN_SECONDS = 2.0
-ALIVE_SECONDS = 30.0
+ALIVE_SECONDS = 10.0
+CONNECTION_AGE_SECONDS = 600
+READ_ONLY = "25006"
+"""SQLSTATE read_only_sql_transaction (PostgreSQL, appendix A)."""
 CONNECTIONS = 20
 POOL_SECONDS = 5
 IDLE_SECONDS = 1.0
@@ -62,10 +52,12 @@ class Postgresql:
 
     is_embedded = False
 
-    def __init__(self, url: URL, channel: str, statement_seconds: float | None) -> None:
+    def __init__(self, target: Target, channel: str, statement_seconds: float | None) -> None:
         self._channel = channel
+        self._sessions = Sessions(target, statement_seconds)
         self.engine = create_async_engine(
-            url,
+            "postgresql+asyncpg://",
+            async_creator=self._sessions.open,
             hide_parameters=True,
             # Also said at each BEGIN: a pooler may drop what a session was started with.
             isolation_level=ISOLATION,
@@ -74,18 +66,14 @@ class Postgresql:
             max_overflow=0,
             pool_timeout=POOL_SECONDS,
             skip_autocommit_rollback=True,
-            connect_args={
-                "timeout": 5,
-                "command_timeout": statement_seconds,
-                "server_settings": _SESSION,
-            },
+            # So that after a failover, or a change of names, the old ones are gone in time.
+            pool_recycle=CONNECTION_AGE_SECONDS,
         )
         self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         # The pool is not fair to waiting tasks, but a semaphore is. The extra connection is for LISTEN.
         self._places = asyncio.Semaphore(CONNECTIONS)
         pool = self.engine.sync_engine
-        if statement_seconds is not None:
-            event.listen(pool, "connect", _end_transactions)
+        event.listen(pool, "handle_error", _count_read_only_as_disconnected)
         event.listen(pool, "checkin", _set_used_at)
         event.listen(pool, "checkout", partial(_look_whether_alive, pool.dialect))
 
@@ -180,6 +168,11 @@ class Postgresql:
             found = [str(await each.scalar(show)).upper() for each in (within, alone)]
         return ", ".join(dict.fromkeys(found))
 
+    async def lost_settings(self) -> list[str]:
+        """Return what the sessions do not hold though it was set, as behind some poolers."""
+        async with self._alone.connect() as first, self._alone.connect() as second:
+            return await self._sessions.lost(await _driver(first), await _driver(second))
+
     async def notify(self, notice: str) -> None:
         """Send a notification to the other processes that listen."""
         async with self.connect() as connection:
@@ -204,17 +197,21 @@ class Postgresql:
             heard(payload)
 
         async with self.engine.connect() as connection:
-            driver: Any = (await connection.get_raw_connection()).driver_connection
+            driver = await _driver(connection)
+            until = time.monotonic() + CONNECTION_AGE_SECONDS
             driver.add_termination_listener(lambda _connection: gone.set())
             await driver.add_listener(self._channel, receive)
             try:
                 on_reconnect()
-                while not gone.is_set():
+                while not gone.is_set() and time.monotonic() < until:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(ALIVE_SECONDS):
                             await gone.wait()
-                    # A connection can be lost without an error; only a query shows it.
-                    await driver.execute("SELECT 1")
+                    # A connection can be lost without an error; only a query shows it. After a failover it
+                    # hears nothing of what is written elsewhere.
+                    if await is_read_only(driver):
+                        await connection.invalidate()
+                        return
             finally:
                 if not driver.is_closed():
                     await driver.remove_listener(self._channel, receive)
@@ -239,10 +236,14 @@ class Postgresql:
         await self.engine.dispose()
 
 
-def _end_transactions(connection: DBAPIConnection, _record: object) -> None:
-    cast("AsyncAdapt_asyncpg_connection", connection).run_async(
-        lambda driver: driver.execute(_END_TRANSACTIONS)
-    )
+async def _driver(connection: AsyncConnection) -> Any:  # noqa: ANN401 - asyncpg has no types
+    return (await connection.get_raw_connection()).driver_connection
+
+
+def _count_read_only_as_disconnected(context: ExceptionContext) -> None:
+    """Have the pool replace its connections: after a failover those from before it cannot write."""
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
 
 
 def _set_used_at(_connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:

@@ -131,6 +131,10 @@ class Sqlite:
         """Return True: only one transaction writes at a time."""
         return True
 
+    async def lost_settings(self) -> list[str]:
+        """Return nothing: the connections are this process's own."""
+        return []
+
     async def isolation(self) -> str:
         """Return that only one transaction writes at a time."""
         return "SERIALIZABLE"

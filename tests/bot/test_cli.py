@@ -140,6 +140,19 @@ def test_a_database_that_is_away_is_a_readable_line_and_exit_code_1(
     assert len(ended.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(("command", "code"), [("serve", 2), ("migrate", 2), ("check", 1)])
+def test_a_database_url_with_an_unknown_parameter_is_named_at_once(
+    tmp_path: Path, command: str, code: int
+) -> None:
+    url = "postgresql://ada:secret@127.0.0.1:9/x?sslmode=require&pgbouncer=true"
+    ended = run(tmp_path, command, **(settings_of(tmp_path) | {"DATABASE_URL": url}))
+    assert ended.returncode == code
+    said = ended.stdout + ended.stderr
+    assert "DATABASE_URL: pgbouncer: a parameter that is not known here" in said
+    assert len(said.splitlines()) == 1
+    assert "secret" not in said
+
+
 @pytest.mark.parametrize(
     "command", ["serve", "worker", "demo", "sandbox", "migrate", "generate-key", "manifest"]
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from bot.domain.charge import ChargeState
 from bot.domain.errors import StoreUnavailableError
@@ -215,6 +215,37 @@ async def not_ready(house: House) -> bool:
     return (await house.readyz())[0] == 503
 
 
+async def ready(house: House) -> bool:
+    return not await not_ready(house)
+
+
+@pytest.mark.postgresql
+async def test_sessions_from_before_a_failover_are_replaced_without_a_restart(
+    on_postgresql: House, postgresql: Server
+) -> None:
+    house = on_postgresql
+    await house.link()
+    name = make_url(house.settings.database_url).database
+    theirs = f"FROM pg_stat_activity WHERE datname = '{name}'"
+
+    async def listens_anew(than: object) -> bool:
+        now = await postgresql.ask(f"SELECT backend_start {theirs} AND query LIKE 'LISTEN%'")
+        return now not in {None, than}
+
+    # Sessions that begin now cannot write; in a failover, they would have begun before it.
+    await postgresql.run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    writable = await postgresql.ask(f"SELECT max(backend_start) {theirs} AND query LIKE 'LISTEN%'")
+    await postgresql.run(f"SELECT count(pg_terminate_backend(pid)) {theirs}")
+    await house.until_async(lambda: listens_anew(writable))
+    await house.until_async(lambda: not_ready(house))
+    read_only = await postgresql.ask(f"SELECT backend_start {theirs} AND query LIKE 'LISTEN%'")
+    await postgresql.run(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    await house.until_async(lambda: ready(house), 30)
+    await house.buy("50")
+    await one_charge_that_settles(house)
+    await house.until_async(lambda: listens_anew(read_only), 30)
+
+
 @pytest.mark.postgresql
 async def test_tokens_rotated_during_an_outage_of_the_database_are_not_lost(
     on_postgresql: House, postgresql: Server
@@ -254,3 +285,18 @@ async def test_the_app_names_a_missing_database_at_once(postgresql_server: str, 
     with pytest.raises(StartError, match="DATABASE_URL: the database cannot be used"):
         async with open_house(tmp_path, database_url=postgresql_server.replace("/postgres", "/nowhere")):
             pass
+
+
+async def test_a_server_without_tls_is_named_at_once_where_the_url_demands_it(tmp_path: Path) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        writer.write(b"N")
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"postgresql://ada:secret@127.0.0.1:{port}/billing?sslmode=require"
+        with pytest.raises(StartError, match=r"DATABASE_URL: .* \(the server has no TLS\)"):
+            async with open_house(tmp_path, database_url=url):
+                pass

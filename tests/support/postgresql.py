@@ -36,9 +36,13 @@ class Server:
         await asyncio.to_thread(self._inner.start)
 
     async def run(self, statement: str) -> None:
+        await self.ask(statement)
+
+    async def ask(self, query: str) -> Any:
+        """Return the first column of the first row."""
         connection = await asyncpg.connect(self.url)
         try:
-            await connection.execute(statement)
+            return await connection.fetchval(query)
         finally:
             await connection.close()
 
