@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from tempfile import TemporaryFile
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from bot.domain.rules import Rules
     from bot.settings import Settings
 
+_SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")
 CLOCK_TOLERANCE = timedelta(seconds=5)
 
 
@@ -50,10 +52,20 @@ async def check(settings: Settings) -> list[Finding]:
     return [
         _good(f"Rules: {_rules(settings.rules())}"),
         _good(f"Connections: {_connections(settings.rules())}"),
+        *_check_signing_secret(settings),
         *await _check_slack(settings),
         await _check_portal(settings),
         *await _check_database(settings),
     ]
+
+
+def _check_signing_secret(settings: Settings) -> list[Finding]:
+    """Look at its shape: only a request from Slack could prove that it is the right one."""
+    secret = settings.slack_signing_secret
+    if secret is None or _SIGNING_SECRET.fullmatch(secret.get_secret_value()):
+        return []
+    words = "it is not 32 hexadecimal digits, as Slack's are; copy it from Basic Information"
+    return [_wrong(f"SLACK_SIGNING_SECRET: {words}")]
 
 
 async def _check_slack(settings: Settings) -> list[Finding]:

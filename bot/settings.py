@@ -6,6 +6,7 @@ import re
 from decimal import Decimal  # noqa: TC003 - pydantic reads it
 from ipaddress import ip_network
 from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -18,8 +19,9 @@ T = TypeVar("T", bound=BaseSettings)
 
 _PERSON = re.compile(r"(?:[TE][A-Z0-9]+:)?[UW][A-Z0-9]+")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]+")
-
-
+_NO_SPACE = re.compile(r"[!-~]+")
+_CLIENT = re.compile(r"[0-9.]+")
+_QUOTES = "\"'`"
 _PLAIN = {
     "decimal_parsing": "not an amount; dollars as 50 or 49.99",
     "decimal_type": "not an amount; dollars as 50 or 49.99",
@@ -124,6 +126,12 @@ class Settings(BaseSettings):
         """The portal's base URL; None for the default."""
         return self.hermes_portal_base_url or self.nous_portal_base_url
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _strip(cls, value: object) -> object:
+        """Take off what `echo` and editors leave at the end."""
+        return value.strip() if isinstance(value, str) else value
+
     @field_validator("billing_bot_keys", mode="before")
     @classmethod
     def _split_keys(cls, value: object) -> object:
@@ -136,6 +144,8 @@ class Settings(BaseSettings):
     def _check_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if not keys:
             raise ValueError("no key given; `billing-bot generate-key` makes one")
+        for key in keys:
+            _whole(key)
         try:
             Cipher(tuple(key.get_secret_value() for key in keys))
         except CipherKeyError:
@@ -182,6 +192,32 @@ class Settings(BaseSettings):
             return tuple(str(ip_network(each, strict=False)) for each in proxies)
         except ValueError:
             raise ValueError("neither addresses nor networks; as 10.0.0.5 or 10.0.0.0/8") from None
+
+    @field_validator("slack_client_id")
+    @classmethod
+    def _check_client_id(cls, client_id: str | None) -> str | None:
+        if client_id is not None and not _CLIENT.fullmatch(client_id):
+            raise ValueError("not a client id; two numbers with a point between (Basic Information)")
+        return client_id
+
+    @field_validator("portal_client_id", "host")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        if not _NO_SPACE.fullmatch(name):
+            raise ValueError("one word, without spaces or signs beyond ASCII")
+        return name
+
+    @field_validator("allowed_organizations")
+    @classmethod
+    def _check_organizations(cls, organizations: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_NO_SPACE.fullmatch(each) for each in organizations):
+            raise ValueError("not the portal's ids (org_…); names do not do")
+        return organizations
+
+    @field_validator("slack_client_secret", "slack_bot_token", "slack_app_token", "slack_signing_secret")
+    @classmethod
+    def _check_whole(cls, secret: SecretStr | None) -> SecretStr | None:
+        return None if secret is None else _whole(secret)
 
     @field_validator("slack_client_secret")
     @classmethod
@@ -231,8 +267,8 @@ class Settings(BaseSettings):
     @field_validator("slack_api_url", "hermes_portal_base_url", "nous_portal_base_url")
     @classmethod
     def _check_url(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(("https://", "http://")):
-            raise ValueError("not a web address; it starts with https://")
+        if url is not None and not _is_web_address(url):
+            raise ValueError("not a web address; it starts with https://, and has no spaces or parameters")
         return url
 
     @field_validator("slack_api_url")
@@ -284,6 +320,24 @@ class ManifestSettings(BaseSettings):
     model_config = Settings.model_config
 
     match_email: bool = False
+
+
+def _whole(secret: SecretStr) -> SecretStr:
+    """Return a secret that is copied as it is; base64 would ignore what does not belong to a key."""
+    value = secret.get_secret_value()
+    if value and (not _NO_SPACE.fullmatch(value) or set(value) & set(_QUOTES)):
+        raise ValueError("has quotes, a space or a line break in it; copy it again without them")
+    return secret
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = _NO_SPACE.fullmatch(url) and not parts.query and not parts.fragment and port != 0
+    return bool(plain and parts.hostname and parts.scheme in {"https", "http"})
 
 
 def load_settings() -> Settings:

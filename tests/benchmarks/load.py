@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SIGNING_SECRET = "benchmark-signing-secret"
+SIGNING_SECRET = "be4c" * 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

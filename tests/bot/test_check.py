@@ -94,6 +94,7 @@ async def test_check_finds_nothing_wrong_with_right_settings(settings: Settings)
 async def test_each_wrong_setting_is_named(settings: Settings) -> None:
     nowhere = "http://127.0.0.1:9/"
     changes: list[tuple[dict[str, object], str]] = [
+        ({"slack_signing_secret": SecretStr("shh")}, "SLACK_SIGNING_SECRET: it is not 32 hexadecimal"),
         ({"slack_bot_token": SecretStr("xoxb-wrong")}, "SLACK_BOT_TOKEN: Slack does not accept it"),
         ({"slack_api_url": nowhere}, "SLACK_API_URL: Slack cannot be reached"),
         ({"hermes_portal_base_url": nowhere}, f"Portal: {nowhere.rstrip('/')} gives no usable answer"),

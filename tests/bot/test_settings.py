@@ -74,6 +74,14 @@ def test_each_missing_setting_is_one_readable_line() -> None:
         ("HERMES_PORTAL_BASE_URL", "portal", "https://"),
         ("DATABASE_URL", "mysql://user:hunter2@db/x", "sqlite:///file"),
         ("DATABASE_URL", "nonsense", "database URL"),
+        ("SLACK_API_URL", "https:///api/", "https://"),
+        ("HERMES_PORTAL_BASE_URL", "https://portal .example", "no spaces"),
+        ("NOUS_PORTAL_BASE_URL", "https://portal.example:http", "web address"),
+        ("NOUS_PORTAL_BASE_URL", "https://portal.example/?org=1", "parameters"),
+        ("HOST", "0.0.0.0 ; rm", "one word"),
+        ("PORTAL_CLIENT_ID", "hermes cli", "one word"),
+        ("ALLOWED_ORGANIZATIONS", "Acme Research", "ids"),
+        ("DATABASE_URL", "postgresql://u:hunter2@db/x?pgbouncer=true", "pgbouncer: a parameter"),
         ("PORT", "70000", "65535"),
         ("PORT", "http", "integer"),
         ("POLL_INTERVAL_SECONDS", "0", "greater than 0"),
@@ -93,6 +101,44 @@ def test_a_wrong_setting_names_itself_and_the_mend_but_not_its_value(
     assert "\n" not in fault
     if len(value.strip()) > 4 and name != "LOG_FORMAT":
         assert value not in fault
+
+
+SECRETS = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "BILLING_BOT_KEYS")
+
+
+def given(name: str) -> str:
+    return {**GOOD, "SLACK_APP_TOKEN": "xapp-1"}[name]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("end", ["\n", "\r\n", " ", "\N{NO-BREAK SPACE}"])
+def test_what_an_editor_leaves_at_the_end_of_a_secret_does_not_belong_to_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, end: str
+) -> None:
+    settings = load(monkeypatch, **{name: given(name) + end})
+    value = getattr(settings, name.lower())
+    secret = value[0] if isinstance(value, tuple) else value
+    assert secret.get_secret_value() == given(name)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("broken", ['"{}"', "'{}'", "“{}”"])
+def test_a_secret_with_quotes_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, broken: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(monkeypatch, **{name: broken.format(given(name))})
+    assert caught.value.faults == [
+        f"{name}: has quotes, a space or a line break in it; copy it again without them"
+    ]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("inside", ["\n", " ", "\N{ZERO WIDTH SPACE}"])
+def test_a_secret_with_a_break_inside_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, inside: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(monkeypatch, **{name: given(name)[:2] + inside + given(name)[2:]})
+    assert "copy it again" in caught.value.faults[0]
 
 
 def test_a_clients_id_and_secret_go_together(monkeypatch: pytest.MonkeyPatch) -> None:

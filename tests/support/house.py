@@ -40,7 +40,7 @@ GRACE = "U0GRACE"
 LINUS = "U0LINUS"
 TEAM = "T0ACME"
 BOT_TOKEN = "xoxb-test-0000-billing"
-SIGNING_SECRET = "test-signing-secret"
+SIGNING_SECRET = "7e57" * 8
 DIRECTORY = Directory(app=app_of(make_manifest("https://bot.example.com")))
 """The workspace, with the app as its manifest describes it."""
 

