@@ -9,6 +9,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import aiohttp
+from sqlalchemy.exc import DBAPIError
 
 from bot.availability import Availability
 from bot.domain.errors import GrantRefusedError, PortalUnavailableError, StoreUnavailableError
@@ -170,6 +171,9 @@ async def _check_database(settings: Settings) -> list[Finding]:
         return [_unwritable(folder, error)]
     except StoreUnavailableError as error:
         return [_wrong(f"DATABASE_URL: the database cannot be used ({error})")]
+    except DBAPIError as error:
+        words = f"the database answers otherwise than PostgreSQL alone does ({type(error).__name__})"
+        return [_wrong(f"DATABASE_URL: {words}; a pooler must be in session mode")]
     finally:
         await database.aclose()
 
