@@ -12,6 +12,7 @@ import structlog
 import uvicorn
 
 from bot.app import Listener, open_app
+from bot.http_protocol import HttpProtocol
 from bot.startup import StartError
 from bot.timing import GRACE_SECONDS, KEEP_ALIVE_SECONDS
 
@@ -89,6 +90,7 @@ async def serve_http(asgi: Starlette, listener: socket.socket, stop: asyncio.Eve
     """Serve an ASGI app until `stop` is set; open requests then get GRACE_SECONDS."""
     config = uvicorn.Config(
         asgi,
+        http=HttpProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -9,6 +9,8 @@ ACK_WITHIN_SECONDS = 0.8
 AFTER_ACK_SECONDS = 0.5
 """How long Slack may take to apply an acknowledgement, which would overwrite a view sent earlier."""
 READ_BODY_SECONDS = 5.0
+HEAD_SECONDS = 15.0
+"""How long the head of a request may take."""
 KEEP_ALIVE_SECONDS = 75
 """How long an idle connection is kept: longer than proxies keep one, so that they close it first."""
 

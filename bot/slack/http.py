@@ -30,6 +30,8 @@ MAX_HELD_BYTES = 16_000_000
 MAX_TIMESTAMP_DIGITS = 12
 FRESH_SECONDS = 300
 """How old a request may be; Slack's own advice, and slack-sdk's limit."""
+_CLOSE = {"Connection": "close"}
+"""For an answer before the body was read: what is left of it is nobody's."""
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
@@ -88,9 +90,9 @@ class Bodies:
         try:
             body = await self._read(request)
         except (TimeoutError, ClientDisconnect):
-            return PlainTextResponse("too slow", 408)
+            return PlainTextResponse("too slow", 408, _CLOSE)
         if body is None:
-            return PlainTextResponse("too large", 413)
+            return PlainTextResponse("too large", 413, _CLOSE)
         return body if _is_text(body) else PlainTextResponse("not UTF-8", 400)
 
     async def _read(self, request: Request) -> bytes | None:
@@ -131,7 +133,7 @@ def _refused_by_headers(request: Request) -> Response | None:
         return PlainTextResponse("not signed by Slack, or not just now", 401)
     length = request.headers.get("content-length", "0")
     if length.isascii() and length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
-        return PlainTextResponse("too large", 413)
+        return PlainTextResponse("too large", 413, _CLOSE)
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -36,13 +37,16 @@ async def raw(house: House, *pieces: bytes, pause: float = 0) -> bytes:
     """Send bytes as they are, with a pause after each piece; return everything that comes back."""
     address = urlsplit(house.slack.app_url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    # At once, because an answer may come before everything is sent, and the connection ends with it.
+    answer = asyncio.create_task(reader.read(4096))
     try:
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(pause)
+        with suppress(ConnectionError):
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(pause)
         async with asyncio.timeout(5):
-            return await reader.read(4096)
+            return await answer
     except ConnectionError:
         return b""
     finally:
