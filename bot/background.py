@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.domain.audit import acting
+from bot.storage.leases import anything_due
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -37,10 +38,20 @@ class Loop:
 
 
 async def follow_clock(runtime: Runtime) -> None:
-    """Correct our clock by the database's, so that all processes agree on what is due."""
-    runtime.clock.correct(await runtime.database.clock_ahead())
-    if abs(runtime.clock.ahead) > CLOCK_TOLERANCE:
-        log.warning("app.clock_corrected", ahead_seconds=runtime.clock.ahead.total_seconds())
+    """Correct our clock by the database's, so that all processes agree on what is due.
+
+    An embedded database has none. Then it is the computer's, while nothing waits that this would move.
+    """
+    clock = runtime.clock
+    if not runtime.database.is_embedded:
+        moved = await runtime.database.clock_ahead()
+        clock.correct(moved)
+    elif await anything_due(runtime.database):
+        return
+    else:
+        moved = clock.follow_computer()
+    if abs(moved) > CLOCK_TOLERANCE:
+        log.warning("app.clock_corrected", ahead_seconds=moved.total_seconds())
 
 
 async def seal_audit(runtime: Runtime, *, everything: bool = False) -> None:

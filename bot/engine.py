@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import structlog
 
 from bot.domain.backoff import Backoff
+from bot.domain.clock import elapsed
 from bot.timing import LEASE_SECONDS, LOOK_FOR_WORK_SECONDS, RENEW_EVERY_SECONDS
 
 if TYPE_CHECKING:
@@ -123,9 +123,9 @@ class Lease(Generic[T]):
         Raises:
             LeaseLostError: another run holds the thing.
         """
-        if self.good_until - time.monotonic() <= seconds:
+        if self.good_until - elapsed() <= seconds:
             await self._engine.renew([self])
-        if self.good_until - time.monotonic() <= seconds:
+        if self.good_until - elapsed() <= seconds:
             raise LeaseLostError(self.id)
 
     async def sleep(self, seconds: float) -> None:
@@ -259,7 +259,7 @@ class Engine:
         for lease in leases:
             by_kind.setdefault(lease.kind.name, []).append(lease)
         for name, group in by_kind.items():
-            started = time.monotonic()
+            started = elapsed()
             claims = [lease.claim for lease in group]
             held = await self._kinds[name].leases.renew(claims, self._lease_seconds)
             for lease in group:
@@ -274,7 +274,7 @@ class Engine:
             if not limit:
                 full.add(kind.name)
                 continue
-            started = time.monotonic()
+            started = elapsed()
             claims = await kind.leases.claim(limit, self._lease_seconds)
             for claim in claims:
                 self._start(kind, claim, started + self._lease_seconds)
@@ -284,7 +284,7 @@ class Engine:
                 self._moments.pop(kind.name, None)
                 self._expect(kind.name, await kind.leases.next_due())
         self._due |= full
-        self.beat_at = time.monotonic()
+        self.beat_at = elapsed()
 
     def _start(self, kind: Kind[T], claim: Claim[T], good_until: float) -> None:
         lease = Lease(self, kind, claim, good_until)
@@ -353,7 +353,7 @@ class Engine:
         """Wait until some kind may have due things; every few seconds, look at all kinds."""
         await asyncio.sleep(GATHER_SECONDS)
         self._woken.clear()
-        now, idle = self._clock.now(), self._look_at_all_at - time.monotonic()
+        now, idle = self._clock.now(), self._look_at_all_at - elapsed()
         waits = {name: (moment - now).total_seconds() for name, moment in self._moments.items()}
         if self._stopping.is_set():
             return
@@ -364,7 +364,7 @@ class Engine:
             return
         if idle <= 0:
             self._due = set(self._kinds)
-            self._look_at_all_at = time.monotonic() + LOOK_FOR_WORK_SECONDS
+            self._look_at_all_at = elapsed() + LOOK_FOR_WORK_SECONDS
         self._due.update(name for name, wait in waits.items() if wait <= 0)
 
     async def _renew_all(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.domain.charge import UNFINISHED
+from bot.domain.clock import elapsed
 from bot.timing import HEARTBEAT_SECONDS, PING_SECONDS
 
 if TYPE_CHECKING:
@@ -103,4 +103,4 @@ class HealthCheck:
 
 
 def _looked_lately(engine: Engine) -> bool:
-    return engine.beat_at is not None and time.monotonic() - engine.beat_at <= HEARTBEAT_SECONDS
+    return engine.beat_at is not None and elapsed() - engine.beat_at <= HEARTBEAT_SECONDS

@@ -55,7 +55,8 @@ async def prepare_database(runtime: Runtime, kinds: Sequence[Kind[Any]]) -> None
             for kind in kinds:
                 await kind.leases.clear()
         current = await is_current(database)
-        runtime.clock.correct(await database.clock_ahead())
+        if not database.is_embedded:
+            runtime.clock.correct(await database.clock_ahead())
     except Exception as error:
         log.debug("app.database_unusable", exc_info=error)
         refused = refusal(error)

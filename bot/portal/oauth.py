@@ -168,7 +168,7 @@ class OAuthClient:
         return Tokens(
             access=wire.access_token,
             refresh=wire.refresh_token or refresh,
-            expires_at=self._clock.now() + timedelta(seconds=wire.expires_in or UNNAMED_LIFE_SECONDS),
+            expires_at=self._clock.wall() + timedelta(seconds=wire.expires_in or UNNAMED_LIFE_SECONDS),
             scope=wire.scope if wire.scope is not None else scope,
         )
 

@@ -164,7 +164,7 @@ class Transport:
         return Answer(
             status=response.status_code,
             body=_json_object(content),
-            retry_after=parse_retry_after(response.headers.get("Retry-After"), self._clock.now()),
+            retry_after=parse_retry_after(response.headers.get("Retry-After"), self._clock.wall()),
             mitigated=response.headers.get("x-vercel-mitigated", "").strip().lower() in _FIREWALL,
         )
 

@@ -285,7 +285,7 @@ class Accounts:
             return None
 
     def _is_good(self, link: Link, rejected: str | None) -> bool:
-        fresh = self._clock.now() < link.expires_at - timedelta(seconds=EXPIRY_SKEW_SECONDS)
+        fresh = self._clock.wall() < link.expires_at - timedelta(seconds=EXPIRY_SKEW_SECONDS)
         return link.access is not None and link.access != rejected and fresh
 
 

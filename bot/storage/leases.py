@@ -6,9 +6,10 @@ import secrets
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from sqlalchemy import Integer, String, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import Integer, String, and_, bindparam, case, func, literal, or_, select, update
 
 from bot.engine import Claim
+from bot.storage.tables import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Loaders: TypeAlias = "Callable[[Sequence[Row[Any]]], Awaitable[Mapping[str, Callable[[], T]]]]"
+
+
+async def anything_due(database: Database) -> bool:
+    """Tell whether any durable work is due, now or later."""
+    due = [
+        select(literal(1)).where(table.c.due_at.is_not(None)).exists()
+        for table in metadata.sorted_tables
+        if "due_at" in table.c
+    ]
+    async with database.read() as connection:
+        return bool(await connection.scalar(select(or_(*due))))
 
 
 class LeaseStore(Generic[T]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from bot.domain.clock import elapsed
 from bot.storage.postgresql_session import Sessions, is_read_only
 from bot.storage.tables import Moment, turns
 
@@ -198,12 +198,12 @@ class Postgresql:
 
         async with self.engine.connect() as connection:
             driver = await _driver(connection)
-            until = time.monotonic() + CONNECTION_AGE_SECONDS
+            until = elapsed() + CONNECTION_AGE_SECONDS
             driver.add_termination_listener(lambda _connection: gone.set())
             await driver.add_listener(self._channel, receive)
             try:
                 on_reconnect()
-                while not gone.is_set() and time.monotonic() < until:
+                while not gone.is_set() and elapsed() < until:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(ALIVE_SECONDS):
                             await gone.wait()
@@ -247,7 +247,7 @@ def _count_read_only_as_disconnected(context: ExceptionContext) -> None:
 
 
 def _set_used_at(_connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
-    entry.info[_USED_AT] = time.monotonic()
+    entry.info[_USED_AT] = elapsed()
 
 
 def _look_whether_alive(
@@ -258,7 +258,7 @@ def _look_whether_alive(
     The pool's own ping before each use costs three round trips per statement.
     """
     used_at = entry.info.get(_USED_AT)
-    if used_at is None or time.monotonic() - used_at < IDLE_SECONDS:
+    if used_at is None or elapsed() - used_at < IDLE_SECONDS:
         return
     try:
         dialect.do_ping(connection)

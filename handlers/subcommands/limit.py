@@ -16,7 +16,7 @@ async def handle_limit(context: Context) -> None:
     await context.reply.open_modal(titles.MONTHLY_LIMIT)
     state = await context.runtime.billing.state(context.identity)
     link = await context.runtime.accounts.link(context.identity)
-    await context.reply.show(limit_modal(state, link.account, context.runtime.clock.now()))
+    await context.reply.show(limit_modal(state, link.account, context.runtime.clock.wall()))
 
 
 ACTIONS = {ids.MONTHLY_LIMIT: handle_limit}

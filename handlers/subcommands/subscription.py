@@ -159,7 +159,7 @@ async def _change(context: Context, change: PlanChange, tier_id: str | None) -> 
 
 async def _plan(context: Context, *, note: str | None = None) -> Json:
     subscription, _, connection = await context.runtime.billing.subscription(context.identity)
-    now = context.runtime.clock.now()
+    now = context.runtime.clock.wall()
     return subscription_modal(subscription, connection.account, now, note=escape(note) if note else None)
 
 

@@ -15,7 +15,7 @@ async def handle_usage(context: Context) -> None:
     """Show the usage."""
     async with context.reply.patience():
         info, applying = await context.runtime.billing.account(context.identity)
-    await context.reply.message(usage_message(info, context.runtime.clock.now(), applying=applying))
+    await context.reply.message(usage_message(info, context.runtime.clock.wall(), applying=applying))
 
 
 ACTIONS = {ids.REFRESH_USAGE: handle_usage}

@@ -28,6 +28,9 @@ class HandClock:
     def now(self) -> datetime:
         return self.moment
 
+    def wall(self) -> datetime:
+        return self.moment
+
     async def sleep(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)
 

@@ -8,7 +8,7 @@ import json
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -64,7 +64,10 @@ class PortalClock:
 
 
 class OwnClock(SystemClock):
-    """Does without PostgreSQL's time: freezegun moves only ours."""
+    """The computer's clock, which freezegun moves; it does without PostgreSQL's time."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
     def correct(self, ahead: timedelta) -> None:
         pass
