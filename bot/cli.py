@@ -42,6 +42,7 @@ T = TypeVar("T")
 
 ON_LOOPBACK = "http://127.0.0.1:3000"
 MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
+LAST_PORT = 65_535
 FAULTY_SETTINGS = 2
 NOT_NOW = 1
 NOT_THERE = 1
@@ -64,7 +65,9 @@ app.add_typer(audit_app, name="audit")
 @app.command("serve")
 def serve_command(
     host: Annotated[str | None, typer.Option(help="where HTTP listens; HOST, 127.0.0.1")] = None,
-    port: Annotated[int | None, typer.Option(help="where HTTP listens; PORT, 3000")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=LAST_PORT, help="where HTTP listens; PORT, 3000")
+    ] = None,
     worker: Annotated[bool, typer.Option(help="work too, or only listen")] = True,
     socket_mode: Annotated[
         bool, typer.Option("--socket-mode", help="Slack's requests over a WebSocket; SLACK_APP_TOKEN")
@@ -78,7 +81,9 @@ def serve_command(
 @app.command("worker")
 def worker_command(
     host: Annotated[str | None, typer.Option(help="where health and metrics are served; HOST")] = None,
-    port: Annotated[int | None, typer.Option(help="the same; without it they are not served")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=LAST_PORT, help="the same; without it they are not served")
+    ] = None,
 ) -> None:
     """Run a worker alone, beside any number of others on the same PostgreSQL."""
     settings = _settings().model_copy(update=_chosen(host, port))
@@ -87,7 +92,12 @@ def worker_command(
 
 @app.command("demo")
 def demo_command(
-    port: Annotated[int, typer.Option(help="of the page; the portal and the bot take the next two")] = 8765,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=1, max=LAST_PORT - 2, help="of the page; the portal and the bot take the next two"
+        ),
+    ] = 8765,
 ) -> None:
     """Run the sandbox portal, the sandbox Slack and the bot on loopback, to try everything by hand."""
     from bot.sandbox.demo import run_demo  # noqa: PLC0415 - the servers to try things with cost a start 0.2 s
@@ -97,8 +107,12 @@ def demo_command(
 
 @app.command("sandbox")
 def sandbox_command(
-    portal_port: Annotated[int, typer.Option(help="where the sandbox portal listens")] = 8766,
-    slack_port: Annotated[int, typer.Option(help="where the sandbox Slack listens")] = 8765,
+    portal_port: Annotated[
+        int, typer.Option(min=0, max=LAST_PORT, help="where the sandbox portal listens")
+    ] = 8766,
+    slack_port: Annotated[
+        int, typer.Option(min=0, max=LAST_PORT, help="where the sandbox Slack listens")
+    ] = 8765,
     socket_mode: Annotated[
         bool, typer.Option("--socket-mode", help="for an app that runs with `serve --socket-mode`")
     ] = False,
@@ -215,9 +229,10 @@ def audit_export_command(
     until: Annotated[datetime | None, typer.Option(formats=MOMENTS, help="before then; the same")] = None,
 ) -> None:
     """Print the sealed audit log, one JSON object a line, each with its place in the chain."""
+    first, end = _utc("--since", since), _utc("--until", until)
 
     async def export(audit: AuditStore) -> None:
-        async for seal in audit.sealed(since=_utc(since), until=_utc(until)):
+        async for seal in audit.sealed(since=first, until=end):
             entry = {**asdict(seal.entry), "at": seal.entry.at.isoformat(), "facts": seal.entry.details}
             _say(json.dumps({"number": seal.number, **entry, "digest": seal.digest}))
 
@@ -291,10 +306,15 @@ def _with_audit(use: Callable[[AuditStore], Coroutine[Any, Any, T]]) -> T:
         sys.exit(NOT_NOW)
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+def _utc(name: str, moment: datetime | None) -> datetime | None:
+    """Return an option's moment in UTC; one beyond the years 1 to 9999 is one line and exit 2."""
+    if moment is None or moment.tzinfo is None:
+        return moment and moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except (OverflowError, ValueError):
+        _say(f"{name}: outside of the years 1 to 9999 in UTC", err=True)
+        sys.exit(FAULTY_SETTINGS)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import structlog
 
 from bot.domain.backoff import Backoff
-from bot.domain.clock import elapsed
+from bot.elapsed import elapsed
 from bot.timing import LEASE_SECONDS, LOOK_FOR_WORK_SECONDS, RENEW_EVERY_SECONDS
 
 if TYPE_CHECKING:

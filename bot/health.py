@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.domain.charge import UNFINISHED
-from bot.domain.clock import elapsed
+from bot.elapsed import elapsed
 from bot.timing import HEARTBEAT_SECONDS, PING_SECONDS
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from bot.availability import Availability
-from bot.domain.clock import elapsed
+from bot.elapsed import elapsed
 from bot.metrics import Metrics
 from bot.open_requests import OpenRequests
 from bot.portal.hosts import HostRules

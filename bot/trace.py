@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from blocks.history import outcome, story
 from blocks.words import method_name
 from bot.domain.money import show
+from bot.domain.text import CHARGE_ID, clean
 from bot.log import fingerprint, one_line
 from bot.runtime import SystemClock
 from bot.services.purchases import the_one
@@ -29,7 +30,9 @@ async def trace(database_url: str, named: str) -> str:
     """
     database = Database(database_url, SystemClock())
     try:
-        charge = the_one(await ChargeStore(database, Cipher((generate_key(),))).find(None, named))
+        beginning = clean(named, CHARGE_ID)
+        charges = ChargeStore(database, Cipher((generate_key(),)))
+        charge = the_one(await charges.find(None, beginning) if beginning else [])
         delivery = await delivery_of(database, charge.id)
     finally:
         await database.aclose()

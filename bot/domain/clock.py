@@ -1,20 +1,11 @@
-"""The interface for time, in UTC, and the time that nobody sets."""
+"""The interface for time, in UTC."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-# Where there is none, suspended time does not count.
-_NEVER_SET = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def elapsed() -> float:
-    """Return the seconds since some moment. Nobody can set it, and suspended time counts."""
-    return time.clock_gettime(_NEVER_SET)
 
 
 class Clock(Protocol):

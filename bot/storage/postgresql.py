@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.domain.clock import elapsed
+from bot.elapsed import elapsed
 from bot.storage.postgresql_session import Sessions, is_read_only
 from bot.storage.tables import Moment, turns
 

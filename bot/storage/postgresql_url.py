@@ -5,9 +5,9 @@ https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 
 from __future__ import annotations
 
-import os
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg  # type: ignore[import-untyped]
@@ -74,12 +74,20 @@ def _check(name: str, value: str) -> None:
             "channel_binding: the driver here has none; leave it out, "
             "and write sslmode=verify-full to be sure of the server"
         )
-    if name in _FILES and not (os.access(value, os.R_OK) or (name, value) == ("sslrootcert", SYSTEM)):
+    if name in _FILES and not (_is_readable(value) or (name, value) == ("sslrootcert", SYSTEM)):
         raise ValueError(f"{name}: there is no such file, or it cannot be read")
     if name == "connect_timeout" and not value.removeprefix("-").isdecimal():
         raise ValueError("connect_timeout: not a whole number of seconds")
     if name not in {*_ONE_OF, *_FILES, *_ANYTHING, *_OURS}:
         raise ValueError(f"{name}: a parameter that is not known here; take it out")
+
+
+def _is_readable(file: str) -> bool:
+    try:
+        with Path(file).open("rb"):
+            return True
+    except OSError:
+        return False
 
 
 def _seconds(connect_timeout: str | None) -> float | None:

@@ -122,6 +122,49 @@ def test_there_is_no_audit_log_without_a_database_and_looking_makes_none(tmp_pat
     assert not (tmp_path / "made.db").exists()
 
 
+@pytest.mark.parametrize("option", ["--since", "--until"])
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-0500", "0001-01-01T00:00:00+0500"])
+def test_a_moment_that_no_clock_shows_is_one_line_and_exit_code_2(
+    tmp_path: Path, option: str, moment: str
+) -> None:
+    ended = run(tmp_path, "audit", "export", option, moment, **settings_of(tmp_path))
+    assert ended.returncode == 2
+    assert ended.stderr == f"{option}: outside of the years 1 to 9999 in UTC\n"
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31", "0001-01-01", "2026-11-29T10:00:00+0500"])
+def test_a_moment_at_the_edge_of_time_is_answered(tmp_path: Path, moment: str) -> None:
+    environment = settings_of(tmp_path)
+    run(tmp_path, "migrate", **environment)
+    ended = run(tmp_path, "audit", "export", "--since", moment, **environment)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("serve", "--port", "70000"),
+        ("worker", "--port", "-1"),
+        ("demo", "--port", "65534"),
+        ("sandbox", "--slack-port", "99999"),
+    ],
+)
+def test_a_port_that_there_is_not_is_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    ended = run(tmp_path, *arguments, **settings_of(tmp_path))
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    assert arguments[1] in ended.stderr
+
+
+@pytest.mark.parametrize("charge", ["", "\udcff", "\N{RIGHT-TO-LEFT OVERRIDE}", "%", "c" * 5000])
+def test_a_purchase_that_cannot_be_is_not_there(tmp_path: Path, charge: str) -> None:
+    environment = settings_of(tmp_path)
+    run(tmp_path, "migrate", **environment)
+    ended = run(tmp_path, "trace", charge, **environment)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("There is no purchase")
+
+
 @pytest.mark.parametrize("url", ["bot.example.com", "http://bot.example.com"])
 def test_no_manifest_is_printed_for_an_address_that_slack_does_not_take(tmp_path: Path, url: str) -> None:
     ended = run(tmp_path, "manifest", "--url", url)
