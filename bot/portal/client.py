@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import quote
 
-from bot.domain.errors import AmbiguousAnswerError, PortalUnavailableError, UnusableReplyError
+from bot.domain.errors import AmbiguousAnswerError, PortalUnavailableError, RefusalCode, UnusableReplyError
 from bot.domain.money import to_wire
 from bot.portal.error_map import error_for
 from bot.portal.schemas.account import AccountWire
@@ -215,4 +215,4 @@ def _key(idempotency_key: str) -> dict[str, str]:
 
 
 def _session_revoked(answer: Answer) -> bool:
-    return (answer.body or {}).get("error") == "session_revoked"
+    return answer.error == RefusalCode.SESSION_REVOKED

@@ -14,7 +14,7 @@ from bot.domain.errors import (
     RefusalCode,
 )
 from bot.domain.money import parse_wire
-from bot.domain.text import LINK, SENTENCE, clean, whole
+from bot.domain.text import LINK, WORD, whole
 from bot.portal.hosts import portal_link
 
 if TYPE_CHECKING:
@@ -56,17 +56,17 @@ def error_for(answer: Answer, *, base: str, money: bool) -> PortalError:
     body = answer.body or {}
     return PortalRefusalError(
         code,
-        message=_text(body, "message"),
+        message=answer.text("message"),
         portal_url=portal_link(base, _link(body)),
         retry_after=answer.retry_after,
         remaining=parse_wire(body.get("remainingUsd")),
         is_default_ceiling=body.get("isDefaultCeiling") is True,
-        actor=_text(body, "actor"),
+        actor=answer.text("actor"),
     )
 
 
 def _code(answer: Answer) -> RefusalCode | None:
-    named = _named(answer.body)
+    named = _named(answer)
     match answer.status:
         case HTTPStatus.UNAUTHORIZED:
             revoked = named is RefusalCode.SESSION_REVOKED
@@ -83,18 +83,10 @@ def _code(answer: Answer) -> RefusalCode | None:
             return None
 
 
-def _named(body: Mapping[str, Any] | None) -> RefusalCode | None:
-    if not body:
-        return None
-    error = body.get("error")
-    if SWITCH_OFF in (body.get("code"), error):
+def _named(answer: Answer) -> RefusalCode | None:
+    if SWITCH_OFF in (answer.text("code", WORD), answer.error):
         return RefusalCode.BILLING_DISABLED
-    return _BY_NAME.get(error) if isinstance(error, str) else None
-
-
-def _text(body: Mapping[str, Any], name: str) -> str | None:
-    value = body.get(name)
-    return clean(value, SENTENCE) if isinstance(value, str) else None
+    return _BY_NAME.get(answer.error or "")
 
 
 def _link(body: Mapping[str, Any]) -> str | None:

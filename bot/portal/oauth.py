@@ -16,7 +16,6 @@ from bot.domain.errors import (
     RefusalCode,
     RelinkRequiredError,
 )
-from bot.domain.text import WORD, clean
 from bot.portal.hosts import HostRules, origin_of
 from bot.portal.schemas.authorization import DeviceCodeWire, TokenWire
 from bot.portal.schemas.fields import UnusableAnswerError, read
@@ -98,26 +97,7 @@ class OAuthClient:
             NoLoginError: no usable answer, or a link to another host.
         """
         answer = await self._post(self.base, "device/code", {"scope": scope})
-        if not answer.ok:
-            error = _error(answer)
-            if error is not None and not _is_outage(answer):
-                raise GrantRefusedError(error)
-            raise NoLoginError(f"device code: status {answer.status}")
-        try:
-            wire = read(DeviceCodeWire, answer.body)
-            link = wire.verification_uri_complete
-            trusted = origin_of(link) == origin_of(self.base)
-        except (UnusableAnswerError, ValueError, KeyError) as error:
-            raise NoLoginError("device code: unusable answer") from error
-        if not trusted:
-            raise NoLoginError("device code: the link leads to another host")
-        return DeviceCode(
-            device_code=wire.device_code,
-            user_code=wire.user_code,
-            verification_url=link,
-            interval=min(max(1, wire.interval), 60),
-            expires_at=self._clock.now() + timedelta(seconds=min(max(1, wire.expires_in), 3600)),
-        )
+        return device_code_of(answer, base=self.base, now=self._clock.now())
 
     async def exchange_device_code(self, base: str, device_code: str, asked_scope: str) -> Tokens:
         """Ask once whether the person has approved (RFC 8628, 3.4).
@@ -130,15 +110,7 @@ class OAuthClient:
         """
         form = {"grant_type": DEVICE_GRANT_TYPE, "device_code": device_code}
         answer = await self._post(base, "token", form)
-        if answer.ok:
-            return self._tokens(answer, refresh=None, scope=asked_scope)
-        error = _error(answer)
-        if _is_outage(answer) or (error is None and answer.status == HTTPStatus.REQUEST_TIMEOUT):
-            raise DeviceGrantError(GrantProblem.BUSY, answer.retry_after)
-        if error is None:
-            raise PortalUnavailableError(f"device token: status {answer.status}")
-        known = {problem.value for problem in GrantProblem}
-        raise DeviceGrantError(GrantProblem(error) if error in known else GrantProblem.OTHER)
+        return first_tokens_of(answer, asked_scope=asked_scope, now=self._clock.wall())
 
     async def refresh(self, base: str, tokens: Tokens) -> Tokens:
         """Exchange the single-use refresh token for a new pair. Store the result before anything else.
@@ -152,25 +124,7 @@ class OAuthClient:
             raise RelinkRequiredError("no refresh token")
         headers = {"x-nous-refresh-token": tokens.refresh}
         answer = await self._post(base, "token", {"grant_type": "refresh_token"}, headers)
-        if _is_dead(answer):
-            raise RelinkRequiredError("the portal ended this session")
-        if answer.ok:
-            return self._tokens(answer, refresh=tokens.refresh, scope=tokens.scope)
-        if _error(answer) is not None and not _is_outage(answer):
-            raise PortalRefusalError(RefusalCode.NOT_RENEWED)
-        raise PortalUnavailableError(f"refresh: status {answer.status}", retry_after=answer.retry_after)
-
-    def _tokens(self, answer: Answer, *, refresh: str | None, scope: str) -> Tokens:
-        try:
-            wire = read(TokenWire, answer.body)
-        except UnusableAnswerError as error:
-            raise PortalUnavailableError("token: unusable answer") from error
-        return Tokens(
-            access=wire.access_token,
-            refresh=wire.refresh_token or refresh,
-            expires_at=self._clock.wall() + timedelta(seconds=wire.expires_in or UNNAMED_LIFE_SECONDS),
-            scope=wire.scope if wire.scope is not None else scope,
-        )
+        return renewed_tokens_of(answer, tokens, now=self._clock.wall())
 
     async def _post(
         self, base: str, route: str, form: dict[str, str], headers: dict[str, str] | None = None
@@ -185,6 +139,66 @@ class OAuthClient:
         )
 
 
+def device_code_of(answer: Answer, *, base: str, now: datetime) -> DeviceCode:
+    """Read the answer to `OAuthClient.request_device_code`; raises as that does."""
+    if not answer.ok:
+        if answer.error is not None and not _is_outage(answer):
+            raise GrantRefusedError(answer.error)
+        raise NoLoginError(f"device code: status {answer.status}")
+    try:
+        wire = read(DeviceCodeWire, answer.body)
+        link = wire.verification_uri_complete
+        trusted = origin_of(link) == origin_of(base)
+    except (UnusableAnswerError, ValueError, KeyError) as error:
+        raise NoLoginError("device code: unusable answer") from error
+    if not trusted:
+        raise NoLoginError("device code: the link leads to another host")
+    return DeviceCode(
+        device_code=wire.device_code,
+        user_code=wire.user_code,
+        verification_url=link,
+        interval=min(max(1, wire.interval), 60),
+        expires_at=now + timedelta(seconds=min(max(1, wire.expires_in), 3600)),
+    )
+
+
+def first_tokens_of(answer: Answer, *, asked_scope: str, now: datetime) -> Tokens:
+    """Read the answer to `OAuthClient.exchange_device_code`; raises as that does."""
+    if answer.ok:
+        return _tokens(answer, refresh=None, scope=asked_scope, now=now)
+    error = answer.error
+    if _is_outage(answer) or (error is None and answer.status == HTTPStatus.REQUEST_TIMEOUT):
+        raise DeviceGrantError(GrantProblem.BUSY, answer.retry_after)
+    if error is None:
+        raise PortalUnavailableError(f"device token: status {answer.status}")
+    known = {problem.value for problem in GrantProblem}
+    raise DeviceGrantError(GrantProblem(error) if error in known else GrantProblem.OTHER)
+
+
+def renewed_tokens_of(answer: Answer, tokens: Tokens, *, now: datetime) -> Tokens:
+    """Read the answer to `OAuthClient.refresh`; raises as that does."""
+    if _is_dead(answer):
+        raise RelinkRequiredError("the portal ended this session")
+    if answer.ok:
+        return _tokens(answer, refresh=tokens.refresh, scope=tokens.scope, now=now)
+    if answer.error is not None and not _is_outage(answer):
+        raise PortalRefusalError(RefusalCode.NOT_RENEWED)
+    raise PortalUnavailableError(f"refresh: status {answer.status}", retry_after=answer.retry_after)
+
+
+def _tokens(answer: Answer, *, refresh: str | None, scope: str, now: datetime) -> Tokens:
+    try:
+        wire = read(TokenWire, answer.body)
+    except UnusableAnswerError as error:
+        raise PortalUnavailableError("token: unusable answer") from error
+    return Tokens(
+        access=wire.access_token,
+        refresh=wire.refresh_token or refresh,
+        expires_at=now + timedelta(seconds=wire.expires_in or UNNAMED_LIFE_SECONDS),
+        scope=wire.scope if wire.scope is not None else scope,
+    )
+
+
 def _is_outage(answer: Answer) -> bool:
     """Tell whether the failure is temporary: the firewall, too many requests, or a server error."""
     too_many = answer.status == HTTPStatus.TOO_MANY_REQUESTS
@@ -197,14 +211,8 @@ def _is_dead(answer: Answer) -> bool:
         return False
     if answer.ok:
         return bool(answer.body) and not (answer.body or {}).get("access_token")
-    error = _error(answer)
+    error = answer.error
     if error is None:
         return answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-    described = str((answer.body or {}).get("error_description") or "").lower()
+    described = (answer.text("error_description") or "").lower()
     return error in _DEAD or "reuse" in described
-
-
-def _error(answer: Answer) -> str | None:
-    """Return the answer's `error`; None if it has none."""
-    error = (answer.body or {}).get("error")
-    return clean(error, WORD) if isinstance(error, str) else None

@@ -20,6 +20,7 @@ import simplejson
 from httpx_aiohttp import AiohttpTransport
 
 from bot.domain.errors import PortalUnavailableError
+from bot.domain.text import SENTENCE, WORD, clean
 from bot.timing import PORTAL_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
@@ -80,6 +81,16 @@ class Answer:
     def ok(self) -> bool:
         """Whether the status is a success."""
         return 200 <= self.status < 300  # noqa: PLR2004 - RFC 9110's 2xx
+
+    @property
+    def error(self) -> str | None:
+        """Its `error`; None if there is none, or it is no text (RFC 6749, 5.2: a single code)."""
+        return self.text("error", WORD)
+
+    def text(self, name: str, most: int = SENTENCE) -> str | None:
+        """A member's text, clean and at most so long; None if it is absent or no text."""
+        value = (self.body or {}).get(name)
+        return clean(value, most) if isinstance(value, str) else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,7 +174,7 @@ class Transport:
         self._observe(exchange, started, response.status_code)
         return Answer(
             status=response.status_code,
-            body=_json_object(content),
+            body=json_object(content),
             retry_after=parse_retry_after(response.headers.get("Retry-After"), self._clock.wall()),
             mitigated=response.headers.get("x-vercel-mitigated", "").strip().lower() in _FIREWALL,
         )
@@ -206,7 +217,8 @@ async def _read(response: httpx.Response) -> bytes:
     return bytes(chunks)
 
 
-def _json_object(content: bytes) -> Mapping[str, Any] | None:
+def json_object(content: bytes) -> Mapping[str, Any] | None:
+    """Return the JSON object with exact numbers; empty if there is no content, None if it is not one."""
     if not content.strip():
         return {}
     try:

@@ -22,7 +22,7 @@ with atheris.instrument_imports(include=["bot", "blocks", "handlers"]):
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SPEAK_JSON = {"payload", "portal"}
+SPEAK_JSON = {"payload", "portal", "oauth"}
 DEPTH = 4
 
 

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-
-import simplejson
 
 from blocks.errors import error_copy, error_message
 from blocks.purchase import AmountForm
-from bot.domain.errors import NoOrganizationError
+from bot.domain.errors import (
+    GrantRefusedError,
+    NoLoginError,
+    NoOrganizationError,
+    PortalRefusalError,
+    PortalUnavailableError,
+    RelinkRequiredError,
+)
 from bot.domain.installation import Installation
 from bot.domain.money import AmountError, parse_typed
 from bot.portal.error_map import error_for
+from bot.portal.oauth import (
+    DeviceGrantError,
+    Tokens,
+    device_code_of,
+    first_tokens_of,
+    renewed_tokens_of,
+)
 from bot.portal.schemas import account, authorization, billing, subscription
 from bot.portal.schemas.fields import UnusableAnswerError, Wire, read
-from bot.portal.transport import Answer, parse_retry_after
+from bot.portal.transport import Answer, json_object, parse_retry_after
 from bot.slack.request import identity_of, place_of
 from handlers.slash import near_miss
 
@@ -28,6 +40,8 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 BASE = "https://portal.example"
+STATUSES = (200, 201, 302, 400, 401, 403, 404, 408, 409, 429, 500, 503)
+TOKENS = Tokens(access="a", refresh="r", expires_at=NOW, scope="a")
 HOME = Installation(
     enterprise="E0GRID",
     team="",
@@ -63,18 +77,35 @@ def read_view(data: bytes) -> None:
 
 def read_portal_answer(data: bytes) -> None:
     """Any answer of the portal, as each of the things it may be taken for, or as an error."""
-    try:
-        body = simplejson.loads(data.decode(errors="replace"), use_decimal=True)
-    except (ValueError, RecursionError):
-        return
+    body = json_object(data)
     for read_it in _ANSWERS:
         with suppress(UnusableAnswerError, NoOrganizationError):
             read_it(body)
-    if isinstance(body, dict):
-        for status in (400, 401, 403, 409, 429, 503, 500):
-            error: PortalError = error_for(Answer(status=status, body=body), base=BASE, money=True)
-            copy, link = error_copy(error, now=NOW, incident="0")
-            error_message(copy, link)
+    for status in STATUSES:
+        error: PortalError = error_for(Answer(status=status, body=body), base=BASE, money=True)
+        copy, link = error_copy(error, now=NOW, incident="0")
+        error_message(copy, link)
+
+
+def read_oauth_answer(data: bytes) -> None:
+    """Any answer of the portal to a request for a code, or for tokens, with any status."""
+    body = json_object(data)
+    for status in STATUSES:
+        for mitigated in (False, True):
+            answer = Answer(status=status, body=body, mitigated=mitigated)
+            with suppress(GrantRefusedError, NoLoginError):
+                code = device_code_of(answer, base=BASE, now=NOW)
+                assert timedelta(0) < code.expires_at - NOW <= timedelta(hours=1)
+            with suppress(DeviceGrantError, PortalUnavailableError):
+                _good(first_tokens_of(answer, asked_scope="a", now=NOW))
+            with suppress(RelinkRequiredError, PortalRefusalError, PortalUnavailableError):
+                _good(renewed_tokens_of(answer, TOKENS, now=NOW))
+
+
+def _good(tokens: Tokens) -> None:
+    """Tokens that can be stored, with an end that a clock can show."""
+    assert tokens.access
+    assert tokens.expires_at > NOW
 
 
 def read_retry_after(data: bytes) -> None:
@@ -100,6 +131,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "command": read_command,
     "view": read_view,
     "portal": read_portal_answer,
+    "oauth": read_oauth_answer,
     "retry-after": read_retry_after,
 }
 
