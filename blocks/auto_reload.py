@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 TITLE = "Auto-reload"
 ORDER = "Choose more than the amount it falls below"
 BOTH = "Enter both amounts"
+_WHAT_IT_DOES = "Automatically adds funds when the balance drops below an amount you choose."
 SAVING = "Saving…"
 
 
@@ -87,7 +88,7 @@ def auto_reload_confirm_modal(
     )
 
 
-_TURNING_OFF = "Turn auto-reload off? Funds are then bought only when a person buys them."
+_TURNING_OFF = "Turn off auto-reload? You'll need to add funds manually."
 
 
 def _turning_on(choice: AutoReloadChoice, state: BillingState) -> list[Block | None]:
@@ -112,7 +113,7 @@ def auto_reload_done_modal(choice: AutoReloadChoice) -> Json:
         f":white_check_mark: *Auto-reload is on:* charges up to {show(choice.reload_to)} when the balance "
         f"falls below {show(choice.threshold)}."
         if choice.enabled
-        else ":white_check_mark: *Auto-reload is off.* Nothing is bought by itself any more."
+        else ":white_check_mark: *Auto-reload is off.* We won't add funds automatically anymore."
     )
     return modal(TITLE, section(words), callback_id=ids.INFO_VIEW)
 
@@ -123,13 +124,15 @@ def _is_on(state: BillingState) -> bool:
 
 def _now(state: BillingState) -> list[Block | None]:
     setting = state.auto_reload
-    unknown = "off" if state.may_change_plan else "not visible to your role"
-    line = unknown if setting is None else auto_reload_line(setting)
+    if setting is None and not state.may_change_plan:
+        words = f"{MANAGERS[0].upper()}{MANAGERS[1:]} manages auto-reload."
+        return [section(words), context(_WHAT_IT_DOES)]
+    line = "off" if setting is None else auto_reload_line(setting)
     distinct = setting is not None and setting.card_kind is AutoReloadCardKind.DISTINCT
     return [
         section(f"Auto-reload is *{line}*."),
         context("It uses another card than the one on file.") if distinct else None,
-        context("It buys funds by itself whenever the balance falls below an amount you choose."),
+        context(_WHAT_IT_DOES),
     ]
 
 
@@ -137,11 +140,11 @@ def _elsewhere(state: BillingState) -> list[Block | None]:
     """Say why auto-reload cannot be changed here, and where it can be."""
     if not state.may_change_plan:
         changed_by = "The portal does not let your account change it." if manages(state.role) else None
-        words = changed_by or f"{MANAGERS[0].upper()}{MANAGERS[1:]} can change it, here or on the portal."
+        words = changed_by or f"{MANAGERS[0].upper()}{MANAGERS[1:]} can change it, here or in the portal."
     elif not state.billing_enabled:
         words = switch_off(state.role, state.organization_name)
     else:
-        words = "It needs a payment method on file. Add one on the portal first."
+        words = "It needs a payment method on file. Add one in the portal first."
     off = button("Turn off", ids.AUTO_RELOAD_OFF) if state.may_charge and _is_on(state) else None
     return [
         context(words),
@@ -152,7 +155,7 @@ def _elsewhere(state: BillingState) -> list[Block | None]:
 def _line(label: str, block_id: str, current: Decimal | None, bounds: Bounds) -> Block:
     # Show a stored value below today's minimum unchanged: a stored setting always opens (behavior 21).
     set_now = current is not None and current > 0
-    hints = [f"Now {show(current)}; leave empty to keep it" if set_now else None, _bounds(bounds)]
+    hints = [f"Currently {show(current)}" if set_now else None, _bounds(bounds)]
     return text_input(
         label,
         block_id=block_id,

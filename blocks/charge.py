@@ -31,25 +31,25 @@ if TYPE_CHECKING:
 _FAILURES = {
     FailureReason.AUTHENTICATION_REQUIRED: (
         "Your {method} requires verification: {amount} was not paid",
-        "Your bank wants you to approve it. {unchanged}; finish it on the portal.",
+        "Your bank wants you to approve it. {unchanged}. Finish it in the portal.",
     ),
     FailureReason.PAYMENT_METHOD_EXPIRED: (
         "Your {method} has expired: {amount} was not paid",
-        "{unchanged}. Update it on the portal, then try again.",
+        "{unchanged}. Update it in the portal, then try again.",
     ),
     FailureReason.CARD_DECLINED: (
         "Your {method} was declined: {amount} was not paid",
-        "{unchanged}. Try another {method} on the portal, or ask your bank.",
+        "{unchanged}. Try another {method} in the portal, or ask your bank.",
     ),
     FailureReason.PROCESSING_ERROR: (
         "The payment of {amount} didn't go through",
-        "{unchanged}. Try again, or pay on the portal.",
+        "{unchanged}. Try again, or pay in the portal.",
     ),
 }
 
 _NOT_SENT_AGAIN = {
-    RefusalCode.SPENDING_STOPPED: "Spending from this app has been stopped since",
-    RefusalCode.RULE_FORBIDS: "A rule of this app's operator forbids to send it again",
+    RefusalCode.SPENDING_STOPPED: "Spending from Slack was paused since then",
+    RefusalCode.RULE_FORBIDS: "A limit that your app manager set forbids sending it again",
     RefusalCode.NOT_SENT_IN_TIME: "The confirmation is more than a day old",
     RefusalCode.NOT_VERIFIED: "This app's record of it is not what you confirmed",
 }
@@ -73,7 +73,7 @@ def charge_reply(charge: Charge) -> Message:
 def already_message(charge: Charge) -> Message:
     """Make the answer to a button that was already used: nothing is charged again."""
     return message(
-        context("That was done before; nothing was charged again."), *_BLOCKS[charge.state](charge)
+        context("This was already done. Nothing was charged again."), *_BLOCKS[charge.state](charge)
     )
 
 
@@ -87,7 +87,7 @@ def permission_missing_message(charge: Charge) -> Message:
 
 def resumed_message(charge: Charge) -> Message:
     """Make the answer to Resume when the charge's own message is in another place."""
-    words = f"*Resumed: {show(charge.amount)}.* The direct message about it tells you how it ends."
+    words = f"*Resumed: {show(charge.amount)}.* We'll update your direct message about it."
     return message(section(words))
 
 
@@ -128,7 +128,7 @@ def _pending(charge: Charge) -> list[Block | None]:
 
 def _settled(charge: Charge) -> list[Block | None]:
     if charge.kind is ChargeKind.UPGRADE:
-        words = "It is paid. Until every page of the portal shows it, up to a minute passes."
+        words = "It is paid. The portal shows it within a minute."
         return [section(f":white_check_mark: *Upgraded to {_tier(charge)}*\n{words}")]
     return [
         section(f":white_check_mark: *{show(charge.display_amount)} added to your balance*"),
@@ -180,8 +180,7 @@ def _needs_scope(charge: Charge) -> list[Block | None]:
         return [section(words), actions(resume)]
     words = (
         f":lock: *One-time setup: {show(charge.amount)} was not charged yet*\n"
-        "Your connection can look at billing but not spend. Enable billing once; then this purchase can be "
-        "resumed."
+        "Your connection is view-only. Choose *Enable billing* once, then finish this purchase here."
     )
     enable = button("Enable billing", ids.ENABLE_BILLING, value=charge.id, style="primary")
     return [section(words), actions(enable)]
@@ -190,28 +189,33 @@ def _needs_scope(charge: Charge) -> list[Block | None]:
 def _overdue(charge: Charge) -> list[Block | None]:
     words = (
         f":hourglass_flowing_sand: *{show(charge.amount)} is still pending*\n"
-        "The portal has not confirmed it in time. This is a timeout, not a failure: the payment may still "
-        "go through. This app keeps asking for a day and tells you how it ends."
+        "Still waiting for the portal: a timeout, not a failure. The payment may still go through, so "
+        "please don't pay again. We'll keep checking for 24 hours and update you here."
     )
     return [section(words), *_check(charge)]
 
 
 def _unconfirmed(charge: Charge) -> list[Block | None]:
     words = (
-        f":warning: *{show(charge.amount)} may or may not have been charged*\n"
-        f"{_why_unconfirmed(charge)} Please don't buy it again yet: check again, or look on the portal."
+        f":warning: *{show(charge.amount)} may or may not have been charged*\n{_why_unconfirmed(charge)}"
     )
     return [section(words), *_check(charge)]
 
 
 def _why_unconfirmed(charge: Charge) -> str:
     if charge.refusal is None:
-        return "The portal gave no clear answer. This app keeps asking for a day and tells you how it ends."
+        return (
+            "The portal gave no clear answer. Please don't pay again yet; we'll keep checking for 24 hours."
+        )
     if charge.refusal in OURS:
         why = _NOT_SENT_AGAIN.get(charge.refusal, "This app may not send it again")
-        return f"The portal gave no clear answer. {why}, so this app cannot ask how it ended."
+        return (
+            f"The portal gave no clear answer. {why}, so we can't ask how it ended. "
+            "Please check the portal before you pay again."
+        )
     copy = refusal_copy(charge.refusal, detail=None, retry_at=charge.retry_at)
-    return f"The portal stopped answering about it. {copy.words}"
+    why = "" if charge.refusal is RefusalCode.OTHER else f" {copy.words}"
+    return f"The portal stopped answering about it. Please don't pay again yet.{why}"
 
 
 def _check(charge: Charge) -> list[Block | None]:
@@ -245,13 +249,13 @@ def _ended_early(charge: Charge) -> list[Block | None]:
     if charge.ambiguous_since is not None:
         words = (
             f"*{show(charge.amount)} may have been charged*\n"
-            "This app's records were restored from a copy, so it cannot know. "
-            "Look on the portal before you pay again."
+            "This app's records were restored from a copy, so it can't know. "
+            "Check the portal before you pay again."
         )
         return [section(words), actions(_portal(charge))]
     why = "The purchase was not confirmed."
     if charge.confirmed_at is not None:
-        why = "The permission to spend was not given within a day. Start again to buy it."
+        why = "Billing was not enabled within a day. Start again to buy it."
     return [section(f"*{show(charge.amount)} was not charged*\n{why}")]
 
 

@@ -59,10 +59,11 @@ def connected_note(account: Account, *, may_bill: bool, for_purchase: bool = Fal
     words = f":white_check_mark: {who} in {organization(account.organization_name)}."
     if may_bill:
         return words
-    words += " Billing was not allowed for this connection, so it can look but not spend"
     if for_purchase:
-        return f"{words}: an org admin or owner has to approve it; your card was not charged."
-    return f"{words}."
+        return (
+            f"{words} It is view-only: an org admin or owner has to approve it; your card was not charged."
+        )
+    return f"{words} It is view-only: to add funds here, connect again and allow billing."
 
 
 def connected_message(note: str, *, go_on: str | None = None, enable: str | None = None) -> Message:
@@ -98,7 +99,7 @@ def permitted_message(
     where = "in the message above" if in_thread else "in this app's direct message about it"
     if obstacle is not None:
         words = f"Billing is enabled, but {amount} cannot go on yet. {obstacle}"
-        later = f"Once that is mended, resume it {where}."
+        later = f"Once that is fixed, resume it {where}."
         return message(section(f"{note}\n{words}"), context(later), actions(_portal_button(charge)))
     words = f"{note}\nBilling is enabled: {amount} can go on."
     if in_modal:
@@ -118,7 +119,7 @@ def approved_message() -> Message:
     return message(
         section(
             ":hourglass_flowing_sand: *Approved.* Nous Portal does not answer about your account yet. "
-            "This app keeps asking; you are told here when it is done."
+            "We'll keep checking and update this message when you're connected."
         )
     )
 
@@ -138,7 +139,7 @@ def already_connected_message(connection: Connection, now: datetime) -> Message:
             confirmed(
                 button("Disconnect", ids.DISCONNECT),
                 title="Disconnect?",
-                words="This app forgets your portal account and its access. Charges made stay listed.",
+                words="This app forgets your portal account. Past purchases stay listed.",
                 confirm="Disconnect",
                 deny="Keep it",
             ),
@@ -154,7 +155,7 @@ def connection_ends_message(connection: Connection) -> Message:
         section(
             f":hourglass_flowing_sand: *Your connection to Nous Portal ends soon*\n"
             f"{moment('You are connected' + who + ' until', connection.ends_at)}. "
-            "Nous Portal ends every connection after 30 days. Connect again to go on without a break."
+            "Nous Portal ends every connection after 30 days. Connect again to avoid a break."
         ),
         actions(button("Connect again", ids.CONNECT, style="primary")),
     )
@@ -167,7 +168,7 @@ def not_connected_message(*, why: str) -> Message:
     )
 
 
-DENIED = "The request was turned down on the portal."
+DENIED = "The request was turned down in the portal."
 SIGN_IN_FIRST = (
     "Sign in to the portal in that browser first: without that it may open another page, "
     "and the approval is not shown."
@@ -177,18 +178,17 @@ EXPIRED = (
     "that browser first, then open a new link."
 )
 FAILED = "The portal did not accept the request. Start again, or ask your portal's admin."
-MISMATCH = "That was another account or organization than yours here. Nothing was changed or charged."
+MISMATCH = "You approved with a different account or organization. Nothing changed."
 OTHER_ORGANIZATION = (
-    "The operator of this app has not allowed the organization of your portal login here. "
-    "Nothing was stored; ask the operator of this app."
+    "Your portal organization is not allowed here. Nothing was stored. Ask your app manager."
 )
 TAKEN = (
-    "Somebody else in Slack is connected to this portal account, and the operator of this app allows one "
-    "person for each account. Nothing was stored."
+    "Another person in Slack is connected to this portal account, and your app manager allows one person "
+    "per account. Nothing was stored."
 )
 OTHER_EMAIL = (
-    "The operator of this app wants one e-mail address in your Slack profile and in your portal account, "
-    "and these two are not the same. Nothing was stored."
+    "The e-mail addresses in your Slack profile and your portal account differ, and your app manager wants "
+    "them to be the same. Nothing was stored."
 )
 UNUSABLE = (
     "What the portal says of your account can't be used here, so nothing was stored. "
@@ -204,7 +204,7 @@ def disconnected_message(account: Account | None) -> Message:
     return message(
         section(
             f"*Disconnected.* This app has forgotten your portal account{who} and its access to "
-            f"{organization(account.organization_name)}. Charges already made stay on the portal."
+            f"{organization(account.organization_name)}. Charges already made stay in the portal."
         ),
         actions(button("Connect", ids.CONNECT)),
     )
@@ -231,7 +231,7 @@ def _welcome() -> list[Block | None]:
     return [
         section(
             "*See and top up your prepaid balance at Nous Portal, without leaving Slack.*\n"
-            "Connect your portal account once. Your card stays on the portal: this app never sees it, "
+            "Connect your portal account once. Your card stays in the portal: this app never sees it, "
             "and it charges only what you confirm."
         ),
         actions(button("Connect", ids.CONNECT, style="primary")),
@@ -242,7 +242,7 @@ def _link(url: str, user_code: str, expires_at: datetime, who: str) -> list[Bloc
     return [
         section(
             "*Connect your Nous Portal account*\n"
-            "Open the portal and approve, if the code there is this one:\n"
+            "Open Nous Portal, check that it shows this code, then approve:\n"
             f"`{escape(user_code)}`"
         ),
         actions(
@@ -250,9 +250,9 @@ def _link(url: str, user_code: str, expires_at: datetime, who: str) -> list[Bloc
             button("Cancel", ids.CANCEL_CONNECT),
         ),
         context(
-            f":warning: Whoever approves this lets {who} see their balance and spend with "
-            "their portal account. Approve only what you started yourself, and send this link to nobody."
+            f":warning: Approving lets {who} see the balance of your portal account and spend with it. "
+            "Approve only what you started yourself, and don't forward this link."
         ),
         context(SIGN_IN_FIRST),
-        context(f"{moment('Good until', expires_at)}. You are told here when it is done."),
+        context(f"{moment('Expires', expires_at)}. We'll update this message when you're connected."),
     ]

@@ -19,6 +19,6 @@ def ends_soon_blocks(connection: Connection, now: datetime) -> list[Block | None
         return []
     ends = moment("Your connection to Nous Portal ends", connection.ends_at)
     return [
-        context(f"{ends}. Connect again to go on without a break."),
+        context(f"{ends}. Connect again to avoid a break."),
         actions(button("Connect again", ids.CONNECT)),
     ]

@@ -73,44 +73,44 @@ NO_ORGANIZATION = (
     f"Ask an admin of your organization to invite you, or write to {SUPPORT}."
 )
 PERMISSION_MISSING = (
-    "The permission to spend is not there yet, so nothing was charged. Enable billing first; "
-    "then this purchase can be resumed."
+    "Your connection is still view-only, so nothing was charged. Choose *Enable billing* first, "
+    "then finish this purchase here."
 )
 
 _REFUSALS = {
     RefusalCode.UNAUTHORIZED: Copy(
-        words="Your connection to Nous Portal has ended. Connect again to go on.", connect=True
+        words="Your connection to Nous Portal has ended. Connect again to continue.", connect=True
     ),
     RefusalCode.SESSION_REVOKED: Copy(
-        words="You were logged out of Nous Portal. Connect again to go on.", connect=True
+        words="You were logged out of Nous Portal. Connect again to continue.", connect=True
     ),
     RefusalCode.INSUFFICIENT_SCOPE: Copy(
-        words="Your connection can look at billing but not change it. Enable billing once to go on.",
+        words="Your connection is view-only. Choose *Enable billing* once to continue.",
         enable=True,
     ),
     RefusalCode.REMOTE_SPENDING_REVOKED: Copy(
-        words=f"{SWITCH} was switched off for your account. Connect again to switch it on.",
+        words=f"{SWITCH} was turned off for your account. Connect again to turn it on.",
         connect=True,
     ),
     RefusalCode.BILLING_DISABLED: Copy(words=switch_off(None), portal=True),
     RefusalCode.ROLE_REQUIRED: Copy(
-        words=("The portal says that your role does not allow this. Look at your role on the portal."),
+        words=("Your role in the portal does not allow this. Check your role there."),
         portal=True,
     ),
     RefusalCode.NO_PAYMENT_METHOD: Copy(
-        words="There is no payment method on file. Add a card on the portal, then try again.", portal=True
+        words="There is no payment method on file. Add a card in the portal, then try again.", portal=True
     ),
     RefusalCode.CARD_PAUSED: Copy(
-        words="The portal has paused your card. Look at it there, or use another one.", portal=True
+        words="Your card is paused in the portal. Check it there, or use another one.", portal=True
     ),
     RefusalCode.CARD_EXPIRED: Copy(
-        words="Your card has expired. Update it on the portal, then try again.", portal=True
+        words="Your card has expired. Update it in the portal, then try again.", portal=True
     ),
     RefusalCode.CARD_MISMATCH: Copy(
-        words="The card on file is not the one that the portal expects. Look at it there.", portal=True
+        words="The card on file is not the one the portal expects. Check it there.", portal=True
     ),
     RefusalCode.CONSENT_REQUIRED: Copy(
-        words="Your payment method needs a one-time confirmation on the portal before it can be used here.",
+        words="Your payment method needs a one-time confirmation in the portal before you can use it here.",
         portal=True,
     ),
     RefusalCode.ORG_ACCESS_DENIED: Copy(
@@ -123,16 +123,16 @@ _REFUSALS = {
     RefusalCode.AMOUNT_OUT_OF_BOUNDS: Copy(words="The portal does not take this amount.", portal=True),
     RefusalCode.VALIDATION_FAILED: Copy(words="The portal does not take this request.", portal=True),
     RefusalCode.IDEMPOTENCY_CONFLICT: Copy(
-        words="This purchase was already started with another amount. Start afresh.", overview=True
+        words="This purchase was already started with a different amount. Start a new one.", overview=True
     ),
     RefusalCode.RATE_LIMITED: Copy(words="Too many charges in a short time.", portal=True),
-    RefusalCode.TEMPORARILY_UNAVAILABLE: Copy(words="Charging is not available on the portal right now."),
+    RefusalCode.TEMPORARILY_UNAVAILABLE: Copy(words="Payments are not available in the portal right now."),
     RefusalCode.STRIPE_UNAVAILABLE: Copy(words="The payment processor is not available right now."),
     RefusalCode.UPGRADE_CAP_EXCEEDED: Copy(
-        words="The plan was changed five times today. Try again tomorrow."
+        words="Your plan was changed five times today. Try again tomorrow."
     ),
     RefusalCode.AUTO_TOP_UP_DISABLED_FAILURES: Copy(
-        words="Auto-reload was switched off after failed payments. Mend that on the portal first.",
+        words="Auto-reload is off after failed payments. Update your card in the portal first.",
         portal=True,
     ),
     RefusalCode.SUBSCRIPTION_MUTATION_REJECTED: Copy(
@@ -140,10 +140,10 @@ _REFUSALS = {
     ),
     RefusalCode.PREVIEW_REJECTED: Copy(words="The portal could not preview this change.", portal=True),
     RefusalCode.SPENDING_STOPPED: Copy(
-        words="Spending from this app was stopped before this was sent to the portal."
+        words="Spending from Slack was paused before this was sent to the portal."
     ),
     RefusalCode.RULE_FORBIDS: Copy(
-        words="A rule that the operator of this app has set no longer allows this purchase.", again=False
+        words="A limit that your app manager set no longer allows this purchase.", again=False
     ),
     RefusalCode.NOT_SENT_IN_TIME: Copy(
         words="This app has no record of sending it; check the portal before you pay again.",
@@ -151,15 +151,15 @@ _REFUSALS = {
         again=False,
     ),
     RefusalCode.PRICE_CHANGED: Copy(
-        words="The portal wants another amount for this plan by now. Look at the plan again."
+        words="The price of this plan has changed in the portal. Review the plan again."
     ),
     RefusalCode.ALREADY_ON_TIER: Copy(
-        words="Your organization has this plan already, so there was nothing to pay.", again=False
+        words="Your organization already has this plan, so there was nothing to pay.", again=False
     ),
     RefusalCode.NOT_VERIFIED: Copy(
         words=(
             "This app's record of it is not what you confirmed, so nothing more is sent. "
-            "Tell the operator of this app, and look on the portal."
+            "Tell your app manager, and check the portal."
         ),
         portal=True,
         again=False,
@@ -172,7 +172,9 @@ _REFUSALS = {
         connect=True,
         overview=True,
     ),
-    RefusalCode.OTHER: Copy(words="The portal said no, without saying why.", portal=True),
+    RefusalCode.OTHER: Copy(
+        words="Nous Portal declined this and gave no reason. Try again or open the portal.", portal=True
+    ),
 }
 
 _ERRORS: dict[type[Exception], Copy] = {
@@ -181,7 +183,7 @@ _ERRORS: dict[type[Exception], Copy] = {
     GrantRefusedError: Copy(
         words=(
             "Nous Portal does not grant this app what it asks for, so it can't connect. "
-            f"The operator of this app, or {SUPPORT}, can help."
+            f"Ask your app manager, or write to {SUPPORT}."
         )
     ),
     NotLinkedError: Copy(words="Connect your Nous Portal account first.", connect=True),
@@ -196,15 +198,15 @@ _ERRORS: dict[type[Exception], Copy] = {
         ),
         portal=True,
     ),
-    TooFastError: Copy(words="That was a lot at once, so this one was left out. Try again in a minute."),
+    TooFastError: Copy(words="You're going a bit fast. Try again in a minute."),
     NotInstalledError: Copy(
         words="This app is not installed in your workspace. An admin there can add it."
     ),
     NotReadyError: Copy(words="Billing is just starting. Try again in a moment.", overview=True),
     StoreUnavailableError: Copy(
         words=(
-            "Billing can't reach its own records just now. Try again in a few minutes; "
-            "if you were paying, look at `/billing history` first."
+            "Something's wrong on our side. Try again in a few minutes. "
+            "If you just paid, check `/billing history` before paying again."
         ),
         overview=True,
     ),
@@ -225,20 +227,18 @@ _ERRORS: dict[type[Exception], Copy] = {
 }
 
 _RULES = {
-    Rule.READ_ONLY: "This app only shows billing here: its operator has switched off buying and changing.",
-    Rule.LOCKED: ":lock: All spending through this app is locked. {lock}",
-    Rule.USERS: "Only certain people may use billing here. The operator of this app keeps the list.",
+    Rule.READ_ONLY: "Purchases and changes are turned off in this workspace. Ask your app manager.",
+    Rule.LOCKED: ":lock: Spending from Slack is paused. {lock}",
+    Rule.USERS: "Only certain people can use billing here. Ask your app manager to add you.",
     Rule.CHANNELS: "`/billing` works in {channels} only. Type it there.",
-    Rule.MAX_CHARGE: "One charge through this app may be {limit} at most; its operator has set that.",
-    Rule.MAX_DAILY: (
-        "One person may charge {limit} in 24 hours through this app; {left} is left for you now."
-    ),
-    Rule.MAX_AT_ONCE: "Auto-reload may reload to {limit} at most here: it charges without asking.",
+    Rule.MAX_CHARGE: "The largest single charge here is {limit}. Your app manager set this limit.",
+    Rule.MAX_DAILY: ("Your limit is {limit} per 24 hours. You can add up to {left} now."),
+    Rule.MAX_AT_ONCE: "Auto-reload can reload to {limit} at most here, because it charges without asking.",
     Rule.NOT_LET_IN: LET_IN_FIRST,
-    Rule.LOCKERS: "You can't lock or release spending here. The operator of this app says who can.",
+    Rule.LOCKERS: "You can't pause or resume spending here. Ask your app manager.",
 }
 
-_UNEXPECTED = "Something went wrong on our side, and we don't know yet what. Support can look it up: *{}*"
+_UNEXPECTED = "Something went wrong on our side. If it keeps happening, send support this code: `{}`"
 
 _SERVER_SPEAKS = frozenset(
     {
@@ -263,10 +263,10 @@ def refusal_copy(code: RefusalCode, *, detail: str | None = None, retry_at: date
         return _cap_copy(copy, detail)
     if code is RefusalCode.PRICE_CHANGED and detail:
         price = show(parse_wire(detail))
-        words = f"The portal wants {price} for this plan by now. Look at the plan again to pay that."
+        words = f"This plan now costs {price} in the portal. Review the plan again to pay that."
         return replace(copy, words=words)
     if code is RefusalCode.REMOTE_SPENDING_REVOKED and detail == "admin":
-        words = f"An admin switched off {SWITCH} for your account. Ask them, then connect again."
+        words = f"An admin turned off {SWITCH} for your account. Ask them, then connect again."
         return Copy(words=words, connect=True)
     if code in WAIT:
         again = f"{moment('Try again', retry_at)}." if retry_at else "Try again in a few minutes."
@@ -353,7 +353,7 @@ def _not_allowed(error: NotAllowedError) -> Copy:
 
 
 def _asked_too_soon(error: AskedTooSoonError) -> Copy:
-    when = moment("This app asks again by itself", error.at)
+    when = moment("We'll check again by ourselves", error.at)
     return Copy(words=f"The portal takes only a few requests like this one. {when}.")
 
 
@@ -372,7 +372,7 @@ def _cap_copy(copy: Copy, detail: str) -> Copy:
     elif amount is not None:
         words += f" {show(whole_cents(amount))} is left this month."
     if DEFAULT_CEILING in (left, ceiling):
-        words += " It is the portal's default ceiling; another limit can be set there."
+        words += " This is the portal's default limit; you can set another there."
     return replace(copy, words=words, again=amount is None or amount >= CENT)
 
 

@@ -16,34 +16,39 @@ DOES = {
     "buy": "add funds: choose an amount, confirm, and follow it to the outcome",
     "usage": "what is left of your plan and top-ups",
     "limit": "how much may be charged this month",
-    "auto-reload": "have funds bought by themselves when the balance is low",
+    "auto-reload": "automatically add funds when the balance is low",
     "subscription": "your plan: see it, change it, cancel it, undo a change",
     "history": "your purchases through this app",
-    "trace": "the story of a purchase, the last one if none is named",
+    "trace": "what happened to a purchase (default: your latest)",
     "connect": "link your Nous Portal account",
-    "disconnect": "forget your Nous Portal account",
-    "lock": "stop all spending through this app, for those who may",
-    "unlock": "release it again",
+    "disconnect": "unlink your Nous Portal account",
+    "lock": "pause all spending from Slack (billing managers only)",
+    "unlock": "resume spending",
     "help": "this list",
 }
 """What each subcommand does; the empty one is `/billing` alone."""
 
 
-def help_message(
-    rows: Sequence[tuple[str, str]], *, unknown: str | None = None, near: str | None = None
-) -> Message:
-    """Make the help from (command, description) rows; `near` is the known word nearest to `unknown`."""
-    problem = None
-    if unknown is not None:
-        guess = f" Did you mean `/billing {near}`?" if near else ""
-        problem = section(f"There is no `/billing {escape(unknown).replace('`', '')}`.{guess}")
+def unknown_message(typed: str, *, near: str | None) -> Message:
+    """Make the answer to a word that is not known; `near` is the known word that is most like it."""
+    guess = f" Did you mean `/billing {near}`?" if near else ""
+    return message(
+        section(f"There is no `/billing {escape(typed).replace('`', '')}`.{guess}"),
+        actions(
+            button(f"/billing {near}", ids.GO_ON, value=near, style="primary") if near else None,
+            button("Help", ids.SHOW_HELP, value="help"),
+        ),
+    )
+
+
+def help_message(rows: Sequence[tuple[str, str]]) -> Message:
+    """Make the help from (command, description) rows."""
     lines = "\n".join(f"`{escape(typed)}`  {escape(does)}" for typed, does in rows)
     return message(
-        problem,
         header("What you can type"),
         section(lines),
         context(
-            "Only you see the answers. Your card stays on the portal; only what you confirm is charged."
+            "Only you see the answers. Your card stays in the portal; only what you confirm is charged."
         ),
     )
 

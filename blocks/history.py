@@ -33,42 +33,50 @@ PAGE = 5
 SHOWN_ID = 120
 
 _OUTCOMES = {
-    ChargeState.PROPOSED: "not confirmed",
-    ChargeState.CANCELLED: "not confirmed",
-    ChargeState.EXPIRED: "not confirmed",
-    ChargeState.CONFIRMED: "on its way",
-    ChargeState.SUBMITTED: "on its way",
-    ChargeState.NEEDS_SCOPE: "waits for the one-time setup",
-    ChargeState.REFUSED: "not charged",
-    ChargeState.SETTLED: "settled",
-    ChargeState.FAILED: "failed",
-    ChargeState.OVERDUE: "still pending",
-    ChargeState.UNCONFIRMED: "may or may not have been charged",
+    ChargeState.PROPOSED: (":heavy_minus_sign:", "not confirmed"),
+    ChargeState.CANCELLED: (":heavy_minus_sign:", "not confirmed"),
+    ChargeState.EXPIRED: (":heavy_minus_sign:", "not confirmed"),
+    ChargeState.CONFIRMED: (":hourglass_flowing_sand:", "pending"),
+    ChargeState.SUBMITTED: (":hourglass_flowing_sand:", "pending"),
+    ChargeState.NEEDS_SCOPE: (":lock:", "needs one-time setup"),
+    ChargeState.REFUSED: (":no_entry_sign:", "not charged"),
+    ChargeState.SETTLED: (":white_check_mark:", "added"),
+    ChargeState.FAILED: (":x:", "failed"),
+    ChargeState.OVERDUE: (":hourglass_flowing_sand:", "pending"),
+    ChargeState.UNCONFIRMED: (":warning:", "unconfirmed"),
 }
 
 
 def outcome(charge: Charge) -> str:
-    """Name a charge's state in a few words."""
-    return _OUTCOMES[charge.state]
+    """Name a charge's state in a few words, the same everywhere."""
+    if charge.kind is ChargeKind.UPGRADE and charge.state is ChargeState.SETTLED:
+        return "upgraded"
+    return _OUTCOMES[charge.state][1]
 
 
 def charge_line(charge: Charge) -> str:
-    """Describe a charge in one line (escaped)."""
-    what = show(charge.display_amount)
+    """Describe a charge in one line (escaped), with an icon for its state."""
+    icon, _ = _OUTCOMES[charge.state]
+    return f"{icon} *{_what(charge)}* · {outcome(charge)}"
+
+
+def _what(charge: Charge) -> str:
+    amount = show(charge.display_amount)
     if charge.kind is ChargeKind.UPGRADE:
-        what += f" for {escape(charge.tier_name or 'a plan')}"
-    return f"*{what}* · {outcome(charge)}"
+        return f"{amount} for {escape(charge.tier_name or 'a plan')}"
+    return amount
 
 
 def history_message(charges: Sequence[Charge], *, page: int, more: bool) -> Message:
     """Make one page of the history; pages count from 0."""
     if not charges:
-        words = "No older purchases." if page else "You have bought nothing through this app yet."
+        words = "No older purchases." if page else "You haven't added funds through this app yet."
         return message(header("Your purchases"), section(words), _pages(page, more=False))
     blocks: list[Block | None] = [header("Your purchases")]
     for charge in charges:
         blocks += [_entry(charge), context(_small_print(charge))]
-    return message(*blocks, divider(), _pages(page, more=more))
+    pages = _pages(page, more=more)
+    return message(*blocks, divider() if pages else None, pages)
 
 
 def recent_blocks(charges: Sequence[Charge]) -> list[Block | None]:
@@ -83,21 +91,21 @@ def story(charge: Charge, delivery: Delivery | None) -> list[tuple[str, datetime
     """Return what happened to a charge and its message, oldest first, as (words, moment in UTC)."""
     steps = [
         ("Shown for confirmation", charge.created_at),
-        ("Confirmed by a click", charge.confirmed_at),
+        ("Confirmed", charge.confirmed_at),
         *_asked("Sent to the portal", charge.posts, charge.first_post_at, charge.last_post_at),
         ("No clear answer from the portal", charge.ambiguous_since),
-        ("Taken by the portal", charge.submitted_at),
-        *_asked("Asked how it stands", charge.polls, charge.first_poll_at, charge.last_poll_at),
-        ("Permission to bill came", charge.permitted_at),
-        ("Check asked for", charge.check_asked_at),
+        ("Accepted by the portal", charge.submitted_at),
+        *_asked("Status checked", charge.polls, charge.first_poll_at, charge.last_poll_at),
+        ("Billing enabled", charge.permitted_at),
+        ("Check requested", charge.check_asked_at),
         ("Checked", charge.checked_at),
         (f"Ended: {outcome(charge)}", charge.ended_at),
     ]
     if delivery is not None:
         steps += [
             ("Message posted", delivery.posted_at),
-            ("Message last brought up to date", delivery.edited_at),
-            ("Told in the thread", delivery.replied_at),
+            ("Message last updated", delivery.edited_at),
+            ("Replied in the thread", delivery.replied_at),
         ]
     return sorted(((words, when) for words, when in steps if when is not None), key=itemgetter(1))
 
@@ -112,17 +120,28 @@ def _asked(
 
 
 def trace_message(charge: Charge, delivery: Delivery | None, *, key_fingerprint: str) -> Message:
-    """Make the trace of one charge for its owner: each event with its time, without secrets."""
+    """Make the trace of one charge for its owner: first how it went, then each event, without secrets."""
     lines = [f"• {moment(words, when, seconds=True)}" for words, when in story(charge, delivery)]
     if charge.ended_at is None:
         lines.append(f"• Now: {outcome(charge)}")
+    ids_shown = f"Key {key_fingerprint} · portal's charge {_shown_id(charge.portal_charge_id)}"
     return message(
-        header(f"Purchase {charge.id}"),
-        section(charge_line(charge)),
+        header("Purchase details"),
+        section(f"{charge_line(charge)}\n{_way(charge)}\nReference: `{charge.id}`"),
         context(_small_print(charge)),
-        section("\n".join(lines)),
-        context(f"Key {key_fingerprint} · portal's charge {_shown_id(charge.portal_charge_id)}"),
+        divider(),
+        context("\n".join(["*Technical details*", *lines, ids_shown])),
     )
+
+
+def _way(charge: Charge) -> str:
+    """Return the steps that matter to the buyer, in one line."""
+    steps = [
+        ("Confirmed", charge.confirmed_at),
+        ("Sent", charge.first_post_at),
+        (outcome(charge).capitalize(), charge.ended_at),
+    ]
+    return " → ".join(moment(words, when) for words, when in steps if when is not None)
 
 
 def _shown_id(portal_charge_id: str | None) -> str:
@@ -142,13 +161,16 @@ def several_message() -> Message:
 def no_trace_message() -> Message:
     """Make the answer to a trace of an unknown purchase."""
     return message(
-        section("There is no such purchase of yours. `/billing history` lists them."),
+        section("You have no such purchase. `/billing history` lists yours."),
         actions(button("All purchases", ids.HISTORY)),
     )
 
 
 def _entry(charge: Charge) -> Block:
-    return section(charge_line(charge), accessory=button("Details", ids.TRACE, value=charge.id))
+    details = button(
+        "Details", ids.TRACE, value=charge.id, label=f"Details of {_what(charge)}, {outcome(charge)}"
+    )
+    return section(charge_line(charge), accessory=details)
 
 
 def _small_print(charge: Charge) -> str:

@@ -60,6 +60,7 @@ HISTORY = "history"
 HISTORY_PAGE = "history_page"
 TRACE = "trace"
 GO_ON = "go_on"
+SHOW_HELP = "show_help"
 
 CHARGE_EVENT = "billing_charge"
 """The event_type of a charge's message metadata."""

@@ -32,7 +32,7 @@ _FAILURES = {
     "invalid_code": "Slack did not accept the answer it gave before.",
     "too_fast": "This page is asked for too often just now. Try again in a minute.",
     "token_rotation": (
-        "Token rotation is switched on for this Slack app, which this program does not use. "
+        "Token rotation is turned on for this Slack app, which this program does not use. "
         "Create the Slack app anew from its manifest, and leave token rotation off."
     ),
     "incomplete": "Slack did not grant what this app asks for. Nothing was changed.",
@@ -40,7 +40,7 @@ _FAILURES = {
 }
 
 _UNEXPECTED = (
-    "<p>Something went wrong on our side. Whoever runs this app can look it up: <strong>{}</strong></p>"
+    "<p>Something went wrong on our side. Your app manager can look it up: <strong>{}</strong></p>"
 )
 
 

@@ -38,10 +38,15 @@ class LimitError(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
-    """A Block Kit block, and its text for screen readers."""
+    """A Block Kit block, and its text for screen readers.
+
+    `undrawn` is the block without its drawing: modals and App Home have no text of their own, so that a
+    screen reader would read the drawing there.
+    """
 
     json: Json
     spoken: str = ""
+    undrawn: Json | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,8 +83,7 @@ def modal(
     for name, words in (("title", title), ("submit", submit or ""), ("close", close)):
         _limit(name, len(words), TITLE)
     _limit("private_metadata", len(private_metadata), METADATA)
-    present = [block.json for block in blocks if block is not None]
-    _limit("blocks", len(present), MODAL_BLOCKS)
+    present = _undrawn(blocks)
     view: Json = {
         "type": "modal",
         "callback_id": callback_id,
@@ -96,9 +100,13 @@ def modal(
 
 def home(*blocks: Block | None) -> Json:
     """Make an App Home view."""
-    present = [block.json for block in blocks if block is not None]
+    return {"type": "home", "blocks": _undrawn(blocks)}
+
+
+def _undrawn(blocks: Sequence[Block | None]) -> list[Json]:
+    present = [block.undrawn or block.json for block in blocks if block is not None]
     _limit("blocks", len(present), MODAL_BLOCKS)
-    return {"type": "home", "blocks": present}
+    return present
 
 
 def escape(words: str) -> str:
@@ -146,6 +154,11 @@ def header(words: str) -> Block:
     """Make a header (plain text)."""
     _limit("header", len(words), HEADER_TEXT)
     return Block(json={"type": "header", "text": plain(words)}, spoken=f"*{escape(words)}*")
+
+
+def drawn(words: str, drawing: str) -> Block:
+    """Make a section of mrkdwn with a drawing below it in messages; it is never read aloud."""
+    return Block(json=section(f"{words}\n{drawing}").json, spoken=words, undrawn=section(words).json)
 
 
 def section(words: str, *, spoken: str | None = None, accessory: Json | None = None) -> Block:
@@ -196,11 +209,16 @@ def button(
     value: str | None = None,
     url: str | None = None,
     style: str | None = None,
+    label: str | None = None,
 ) -> Json:
-    """Make a button. `value` is an opaque id: an amount or a payer in it could be forged."""
+    """Make a button. `value` is an opaque id: an amount or a payer in it could be forged.
+
+    A screen reader reads `label` instead of the words; it is cut to what Slack takes.
+    """
     _limit("button", len(words), BUTTON_TEXT)
     json: Json = {"type": "button", "text": plain(words), "action_id": action_id}
-    optional = {"value": value, "url": url, "style": style}
+    spoken = None if label is None else label[:BUTTON_TEXT]
+    optional = {"value": value, "url": url, "style": style, "accessibility_label": spoken}
     return json | {name: given for name, given in optional.items() if given is not None}
 
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from blocks import ids, titles
-from blocks.kit import Block, Json, actions, button, context, modal, moment, portal_button, section
-from blocks.words import MANAGERS, bar, manages, whose
+from blocks.kit import Block, Json, actions, button, context, drawn, modal, moment, portal_button, section
+from blocks.words import MANAGERS, manages, squares, whose
 from bot.domain.money import show
 
 if TYPE_CHECKING:
@@ -36,24 +36,23 @@ def limit_modal(state: BillingState, account: Account, read_at: datetime) -> Jso
 def _who_sets_it(state: BillingState) -> str:
     cap = state.monthly_cap
     if cap is not None and cap.is_default_ceiling:
-        return "This is the portal's default ceiling. Another limit can be set on the portal."
-    return "The limit is set on the portal."
+        return "This is the portal's default limit. You can set another one in the portal."
+    return "The limit is set in the portal."
 
 
 def cap_block(cap: MonthlyCap) -> Block:
-    """Make the block that shows the limit as text and as a bar."""
-    ceiling = " (default ceiling)" if cap.is_default_ceiling else ""
-    spent = f"{show(cap.spent)} of {show(cap.limit)} spent this month{ceiling}"
-    words = f"*Monthly limit* · {spent}, {show(cap.left)} left"
+    """Make the block that shows the limit as text, and as squares."""
+    ceiling = " (the portal's default)" if cap.is_default_ceiling else ""
+    words = f"*Monthly limit* · {show(cap.left)} left of {show(cap.limit)} this month{ceiling}"
     used_up = cap.limit <= 0 or cap.spent >= cap.limit
-    share = Decimal(1) if used_up else max(Decimal(0), cap.spent) / cap.limit
-    return section(f"{words}\n{bar(share)}", spoken=words)
+    left = Decimal(0) if used_up else min(Decimal(1), cap.left / cap.limit)
+    return drawn(words, squares(left))
 
 
 def _none(state: BillingState) -> str:
     """Say why no limit is shown, according to the reader's role (behavior 14)."""
     if state.may_change_plan:
-        return "No monthly limit is set."
+        return "No monthly limit set."
     if manages(state.role):
         return "The portal shows no monthly limit to your account."
-    return f"The monthly limit is not visible to your role: {MANAGERS} sees it."
+    return f"Only {MANAGERS} can see the monthly limit."

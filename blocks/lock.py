@@ -12,25 +12,27 @@ if TYPE_CHECKING:
 
 def locked_message(lock: Lock, *, already: bool) -> Message:
     """Make the answer to `/billing lock`."""
-    title = "Spending was locked already" if already else "Spending is locked"
+    title = "Spending was already paused" if already else "Spending is paused"
     words = (
-        f":lock: *{title}*\n{lock_line(lock)} Nobody here can buy, upgrade or switch auto-reload on "
-        "through this app, and nothing that waits is sent to the portal any more."
+        f":lock: *{title}*\n{lock_line(lock)} No one in this workspace can add funds, upgrade, or turn "
+        "on auto-reload. Purchases not yet sent are stopped."
     )
     return message(
         section(words),
         context(
-            "What the portal has taken already goes on to its end. Auto-reload that is on stays on: it is "
-            "the portal's, and can be switched off here or there. `/billing unlock` releases spending."
+            "Purchases already in progress will finish. Auto-reload stays on unless you turn it off. "
+            "`/billing unlock` resumes spending."
         ),
     )
 
 
-def unlocked_message(lock: Lock | None) -> Message:
-    """Make the answer to `/billing unlock`."""
+def unlocked_message(lock: Lock | None, *, by: str) -> Message:
+    """Make the answer to `/billing unlock`; `by` is the Slack id of the person who typed it."""
     if lock is None:
-        return message(section("Spending was not locked. Nothing has changed."))
-    return message(section(f":unlock: *Spending is released*\nPeople can buy again. {lock_line(lock)}"))
+        return message(section("Spending was not paused. Nothing has changed."))
+    return message(
+        section(f":unlock: *Spending is resumed*\n<@{escape(by)}> resumed it. {lock_line(lock)}")
+    )
 
 
 def lock_line(lock: Lock) -> str:
@@ -38,4 +40,4 @@ def lock_line(lock: Lock) -> str:
     reason = f" Reason: {escape(lock.reason)}" if lock.reason else ""
     end = "" if reason.endswith((".", "!", "?")) or not reason else "."
     who = f"<@{escape(lock.locked_by.user)}>"
-    return f"{who} {moment('locked it', lock.locked_at)}.{reason}{end}"
+    return f"{who} {moment('paused it', lock.locked_at)}.{reason}{end}"

@@ -102,7 +102,7 @@ def _payment_lines(state: BillingState) -> list[str]:
         name = f"*{method_label(method)}:* {escape(method_name(method))}"
         lines.append(f"{name}, {why}" if why else name)
     elif state.may_charge:
-        lines.append("*Payment method:* none yet. Add a card on the portal to add funds.")
+        lines.append("*Payment method:* none yet. Add a card in the portal to add funds.")
     return lines
 
 
@@ -114,9 +114,7 @@ def _gate(overview: Overview) -> Block | None:
     if not state.billing_enabled:
         return context(switch_off(state.role, state.organization_name))
     if not overview.connection.may_bill:
-        return context(
-            "Your connection can look at billing but not spend. Enable billing once to add funds."
-        )
+        return context("Your connection is view-only. Choose *Enable billing* once to add funds.")
     return None
 
 
@@ -127,7 +125,7 @@ def _is_capped(overview: Overview) -> bool:
 def _ask_a_manager(state: BillingState) -> str:
     if manages(state.role):
         return (
-            "The portal does not let your account add funds here. Its owner can change that on the portal."
+            "The portal does not let your account add funds here. Its owner can change that in the portal."
         )
     return f"{MANAGERS[0].upper()}{MANAGERS[1:]} can add funds. Ask one of them when the balance runs low."
 

@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from bot.domain.identity import Account
 
 TWO_AMOUNTS = "You chose an amount above too. Clear this, or choose “Another amount”"
-STORING = "Storing your yes…"
+STORING = "Saving your confirmation…"
 
 _CEILINGS = {
     Ceiling.PORTAL: "",
     Ceiling.MONTHLY_LIMIT: ": the monthly limit leaves no more",
-    Ceiling.RULE: ": this app's operator allows no more at once",
-    Ceiling.DAY: ": this app's operator allows you no more in 24 hours",
+    Ceiling.RULE: ": your app manager allows no more at once",
+    Ceiling.DAY: ": your app manager allows you no more in 24 hours",
 }
 
 
@@ -178,8 +178,8 @@ def closed_modal(form: AmountForm, state: BillingState) -> Json:
     words = {
         Ceiling.PORTAL: "The portal takes no purchase of any amount right now.",
         Ceiling.MONTHLY_LIMIT: f"The monthly limit leaves *{most}*, and {least}.",
-        Ceiling.RULE: f"This app's operator allows *{most}* at once, and {least}.",
-        Ceiling.DAY: (f"This app's operator leaves you *{most}* in these 24 hours, and {least}."),
+        Ceiling.RULE: f"Your app manager allows *{most}* at once, and {least}.",
+        Ceiling.DAY: (f"Your app manager leaves you *{most}* in these 24 hours, and {least}."),
     }[form.offer.ceiling]
     return modal(
         titles.ADD_FUNDS,
@@ -233,7 +233,7 @@ def processing_modal(charge: Charge) -> Json:
     return modal(
         titles.PROCESSING,
         section(doing),
-        context("You can close this. A direct message from this app tells you how it ends."),
+        context("You can close this. We'll message you when it's done."),
         callback_id=ids.INFO_VIEW,
     )
 
@@ -247,12 +247,10 @@ def add_card_modal(state: BillingState, *, typed: str | None, still_missing: boo
         titles.ADD_CARD,
         section("There is still no payment method on file.") if still_missing else None,
         section(
-            "Adding funds needs a card or another payment method, and those are added on the portal: this "
-            "app never sees one.\nAdd it there, then come back here and check again."
+            "To add funds you need a card or another payment method. You add it in the portal; this app "
+            "never sees it.\nAdd it there, then come back and check again."
         ),
-        context(
-            "Paying once by card on the portal keeps no card for later: save one there as a payment method."
-        ),
+        context("A one-time card payment in the portal saves no card. Save one there as a payment method."),
         actions(
             portal_button(state.portal_url, style="primary"),
             button("I've added it, check again", ids.CHECK_CARD),

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MOST_SHOWN = 10
-END_SESSIONS = "If you did not know about it, end all sessions on the portal too."
+END_SESSIONS = "If you did not know about it, end all sessions in the portal too."
 LET_IN_FIRST = (
     "Another person in Slack is connected to this portal account, and has to let you in before you can see "
     "or spend anything."
 )
 _EITHER_ENDED_IT = (
-    "Another person who is connected to the same portal account has ended it, or nobody let you in within "
+    "Another person who is connected to the same portal account has ended it, or no one let you in within "
     "a day."
 )
 
@@ -40,7 +40,7 @@ def question_message(other: OtherPerson, email: str | None) -> Message:
     return message(
         section(
             f":warning: *{who} wants to use your portal account{_address(email)}*\n"
-            "The connection was approved on the portal with this account. If you let them in, they can see "
+            "The connection was approved in the portal with this account. If you let them in, they can see "
             "its balance and spend with it in Slack."
         ),
         actions(
@@ -54,7 +54,7 @@ def question_message(other: OtherPerson, email: str | None) -> Message:
             _unknown(other.grant_id, "They can't see or spend with your portal account here."),
         ),
         context(
-            "If you did not approve this for them, say that you don't know them, and end all sessions on "
+            "If you did not approve this for them, say that you don't know them, and end all sessions in "
             "the portal. Without an answer their connection ends in a day."
         ),
     )
@@ -90,7 +90,7 @@ def cut_message(*, is_done: bool, both: bool) -> Message:
     if both:
         return message(
             section("*Both connections have ended*, theirs and yours."),
-            context("End all sessions on the portal, so that nothing approved there goes on."),
+            context("End all sessions in the portal, so that nothing approved there continues."),
             actions(button("Connect", ids.CONNECT, style="primary")),
         )
     words = "*Their connection has ended.* They can no longer see or spend with your portal account here."
@@ -103,8 +103,8 @@ def waiting_message(firsts: Sequence[OtherPerson], ends_at: datetime) -> Message
     if not firsts:
         return message(
             section(
-                "*You are not connected yet.* Whoever could let you in is not connected any more. "
-                "Connect again to go on."
+                "*You are not connected yet.* The person who could let you in is no longer connected. "
+                "Connect again to continue."
             ),
             actions(button("Connect", ids.CONNECT, style="primary"), give_up),
         )
@@ -138,7 +138,7 @@ def connection_ended_message() -> Message:
     """Tell a person that others have ended their connection."""
     return message(
         section(f"*Your connection to Nous Portal has ended.* {_EITHER_ENDED_IT}"),
-        context("If the portal account is yours, end all sessions on the portal before you connect again."),
+        context("If the portal account is yours, end all sessions in the portal before you connect again."),
         actions(button("Connect", ids.CONNECT)),
     )
 

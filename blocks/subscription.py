@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from bot.domain.subscription import CurrentPlan, Preview, Subscription, Tier
 
 TITLE = "Plan"
-PREVIEWING = "Asking what would change…"
+PREVIEWING = "Loading the preview…"
 SAVING = "Saving…"
 NAMED_FOR = frozenset({"subPin", "customerDefault"})
 
@@ -82,7 +82,7 @@ def subscription_modal(
             portal_button(subscription.manage_url),
         ),
         callback_id=ids.PLAN_VIEW if choices else ids.INFO_VIEW,
-        submit="Preview" if choices else None,
+        submit="Review change" if choices else None,
     )
 
 
@@ -147,7 +147,7 @@ def upgrade_modal(charge: Charge, *, open_equal: Charge | None) -> Json:
     pay = confirmed(
         button(f"Pay {show(charge.amount)} now", ids.PLAN_UPGRADE_VIEW, value=agreed, style="primary"),
         title=f"Pay {show(charge.amount)} now?",
-        words=f"Your {kind.lower()} is charged and the plan becomes {tier} at once.",
+        words=f"Your {kind.lower()} is charged, and your plan becomes {tier} right away.",
         confirm=f"Pay {show(charge.amount)}",
         deny="Not now",
     )
@@ -177,7 +177,7 @@ def _change_modal(words: str, account: Account, confirmation_id: str, submit: st
         actions(button("Back", ids.PLAN_BACK)),
         callback_id=ids.PLAN_CONFIRM_VIEW,
         submit=submit,
-        close="Keep as it is",
+        close="Keep my plan",
         private_metadata=confirmation_id,
     )
 
@@ -200,12 +200,12 @@ def _scheduled(subscription: Subscription) -> list[Block | None]:
 def _plan(subscription: Subscription) -> list[Block | None]:
     current = subscription.current
     if subscription.is_team:
-        words = "A team has no personal plan. Its people use the balance: top it up with `/billing buy`."
+        words = "A team has no personal plan. Its members use the balance; add funds with `/billing buy`."
         return [section(words)]
     if subscription.applying is not None:
         return [applying_block(subscription.applying)]
     if current is None:
-        return [section("You are on the free plan. Plans start on the portal.")]
+        return [section("You are on the free plan. Choose a plan in the portal.")]
     return [plan_block(current.usage)]
 
 
@@ -224,7 +224,7 @@ def _catalog(subscription: Subscription) -> list[Block | None]:
         section(
             f"*{escape(tier.name)}*{_what_one_gets(tier)}",
             accessory=button(
-                "See on portal", f"{ids.OPEN_PLAN}_{number}", url=subscription.plan_url(tier.id)
+                "See in portal", f"{ids.OPEN_PLAN}_{number}", url=subscription.plan_url(tier.id)
             ),
         )
         for number, tier in enumerate(subscription.catalog[: ids.MOST_PLANS])

@@ -1,4 +1,4 @@
-"""Usage: the plan's bar, the top-ups, and what is left to use."""
+"""Usage: what is left of the plan and the top-ups."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from blocks.kit import (
     button,
     context,
     day,
+    drawn,
     escape,
     header,
     message,
     moment,
     section,
 )
-from blocks.words import bar, manages, whose
+from blocks.words import manages, squares, whose
 from bot.domain.billing import BalanceLevel
 from bot.domain.money import show
 
@@ -33,7 +34,7 @@ _LEVELS = {
     BalanceLevel.LOW: "Running low: less than $5 left to use.",
     BalanceLevel.HEALTHY: None,
     BalanceLevel.DEPLETED: "Nothing left to use until funds are added.",
-    BalanceLevel.NEEDS_PLAN: "The portal says that paid use needs a plan. Plans start on the portal.",
+    BalanceLevel.NEEDS_PLAN: "Paid use needs a plan. Choose one in the portal.",
     BalanceLevel.BLOCKED: "The portal does not allow paid use right now, and does not say why.",
     BalanceLevel.MEMBER_CAPPED: None,
     BalanceLevel.UNKNOWN: None,
@@ -69,7 +70,7 @@ def usage_blocks(usage: Usage, *, applying: str | None = None, role: Role | None
     if usage.member_cap is not None:
         blocks.append(_member_cap_block(usage.member_cap))
     if usage.level is BalanceLevel.MEMBER_CAPPED:
-        remedy = "you can raise the limit on the portal" if manages(role) else _ASK_AN_ADMIN
+        remedy = "you can raise the limit in the portal" if manages(role) else _ASK_AN_ADMIN
         blocks.append(section(f"{_MEMBER_CAPPED} {remedy}."))
     level = _LEVELS[usage.level]
     if level is not None and applying is None:  # what was bought a moment ago is not there yet
@@ -77,7 +78,7 @@ def usage_blocks(usage: Usage, *, applying: str | None = None, role: Role | None
     return blocks
 
 
-_ASK_AN_ADMIN = "ask an admin to raise it on the portal"
+_ASK_AN_ADMIN = "ask an admin to raise it in the portal"
 _MEMBER_CAPPED = ":warning: *You have reached your own spending limit here.* Adding funds does not help:"
 
 
@@ -89,17 +90,16 @@ def applying_block(plan: str) -> Block:
 
 
 def plan_block(plan: PlanUsage) -> Block:
-    """Make the block of a plan's known values, as text and as a bar."""
-    parts = [f"*{escape(plan.name)} plan*" if plan.name else "*Plan*"]
-    numbers = _numbers(plan)
-    if numbers:
-        parts.append(numbers)
-    words = " · ".join(parts)
-    if plan.renews_on is not None:
-        words += f", renews {day(plan.renews_on)}" if numbers else f" · renews {day(plan.renews_on)}"
-    share = plan.used_share
-    drawn = words if share is None else f"{words}\n{bar(share)}  {share:.0%} used"
-    return section(drawn, spoken=words)
+    """Make the block of a plan's known values, as text, and as squares."""
+    share = None if plan.used_share is None else 1 - plan.used_share
+    parts = [
+        f"*{escape(plan.name)} plan*" if plan.name else "*Plan*",
+        None if share is None else f"{share:.0%} left",
+        _numbers(plan),
+        None if plan.renews_on is None else f"renews {day(plan.renews_on)}",
+    ]
+    words = " · ".join(part for part in parts if part)
+    return section(words) if share is None else drawn(words, squares(share))
 
 
 def _numbers(plan: PlanUsage) -> str | None:
@@ -109,7 +109,7 @@ def _numbers(plan: PlanUsage) -> str | None:
     left = show(max(Decimal(0), plan.left))
     words = f"{left} left"
     if plan.used_share is not None:
-        words = f"{left} of {show(plan.monthly)} left this month"
+        words = f"{left} of {show(plan.monthly)}"
     if plan.rollover is not None and plan.rollover > 0:
         words += f", {show(plan.rollover)} of it rolled over"
     return f"{words}, {show(plan.overage)} over" if plan.overage else words

@@ -22,11 +22,11 @@ MANAGERS = "an owner, admin or finance admin"
 """The roles that may spend for an organization (docs/portal.md, section 5.2)."""
 
 SWITCH = "Remote Spending"
-SWITCH_PAGE = "the portal's Hermes Agent page"
+SWITCH_PAGE = "in the portal, on the Hermes Agent page"
 
 _WHY_THIS_CARD = {
     "subPin": "the card on your subscription",
-    "customerDefault": "your default card saved on the portal",
+    "customerDefault": "your default card saved in the portal",
     "autoRefill": "your auto-reload card",
 }
 
@@ -40,7 +40,8 @@ _ROLES = {
     Role.MEMBER: "Member",
 }
 
-_BAR_LENGTH = 20
+_SQUARES = 10
+_COLORS = ((Decimal("0.25"), "green"), (Decimal("0.1"), "yellow"), (Decimal("-Infinity"), "red"))
 _NAME = 80
 _UNFORMATTED = re.compile(r"[*_~`]")
 
@@ -116,19 +117,19 @@ def manages(role: Role | None) -> bool:
 
 def switch_off(role: Role | None, name: str | None = None) -> str:
     """Say that the organization's switch is off, and who can turn it on, according to the reader's role."""
-    words = f"{SWITCH} is switched off for {organization(name)}."
+    words = f"{SWITCH} is turned off for {organization(name)}."
     if role in {Role.OWNER, Role.ADMIN}:
-        return f"{words} You can turn it on on {SWITCH_PAGE}."
-    by = f"An owner or admin turns it on, on {SWITCH_PAGE}."
-    return f"{words} {by if role is not None else f'It is turned on on {SWITCH_PAGE}.'}"
+        return f"{words} You can turn it on {SWITCH_PAGE}."
+    by = f"An owner or admin can turn it on {SWITCH_PAGE}."
+    return f"{words} {by if role is not None else f'It can be turned on {SWITCH_PAGE}.'}"
 
 
-def bar(share: Decimal) -> str:
-    """Draw a share as a bar; values outside 0 to 1 are drawn as empty or full."""
-    full = round(max(Decimal(0), min(Decimal(1), share)) * _BAR_LENGTH)
-    if share < 1:
-        full = min(full, _BAR_LENGTH - 1)  # a full bar must mean that nothing is left
-    return "█" * full + "░" * (_BAR_LENGTH - full)
+def squares(left: Decimal) -> str:
+    """Draw the share that is left as ten squares; none is colored only if nothing is left."""
+    full = round(max(Decimal(0), min(Decimal(1), left)) * _SQUARES)
+    full = max(full, 1) if left > 0 else 0
+    color = next(color for least, color in _COLORS if left >= least)
+    return f":large_{color}_square:" * full + ":white_large_square:" * (_SQUARES - full)
 
 
 def auto_reload_line(setting: AutoReload) -> str:

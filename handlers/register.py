@@ -47,7 +47,7 @@ def register(app: AsyncApp, runtime: Runtime) -> None:
     submissions = {name: handle for row in SUBCOMMANDS for name, handle in row.submissions.items()}
     closings = {name: handle for row in SUBCOMMANDS for name, handle in row.closings.items()}
     actions = {name: handle for row in SUBCOMMANDS for name, handle in row.actions.items()}
-    actions[ids.GO_ON] = handle_go_on
+    actions[ids.GO_ON] = actions[ids.SHOW_HELP] = handle_go_on
     app.command(COMMAND)(_command(runtime))
     app.view_submission(_any_of(submissions))(_submission(runtime, _by_view(submissions)))
     app.action(_any_of(actions))(_acknowledged(runtime, _by_action(actions)))

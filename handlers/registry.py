@@ -32,11 +32,13 @@ if TYPE_CHECKING:
 class Subcommand:
     """A row. `handle` answers the typed command; the others are listeners by id.
 
-    `actions` are acknowledged before they run. `submissions` acknowledge with the modal's next view.
-    `closings` are called when a modal was closed. `anywhere`: the rule about channels does not apply.
+    `also` are other words for it. `actions` are acknowledged before they run. `submissions` acknowledge
+    with the modal's next view. `closings` are called when a modal was closed. `anywhere`: the rule about
+    channels does not apply.
     """
 
     name: str
+    also: tuple[str, ...] = ()
     arguments: str = ""
     handle: Handle
     anywhere: bool = False
@@ -58,11 +60,13 @@ class Subcommand:
 SUBCOMMANDS = (
     Subcommand(
         name="",
+        also=("balance", "status"),
         handle=overview.handle_overview,
         actions=overview.ACTIONS,
     ),
     Subcommand(
         name="buy",
+        also=("topup", "top-up", "add", "pay"),
         arguments="[AMOUNT]",
         handle=buy.handle_buy,
         actions=buy.ACTIONS,
@@ -88,6 +92,7 @@ SUBCOMMANDS = (
     ),
     Subcommand(
         name="subscription",
+        also=("plan", "plans", "upgrade", "cancel"),
         handle=subscription.handle_subscription,
         actions=subscription.ACTIONS,
         submissions=subscription.SUBMISSIONS,
@@ -95,6 +100,7 @@ SUBCOMMANDS = (
     ),
     Subcommand(
         name="history",
+        also=("purchases", "receipt", "receipts"),
         handle=history.handle_history,
         actions=history.ACTIONS,
     ),

@@ -6,7 +6,7 @@ import difflib
 from functools import cache
 from typing import TYPE_CHECKING
 
-from blocks.help import help_message
+from blocks.help import help_message, unknown_message
 from handlers.registry import HELP, SUBCOMMANDS, usage_rows
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from handlers.context import Context
     from handlers.registry import Subcommand
 
-_BY_NAME = {row.name: row for row in SUBCOMMANDS}
+_BY_NAME = {name: row for row in SUBCOMMANDS for name in (row.name, *row.also)}
+_BUY = "buy"
 _SHOWN = 40
 _REMEMBERED = 100
 
@@ -45,14 +46,12 @@ async def run_typed(context: Context, typed: str) -> None:
     word, _, rest = typed.partition(" ")
     row = _row(typed)
     if row is not None:
-        context.text = rest.strip()
+        context.text = typed if _is_amount(typed) else rest.strip()
         await row.handle(context)
     elif word.lower() in {HELP, "?", "-h", "--help"}:
         await context.reply.message(_usage())
     else:
-        await context.reply.message(
-            help_message(usage_rows(), unknown=typed[:_SHOWN], near=near_miss(word))
-        )
+        await context.reply.message(unknown_message(typed[:_SHOWN], near=near_miss(word)))
 
 
 @cache
@@ -61,7 +60,12 @@ def _usage() -> Message:
 
 
 def _row(typed: str) -> Subcommand | None:
-    return _BY_NAME.get(typed.partition(" ")[0].lower())
+    return _BY_NAME.get(_BUY if _is_amount(typed) else typed.partition(" ")[0].lower())
+
+
+def _is_amount(typed: str) -> bool:
+    """Tell whether an amount was typed instead of a word: `/billing 50` buys."""
+    return typed.removeprefix("$").lstrip()[:1].isdecimal()
 
 
 def near_miss(word: str) -> str | None:

@@ -19,6 +19,7 @@ MOST_CHARGED = Decimal("999999999.99")
 _TYPED = re.compile(r"(?:[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.[0-9]{1,2})?|\.[0-9]{1,2}")
 _TOO_PRECISE = re.compile(r"[0-9,]{0,15}\.[0-9]{3,}")
 _WIRE = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_CURRENCY = re.compile(r"\s*(usd|dollars?)$", re.IGNORECASE)
 _HALF_A_CENT = Decimal("0.005")
 _LEAST_EXPONENT = -18
 # Enough digits for MOST with all decimals that are kept.
@@ -120,12 +121,12 @@ def whole_cents(amount: Decimal) -> Decimal:
 
 
 def parse_typed(text: str) -> Decimal:
-    """Read an amount that a person typed: `50`, `$ 25.00`, `1,000`, `.5`.
+    """Read an amount that a person typed: `50`, `$ 25.00`, `1,000`, `.5`, `50 USD`.
 
     Raises:
         AmountError: unreadable, more than two decimals, not above zero, or above MOST_CHARGED.
     """
-    bare = text.strip().removeprefix("$").strip()
+    bare = _CURRENCY.sub("", text.strip()).removeprefix("$").strip()
     if bare.startswith("-") and _TYPED.fullmatch(bare[1:].strip().removeprefix("$").strip()):
         raise AmountError(AmountProblem.NOT_POSITIVE)
     if _TOO_PRECISE.fullmatch(bare):

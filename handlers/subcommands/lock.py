@@ -21,4 +21,5 @@ async def handle_lock(context: Context) -> None:
 
 async def handle_unlock(context: Context) -> None:
     """Release spending, if this person may do so."""
-    await context.reply.message(unlocked_message(await context.runtime.permission.unlock(context.identity)))
+    lock = await context.runtime.permission.unlock(context.identity)
+    await context.reply.message(unlocked_message(lock, by=context.identity.user))

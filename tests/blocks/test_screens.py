@@ -16,7 +16,7 @@ from blocks.kit import moment
 from blocks.overview import overview_message
 from blocks.purchase import AmountForm, add_card_modal, amount_modal, amount_problem, confirm_modal
 from blocks.usage import usage_message
-from blocks.words import auto_reload_line, bar, method_name, why_this_method
+from blocks.words import auto_reload_line, method_name, squares, why_this_method
 from bot.domain.billing import (
     AccountInfo,
     AutoReload,
@@ -154,7 +154,7 @@ def test_the_screen_names_the_card(card: PaymentMethod, name: str) -> None:
     ("via", "words"),
     [
         ("subPin", "the card on your subscription"),
-        ("customerDefault", "your default card saved on the portal"),
+        ("customerDefault", "your default card saved in the portal"),
         ("autoRefill", "your auto-reload card"),
         ("somethingNew", None),
         (None, None),
@@ -202,7 +202,7 @@ def test_the_overview_reads_from_the_balance_to_the_buttons() -> None:
         "*Balance $142.50*",
         "Acme Research · Owner · ada@acme.example",
         moment("As of", NOW),
-        "*Plus plan* · $13.20 of $22 left this month, renews Dec 1, 2026",
+        "*Plus plan* · 60% left · $13.20 of $22 · renews Dec 1, 2026",
         "*Top-ups* · $142.50 left, never expires",
         "*Auto-reload:* off",
         "*Card:* Visa ····4242, the card on your subscription",
@@ -216,12 +216,14 @@ def test_the_overview_reads_from_the_balance_to_the_buttons() -> None:
 def test_an_overdrawn_plan_shows_nothing_left_and_the_overage() -> None:
     plan = PlanUsage(name=None, monthly=Decimal(20), left=Decimal("-3.5"))
     made = usage_message(AccountInfo(account=ACCOUNT, usage=Usage(plan=plan)), NOW)
-    assert "$0 of $20 left this month, $3.50 over" in made.text
+    assert "0% left · $0 of $20, $3.50 over" in made.text
 
 
 @given(st.decimals(min_value=0, max_value=1))
-def test_a_bar_is_always_as_long(share: Decimal) -> None:
-    assert len(bar(share)) == 20
+def test_there_are_always_ten_squares_and_none_is_full_only_if_nothing_is_left(left: Decimal) -> None:
+    drawing = squares(left)
+    assert drawing.count("_square:") == 10
+    assert (":large_" in drawing) is (left > 0)
 
 
 @given(

@@ -146,13 +146,13 @@ async def test_the_operator_can_trace_a_charge_to_its_end(tmp_path: Path) -> Non
         story = await app.run("trace", named)
         lines = story.splitlines()
         assert f"Purchase         {named}" in lines
-        assert "State            settled: settled" in lines
+        assert "State            settled: added" in lines
         steps = [line.partition("UTC  ")[2] for line in lines if "UTC  " in line]
         # The message is another job's: it may be posted before the charge is sent, or after.
         own = [step for step in steps if not step.startswith("Message")]
-        assert own[:3] == ["Shown for confirmation", "Confirmed by a click", "Sent to the portal"]
-        assert {"Taken by the portal", "Ended: settled", "Message posted"} <= set(steps)
-        assert any(step.startswith("Asked how it stands") for step in steps)
+        assert own[:3] == ["Shown for confirmation", "Confirmed", "Sent to the portal"]
+        assert {"Accepted by the portal", "Ended: settled", "Message posted"} <= set(steps)
+        assert any(step.startswith("Status checked") for step in steps)
         (post,) = portal.charge_posts
         assert str(post.key) not in story
         assert "There is no purchase nothing." in await app.run("trace", "nothing")

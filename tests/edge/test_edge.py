@@ -210,7 +210,7 @@ async def test_a_workspace_has_a_rate_limit_of_its_own(house: House) -> None:
 
     def told() -> bool:
         answers = [each["text"] for who in (ADA, GRACE, LINUS) for each in house.slack.ephemerals(who)]
-        return any("a lot at once" in text for text in answers)
+        return any("going a bit fast" in text for text in answers)
 
     await house.until(told)
 

@@ -12,7 +12,7 @@ from handlers.registry import SUBCOMMANDS
 from handlers.slash import near_miss
 from tests.support.catalogue import SCREENS, Screen
 
-ACTIONS = {ids.GO_ON} | {action for row in SUBCOMMANDS for action in row.actions}
+ACTIONS = {ids.GO_ON, ids.SHOW_HELP} | {action for row in SUBCOMMANDS for action in row.actions}
 SUBMISSIONS = {view for row in SUBCOMMANDS for view in row.submissions}
 CLOSINGS = {view for row in SUBCOMMANDS for view in row.closings}
 UNHEARD = {ids.AMOUNT_CUSTOM, ids.RELOAD_BELOW, ids.RELOAD_TO, ids.PLAN_TIER}
@@ -43,6 +43,11 @@ def test_no_id_is_answered_twice() -> None:
     for listeners in ("actions", "submissions", "closings"):
         found = [id_ for row in SUBCOMMANDS for id_ in getattr(row, listeners)]
         assert len(found) == len(set(found))
+
+
+def test_no_word_means_two_subcommands() -> None:
+    words = [word for row in SUBCOMMANDS for word in (row.name, *row.also)]
+    assert len(words) == len(set(words))
 
 
 @pytest.mark.parametrize("word", ["", "xyzzy", "1234", "b" * 300])

@@ -209,10 +209,15 @@ async def test_a_page_for_people_is_not_framed_or_kept(house: House, browser: Br
     assert "httponly" in cookie
 
 
-async def flood(url: str, **headers: str) -> set[int]:
+async def flood(url: str, times: int = 80, address: str = "") -> set[int]:
     """Ask for the page faster than anyone installs; returns the statuses."""
+    headers = {"X-Forwarded-For": address} if address else {}
     async with httpx.AsyncClient() as http:
-        return {(await http.get(url, headers=headers)).status_code for _ in range(80)}
+        return {(await http.get(url, headers=headers)).status_code for _ in range(times)}
+
+
+FEW = 5
+"""More than a second allows, and fewer than are allowed at once."""
 
 
 async def test_an_asker_without_end_shuts_out_nobody_who_comes_back_from_slack(
@@ -220,7 +225,7 @@ async def test_an_asker_without_end_shuts_out_nobody_who_comes_back_from_slack(
 ) -> None:
     back = await browser.decide(await browser.begin(install_url(house)), ACME)
     assert 429 in await flood(install_url(house))
-    assert (await browser.get(f"{back.partition('?')[0]}?code=x&state=forged")).status_code == 429
+    assert 429 in await flood(f"{back.partition('?')[0]}?code=x&state=forged", FEW)
     page = await browser.get(back)
     assert page.status_code == 200
     assert "Billing is installed" in page.text
@@ -228,15 +233,13 @@ async def test_an_asker_without_end_shuts_out_nobody_who_comes_back_from_slack(
 
 async def test_behind_a_trusted_proxy_each_asker_has_a_pace_of_their_own(house: House) -> None:
     await house.restart(trusted_proxies=("127.0.0.0/8",))
-    assert 429 in await flood(install_url(house), **{"X-Forwarded-For": "203.0.113.7"})
-    assert await flood(install_url(house), **{"X-Forwarded-For": "203.0.113.8"}) >= {200}
+    assert 429 in await flood(install_url(house), address="203.0.113.7")
+    assert await flood(install_url(house), address="203.0.113.8") >= {200}
     async with httpx.AsyncClient() as http:
         other = await http.get(install_url(house), headers={"X-Forwarded-For": "2001:db8:1::1"})
     assert other.status_code == 200
 
 
 async def test_without_trusted_proxies_a_named_address_is_not_believed(house: House) -> None:
-    assert 429 in await flood(install_url(house), **{"X-Forwarded-For": "203.0.113.7"})
-    async with httpx.AsyncClient() as http:
-        other = await http.get(install_url(house), headers={"X-Forwarded-For": "203.0.113.8"})
-    assert other.status_code == 429
+    assert 429 in await flood(install_url(house), address="203.0.113.7")
+    assert 429 in await flood(install_url(house), FEW, address="203.0.113.8")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-AWAY = "can't reach its own records"
+AWAY = "Something's wrong on our side"
 
 
 @pytest_asyncio.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,8 +35,15 @@ pytestmark = [
 
 
 @asynccontextmanager
-async def pooler(url: URL, mode: str, folder: Path) -> AsyncIterator[str]:
+async def pooler(url: URL, mode: str) -> AsyncIterator[str]:
     """Run PgBouncer before a database; yields the URL through it."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with _running(url, mode, Path(folder)) as pooled:
+            yield pooled
+
+
+@asynccontextmanager
+async def _running(url: URL, mode: str, folder: Path) -> AsyncIterator[str]:
     there, port = Path(str(url.query["host"])), free_port()
     settings = folder / "pgbouncer.ini"
     settings.write_text(
@@ -43,7 +51,7 @@ async def pooler(url: URL, mode: str, folder: Path) -> AsyncIterator[str]:
         f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
         f"auth_type = any\npool_mode = {mode}\n"
     )
-    for each in (settings, *settings.parents[:3]):
+    for each in (folder, settings):
         each.chmod(0o755)
     # As the server's own user, who may enter its folder; PgBouncer does not run as root.
     user = there.stat().st_uid if os.getuid() == 0 else None
@@ -77,7 +85,7 @@ async def test_a_purchase_goes_through_a_pooler_of_sessions_and_check_finds_noth
     url: URL, tmp_path: Path
 ) -> None:
     async with (
-        pooler(url, "session", tmp_path) as pooled,
+        pooler(url, "session") as pooled,
         open_house(tmp_path, database_url=pooled) as house,
     ):
         await house.link()
@@ -90,7 +98,7 @@ async def test_a_purchase_goes_through_a_pooler_of_sessions_and_check_finds_noth
 async def test_check_says_that_a_pooler_of_transactions_keeps_no_sessions(url: URL, tmp_path: Path) -> None:
     direct = url.render_as_string(hide_password=False)
     async with (
-        pooler(url, "transaction", tmp_path) as pooled,
+        pooler(url, "transaction") as pooled,
         open_house(tmp_path, database_url=direct) as house,
     ):
         findings = await check(house.settings.model_copy(update={"database_url": pooled}))

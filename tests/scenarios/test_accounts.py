@@ -16,11 +16,11 @@ from tests.support.steps import ask, modal, overview
 @pytest.mark.behavior(9)
 async def test_a_plus_subscriber_with_the_plan_spent_sees_the_plan_and_the_top_ups(house: House) -> None:
     text = await overview(house, "pia")
-    assert "*Plus plan* · $0 of $22 left this month" in text
+    assert "*Plus plan* · 0% left · $0 of $22" in text
     assert "*Top-ups* · $32.08 left, never expires" in text
     assert "no plan" not in text
     usage = await ask(house, "/billing usage")
-    assert "*Plus plan* · $0 of $22 left this month" in usage
+    assert "*Plus plan* · 0% left · $0 of $22" in usage
     assert "*Top-ups* · $32.08 left" in usage
     await house.slack.open_home(ADA)
     await house.until(lambda: "$32.08 left, never expires" in house.home().text)
@@ -62,7 +62,7 @@ async def test_any_payment_method_is_named_and_can_be_bought_with(
 
 
 async def test_an_older_portal_that_names_a_card_alone_is_read_as_before(house: House) -> None:
-    assert "*Payment method:* Link, your default payment method saved on the portal" in await overview(
+    assert "*Payment method:* Link, your default payment method saved in the portal" in await overview(
         house, "theo"
     )
 
@@ -71,7 +71,7 @@ async def test_an_older_portal_that_names_a_card_alone_is_read_as_before(house: 
 async def test_a_member_over_their_own_limit_is_told_that_funds_do_not_help(house: House) -> None:
     text = await overview(house, "omar")
     assert "*Your own spending limit* · $25.32 spent of $25, $0 left" in text
-    assert "Adding funds does not help: ask an admin to raise it on the portal" in text
+    assert "Adding funds does not help: ask an admin to raise it in the portal" in text
     assert "Add funds" not in house.answer().text
     assert "reached your own spending limit" in await ask(house, "/billing usage")
 
@@ -107,16 +107,16 @@ async def test_the_default_ceiling_says_that_another_limit_can_be_set(house: Hou
     house.portal.set_scenario("acme", "cap-exceeded")
     await house.slack.submit(ADA)
     message = await house.told("$12.50 is left this month")
-    assert "default ceiling; another limit can be set there" in message["text"]
+    assert "default limit; you can set another there" in message["text"]
 
 
 async def test_with_the_switch_off_an_admin_is_told_where_to_turn_it_on(house: House) -> None:
     house.portal.set_scenario("acme", "switch-off")
     text = await overview(house, "grace")
-    assert "Remote Spending is switched off for Acme Research. You can turn it on" in text
+    assert "Remote Spending is turned off for Acme Research. You can turn it on" in text
     assert "Hermes Agent page" in text
     finance = await overview(house, "frida")
-    assert "An owner or admin turns it on" in finance
+    assert "An owner or admin can turn it on" in finance
 
 
 async def test_an_admin_whom_the_portal_does_not_let_spend_is_not_told_that_admins_may(
@@ -172,7 +172,7 @@ async def test_an_owner_over_their_own_limit_is_led_to_the_portal_and_not_to_add
     ada = house.portal.people["ada"]
     ada.spend_cap, ada.spent = Decimal(25), Decimal("25.318402771953")
     text = await overview(house, "ada")
-    assert "you can raise the limit on the portal" in text
+    assert "you can raise the limit in the portal" in text
     assert "primary" not in house.answer().styles.values()
 
 
@@ -181,6 +181,6 @@ async def test_the_monthly_limit_shows_a_negative_amount(house: House) -> None:
     assert cap is not None
     cap.limit, cap.spent = Decimal(10), Decimal(-2000)
     await house.link()
-    await modal(house, "/billing limit", "-$2,000 of $10 spent")
+    await modal(house, "/billing limit", "$2,010 left of $10 this month")
     await house.slack.open_home(ADA)
-    await house.until(lambda: "-$2,000 of $10 spent" in house.home().text)
+    await house.until(lambda: "$2,010 left of $10 this month" in house.home().text)

@@ -38,10 +38,10 @@ async def test_trace_finds_a_purchase_by_the_portals_id_and_by_the_start_of_an_i
     (charge,) = await house.charges()
     portal_id = str(charge.portal_charge_id)
     for named in (portal_id, portal_id[:10], charge.id, charge.id[:6]):
-        assert f"Purchase {charge.id}" in await ask(house, f"/billing trace {named}")
-    assert "There is no such purchase of yours" in await ask(house, f"/billing trace {portal_id}x")
+        assert f"Reference: `{charge.id}`" in await ask(house, f"/billing trace {named}")
+    assert "You have no such purchase" in await ask(house, f"/billing trace {portal_id}x")
     await house.link(LINUS, "grace")
-    assert "There is no such purchase of yours" in await ask(house, f"/billing trace {portal_id}", LINUS)
+    assert "You have no such purchase" in await ask(house, f"/billing trace {portal_id}", LINUS)
 
 
 async def test_trace_asks_for_a_longer_id_when_several_purchases_match(house: House) -> None:
@@ -74,5 +74,5 @@ async def test_a_purchase_that_the_firewall_blocks_is_refused_at_once(house: Hou
     house.portal.fail("/api/billing/charge", FIREWALL_DENIES, method="POST", times=9)
     await house.buy("50")
     message = await house.told("was not charged")
-    assert "not available on the portal right now" in message["text"]
+    assert "not available in the portal right now" in message["text"]
     assert "Too many" not in message["text"]

@@ -53,9 +53,9 @@ async def test_the_overview_and_buy_say_that_the_switch_is_off(house: House) -> 
     await house.link()
     house.portal.set_scenario("acme", "switch-off")
     await house.slack.command(ADA, "/billing")
-    await house.until(lambda: "switched off" in house.last_ephemeral()["text"])
+    await house.until(lambda: "turned off" in house.last_ephemeral()["text"])
     await house.slack.command(ADA, "/billing buy 50")
-    await house.until(lambda: "switched off" in house.modal().text)
+    await house.until(lambda: "turned off" in house.modal().text)
     assert house.portal.charge_posts == []
 
 
@@ -81,13 +81,13 @@ async def test_a_purchase_without_a_card_continues_once_there_is_one(house: Hous
 @pytest.mark.parametrize(
     ("scenario", "words", "next_step"),
     [
-        ("role-required", "your role does not allow this", "Manage on portal"),
+        ("role-required", "role in the portal does not allow this", "Manage on portal"),
         ("cap-exceeded", "$12.50 is left this month", "Manage on portal"),
         ("consent-required", "one-time confirmation", "Manage on portal"),
         ("org-access-denied", "does not cover this organization", "Connect"),
-        ("remote-spending-revoked", "An admin switched off Remote Spending", "Connect"),
+        ("remote-spending-revoked", "An admin turned off Remote Spending", "Connect"),
         ("session-revoked", "logged out", "Connect"),
-        ("switch-off", "switched off", "Manage on portal"),
+        ("switch-off", "turned off", "Manage on portal"),
         ("no-card", "no payment method on file", "Manage on portal"),
     ],
 )
@@ -162,14 +162,14 @@ async def test_limit_shows_the_monthly_limit(house: House) -> None:
     await house.slack.command(ADA, "/billing limit")
     await house.until(lambda: "of $1,000" in house.modal().text)
     assert house.modal().title == "Monthly limit"
-    assert "$180 of $1,000 spent this month (default ceiling), $820 left" in house.modal().text
+    assert "$820 left of $1,000 this month (the portal's default)" in house.modal().text
 
 
 @pytest.mark.behavior(14)
 async def test_limit_says_that_no_monthly_limit_is_set(house: House) -> None:
     await house.link(ADA, "mara")
     await house.slack.command(ADA, "/billing limit")
-    await house.until(lambda: "No monthly limit is set" in house.modal().text)
+    await house.until(lambda: "No monthly limit set" in house.modal().text)
 
 
 @pytest.mark.behavior(21)
@@ -209,12 +209,32 @@ async def test_help_lists_what_can_be_typed(house: House, typed: str) -> None:
 async def test_a_typing_error_gets_a_suggestion(house: House, typed: str, guess: str) -> None:
     await house.slack.command(ADA, f"/billing {typed}")
     await house.until(lambda: f"Did you mean `/billing {guess}`?" in house.last_ephemeral()["text"])
+    assert f"/billing {guess}" in house.answer().buttons
 
 
-async def test_unknown_input_is_escaped_and_gets_the_usage(house: House) -> None:
+@pytest.mark.parametrize("typed", ["50", "$50", "50 usd", "topup 50", "add 50 dollars", "Pay $50"])
+async def test_an_amount_and_other_words_for_buy_go_to_the_confirmation(house: House, typed: str) -> None:
+    await house.link()
+    await house.slack.command(ADA, f"/billing {typed}")
+    assert (await house.confirm_shown())["submit"]["text"] == "Pay $50 now"
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [("balance", "Balance $142.50"), ("STATUS", "Balance $142.50"), ("receipts", "Your purchases")],
+)
+async def test_near_words_mean_the_command_that_is_meant(house: House, typed: str, shown: str) -> None:
+    await house.link()
+    await house.slack.command(ADA, f"/billing {typed}")
+    await house.until(lambda: shown in house.last_ephemeral()["text"])
+
+
+async def test_unknown_input_is_escaped_and_leads_to_the_help(house: House) -> None:
     await house.slack.command(ADA, "/billing <!channel> & `x`")
-    await house.until(lambda: "What you can type" in house.last_ephemeral()["text"])
+    await house.until(lambda: "There is no" in house.last_ephemeral()["text"])
     text = house.last_ephemeral()["text"]
+    await house.slack.click_text(ADA, "Help")
+    await house.until(lambda: "What you can type" in house.last_ephemeral()["text"])
     assert "<!channel>" not in text
     assert "There is no `/billing &lt;!channel&gt; &amp; x`." in text
 
@@ -309,7 +329,7 @@ async def test_an_unexpected_error_shows_an_id_that_the_log_carries(
     house.slack.faults.add(method="views.open", kind="error", error="a_new_error_of_slack")
     await house.slack.command(ADA, "/billing buy 50")
     await house.until(lambda: "Something went wrong on our side" in house.last_ephemeral()["text"])
-    incident = house.last_ephemeral()["text"].rpartition("*")[0].rpartition("*")[2]
+    incident = house.last_ephemeral()["text"].rpartition("`")[0].rpartition("`")[2]
     assert len(incident) == 8
     assert f"incident={incident}" in capsys.readouterr().out
     assert "a_new_error_of_slack" not in house.last_ephemeral()["text"]
@@ -375,6 +395,6 @@ async def test_a_person_who_sends_too_many_commands_is_slowed_down(
 ) -> None:
     for _ in range(45):
         await house.slack.command(ADA, "/billing help")
-    await house.until(lambda: "a lot at once" in house.last_ephemeral()["text"])
+    await house.until(lambda: "going a bit fast" in house.last_ephemeral()["text"])
     await house.slack.command(GRACE, "/billing help")
     await house.until(lambda: "/billing buy" in house.last_ephemeral(GRACE)["text"])

@@ -17,7 +17,7 @@ async def history(house: House, user: str = ADA) -> str:
 
 
 async def test_an_empty_history_says_so(house: House) -> None:
-    assert "You have bought nothing through this app yet" in await history(house)
+    assert "You haven't added funds through this app yet" in await history(house)
 
 
 async def test_the_history_lists_ones_own_purchases_newest_first_with_outcome_card_and_place(
@@ -31,7 +31,7 @@ async def test_the_history_lists_ones_own_purchases_newest_first_with_outcome_ca
     await house.link(GRACE, "grace")
     await house.buy("75", GRACE)
     text = await history(house)
-    assert text.index("*$10.01* · failed") < text.index("*$50* · settled")
+    assert text.index("*$10.01* · failed") < text.index("*$50* · added")
     assert "Acme Research · Visa ····4242 · <!date^" in text
     assert "$75" not in text
 
@@ -60,12 +60,12 @@ async def test_the_trace_tells_the_story_without_the_key(house: House) -> None:
         await house.until(partial(_ephemerals, house, count))
         text = house.last_ephemeral()["text"]
         for words in (
-            "Confirmed by a click",
+            "Confirmed",
             "Sent to the portal",
             "No clear answer",
-            "Taken by the portal",
-            "Asked how it stands",
-            "Ended: settled",
+            "Accepted by the portal",
+            "Status checked",
+            "Ended: added",
             "Message posted",
             "Key ",
         ):
@@ -80,7 +80,7 @@ def _ephemerals(house: House, count: int) -> bool:
 @pytest.mark.parametrize("typed", ["nothing", "../x", "<!channel>"])
 async def test_the_trace_of_what_is_not_there_says_where_to_look(house: House, typed: str) -> None:
     await house.slack.command(ADA, f"/billing trace {typed}")
-    await house.until(lambda: "There is no such purchase of yours" in house.last_ephemeral()["text"])
+    await house.until(lambda: "You have no such purchase" in house.last_ephemeral()["text"])
 
 
 async def test_somebody_elses_purchase_cannot_be_traced(house: House) -> None:
@@ -89,7 +89,7 @@ async def test_somebody_elses_purchase_cannot_be_traced(house: House) -> None:
     await house.told("$50 added")
     (charge,) = await house.charges()
     await house.slack.command(GRACE, f"/billing trace {charge.id}")
-    await house.until(lambda: "There is no such purchase of yours" in house.last_ephemeral(GRACE)["text"])
+    await house.until(lambda: "You have no such purchase" in house.last_ephemeral(GRACE)["text"])
 
 
 async def test_home_is_useful_unlinked_linked_and_follows_each_outcome(house: House) -> None:
@@ -98,7 +98,7 @@ async def test_home_is_useful_unlinked_linked_and_follows_each_outcome(house: Ho
     await house.link()
     await house.slack.open_home(ADA)
     await house.until(lambda: "Balance $142.50" in house.home().text)
-    assert "$180 of $1,000 spent this month" in house.home().text
+    assert "$820 left of $1,000 this month" in house.home().text
     await house.slack.click_text(ADA, "Add funds", in_="home")
     await house.until(lambda: house.modal().submit)
     await house.slack.select(ADA, "amount_preset", "50")
@@ -106,7 +106,7 @@ async def test_home_is_useful_unlinked_linked_and_follows_each_outcome(house: Ho
     await house.confirm_shown()
     await house.slack.submit(ADA)
     await house.until(lambda: "Balance $192.50" in house.home().text)
-    assert "*$50* · settled" in house.home().text
+    assert "*$50* · added" in house.home().text
 
 
 async def test_home_says_when_billing_cannot_be_loaded(house: House) -> None:

@@ -34,7 +34,7 @@ async def slow_token_then(house: House, **rules: Any) -> None:
         ({"users": (GRACE,)}, "no longer allows this purchase"),
         ({"max_charge": Decimal(49)}, "no longer allows this purchase"),
         ({"max_daily": Decimal(49)}, "no longer allows this purchase"),
-        ({"read_only": True}, "was stopped before this was sent"),
+        ({"read_only": True}, "was paused before this was sent"),
     ],
 )
 async def test_a_rule_that_came_after_the_confirmation_stops_the_request(
@@ -56,10 +56,10 @@ async def test_a_lock_while_a_request_waits_for_a_free_connection_stops_it(house
     await house.slack.submit(ADA)
     await house.state(ChargeState.CONFIRMED)
     await house.slack.command(GRACE, "/billing lock")
-    await answered(house, "Spending is locked", GRACE)
+    await answered(house, "Spending is paused", GRACE)
     for _ in range(CONCURRENT_REQUESTS):
         places.release()
-    await house.told("was stopped before this was sent")
+    await house.told("was paused before this was sent")
     assert money_requests(house) == 0
 
 

@@ -56,7 +56,7 @@ async def test_enabling_billing_for_a_command_refuses_another_account(house: Hou
     await house.slack.click_text(ADA, "Enable billing")
     await house.until(lambda: house.answer().code)
     house.portal.approve(house.answer().code, person="grace")
-    await house.until(lambda: "another account or organization" in house.last_ephemeral()["text"])
+    await house.until(lambda: "a different account or organization" in house.last_ephemeral()["text"])
 
 
 async def test_enabling_billing_while_the_switch_is_off_says_what_is_missing(house: House) -> None:
@@ -65,7 +65,7 @@ async def test_enabling_billing_while_the_switch_is_off_says_what_is_missing(hou
     house.portal.set_scenario("acme", "switch-off")
     house.portal.approve(code)
     message = await house.replied("$50 cannot go on yet")
-    assert "Remote Spending is switched off" in message["text"]
+    assert "Remote Spending is turned off" in message["text"]
     assert "Resume $50" not in Shown(message).text
 
 
@@ -247,7 +247,7 @@ async def test_a_resume_that_stands_where_the_permission_is_missing_says_so(hous
     await house.slack.click_text(ADA, "Resume $50")
     await house.told("One-time setup")
     await house.click_in(resumable, "Resume $50")
-    await house.until(lambda: "The permission to spend is not there yet" in house.last_ephemeral()["text"])
+    await house.until(lambda: "Your connection is still view-only" in house.last_ephemeral()["text"])
     assert "Enable billing" in house.answer().buttons
     assert house.portal.charges == []
 
@@ -256,7 +256,7 @@ async def test_a_resume_that_stands_where_the_permission_is_missing_says_so(hous
 async def test_enabling_billing_with_another_account_changes_nothing(house: House) -> None:
     await buy_without_permission(house)
     house.portal.approve(await house.enable_billing(), person="grace")
-    await house.replied("another account or organization")
+    await house.replied("a different account or organization")
     link = await house.app.runtime.accounts.link(house.identity())
     assert link.account.email == "ada@acme.example"
     assert house.portal.charges == []

@@ -135,7 +135,7 @@ async def test_each_failure_has_its_words_and_the_portal(house: House, amount: s
     ("amount", "words"),
     [
         ("10.07", "Too many charges"),
-        ("10.08", "not available on the portal"),
+        ("10.08", "not available in the portal"),
         ("10.09", "payment processor is not available"),
     ],
 )

@@ -17,7 +17,7 @@ from tests.support.steps import answered
 async def test_a_command_that_is_sent_again_within_five_minutes_changes_nothing(house: House) -> None:
     await house.restart(lock_users=(GRACE,))
     lock = await house.slack.command(GRACE, "/billing lock")
-    await answered(house, "Spending is locked", GRACE)
+    await answered(house, "Spending is paused", GRACE)
     body, stamp = lock.raw_body.replace("text=lock", "text=unlock"), str(int(time.time()))
     headers = {
         "Content-Type": "application/x-www-form-urlencoded",

@@ -39,7 +39,7 @@ async def test_the_amount_modal_names_the_limit_for_one_charge(house: House) -> 
     await house.restart(max_charge=Decimal(100))
     await house.link()
     await house.slack.command(ADA, "/billing buy 100.01")
-    await shown_in_modal(house, "The largest amount is $100: this app's operator allows no more at once")
+    await shown_in_modal(house, "The largest amount is $100: your app manager allows no more at once")
     assert house.modal().title == "Add funds"
     assert await house.charges() == []
     await house.slack.close(ADA, everything=True)
@@ -53,9 +53,7 @@ async def test_a_confirmation_from_before_the_limit_was_lowered_is_refused(house
     await house.confirm_shown()
     await house.restart(max_charge=Decimal(50))
     await house.slack.submit(ADA)
-    await shown_in_modal(
-        house, "One charge through this app may be $50 at most; its operator has set that."
-    )
+    await shown_in_modal(house, "The largest single charge here is $50. Your app manager set this limit.")
     assert money_requests(house) == 0
 
 
@@ -70,7 +68,7 @@ async def test_the_daily_limit_says_what_is_left_and_ends_with_the_day(house: Ho
         await house.slack.close(ADA, everything=True)
         await house.slack.command(ADA, "/billing buy 50")
         await shown_in_modal(
-            house, "The largest amount is $40: this app's operator allows you no more in 24 hours"
+            house, "The largest amount is $40: your app manager allows you no more in 24 hours"
         )
         await house.slack.close(ADA, everything=True)
         frozen.tick(24 * 3600 + 1)
@@ -107,7 +105,7 @@ async def test_a_person_who_is_not_on_the_list_is_refused_everywhere(house: Hous
     await house.link()
     for typed in ("/billing", "/billing buy 50", "/billing history"):
         await house.slack.command(ADA, typed)
-        await answered(house, "Only certain people may use billing here")
+        await answered(house, "Only certain people can use billing here")
         house.slack.forget_ephemerals(ADA)
     await house.slack.open_home(ADA)
     await house.until(lambda: "Only certain people" in house.home().text)
@@ -144,11 +142,11 @@ async def test_people_cannot_spend_in_read_only_mode(house: House) -> None:
     await house.restart(read_only=True)
     await house.link()
     await house.slack.command(ADA, "/billing")
-    await answered(house, "its operator has switched off buying and changing")
+    await answered(house, "Purchases and changes are turned off")
     assert "Add funds" not in house.answer().text
     for typed in ("/billing buy 50", "/billing auto-reload off"):
         await house.slack.command(ADA, typed)
-        await shown_in_modal(house, "its operator has switched off buying and changing")
+        await shown_in_modal(house, "Purchases and changes are turned off")
         await house.slack.close(ADA)
     assert not any(each.method in {"POST", "PATCH", "PUT", "DELETE"} for each in billing(house))
 
@@ -161,7 +159,7 @@ def billing(house: House) -> list[Any]:
 async def test_a_person_who_may_not_lock_is_refused(house: House, typed: str) -> None:
     await house.restart(lock_users=(GRACE,))
     await house.slack.command(ADA, typed)
-    await answered(house, "You can't lock or release spending here")
+    await answered(house, "You can't pause or resume spending here")
     assert await house.app.runtime.permission.stopped(identity(ADA)) is None
 
 
@@ -171,19 +169,19 @@ async def test_a_lock_stops_a_purchase_at_every_step_and_both_are_in_the_log(hou
     await house.slack.command(ADA, "/billing buy 50")
     await house.confirm_shown()
     await house.slack.command(GRACE, "/billing lock Audit week")
-    await answered(house, "Spending is locked", GRACE)
+    await answered(house, "Spending is paused", GRACE)
     await house.slack.submit(ADA)
-    await shown_in_modal(house, "All spending through this app is locked. ")
+    await shown_in_modal(house, "Spending from Slack is paused. ")
     await shown_in_modal(house, "Reason: Audit week")
     await house.slack.close(ADA, everything=True)
     for typed in ("/billing buy 10", "/billing auto-reload 10 50"):
         await house.slack.command(ADA, typed)
-        await shown_in_modal(house, "All spending through this app is locked")
+        await shown_in_modal(house, "Spending from Slack is paused")
         await house.slack.close(ADA, everything=True)
     await house.slack.command(GRACE, "/billing lock again")
-    await answered(house, "Spending was locked already", GRACE)
+    await answered(house, "Spending was already paused", GRACE)
     await house.slack.command(GRACE, "/billing unlock")
-    await answered(house, "Spending is released", GRACE)
+    await answered(house, "Spending is resumed", GRACE)
     await house.buy("50")
     await house.told("$50 added to your balance")
     assert await audited(house, "lock") == [
@@ -200,11 +198,11 @@ async def test_a_lock_stops_a_confirmed_charge_that_was_not_sent(house: House) -
     await house.buy("50")
     await house.until_async(house.charges)
     await house.slack.command(GRACE, "/billing lock")
-    await answered(house, "Spending is locked", GRACE)
+    await answered(house, "Spending is paused", GRACE)
     house.worker = True
     await house.restart()
     message = await house.told("$50 was not charged")
-    assert "was stopped before this was sent" in message["text"]
+    assert "was paused before this was sent" in message["text"]
     assert money_requests(house) == 0
 
 
@@ -214,7 +212,7 @@ async def test_a_lock_stops_the_retry_of_an_unanswered_charge(house: House) -> N
     await house.buy("10.16")
     await house.unanswered()
     await house.slack.command(GRACE, "/billing lock")
-    await answered(house, "Spending is locked", GRACE)
+    await answered(house, "Spending is paused", GRACE)
     await house.state(ChargeState.UNCONFIRMED)
     sent = money_requests(house)
     house.portal.set_scenario("acme", "settles")
@@ -226,7 +224,7 @@ async def test_a_lock_stops_the_retry_of_an_unanswered_charge(house: House) -> N
         await house.told("nothing new yet")
         assert money_requests(house) == sent
         await house.slack.command(GRACE, "/billing unlock")
-        await answered(house, "Spending is released", GRACE)
+        await answered(house, "Spending is resumed", GRACE)
         await house.slack.click_text(ADA, "Check again")
         await house.told("Adding")
         frozen.tick(3)
@@ -237,7 +235,7 @@ async def test_the_limits_apply_to_auto_reload(house: House) -> None:
     await house.restart(max_charge=Decimal(75), max_charge_per_day=Decimal(200))
     await house.link()
     await house.slack.command(ADA, "/billing auto-reload 20 76")
-    await shown_in_modal(house, "Auto-reload may reload to $75 at most here")
+    await shown_in_modal(house, "Auto-reload can reload to $75 at most here")
     await house.slack.close(ADA, everything=True)
     await house.slack.command(ADA, "/billing auto-reload 20 75")
     await shown_in_modal(house, "Turn on")
@@ -259,7 +257,7 @@ async def test_the_current_limits_apply_to_resume(house: House) -> None:
     await house.link()
     await house.told("$100 can go on")
     await house.slack.click_text(ADA, "Resume $100", in_="message")
-    await answered(house, "may be $10 at most")
+    await answered(house, "The largest single charge here is $10")
     assert house.portal.charges == []
 
 
@@ -303,7 +301,7 @@ async def test_a_lock_during_a_token_refresh_stops_the_charge(house: House) -> N
     await house.slack.submit(ADA)
     await house.until(lambda: any("charge" in each.path for each in house.portal.requests))
     await house.slack.command(GRACE, "/billing lock")
-    await answered(house, "Spending is locked", GRACE)
+    await answered(house, "Spending is paused", GRACE)
     await house.told("$50 was not charged")
     assert house.portal.charges == []
 
@@ -312,7 +310,7 @@ async def test_spending_can_be_reduced_while_it_is_locked(house: House) -> None:
     await house.restart(lock_users=(GRACE,))
     await house.link()
     await house.slack.command(GRACE, "/billing lock")
-    await answered(house, "Spending is locked", GRACE)
+    await answered(house, "Spending is paused", GRACE)
     await house.slack.command(ADA, "/billing auto-reload off")
     await house.until(lambda: house.modal().submit)
     await house.slack.submit(ADA)
@@ -324,9 +322,9 @@ async def test_everybody_else_in_the_workspace_is_stopped_too(house: House) -> N
     await house.restart(lock_users=(LINUS,))
     await house.link(GRACE, "grace")
     await house.slack.command(LINUS, "/billing lock")
-    await answered(house, "Spending is locked", LINUS)
+    await answered(house, "Spending is paused", LINUS)
     await house.slack.command(GRACE, "/billing buy 50")
-    await shown_in_modal(house, "All spending through this app is locked", GRACE)
+    await shown_in_modal(house, "Spending from Slack is paused", GRACE)
 
 
 async def test_the_log_tells_who_did_what_from_where_and_how_it_ended(house: House) -> None:

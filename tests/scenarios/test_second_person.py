@@ -47,7 +47,10 @@ async def link_of(house: House, user: str) -> Link | None:
 async def test_the_link_names_who_will_spend_and_says_to_approve_only_ones_own(house: House) -> None:
     await ask(house, "/billing connect")
     await house.until(lambda: house.answer().code)
-    assert "lets Ada Lovelace (Acme Research) see their balance and spend" in house.answer().text
+    assert (
+        "lets Ada Lovelace (Acme Research) see the balance of your portal account and spend"
+        in house.answer().text
+    )
     assert "Approve only what you started yourself" in house.answer().text
 
 
@@ -109,7 +112,7 @@ async def test_an_owner_who_comes_second_ends_the_connection_of_whom_they_do_not
     await second(house)  # Ada was first, with the account of Grace's that she had her approve
     await house.slack.click_text(GRACE, UNKNOWN)
     await house.until(lambda: "Both connections have ended" in house.last_ephemeral(GRACE)["text"])
-    assert "End all sessions on the portal" in house.last_ephemeral(GRACE)["text"]
+    assert "End all sessions in the portal" in house.last_ephemeral(GRACE)["text"]
     assert await link_of(house, ADA) is None
     assert await link_of(house, GRACE) is None
     await house.told("Your connection to Nous Portal has ended", ADA)
@@ -124,7 +127,7 @@ async def test_without_an_answer_a_second_persons_connection_ends_after_a_day(ho
         frozen.tick(timedelta(hours=2))
         await house.app.runtime.second_person.end_unanswered()
         assert await link_of(house, GRACE) is None
-    await house.told("nobody let you in within a day", GRACE)
+    await house.told("no one let you in within a day", GRACE)
     await house.told("The other connection to your portal account has ended")
 
 
@@ -200,7 +203,7 @@ async def test_a_second_person_may_be_refused_altogether(house: House) -> None:
     await house.restart(one_person_per_account=True)
     await house.link(ADA, "ada")
     await approve(house, GRACE, "ada")
-    await house.until(lambda: "allows one person for each account" in house.answer(GRACE).text)
+    await house.until(lambda: "allows one person per account" in house.answer(GRACE).text)
     assert await link_of(house, GRACE) is None
     assert house.dm(ADA) == []
 
@@ -208,7 +211,7 @@ async def test_a_second_person_may_be_refused_altogether(house: House) -> None:
 async def test_only_allowed_organizations_can_be_connected(house: House) -> None:
     await house.restart(allowed_organizations=("org_other",))
     await approve(house, ADA, "ada")
-    await house.until(lambda: "has not allowed the organization" in house.answer().text)
+    await house.until(lambda: "organization is not allowed here" in house.answer().text)
     assert await link_of(house, ADA) is None
 
 
@@ -220,14 +223,14 @@ async def test_only_an_account_with_the_address_of_the_slack_profile_can_be_conn
     async with open_house(tmp_path, slack=slack, match_email=True) as house:
         await house.connect(ADA, "ada")
         await approve(house, GRACE, "ada")
-        await house.until(lambda: "these two are not the same" in house.answer(GRACE).text)
+        await house.until(lambda: "differ, and your app manager" in house.answer(GRACE).text)
         assert await link_of(house, GRACE) is None
 
 
 async def test_without_the_scope_to_read_addresses_none_matches(house: House) -> None:
     await house.restart(match_email=True)
     await approve(house, ADA, "ada")
-    await house.until(lambda: "these two are not the same" in house.answer().text)
+    await house.until(lambda: "differ, and your app manager" in house.answer().text)
 
 
 async def test_two_slack_people_with_one_portal_account_share_the_day(house: House) -> None:

@@ -225,7 +225,7 @@ async def test_an_upgrade_whose_price_has_changed_is_not_charged_and_names_the_n
     monkeypatch.setattr("bot.sandbox.portal.models.TIERS", dearer)
     monkeypatch.setattr("bot.sandbox.portal.subscription.TIERS", dearer)
     await house.slack.click(ADA, "plan_upgrade")
-    message = await house.told("The portal wants $")
+    message = await house.told("This plan now costs $")
     assert "was not charged" in message["text"]
     assert "Show plans" in Shown(message).buttons
     assert house.portal.upgrades == []
@@ -239,7 +239,7 @@ async def test_an_upgrade_to_the_plan_that_the_organization_has_by_now_charges_n
     assert subscription is not None
     subscription.tier = next(tier.id for tier in TIERS if tier.name == name)
     await house.slack.click(ADA, "plan_upgrade")
-    await house.told("has this plan already")
+    await house.told("already has this plan")
     (charge,) = await house.charges()
     assert (charge.state, charge.settled_amount) == (ChargeState.REFUSED, None)
     spent = await house.app.runtime.permission._confirmations.spent(
@@ -266,7 +266,7 @@ async def test_the_largest_charge_also_limits_the_monthly_price_of_a_plan(house:
     shown = None
     await plan(house)
     shown = await choose(house, upgrades_to(house))
-    assert "may be $60 at most" in shown.text
+    assert "The largest single charge here is $60" in shown.text
     assert await house.charges() == []
 
 

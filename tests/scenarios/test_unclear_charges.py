@@ -59,7 +59,7 @@ async def test_check_again_resolves_an_unclear_charge_with_the_same_key(house: H
         house.portal.clear_faults()
         sent = len(keys_sent(house))
         await house.slack.click_text(ADA, "Check again")
-        await house.until(lambda: "This app asks again by itself" in house.last_ephemeral()["text"])
+        await house.until(lambda: "We'll check again by ourselves" in house.last_ephemeral()["text"])
         assert len(keys_sent(house)) == sent
         frozen.tick(181)
         await house.told("Adding $50")
@@ -96,7 +96,7 @@ async def test_check_again_in_the_modal_shows_what_the_check_found(house: House)
     ("lose", "words"),
     [
         ("session", "logged out"),
-        ("spending", "switched off"),
+        ("spending", "turned off"),
         ("link", "Connect again"),
     ],
 )

@@ -217,7 +217,7 @@ class House:
         }
         before = len(self.slack.api_calls)
         response = (await self.send_signed("payload=" + quote(json.dumps(payload)))).response
-        if "Storing your yes" not in str(response):
+        if "Saving your confirmation" not in str(response):
             return response
 
         def followed() -> list[Any]:

@@ -65,5 +65,6 @@ def _element(element: dict[str, Any]) -> str:
 
 def _plain(words: str) -> str:
     shown = re.sub(r"<!date\^\d+\^([^|]*)\|[^>]*>", r"\1", words)
+    shown = shown.replace("{date_short_pretty} at {time_secs}", "today at 2:03:05 PM")
     shown = shown.replace("{date_short_pretty} at {time}", "today at 2:03 PM")
     return re.sub(r" {2,}", " ", shown)

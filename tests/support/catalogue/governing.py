@@ -52,8 +52,8 @@ def screens() -> list[Screen]:
         ),
         screen("lock", "`/billing lock Audit week`", locked_message(LOCK, already=False)),
         screen("lock-already", "locked before", locked_message(LOCK, already=True)),
-        screen("unlock", "`/billing unlock`", unlocked_message(LOCK)),
-        screen("unlock-nothing", "it was not locked", unlocked_message(None)),
+        screen("unlock", "`/billing unlock`", unlocked_message(LOCK, by="U0GRACE")),
+        screen("unlock-nothing", "it was not locked", unlocked_message(None, by="U0GRACE")),
         screen("overview-locked", "`/billing` while locked", overview_message(overview(), stopped=LOCKED)),
         screen(
             "home-read-only",

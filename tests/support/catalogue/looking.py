@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from blocks import connect
-from blocks.help import help_message
+from blocks.help import help_message, unknown_message
 from blocks.history import history_message, no_trace_message, several_message, trace_message
 from blocks.limit import limit_modal
 from blocks.overview import overview_home, overview_message
@@ -108,6 +108,6 @@ def screens() -> list[Screen]:
         screen(
             "help-near-miss",
             "`/billing conect`",
-            help_message(usage_rows(), unknown="conect", near="connect"),
+            unknown_message("conect", near="connect"),
         ),
     ]
