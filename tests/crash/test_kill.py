@@ -151,7 +151,7 @@ async def test_the_operator_can_trace_a_charge_to_its_end(tmp_path: Path) -> Non
         # The message is another job's: it may be posted before the charge is sent, or after.
         own = [step for step in steps if not step.startswith("Message")]
         assert own[:3] == ["Shown for confirmation", "Confirmed", "Sent to the portal"]
-        assert {"Accepted by the portal", "Ended: settled", "Message posted"} <= set(steps)
+        assert {"Accepted by the portal", "Ended: added", "Message posted"} <= set(steps)
         assert any(step.startswith("Status checked") for step in steps)
         (post,) = portal.charge_posts
         assert str(post.key) not in story
