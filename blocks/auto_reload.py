@@ -125,7 +125,7 @@ def _is_on(state: BillingState) -> bool:
 def _now(state: BillingState) -> list[Block | None]:
     setting = state.auto_reload
     if setting is None and not state.may_change_plan:
-        words = f"{MANAGERS[0].upper()}{MANAGERS[1:]} manages auto-reload."
+        words = f"{MANAGERS.capitalize()} manages auto-reload."
         return [section(words), context(_WHAT_IT_DOES)]
     line = "off" if setting is None else auto_reload_line(setting)
     distinct = setting is not None and setting.card_kind is AutoReloadCardKind.DISTINCT
@@ -140,7 +140,7 @@ def _elsewhere(state: BillingState) -> list[Block | None]:
     """Say why auto-reload cannot be changed here, and where it can be."""
     if not state.may_change_plan:
         changed_by = "The portal does not let your account change it." if manages(state.role) else None
-        words = changed_by or f"{MANAGERS[0].upper()}{MANAGERS[1:]} can change it, here or in the portal."
+        words = changed_by or f"{MANAGERS.capitalize()} can change it, here or in the portal."
     elif not state.billing_enabled:
         words = switch_off(state.role, state.organization_name)
     else:

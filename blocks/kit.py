@@ -161,13 +161,13 @@ def drawn(words: str, drawing: str) -> Block:
     return Block(json=section(f"{words}\n{drawing}").json, spoken=words, undrawn=section(words).json)
 
 
-def section(words: str, *, spoken: str | None = None, accessory: Json | None = None) -> Block:
-    """Make a section of mrkdwn; pass `spoken` if the read text must differ from the shown text."""
+def section(words: str, *, accessory: Json | None = None) -> Block:
+    """Make a section of mrkdwn (escaped already)."""
     _limit("section", len(words), SECTION_TEXT)
     json: Json = {"type": "section", "text": mrkdwn(words)}
     if accessory is not None:
         json["accessory"] = accessory
-    return Block(json=json, spoken=words if spoken is None else spoken)
+    return Block(json=json, spoken=words)
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> Block:

@@ -127,7 +127,7 @@ def _ask_a_manager(state: BillingState) -> str:
         return (
             "The portal does not let your account add funds here. Its owner can change that in the portal."
         )
-    return f"{MANAGERS[0].upper()}{MANAGERS[1:]} can add funds. Ask one of them when the balance runs low."
+    return f"{MANAGERS.capitalize()} can add funds. Ask one of them when the balance runs low."
 
 
 def _buttons(overview: Overview, *, spending: bool) -> Block | None:

@@ -239,7 +239,7 @@ def _what_one_gets(tier: Tier) -> str:
 def _who_changes(subscription: Subscription) -> str:
     if manages(subscription.role):
         return "The portal does not let your account change the plan."
-    return f"{MANAGERS[0].upper()}{MANAGERS[1:]} can change the plan."
+    return f"{MANAGERS.capitalize()} can change the plan."
 
 
 def _offer(tier: Tier) -> str:

@@ -44,14 +44,14 @@ async def follow_clock(runtime: Runtime) -> None:
     """
     clock = runtime.clock
     if not runtime.database.is_embedded:
-        moved = await runtime.database.clock_ahead()
-        clock.correct(moved)
+        clock.correct(await runtime.database.clock_ahead())
+        ahead = clock.ahead
     elif await anything_due(runtime.database):
         return
     else:
-        moved = clock.follow_computer()
-    if abs(moved) > CLOCK_TOLERANCE:
-        log.warning("app.clock_corrected", ahead_seconds=moved.total_seconds())
+        ahead = clock.follow_computer()
+    if abs(ahead) > CLOCK_TOLERANCE:
+        log.warning("app.clock_corrected", ahead_seconds=ahead.total_seconds())
 
 
 async def seal_audit(runtime: Runtime, *, everything: bool = False) -> None:

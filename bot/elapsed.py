@@ -1,4 +1,4 @@
-"""The time that nobody sets."""
+"""Elapsed time, which setting a clock does not change."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ _NEVER_SET = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def elapsed() -> float:
-    """Return the seconds since some moment. Nobody can set it, and suspended time counts."""
+    """Return the seconds since some moment; those in which the machine was suspended count."""
     return time.clock_gettime(_NEVER_SET)

@@ -47,7 +47,7 @@ class HttpProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
-        """Close the connection if nobody will read what is left of the request."""
+        """Close the connection if the rest of the request will not be read."""
         super().on_response_complete()
         if self.conn.their_state is h11.SEND_BODY:
             self.transport.close()

@@ -31,7 +31,7 @@ MAX_TIMESTAMP_DIGITS = 12
 FRESH_SECONDS = 300
 """How old a request may be; Slack's own advice, and slack-sdk's limit."""
 _CLOSE = {"Connection": "close"}
-"""For an answer before the body was read: what is left of it is nobody's."""
+"""For an answer that is sent before the body was read: the rest of the body is no new request."""
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",

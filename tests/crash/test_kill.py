@@ -14,9 +14,10 @@ from bot.sandbox.portal import Fault, PortalSandbox
 from bot.sandbox.serving import serve
 from tests.support.house import ADA, BOT_TOKEN, SIGNING_SECRET, make_slack
 from tests.support.process import AppProcess
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from bot.sandbox.slack import SlackSandbox
@@ -35,12 +36,6 @@ async def running(folder: Path) -> AsyncIterator[tuple[AppProcess, PortalSandbox
         finally:
             await app.kill()
         assert slack.violations == []
-
-
-async def until(condition: Callable[[], Any], seconds: float = 25) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def connect(portal: PortalSandbox, slack: SlackSandbox) -> None:

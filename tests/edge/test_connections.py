@@ -109,7 +109,7 @@ async def test_an_idle_connection_is_kept_after_its_answer(
         for _ in range(2):
             await connection.send(GET + b"\r\n")
             assert b" 200 " in await connection.answer()
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.4)  # idle for longer than a head may take
 
 
 async def test_of_too_many_connections_without_a_request_the_oldest_gives_way(

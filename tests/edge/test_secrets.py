@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,17 +15,10 @@ from tests.installs.browser import Browser
 from tests.installs.conftest import CLIENT_ID, CLIENT_SECRET, oauth_slack
 from tests.support.house import ADA, DIRECTORY, SIGNING_SECRET
 from tests.support.process import AppProcess
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bot.sandbox.slack import SlackSandbox
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 def said_to_people(slack: SlackSandbox) -> str:
@@ -43,10 +35,10 @@ async def use_it(app: AppProcess, portal: PortalSandbox, slack: SlackSandbox) ->
         pages.append((await browser.get(f"{app.url}/slack/oauth_redirect?code=made-up&state=none")).text)
         await connect(portal, slack)
         await confirm(slack, "50")
-        await until(lambda: told(slack, "$50 added to your balance"))
+        await until(lambda: told(slack, "$50 added to your balance"), 20)
         portal.expire_access_tokens()
         await slack.command(ADA, "/billing")
-        await until(lambda: "Balance $192.50" in slack.ephemerals(ADA)[-1]["text"])
+        await until(lambda: "Balance $192.50" in slack.ephemerals(ADA)[-1]["text"], 20)
         await slack.send_raw("token=x", {"X-Slack-Request-Timestamp": "1", "X-Slack-Signature": "v0=0"})
         await slack.command(ADA, "/billing trace")
         await slack.command(ADA, "/billing connect")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,18 +12,10 @@ from bot.sandbox.serving import serve
 from tests.support.house import ADA, PortalClock, make_slack
 from tests.support.person import Person
 from tests.support.process import AppProcess
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.support.waiting import until
 
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 pytestmark = pytest.mark.skipif(LIBRARY is None, reason="Debian's package faketime is not installed")
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(25):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def test_a_purchase_is_told_in_time_though_the_clock_goes_forward_and_back(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from bot.app import Listener, open_app
+from bot.background import follow_clock
 from bot.runtime import SystemClock
 from tests.support.house import ADA, GRACE, LINUS, open_house
 from tests.support.person import Person
@@ -189,7 +191,8 @@ class Askew(SystemClock):
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
-        self.ahead = timedelta(seconds=seconds)
+        moment, at = self._started
+        self._started = moment + timedelta(seconds=seconds), at
 
 
 async def test_replicas_whose_clocks_differ_by_minutes_agree(
@@ -205,6 +208,10 @@ async def test_replicas_whose_clocks_differ_by_minutes_agree(
         )
         for clock in (house.app.runtime.clock, behind.runtime.clock):
             assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=1)
+        with structlog.testing.capture_logs() as said:
+            await follow_clock(behind.runtime)
+        (warning,) = [each for each in said if each["event"] == "app.clock_corrected"]
+        assert 499 < warning["ahead_seconds"] < 501
         await house.link()
         await house.buy("50")
         await house.told(SETTLED)
