@@ -44,7 +44,9 @@ class Context:
     def of(cls, runtime: Runtime, ack: AsyncAck, body: dict[str, Any]) -> Context:
         """Parse a request; until its installation is known, replies use the app's own token, if any."""
         request = SlackRequest.parse(body)
-        reply = Reply(request, ack, runtime.slack, runtime.responses, SCREENS)
+        reply = Reply(
+            request, ack, runtime.slack, runtime.responses, runtime.deliverer.direct_messages, SCREENS
+        )
         return cls(runtime=runtime, request=request, reply=reply, identity=request.identity)
 
     async def leave_modal(self, view_id: str) -> None:

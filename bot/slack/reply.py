@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from slack_bolt.context.ack.async_ack import AsyncAck
 
     from bot.domain.delivery import Json
-    from bot.slack.client import SlackClient
+    from bot.slack.client import DirectMessages, SlackClient
     from bot.slack.request import SlackRequest
     from bot.slack.response_url import ResponseUrls
 
@@ -54,11 +54,13 @@ class Reply:
         ack: AsyncAck,
         slack: SlackClient,
         responses: ResponseUrls,
+        direct_messages: DirectMessages,
         screens: WaitingScreens,
     ) -> None:
         """`slack` acts in the workspace from which the request came."""
         self._request = request
         self._responses = responses
+        self._direct_messages = direct_messages
         self._screens = screens
         self._wait_shown = False
         self.ack = ack
@@ -113,11 +115,9 @@ class Reply:
         Raises:
             SlackError: that fails too.
         """
-        opened: dict[str, Any] = (await self.slack.conversations_open(users=self._request.identity.user))[
-            "channel"
-        ]
+        channel = await self._direct_messages.channel(self.slack, self._request.identity.user)
         await self.slack.chat_postMessage(
-            channel=opened["id"], unfurl_links=False, unfurl_media=False, **message.json
+            channel=channel, unfurl_links=False, unfurl_media=False, **message.json
         )
 
     @asynccontextmanager
