@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
-from blocks.errors import PERMISSION_MISSING, refusal_copy
+from blocks.errors import PERMISSION_MISSING
 from blocks.kit import (
+    BUTTON_TEXT,
     Block,
     Json,
     Message,
@@ -20,6 +21,7 @@ from blocks.kit import (
     portal_button,
     section,
 )
+from blocks.refusals import Again, refusal_copy
 from blocks.words import SUPPORT, method_name, method_word, organization
 from bot.domain.charge import Charge, ChargeKind, ChargeState, FailureReason
 from bot.domain.errors import OURS, RefusalCode
@@ -27,6 +29,7 @@ from bot.domain.money import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 _FAILURES = {
     FailureReason.AUTHENTICATION_REQUIRED: (
@@ -54,15 +57,24 @@ _NOT_SENT_AGAIN = {
     RefusalCode.NOT_VERIFIED: "This app's record of it is not what you confirmed",
 }
 REFERENCE_LENGTH = 80
+SHORT_REFERENCE = 8
+"""Enough of our id for `/billing trace`, and short enough to read aloud."""
+
+SLOW = "This is taking longer than usual."
 _UNCHANGED = {
     ChargeKind.TOP_UP: "Nothing was added to your balance",
     ChargeKind.UPGRADE: "The plan was not changed",
 }
 
 
-def charge_message(charge: Charge) -> Message:
-    """Make the charge's message for its current state."""
-    return message(*_BLOCKS[charge.state](charge), context(_details(charge)))
+def charge_message(charge: Charge, now: datetime | None = None, *, is_slow: bool = False) -> Message:
+    """Make the charge's message for its current state.
+
+    `now` (UTC) is when it is drawn; without it, the moment of the outcome. `is_slow`: it takes longer than
+    usual.
+    """
+    blocks = _blocks(charge, now)
+    return message(*blocks, context(SLOW) if is_slow else None, context(_details(charge)))
 
 
 def charge_reply(charge: Charge) -> Message:
@@ -72,9 +84,7 @@ def charge_reply(charge: Charge) -> Message:
 
 def already_message(charge: Charge) -> Message:
     """Make the answer to a button that was already used: nothing is charged again."""
-    return message(
-        context("This was already done. Nothing was charged again."), *_BLOCKS[charge.state](charge)
-    )
+    return message(context("This was already done. Nothing was charged again."), *_blocks(charge, None))
 
 
 def permission_missing_message(charge: Charge) -> Message:
@@ -91,33 +101,42 @@ def resumed_message(charge: Charge) -> Message:
     return message(section(words))
 
 
-def charge_modal(charge: Charge) -> Json:
+def charge_modal(charge: Charge, now: datetime | None = None) -> Json:
     """Make the modal that replaces "Processing" and shows the outcome. It carries the charge's id."""
-    blocks = _BLOCKS[charge.state](charge)
+    blocks = _blocks(charge, now)
+    if charge.state is ChargeState.SETTLED:
+        blocks = [*blocks, context(_details(charge))]
     title = _MODAL_TITLES.get(charge.state, "Add funds")
     return modal(title, *blocks, callback_id=ids.INFO_VIEW, private_metadata=charge.id)
 
 
 def buy_again(charge: Charge, other: Charge) -> str:
-    """Ask whether to buy again beside an equal charge whose outcome the person does not know.
+    """Warn that an equal charge exists, whose outcome the person does not know or has just learned.
 
     `other` may belong to another person with the same portal account.
     """
     mine = other.identity.key == charge.identity.key
-    bought = f"{'Your' if mine else 'A'} purchase of {show(other.amount)}"
+    who = "You have" if mine else "Another person with your portal account has"
+    what = f"a {show(other.amount)} purchase"
     if other.kind is ChargeKind.UPGRADE:
-        bought = f"{'Your' if mine else 'An'} upgrade to {_tier(other)}"
-    if not mine:
-        bought += " with your portal account"
-    when = moment("from", other.expected_since)
+        what = f"an upgrade to {_tier(other)}"
+    when = moment("", other.expected_since)
     if other.state is ChargeState.SETTLED:
-        return f"*Buy again?* {bought} {when} has just gone through. If you pay now, you pay twice."
-    return f"*Buy again?* {bought} {when} has not ended yet. If it goes through as well, you pay twice."
+        just = f":warning: {who} just completed *{what}* ({when})."
+        return f"{just} If you pay again, you'll pay twice."
+    return f":warning: {who} *{what}* in progress already ({when}). If both go through, you'll pay twice."
 
 
 def _headline(charge: Charge) -> str:
-    first = _BLOCKS[charge.state](charge)[0]
+    first = _blocks(charge, None)[0]
     return "" if first is None else first.spoken.split("\n", maxsplit=1)[0]
+
+
+def _blocks(charge: Charge, now: datetime | None) -> list[Block | None]:
+    """Return what is said of the charge at `now` (UTC); without it, at the moment of the outcome."""
+    if charge.state is ChargeState.REFUSED:
+        return _refused(charge, now or charge.ended_at)
+    return _BLOCKS[charge.state](charge)
 
 
 def _pending(charge: Charge) -> list[Block | None]:
@@ -130,10 +149,11 @@ def _settled(charge: Charge) -> list[Block | None]:
     if charge.kind is ChargeKind.UPGRADE:
         words = "It is paid. The portal shows it within a minute."
         return [section(f":white_check_mark: *Upgraded to {_tier(charge)}*\n{words}")]
-    return [
-        section(f":white_check_mark: *{show(charge.display_amount)} added to your balance*"),
-        actions(button("Show my balance", ids.SHOW_OVERVIEW)),
-    ]
+    words = f":white_check_mark: *{show(charge.display_amount)} added to your balance*"
+    if charge.balance_after is not None:
+        whose = organization(charge.organization_name)
+        words += f"\nNew balance: *{show(charge.balance_after)}* · {whose}"
+    return [section(words), actions(button("Show my balance", ids.SHOW_OVERVIEW))]
 
 
 def _failed(charge: Charge) -> list[Block | None]:
@@ -145,26 +165,45 @@ def _failed(charge: Charge) -> list[Block | None]:
     }
     return [
         section(f":x: *{title.format(**facts)}*\n{words.format(**facts)}"),
-        actions(_again(charge), _portal(charge)),
+        actions(*_after_failure(charge)),
         context(_ask_support(charge)),
     ]
 
 
-def _refused(charge: Charge) -> list[Block | None]:
+def _after_failure(charge: Charge) -> list[Json | None]:
+    """Return the buttons after a failed payment: first what mends it."""
+    if charge.failure is not FailureReason.AUTHENTICATION_REQUIRED or charge.portal_url is None:
+        return [_again(charge), _portal(charge)]
+    verify = button("Verify in portal", ids.MANAGE_ON_PORTAL, url=charge.portal_url, style="primary")
+    return [verify, _again(charge)]
+
+
+def _refused(charge: Charge, now: datetime | None) -> list[Block | None]:
     code = charge.refusal or RefusalCode.OTHER
-    copy = refusal_copy(code, detail=charge.refusal_detail, retry_at=charge.retry_at)
+    copy = refusal_copy(code, detail=charge.refusal_detail, retry_at=charge.retry_at, now=now)
     words = f":x: *{show(charge.amount)} was not charged*\n{copy.words}"
+    again = None if copy.connect else {Again.SAME: _again, Again.OTHER: _other}.get(copy.again)
     return [
         section(words),
         actions(
             button("Connect", ids.CONNECT, style="primary") if copy.connect else None,
-            _again(charge) if copy.again and not copy.connect else None,
+            again(charge) if again is not None else None,
             _portal(charge) if copy.portal else None,
         ),
     ]
 
 
-def _again(charge: Charge) -> Json | None:
+def _again(charge: Charge) -> Json:
+    """Make the button that opens the confirmation of the same purchase, as if it was typed."""
+    if charge.kind is ChargeKind.TOP_UP:
+        amount = show(charge.amount)
+        return button(f"Try {amount} again", ids.GO_ON, value=f"buy {amount}")
+    plan = charge.tier_name or ""
+    return button(f"Try {plan} again"[:BUTTON_TEXT], ids.GO_ON, value=f"subscription {plan}".strip())
+
+
+def _other(charge: Charge) -> Json:
+    """Make the button that asks for another amount or plan."""
     if charge.kind is ChargeKind.TOP_UP:
         return button("Add funds", ids.ADD_FUNDS)
     return button("Show plans", ids.GO_ON, value="subscription")
@@ -270,16 +309,17 @@ def _portal(charge: Charge) -> Json | None:
 
 
 def _details(charge: Charge) -> str:
-    parts = [organization(charge.organization_name)]
-    if charge.account_email:
-        parts.append(escape(charge.account_email))
-    if charge.kind is ChargeKind.UPGRADE:
-        parts.append(show(charge.amount))
-    if charge.payment_method is not None:
-        parts.append(escape(method_name(charge.payment_method)))
-    if charge.confirmed_at is not None:
-        parts.append(moment("confirmed", charge.confirmed_at))
-    return " · ".join(parts)
+    """Return the receipt: for whom, with which account and payment method, when, and what to quote."""
+    method = charge.payment_method
+    parts = [
+        None if charge.balance_after is not None else organization(charge.organization_name),
+        escape(charge.account_email) if charge.account_email else None,
+        show(charge.amount) if charge.kind is ChargeKind.UPGRADE else None,
+        None if method is None else escape(method_name(method)),
+        None if charge.confirmed_at is None else moment("confirmed", charge.confirmed_at),
+        f"Reference `{charge.id[:SHORT_REFERENCE]}`" if charge.state is ChargeState.SETTLED else None,
+    ]
+    return " · ".join(part for part in parts if part)
 
 
 _BLOCKS: dict[ChargeState, Callable[[Charge], list[Block | None]]] = {
@@ -288,7 +328,6 @@ _BLOCKS: dict[ChargeState, Callable[[Charge], list[Block | None]]] = {
     ChargeState.EXPIRED: _ended_early,
     ChargeState.CONFIRMED: _pending,
     ChargeState.NEEDS_SCOPE: _needs_scope,
-    ChargeState.REFUSED: _refused,
     ChargeState.SUBMITTED: _pending,
     ChargeState.SETTLED: _settled,
     ChargeState.FAILED: _failed,

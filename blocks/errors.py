@@ -5,7 +5,7 @@ Those for failed payments are in `blocks.charge`, for failed connections in `blo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from blocks import ids
@@ -25,11 +25,10 @@ from blocks.kit import (
     section,
 )
 from blocks.lock import lock_line
+from blocks.refusals import REFUSALS, Copy, refusal_copy
 from blocks.second_person import LET_IN_FIRST
-from blocks.words import MANAGERS, SUPPORT, SWITCH, manages, switch_off
+from blocks.words import MANAGERS, SUPPORT, manages, switch_off
 from bot.domain.errors import (
-    DEFAULT_CEILING,
-    WAIT,
     AskedTooSoonError,
     CannotAskError,
     ChargeNotFoundError,
@@ -50,23 +49,8 @@ from bot.domain.errors import (
     StoreUnavailableError,
     TooFastError,
 )
-from bot.domain.money import CENT, parse_wire, show, whole_cents
+from bot.domain.money import show
 from bot.domain.rules import Rule, RuleError
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Copy:
-    """The words to show (mrkdwn, escaped) and the next steps to offer."""
-
-    words: str
-    connect: bool = False
-    enable: bool = False
-    portal: bool = False
-    overview: bool = False
-    waiting: bool = False
-    again: bool = True
-    """Whether the person can try again, with another amount or later."""
-
 
 NO_ORGANIZATION = (
     "Your portal login does not belong to an organization, so there is no balance to show. "
@@ -76,106 +60,6 @@ PERMISSION_MISSING = (
     "Your connection is still view-only, so nothing was charged. Choose *Enable billing* first, "
     "then finish this purchase here."
 )
-
-_REFUSALS = {
-    RefusalCode.UNAUTHORIZED: Copy(
-        words="Your connection to Nous Portal has ended. Connect again to continue.", connect=True
-    ),
-    RefusalCode.SESSION_REVOKED: Copy(
-        words="You were logged out of Nous Portal. Connect again to continue.", connect=True
-    ),
-    RefusalCode.INSUFFICIENT_SCOPE: Copy(
-        words="Your connection is view-only. Choose *Enable billing* once to continue.",
-        enable=True,
-    ),
-    RefusalCode.REMOTE_SPENDING_REVOKED: Copy(
-        words=f"{SWITCH} was turned off for your account. Connect again to turn it on.",
-        connect=True,
-    ),
-    RefusalCode.BILLING_DISABLED: Copy(words=switch_off(None), portal=True),
-    RefusalCode.ROLE_REQUIRED: Copy(
-        words=("Your role in the portal does not allow this. Check your role there."),
-        portal=True,
-    ),
-    RefusalCode.NO_PAYMENT_METHOD: Copy(
-        words="There is no payment method on file. Add a card in the portal, then try again.", portal=True
-    ),
-    RefusalCode.CARD_PAUSED: Copy(
-        words="Your card is paused in the portal. Check it there, or use another one.", portal=True
-    ),
-    RefusalCode.CARD_EXPIRED: Copy(
-        words="Your card has expired. Update it in the portal, then try again.", portal=True
-    ),
-    RefusalCode.CARD_MISMATCH: Copy(
-        words="The card on file is not the one the portal expects. Check it there.", portal=True
-    ),
-    RefusalCode.CONSENT_REQUIRED: Copy(
-        words="Your payment method needs a one-time confirmation in the portal before you can use it here.",
-        portal=True,
-    ),
-    RefusalCode.ORG_ACCESS_DENIED: Copy(
-        words="Your connection does not cover this organization. Connect again and choose the right one.",
-        connect=True,
-    ),
-    RefusalCode.MONTHLY_CAP_EXCEEDED: Copy(
-        words="This would go over your organization's monthly limit. Choose a smaller amount.", portal=True
-    ),
-    RefusalCode.AMOUNT_OUT_OF_BOUNDS: Copy(words="The portal does not take this amount.", portal=True),
-    RefusalCode.VALIDATION_FAILED: Copy(words="The portal does not take this request.", portal=True),
-    RefusalCode.IDEMPOTENCY_CONFLICT: Copy(
-        words="This purchase was already started with a different amount. Start a new one.", overview=True
-    ),
-    RefusalCode.RATE_LIMITED: Copy(words="Too many charges in a short time.", portal=True),
-    RefusalCode.TEMPORARILY_UNAVAILABLE: Copy(words="Payments are not available in the portal right now."),
-    RefusalCode.STRIPE_UNAVAILABLE: Copy(words="The payment processor is not available right now."),
-    RefusalCode.UPGRADE_CAP_EXCEEDED: Copy(
-        words="Your plan was changed five times today. Try again tomorrow."
-    ),
-    RefusalCode.AUTO_TOP_UP_DISABLED_FAILURES: Copy(
-        words="Auto-reload is off after failed payments. Update your card in the portal first.",
-        portal=True,
-    ),
-    RefusalCode.SUBSCRIPTION_MUTATION_REJECTED: Copy(
-        words="The portal did not change the plan.", portal=True
-    ),
-    RefusalCode.PREVIEW_REJECTED: Copy(words="The portal could not preview this change.", portal=True),
-    RefusalCode.SPENDING_STOPPED: Copy(
-        words="Spending from Slack was paused before this was sent to the portal."
-    ),
-    RefusalCode.RULE_FORBIDS: Copy(
-        words="A limit that your app manager set no longer allows this purchase.", again=False
-    ),
-    RefusalCode.NOT_SENT_IN_TIME: Copy(
-        words="This app has no record of sending it; check the portal before you pay again.",
-        portal=True,
-        again=False,
-    ),
-    RefusalCode.PRICE_CHANGED: Copy(
-        words="The price of this plan has changed in the portal. Review the plan again."
-    ),
-    RefusalCode.ALREADY_ON_TIER: Copy(
-        words="Your organization already has this plan, so there was nothing to pay.", again=False
-    ),
-    RefusalCode.NOT_VERIFIED: Copy(
-        words=(
-            "This app's record of it is not what you confirmed, so nothing more is sent. "
-            "Tell your app manager, and check the portal."
-        ),
-        portal=True,
-        again=False,
-    ),
-    RefusalCode.NOT_RENEWED: Copy(
-        words=(
-            "Nous Portal refused to renew your connection, without ending it, so nothing was sent. "
-            "Try again later, or connect again."
-        ),
-        connect=True,
-        overview=True,
-    ),
-    RefusalCode.OTHER: Copy(
-        words="Nous Portal declined this and gave no reason. Try again or open the portal.", portal=True
-    ),
-}
 
 _ERRORS: dict[type[Exception], Copy] = {
     NoOrganizationError: Copy(words=NO_ORGANIZATION),
@@ -187,7 +71,7 @@ _ERRORS: dict[type[Exception], Copy] = {
         )
     ),
     NotLinkedError: Copy(words="Connect your Nous Portal account first.", connect=True),
-    RelinkRequiredError: _REFUSALS[RefusalCode.UNAUTHORIZED],
+    RelinkRequiredError: REFUSALS[RefusalCode.UNAUTHORIZED],
     ChargeNotFoundError: Copy(words="This purchase is not yours, or it no longer exists.", overview=True),
     StaleError: Copy(words="This has expired. Nothing was charged; start again.", overview=True),
     SeveralChargesError: Copy(words="Several purchases begin with that. Type more of it."),
@@ -239,39 +123,6 @@ _RULES = {
 }
 
 _UNEXPECTED = "Something went wrong on our side. If it keeps happening, send support this code: `{}`"
-
-_SERVER_SPEAKS = frozenset(
-    {
-        RefusalCode.AMOUNT_OUT_OF_BOUNDS,
-        RefusalCode.VALIDATION_FAILED,
-        RefusalCode.SUBSCRIPTION_MUTATION_REJECTED,
-        RefusalCode.PREVIEW_REJECTED,
-        RefusalCode.CARD_PAUSED,
-        RefusalCode.CARD_EXPIRED,
-        RefusalCode.CARD_MISMATCH,
-        RefusalCode.OTHER,
-    }
-)
-
-
-def refusal_copy(code: RefusalCode, *, detail: str | None = None, retry_at: datetime | None = None) -> Copy:
-    """Return the words for the portal's refusal. `detail` is the fact stored with it."""
-    copy = _REFUSALS[code]
-    if code in _SERVER_SPEAKS and detail:
-        return Copy(words=escape(detail), portal=copy.portal)
-    if code is RefusalCode.MONTHLY_CAP_EXCEEDED and detail:
-        return _cap_copy(copy, detail)
-    if code is RefusalCode.PRICE_CHANGED and detail:
-        price = show(parse_wire(detail))
-        words = f"This plan now costs {price} in the portal. Review the plan again to pay that."
-        return replace(copy, words=words)
-    if code is RefusalCode.REMOTE_SPENDING_REVOKED and detail == "admin":
-        words = f"An admin turned off {SWITCH} for your account. Ask them, then connect again."
-        return Copy(words=words, connect=True)
-    if code in WAIT:
-        again = f"{moment('Try again', retry_at)}." if retry_at else "Try again in a few minutes."
-        return Copy(words=f"{copy.words} {again}", portal=copy.portal)
-    return copy
 
 
 def error_copy(error: Exception, *, now: datetime, incident: str) -> tuple[Copy, str | None]:
@@ -343,7 +194,7 @@ def not_allowed_words(error: NotAllowedError) -> str:
 
 def _not_allowed(error: NotAllowedError) -> Copy:
     """Return the words for a local refusal. They name no requirement that the reader already meets."""
-    copy = _REFUSALS[error.code]
+    copy = REFUSALS[error.code]
     if error.code is RefusalCode.BILLING_DISABLED:
         return replace(copy, words=switch_off(error.role))
     if error.code is RefusalCode.ROLE_REQUIRED and not manages(error.role):
@@ -359,21 +210,7 @@ def _asked_too_soon(error: AskedTooSoonError) -> Copy:
 
 def _refusal(error: PortalRefusalError, now: datetime) -> Copy:
     retry_at = None if error.retry_after is None else now + timedelta(seconds=error.retry_after)
-    return refusal_copy(error.code, detail=error.detail, retry_at=retry_at)
-
-
-def _cap_copy(copy: Copy, detail: str) -> Copy:
-    """Say what is left of the monthly limit, and that the portal's default limit can be changed."""
-    left, _, ceiling = detail.partition(" ")
-    amount = parse_wire(left)
-    words = copy.words
-    if amount is not None and amount < CENT:
-        words = "Nothing is left of your organization's monthly limit."
-    elif amount is not None:
-        words += f" {show(whole_cents(amount))} is left this month."
-    if DEFAULT_CEILING in (left, ceiling):
-        words += " This is the portal's default limit; you can set another there."
-    return replace(copy, words=words, again=amount is None or amount >= CENT)
+    return refusal_copy(error.code, detail=error.detail, retry_at=retry_at, now=now)
 
 
 def _steps(copy: Copy, portal_url: str | None, wanted: str | None = None) -> Block | None:

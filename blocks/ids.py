@@ -38,7 +38,6 @@ LINKS = frozenset({MANAGE_ON_PORTAL, OPEN_LINK, *(f"{OPEN_PLAN}_{number}" for nu
 AMOUNT_VIEW = "amount"
 AMOUNT_PRESET = "amount_preset"
 AMOUNT_CUSTOM = "amount_custom"
-CUSTOM = "custom"
 CONFIRM_VIEW = "confirm_purchase"
 INFO_VIEW = "info"
 CARD_VIEW = "add_card"

@@ -6,7 +6,7 @@ text (`spoken`), and a Message joins them. Every block that is shown is therefor
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from blocks import ids
@@ -227,6 +227,11 @@ def portal_button(url: str | None, *, style: str | None = None) -> Json:
     return button("Manage on portal", ids.MANAGE_ON_PORTAL, url=url, style=style)
 
 
+def portal_line(url: str | None) -> Block | None:
+    """Make the small link to the portal; None without an address."""
+    return None if url is None else context(link(url, "Manage on portal"))
+
+
 def confirmed(element: Json, *, title: str, words: str, confirm: str, deny: str) -> Json:
     """Add Slack's confirmation dialog to an element."""
     return element | {
@@ -247,15 +252,14 @@ def radios(
     action_id: str,
     chosen: str | None = None,
 ) -> Block:
-    """Make radio buttons from (value, words); Slack sends the app each change of the choice."""
+    """Make radio buttons from (value, words)."""
     _limit("radio options", len(options), RADIO_OPTIONS)
     wire_options = [{"text": plain(words), "value": value} for value, words in options]
     element: Json = {"type": "radio_buttons", "action_id": action_id, "options": wire_options}
     initial = next((option for option in wire_options if option["value"] == chosen), None)
     if initial is not None:
         element["initial_option"] = initial
-    block = _input(label, element, block_id=block_id, hint=None)
-    return replace(block, json=block.json | {"dispatch_action": True})
+    return _input(label, element, block_id=block_id, hint=None)
 
 
 def text_input(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from blocks import ids, titles
@@ -22,6 +23,7 @@ from blocks.kit import (
     modal,
     moment,
     portal_button,
+    portal_line,
     radios,
     section,
     text_input,
@@ -33,12 +35,9 @@ from bot.domain.offer import AmountOffer, Ceiling
 from bot.domain.rules import RuleError
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from bot.domain.billing import BillingState
     from bot.domain.identity import Account
 
-TWO_AMOUNTS = "You chose an amount above too. Clear this, or choose “Another amount”"
 STORING = "Saving your confirmation…"
 
 _CEILINGS = {
@@ -63,6 +62,9 @@ class AmountForm:
     left: Decimal | None = None
     """What is left of the monthly limit, in US dollars."""
 
+    usual: Decimal | None = None
+    """The preset to choose at first: the one bought last, or else the middle one."""
+
     owner: str | None = None
     """The account's name as `blocks.words.whose` writes it (escaped)."""
 
@@ -74,14 +76,17 @@ class AmountForm:
         *,
         read_at: datetime | None = None,
         account: Account | None = None,
+        last: Decimal | None = None,
     ) -> AmountForm:
-        """Make the form from the current billing state and offer."""
+        """Make the form from the current billing state and offer; `last` is the amount bought last."""
+        middle = offer.presets[len(offer.presets) // 2] if offer.presets else None
         return cls(
             offer=offer,
             balance=state.balance,
             read_at=read_at,
             left=state.monthly_cap.left if state.monthly_cap else None,
             owner=None if account is None else whose(account),
+            usual=next((amount for amount in offer.presets if amount == last), middle),
         )
 
     def remember(self) -> str:
@@ -136,39 +141,44 @@ def amount_modal(
 ) -> Json:
     """Make the modal that asks for an amount.
 
-    `chosen` is a preset's value or CUSTOM. `typed` is an amount as the person wrote it. The text input is
-    shown only if no preset is chosen.
+    `chosen` is a preset's value; without it, the form's usual one is chosen. `typed` is an amount as the
+    person wrote it; it goes before the chosen one, since a choice cannot be taken back in Slack.
     """
-    options = [(format(amount, "f"), show(amount)) for amount in form.offer.presets]
-    if typed and chosen is None:
-        chosen = next((value for value, words in options if words == typed), ids.CUSTOM)
-    other = chosen == ids.CUSTOM or not options
+    options = {format(amount, "f"): _preset(form, amount) for amount in form.offer.presets}
+    preset = next((_text(amount) for amount in form.offer.presets if show(amount) == typed), None)
     choice = radios(
         "Amount",
-        [*options, (ids.CUSTOM, "Another amount")],
+        list(options.items()),
         block_id=ids.AMOUNT_PRESET,
         action_id=ids.AMOUNT_PRESET,
-        chosen=chosen,
+        chosen=preset or chosen or _text(form.usual),
     )
     line = text_input(
-        "Another amount" if options else "Amount",
+        "Or another amount" if options else "Amount",
         block_id=ids.AMOUNT_CUSTOM,
         action_id=ids.AMOUNT_CUSTOM,
         placeholder="e.g. 100",
-        initial=typed[:TYPED_LENGTH] if typed else None,
+        initial=typed[:TYPED_LENGTH] if typed and preset is None else None,
         hint=_bounds_hint(form),
+        optional=bool(options),
     )
     return modal(
         titles.ADD_FUNDS,
         _standing(form),
         section(f"*{problem}.*") if problem else None,
         choice if options else None,
-        line if other else None,
+        line,
         callback_id=ids.AMOUNT_VIEW,
         submit="Continue",
         close="Cancel",
         private_metadata=form.remember(),
     )
+
+
+def _preset(form: AmountForm, amount: Decimal) -> str:
+    """Name an amount, and the balance that it leads to."""
+    after = "" if form.balance is None else f" → new balance {show(form.balance + amount)}"
+    return show(amount) + after
 
 
 def closed_modal(form: AmountForm, state: BillingState) -> Json:
@@ -190,33 +200,42 @@ def closed_modal(form: AmountForm, state: BillingState) -> Json:
     )
 
 
-def confirm_modal(charge: Charge, *, open_equal: Charge | None) -> Json:
+def confirm_modal(charge: Charge, *, open_equal: Charge | None, state: BillingState | None = None) -> Json:
     """Make the modal in which the person confirms one charge.
 
-    Its metadata holds only the charge's id and the id of the unfinished charge that it warns of.
+    Its metadata holds only the charge's id and the id of the unfinished charge that it warns of. `state` is
+    the billing state before the charge, if it is known.
     """
+    amount = show(charge.amount)
     return modal(
-        titles.CONFIRM_PURCHASE,
+        titles.POSSIBLE_DUPLICATE if open_equal else titles.CONFIRM_PURCHASE,
         section(buy_again(charge, open_equal)) if open_equal else None,
-        section(
-            f"Add *{show(charge.amount)}* to the balance of *{organization(charge.organization_name)}*."
-        ),
-        fields([("Total", show(charge.amount)), _method_field(charge)]),
+        section(f"Add *{amount}* to the balance of *{organization(charge.organization_name)}*."),
+        fields([("Total", amount), method_field(charge), *(_after(charge, state) if state else [])]),
         context(f"You act as {escape(charge.account_email)}.") if charge.account_email else None,
         section(consent(charge.payment_method)),
-        actions(
-            portal_button(charge.portal_url),
-            button("Back", ids.BACK_TO_AMOUNT, value=charge.id),
-        ),
+        actions(button("Back", ids.BACK_TO_AMOUNT, value=charge.id)),
+        portal_line(charge.portal_url),
         callback_id=ids.CONFIRM_VIEW,
-        submit=f"Pay {show(charge.amount)} now",
+        submit=f"Pay {amount} again" if open_equal else f"Pay {amount} now",
         close="Cancel",
         private_metadata=f"{charge.id} {open_equal.id}" if open_equal else charge.id,
         notify_on_close=True,
     )
 
 
-def _method_field(charge: Charge) -> tuple[str, str]:
+def _after(charge: Charge, state: BillingState) -> list[tuple[str, str]]:
+    """Return the balance after the charge, and what the monthly limit leaves then."""
+    after = []
+    if state.balance is not None:
+        after.append(("New balance", show(state.balance + charge.amount)))
+    if state.monthly_cap is not None:
+        left = max(Decimal(0), state.monthly_cap.left - charge.amount)
+        after.append(("Monthly limit", f"{show(left)} left after this"))
+    return after
+
+
+def method_field(charge: Charge) -> tuple[str, str]:
     """Return the payment method's label, and its name with the reason why it is charged."""
     method = charge.payment_method
     if method is None:
@@ -225,14 +244,18 @@ def _method_field(charge: Charge) -> tuple[str, str]:
     return method_label(method), escape(method_name(method)) + (f"\n{why}" if why else "")
 
 
-def processing_modal(charge: Charge) -> Json:
-    """Make the modal that follows the confirmation and is later replaced by the outcome."""
+def processing_modal(charge: Charge, *, waited: int = 0) -> Json:
+    """Make the modal that follows the confirmation and is later replaced by the outcome.
+
+    `waited` is for how many seconds the person has seen it, once that is longer than usual.
+    """
     doing = f"Adding *{show(charge.amount)}* to your balance…"
     if charge.kind is ChargeKind.UPGRADE:
         doing = f"Upgrading to *{escape(charge.tier_name or 'the new plan')}*…"
     return modal(
         titles.PROCESSING,
         section(doing),
+        context(f"Taking longer than usual ({waited} s)…" if waited else "Usually takes a few seconds."),
         context("You can close this. We'll message you when it's done."),
         callback_id=ids.INFO_VIEW,
     )

@@ -188,6 +188,8 @@ class Charge:
     """Until when a submitted charge is polled."""
     portal_charge_id: str | None = None
     settled_amount: Decimal | None = None
+    balance_after: Decimal | None = None
+    """The balance that the portal showed when it was settled (US dollars); None if that is not known."""
     failure: FailureReason | None = None
     refusal: RefusalCode | None = None
     refusal_detail: str | None = None
@@ -317,9 +319,9 @@ class Charge:
         """It is pending at the deadline."""
         return self._to(ChargeState.OVERDUE)
 
-    def settled(self, amount: Decimal | None, *, now: datetime) -> Charge:
-        """It is paid; `amount` is the portal's, None if it names none."""
-        return self._to(ChargeState.SETTLED, settled_amount=amount, ended_at=now)
+    def settled(self, amount: Decimal | None, *, now: datetime, balance: Decimal | None = None) -> Charge:
+        """It is paid; `amount` is the portal's, None if it names none. `balance` is the one after it."""
+        return self._to(ChargeState.SETTLED, settled_amount=amount, balance_after=balance, ended_at=now)
 
     def failed(self, reason: FailureReason, *, now: datetime, portal_url: str | None = None) -> Charge:
         """The payment failed; `portal_url` is where the person can fix that."""

@@ -101,8 +101,12 @@ class Delivery:
         return replace(self, replied_key=key, replied_at=now)
 
     def modal_finished(self) -> Delivery:
-        """The modal shows the outcome. The app must not change what the person opens there next."""
+        """The app must not change the modal any more: the person may have opened something else there."""
         return replace(self, view_id=None)
+
+    def told_in_modal(self, key: str) -> Delivery:
+        """The open modal has told this outcome, so no thread reply does."""
+        return replace(self, replied_key=key)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,11 +121,12 @@ class Reply:
 class Drawing:
     """What a subject's delivery shows now.
 
-    `is_news`: there is more to say than that it is under way. `modal` is the last word of an open modal,
-    and `modal_at` (UTC) the moment before which Slack may overwrite it. `posts_anew`: where the place that
-    the message should replace is gone, it is posted to the person. `look_again`: when to look again by
-    itself whether the subject has changed. `after` brings up to date what else shows the subject; it is
-    called each time the message was brought up to date.
+    `is_news`: there is more to say than that it is under way. `modal` is what an open modal shows now,
+    `modal_ends` whether that is its last word, and `modal_at` (UTC) the moment before which Slack may
+    overwrite it. There is no `reply` where the open modal tells it. `posts_anew`: where the place that the
+    message should replace is gone, it is posted to the person. `look_again`: when to look again by itself
+    whether the subject has changed. `after` brings up to date what else shows the subject; it is called
+    each time the message was brought up to date.
     """
 
     message: Json
@@ -129,6 +134,7 @@ class Drawing:
     reply: Reply | None = None
     modal: Json | None = None
     modal_at: datetime | None = None
+    modal_ends: bool = True
     posts_anew: bool = True
     look_again: timedelta | None = None
     after: Callable[[], Awaitable[None]] | None = None

@@ -45,9 +45,10 @@ class ChooseAmount:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Confirm:
-    """The person can now confirm the proposal."""
+    """The person can now confirm the proposal; `state` is the billing state before it."""
 
     proposal: Proposal
+    state: BillingState
 
 
 NextStep: TypeAlias = NeedsPaymentMethod | ChooseAmount | Confirm

@@ -67,9 +67,9 @@ class PortalClient:
             raise PortalUnavailableError("an empty answer")
         return self._usable(lambda: read(AccountWire, body).to_domain())
 
-    async def state(self) -> BillingState:
+    async def state(self, *, in_background: bool = False) -> BillingState:
         """`GET /api/billing/state`."""
-        body = await self._call("GET", "/api/billing/state")
+        body = await self._call("GET", "/api/billing/state", in_background=in_background)
         return self._usable(lambda: read(BillingStateWire, body).to_domain(self._base))
 
     async def charge(self, amount: Decimal, *, idempotency_key: str) -> str:

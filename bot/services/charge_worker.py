@@ -32,6 +32,7 @@ from bot.domain.follow_up import (
 from bot.domain.rules import RuleError
 from bot.domain.subscription import UpgradeStatus
 from bot.engine import Released
+from bot.services.balance_now import balance_now
 from bot.services.before_sending import DatabaseAwayError, forbidden, nothing_sent, require_same_price
 from bot.services.poll_waits import BUSY_CAP_SECONDS, away_wait, busy_wait
 from bot.timing import CALL_MARGIN_SECONDS, PORTAL_TIMEOUT_SECONDS
@@ -312,15 +313,16 @@ class _Run:
         portal = await self._portal(recent=True, follows=True)
         self.charge = self.charge.polled(self._clock.now())
         self._worker.metrics.polls.inc()
-        await self._ended(await portal.charge_status(self.charge.portal_charge_id or ""))
+        await self._ended(await portal.charge_status(self.charge.portal_charge_id or ""), portal)
 
-    async def _ended(self, status: ChargeStatus) -> None:
+    async def _ended(self, status: ChargeStatus, portal: PortalClient) -> None:
         now = self._clock.now()
         match status.kind:
             case ChargeStatusKind.PENDING:
                 return
             case ChargeStatusKind.SETTLED:
-                await self._save(self.charge.settled(status.amount, now=now))
+                balance = await balance_now(portal)
+                await self._save(self.charge.settled(status.amount, now=now, balance=balance))
             case ChargeStatusKind.FAILED:
                 await self._save(self.charge.failed(FailureReason.from_wire(status.reason), now=now))
 

@@ -108,7 +108,8 @@ class Purchases:
                 organization=(state.organization_id, state.organization_name),
                 payment_method=state.payment_method,
                 portal_url=state.portal_url,
-            )
+            ),
+            state=state,
         )
 
     async def choose_amount(self, identity: Identity) -> ChooseAmount:

@@ -143,25 +143,28 @@ class _Run:
     def _is_up_to_date(self, drawing: Drawing) -> bool:
         """Tell whether nothing has changed since the last run that showed everything."""
         is_same = self.delivery.digest == _digest(drawing.message)
-        return is_same and self.delivery.drawn == self._lease.claim.wakes
+        is_modal_same = drawing.modal_ends or self.delivery.view_id is None
+        return is_same and is_modal_same and self.delivery.drawn == self._lease.claim.wakes
 
     async def _show(self, drawing: Drawing) -> None:
         try:
             await self._show_message(drawing)
         except SlackRefusedError:
             # Slack takes no message to this person now; an open modal shows the outcome nonetheless.
-            await self._finish(drawing)
+            await self._show_modal(drawing)
+            await self._after(drawing)
             raise
-        await self._finish(drawing)
+        await self._show_modal(drawing)
+        if drawing.reply is not None and self.delivery.ts is not None:
+            await self._or_anew(drawing, self._reply(drawing.reply))
+        await self._after(drawing)
 
-    async def _finish(self, drawing: Drawing) -> None:
-        """Bring up to date what else shows the subject: the open modal, and what the drawing names."""
-        await self._finish_modal(drawing)
+    async def _after(self, drawing: Drawing) -> None:
         if drawing.after is not None:
             await drawing.after()
 
     async def _show_message(self, drawing: Drawing) -> None:
-        """Update the message and its thread; post it again if it is gone."""
+        """Update the message; post it again if it is gone."""
         if self.delivery.place is not None:
             if await self._replace(self.delivery.place, drawing):
                 return
@@ -169,10 +172,12 @@ class _Run:
         if self.delivery.ts is None and not drawing.posts_anew:
             return
         await self._post(drawing)
+        await self._or_anew(drawing, self._edit(drawing))
+
+    async def _or_anew(self, drawing: Drawing, change: Awaitable[None]) -> None:
+        """Change the message; post it again if it is gone."""
         try:
-            await self._edit(drawing)
-            if drawing.reply is not None:
-                await self._reply(drawing.reply)
+            await change
         except MessageGoneError as error:
             log.warning("delivery.gone", subject=self.delivery.subject_id, error=error.code)
             self._attempts = 1
@@ -243,8 +248,8 @@ class _Run:
         self.delivery = self.delivery.replied(reply.key, now=self._clock.now())
         await self._save_or_take_back(channel, ts, lambda: self._replied_by_another(reply.key))
 
-    async def _finish_modal(self, drawing: Drawing) -> None:
-        """Show the outcome in the open modal; the message shows it already."""
+    async def _show_modal(self, drawing: Drawing) -> None:
+        """Show in the open modal what the message shows already."""
         if self.delivery.view_id is None or drawing.modal is None:
             return
         if drawing.modal_at is not None:
@@ -258,7 +263,12 @@ class _Run:
             raise
         except SlackRefusedError as error:
             log.info("delivery.modal_gone", subject=self.delivery.subject_id, error=error.code)
-        self.delivery = self.delivery.modal_finished()
+            self.delivery = self.delivery.modal_finished()
+            return
+        if drawing.reply is not None:
+            self.delivery = self.delivery.told_in_modal(drawing.reply.key)
+        if drawing.modal_ends:
+            self.delivery = self.delivery.modal_finished()
 
     async def _wait(self, error: SlackRefusedError) -> timedelta:
         """Return how long to wait before the next attempt."""

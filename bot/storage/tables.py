@@ -162,6 +162,7 @@ charges = Table(
     # SQLite stores text of any length, and cannot change a column's declared length.
     Column("portal_charge_id", String(2000).with_variant(String(255), "sqlite")),
     Column("settled_amount", Dollars),
+    Column("balance_after", Dollars),
     Column("failure", String(40)),
     Column("refusal", String(40)),
     Column("refusal_detail", Text),

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from blocks.charge import charge_message, charge_modal, charge_reply
+from blocks.purchase import processing_modal
 from bot.domain.charge import ChargeState
 from bot.domain.delivery import Drawing, Reply
 from bot.domain.follow_up import FOLLOW_UP_LIFE
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from bot.engine import Lease, Released
     from bot.runtime import Runtime
 
+SIGNS_OF_LIFE_SECONDS = (10, 20, 40, 80, 160)
+"""When an open modal says how long a charge has been in progress, counted from the confirmation."""
+
+USUAL = timedelta(seconds=SIGNS_OF_LIFE_SECONDS[0])
 LOOK_AGAIN = timedelta(minutes=2)
 LOOK_AGAIN_LATER = timedelta(minutes=15)
 """How often to check a charge in progress, and one without a certain end for its day.
@@ -39,16 +44,35 @@ async def draw_charge(runtime: Runtime, delivery: Delivery) -> Drawing | None:
     charge = await runtime.charges.get(delivery.subject_id)
     if charge is None:
         return None
-    message = charge_message(charge).json
+    now = runtime.clock.now()
     if not charge.has_news:
-        return Drawing(message=message, is_news=False, look_again=LOOK_AGAIN)
+        return _under_way(charge, delivery, now)
+    until = charge.retry_at if charge.state is ChargeState.REFUSED else None
+    waits = until is not None and now < until
     return Drawing(
-        message=message,
+        message=charge_message(charge, now).json,
         reply=_reply(charge, delivery),
-        modal=None if charge.check_under_way else charge_modal(charge),
+        modal=None if charge.check_under_way else charge_modal(charge, now),
         modal_at=charge.confirmed_at and charge.confirmed_at + timedelta(seconds=AFTER_ACK_SECONDS),
-        look_again=_look_again(charge, runtime.clock.now()),
+        modal_ends=not waits,
+        look_again=until - now if until is not None and waits else _look_again(charge, now),
         after=partial(_show_new_balance, runtime, charge),
+    )
+
+
+def _under_way(charge: Charge, delivery: Delivery, now: datetime) -> Drawing:
+    """Return what a charge in progress shows: after ten seconds, that it takes longer than usual."""
+    waited = now - charge.expected_since
+    is_slow = charge.confirmed_at is not None and waited >= USUAL
+    steps = (timedelta(seconds=each) for each in SIGNS_OF_LIFE_SECONDS)
+    following = next((each for each in steps if each > waited), None)
+    has_more_to_show = not is_slow or delivery.view_id is not None
+    return Drawing(
+        message=charge_message(charge, now, is_slow=is_slow).json,
+        is_news=False,
+        modal=processing_modal(charge, waited=int(waited.total_seconds())) if is_slow else None,
+        modal_ends=False,
+        look_again=following - waited if following is not None and has_more_to_show else LOOK_AGAIN,
     )
 
 

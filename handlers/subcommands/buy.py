@@ -16,7 +16,6 @@ from blocks.help import amount_help_message
 from blocks.loading import loading_modal
 from blocks.purchase import (
     STORING,
-    TWO_AMOUNTS,
     AmountForm,
     add_card_modal,
     amount_modal,
@@ -27,7 +26,7 @@ from blocks.purchase import (
 )
 from blocks.subscription import upgrade_modal
 from bot.domain.charge import ON_ITS_WAY, OPEN, ChargeKind
-from bot.domain.errors import PermissionMissingError
+from bot.domain.errors import BillingError, PermissionMissingError
 from bot.domain.money import AmountError, parse_typed, show
 from bot.domain.next_step import ChooseAmount, Confirm, NeedsPaymentMethod
 from bot.services.purchases import BuyAgainError
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from blocks.kit import Json
+    from bot.domain.billing import BillingState
     from handlers.context import Context
 
 
@@ -68,16 +68,6 @@ async def handle_refresh_amount(context: Context) -> None:
     await context.reply.show(await _ask_amount(context, chosen=chosen, typed=typed))
 
 
-async def handle_amount_choice(context: Context) -> None:
-    """Show the text input for another amount; hide it for a preset."""
-    chosen = context.request.action.entered
-    has_line = any(block.block_id == ids.AMOUNT_CUSTOM for block in context.request.view.blocks)
-    if has_line == (chosen == ids.CUSTOM):
-        return
-    context.reply.in_modal(titles.ADD_FUNDS)
-    await context.reply.show(amount_modal(AmountForm.recall(context.request.metadata), chosen=chosen))
-
-
 async def handle_amount(context: Context) -> None:
     """Read the chosen amount; show the confirmation, or the problem next to the input."""
     context.reply.in_submitted_modal(titles.ADD_FUNDS)
@@ -85,19 +75,11 @@ async def handle_amount(context: Context) -> None:
     try:
         amount = form.offer.bounds.check(_chosen_amount(context))
     except AmountError as error:
-        await _refuse_amount(context, form.problem(error))
-        return
-    except _TwoAmountsError:
-        await _refuse_amount(context, TWO_AMOUNTS)
+        words = {ids.AMOUNT_CUSTOM: form.problem(error)}
+        await context.reply.ack(response_action="errors", errors=words)
         return
     context.wanted = f"buy {format(amount, 'f')}"
     await context.reply.become(loading_modal(titles.ADD_FUNDS), _next_step(context, amount))
-
-
-async def _refuse_amount(context: Context, words: str) -> None:
-    """Show the words at the text input, or at the choice if the input is not shown."""
-    field = ids.AMOUNT_CUSTOM if ids.AMOUNT_CUSTOM in context.request.inputs else ids.AMOUNT_PRESET
-    await context.reply.ack(response_action="errors", errors={field: words})
 
 
 async def handle_back(context: Context) -> None:
@@ -133,7 +115,7 @@ async def _confirm(context: Context) -> Json:
             context.identity, charge_id, view_id=context.reply.view_id, warned_of=warned_of or None
         )
     except BuyAgainError as error:
-        return confirm_modal(error.charge, open_equal=error.other)
+        return confirm_modal(error.charge, open_equal=error.other, state=await _state(context))
     return processing_modal(charge) if charge.state in ON_ITS_WAY else charge_modal(charge)
 
 
@@ -166,8 +148,11 @@ async def handle_resume(context: Context) -> None:
         return
     except BuyAgainError as error:
         await context.reply.open_modal(titles.CONFIRM_PURCHASE)
-        ask = upgrade_modal if error.charge.kind is ChargeKind.UPGRADE else confirm_modal
-        await context.reply.show(ask(error.charge, open_equal=error.other))
+        if error.charge.kind is ChargeKind.UPGRADE:
+            await context.reply.show(upgrade_modal(error.charge, open_equal=error.other))
+        else:
+            state = await _state(context)
+            await context.reply.show(confirm_modal(error.charge, open_equal=error.other, state=state))
         return
     if not resumed:
         await context.reply.message(already_message(charge))
@@ -184,18 +169,20 @@ async def _next_step(context: Context, amount: Decimal | None, *, checked: bool 
             return add_card_modal(
                 state, typed=show(amount) if amount is not None else None, still_missing=checked
             )
-        case Confirm(proposal=proposal):
-            return confirm_modal(proposal.charge, open_equal=proposal.open_equal)
+        case Confirm(proposal=proposal, state=state):
+            return confirm_modal(proposal.charge, open_equal=proposal.open_equal, state=state)
         case ChooseAmount() as choice:
-            return _choose(context, choice)
+            return await _choose(context, choice)
 
 
-def _choose(
+async def _choose(
     context: Context, choice: ChooseAmount, *, chosen: str | None = None, typed: str | None = None
 ) -> Json:
     """Return the view that asks for an amount, or says why nothing can be charged."""
     now = context.runtime.clock.now()
-    form = AmountForm.of(choice.state, choice.offer, read_at=now, account=choice.account)
+    newest = await context.runtime.purchases.history(context.identity, limit=1)
+    last = newest[0].amount if newest else None
+    form = AmountForm.of(choice.state, choice.offer, read_at=now, account=choice.account, last=last)
     if choice.offer.is_closed:
         return closed_modal(form, choice.state)
     if choice.amount is None:
@@ -207,28 +194,26 @@ def _choose(
 async def _ask_amount(context: Context, *, chosen: str | None = None, typed: str | None = None) -> Json:
     """Ask for the amount again, with the values chosen and typed before."""
     choice = await context.runtime.purchases.choose_amount(context.identity)
-    return _choose(context, choice, chosen=chosen, typed=typed)
+    return await _choose(context, choice, chosen=chosen, typed=typed)
 
 
-class _TwoAmountsError(Exception):
-    """The person gave both a preset and another amount; which one is meant is unknown."""
+async def _state(context: Context) -> BillingState | None:
+    """Return the billing state; None if it cannot be had now."""
+    try:
+        return await context.runtime.billing.state(context.identity)
+    except BillingError:
+        return None
 
 
 def _chosen_amount(context: Context) -> Decimal:
-    preset = context.request.entered(ids.AMOUNT_PRESET)
-    custom = (context.request.entered(ids.AMOUNT_CUSTOM) or "").strip()
-    if preset in {None, ids.CUSTOM}:
-        return parse_typed(custom)
-    amount = parse_typed(preset or "")
-    if custom and parse_typed(custom) != amount:
-        raise _TwoAmountsError
-    return amount
+    """Return the amount that was typed, or else the chosen one: a choice cannot be taken back in Slack."""
+    typed = (context.request.entered(ids.AMOUNT_CUSTOM) or "").strip()
+    return parse_typed(typed or context.request.entered(ids.AMOUNT_PRESET) or "")
 
 
 ACTIONS = {
     ids.ADD_FUNDS: handle_add_funds,
     ids.REFRESH_AMOUNT: handle_refresh_amount,
-    ids.AMOUNT_PRESET: handle_amount_choice,
     ids.BACK_TO_AMOUNT: handle_back,
     ids.CHECK_CARD: handle_check_card,
     ids.CHECK_AGAIN: handle_check_again,

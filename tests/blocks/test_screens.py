@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from blocks.charge import charge_message, charge_modal, charge_reply
 from blocks.connect import connected_note
-from blocks.errors import error_copy, refusal_copy
+from blocks.errors import error_copy
 from blocks.kit import moment
 from blocks.overview import overview_message
 from blocks.purchase import AmountForm, add_card_modal, amount_modal, amount_problem, confirm_modal
+from blocks.refusals import refusal_copy
 from blocks.usage import usage_message
 from blocks.words import auto_reload_line, method_name, squares, why_this_method
 from bot.domain.billing import (
@@ -32,6 +33,7 @@ from bot.domain.offer import AmountOffer
 from bot.domain.payment import PaymentMethod
 from bot.sandbox.slack.validation import validate_blocks, validate_view
 from tests.support.samples import ACCOUNT, CHARGE, CONNECTION, NOW, PORTAL, STATE, USAGE
+from tests.support.shown import Shown
 
 if TYPE_CHECKING:
     from blocks.kit import Message
@@ -114,10 +116,52 @@ def test_the_portals_message_is_shown_unchanged_and_escaped() -> None:
 
 
 @pytest.mark.parametrize("code", [RefusalCode.RATE_LIMITED, RefusalCode.STRIPE_UNAVAILABLE])
-def test_a_refusal_with_a_wait_names_the_time_to_try_again(code: RefusalCode) -> None:
-    copy, _ = error_copy(PortalRefusalError(code, retry_after=90), now=NOW, incident="x")
-    assert f"<!date^{int(NOW.timestamp()) + 90}^" in copy.words
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "You can try again now."),
+        (1, "Try again in about 10 seconds."),
+        (28, "Try again in about 30 seconds."),
+        (90, "Try again in about 2 min."),
+        (599, "Try again in about 10 min."),
+        (600, f"<!date^{int(NOW.timestamp()) + 600}^"),
+    ],
+)
+def test_a_refusal_with_a_wait_says_when_to_try_again(code: RefusalCode, seconds: int, words: str) -> None:
+    copy, _ = error_copy(PortalRefusalError(code, retry_after=seconds), now=NOW, incident="x")
+    assert words in copy.words
     assert ("Too many" in copy.words) is (code is RefusalCode.RATE_LIMITED)
+
+
+NO_BUYING = (
+    RefusalCode.ROLE_REQUIRED,
+    RefusalCode.BILLING_DISABLED,
+    RefusalCode.CONSENT_REQUIRED,
+    RefusalCode.MONTHLY_CAP_EXCEEDED,
+    RefusalCode.SPENDING_STOPPED,
+    RefusalCode.RULE_FORBIDS,
+    RefusalCode.NOT_SENT_IN_TIME,
+    RefusalCode.NOT_VERIFIED,
+)
+
+
+@pytest.mark.parametrize("code", RefusalCode)
+def test_a_refused_purchase_offers_to_buy_only_where_buying_helps(code: RefusalCode) -> None:
+    shown = Shown(charge_message(replace(CHARGE, state=ChargeState.REFUSED, refusal=code)).json)
+    offers = {label for label in shown.buttons if label in {"Add funds", "Try $50 again"}}
+    if code in NO_BUYING:
+        assert offers == set()
+    else:
+        assert len(offers) <= 1
+
+
+@pytest.mark.behavior(31)
+def test_a_payment_that_needs_verification_leads_to_the_portal_first() -> None:
+    failure = FailureReason.AUTHENTICATION_REQUIRED
+    shown = Shown(charge_message(replace(CHARGE, state=ChargeState.FAILED, failure=failure)).json)
+    assert shown.buttons == ["Verify in portal", "Try $50 again"]
+    assert shown.links == [CHARGE.portal_url]
+    assert shown.styles["Verify in portal"] == "primary"
 
 
 @pytest.mark.behavior(6)

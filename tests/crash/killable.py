@@ -99,8 +99,10 @@ def delivery_name(_store: object, _lease: object, before: Delivery, after: Deliv
         "posted": before.ts != after.ts,
         "edited": before.edited_at != after.edited_at,
         "to be replied to": before.reply_key != after.reply_key,
-        "replied to": before.replied_key != after.replied_key,
-        "in its modal": before.view_id != after.view_id,
+        "replied to": before.replied_at != after.replied_at,
+        "told in its modal": before.replied_key != after.replied_key
+        and before.replied_at == after.replied_at,
+        "done with its modal": before.view_id != after.view_id,
     }
     return f"the message is {', '.join(what for what, true in happened.items() if true) or 'as it was'}"
 

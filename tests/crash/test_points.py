@@ -53,6 +53,8 @@ class Way:
     state: str = "settled"
     slack_away: bool = False
     overview: bool = False
+    closes: bool = False
+    """Whether the person closes the modal as soon as they have paid."""
     second: bool = False
     """Whether Grace is connected to the account already, and lets Ada in."""
 
@@ -65,6 +67,9 @@ WAYS = {
     "permission missing": Way(billing=False),
     "from the overview": Way(overview=True),
     "declined": Way(amount="10.01", told="was declined", state="failed"),
+    "declined after the modal was closed": Way(
+        amount="10.01", told="was declined", state="failed", closes=True
+    ),
     "Slack away at first": Way(amount="10.01", told="was declined", state="failed", slack_away=True),
 }
 
@@ -88,7 +93,7 @@ MATRIX = {
         "chat.update",
         "GET /api/oauth/account",
         "views.publish",
-        "the message is edited, in its modal",
+        "the message is edited, done with its modal",
     ),
     "not linked": (
         "POST /api/oauth/device/code",
@@ -114,21 +119,24 @@ MATRIX = {
         "the charge is needs_scope",
         "the release of a charge",
         "the message is edited",
+        "the message is edited, to be replied to",
         "the message is as it was",
         "the resumption is stored",
     ),
     "from the overview": ("the answer to a response_url",),
     "declined": (
         "the charge is failed",
-        "the message is edited, to be replied to",
+        "the message is edited, told in its modal, done with its modal",
+    ),
+    "declined after the modal was closed": (
+        "the message is edited, to be replied to, done with its modal",
         "chat.postMessage in the thread",
         "the message is replied to",
     ),
     "Slack away at first": (
-        "the message is to be replied to",
         "the release of a delivery",
         "conversations.history",
-        "the message is in its modal",
+        "the message is to be replied to, done with its modal",
     ),
 }
 """What happens on each way, in the order of the story; a process is killed before it and after it."""
@@ -223,7 +231,9 @@ async def stage(folder: Path, way: Way, **extra: str) -> AsyncIterator[Stage]:
         if way.slack_away:
             slack.faults.add("conversations.open", "drop_before", times=1)
         await app.start()
-        person = Person(slack=slack, portal=portal, user=ADA, account="ada", amount=way.amount)
+        person = Person(
+            slack=slack, portal=portal, user=ADA, account="ada", amount=way.amount, closes=way.closes
+        )
         try:
             yield Stage(app=app, portal=portal, slack=slack, person=person)
         finally:

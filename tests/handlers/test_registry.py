@@ -22,8 +22,8 @@ UNHEARD = {ids.AMOUNT_CUSTOM, ids.RELOAD_BELOW, ids.RELOAD_TO, ids.PLAN_TIER}
 @pytest.mark.behavior(61)
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
 def test_everything_on_a_screen_is_answered(screen: Screen) -> None:
-    shown = json.dumps(screen.json)
-    assert set(re.findall(r'"action_id": "([^"]+)"', shown)) <= ACTIONS | UNHEARD
+    heard = [block for block in screen.json["blocks"] if block["type"] != "input"]
+    assert set(re.findall(r'"action_id": "([^"]+)"', json.dumps(heard))) <= ACTIONS | UNHEARD
     if "submit" in screen.json:
         assert screen.json["callback_id"] in SUBMISSIONS
     if screen.json.get("notify_on_close"):

@@ -20,56 +20,68 @@ async def test_an_unreadable_amount_gets_one_clear_sentence(house: House, typed:
 
 @pytest.mark.behavior(20)
 @pytest.mark.parametrize(
-    ("preset", "custom", "words"),
+    ("typed", "words"),
     [
-        ("custom", "lots", "Enter a dollar amount, e.g. 100"),
-        ("custom", "1e3", "Enter a dollar amount, e.g. 100"),
-        ("custom", "4.99", "The smallest amount is $5"),
-        ("custom", "820.01", "The largest amount is $820: the monthly limit leaves no more"),
-        ("custom", "7.123", "Use at most two decimals, e.g. 12.50"),
+        ("lots", "Enter a dollar amount, e.g. 100"),
+        ("1e3", "Enter a dollar amount, e.g. 100"),
+        ("4.99", "The smallest amount is $5"),
+        ("820.01", "The largest amount is $820: the monthly limit leaves no more"),
+        ("7.123", "Use at most two decimals, e.g. 12.50"),
     ],
 )
 async def test_a_wrong_amount_in_the_modal_shows_an_error_beside_the_field(
-    house: House, preset: str, custom: str, words: str
+    house: House, typed: str, words: str
 ) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy")
     await house.until(lambda: house.modal().submit)
-    await house.slack.select(ADA, "amount_preset", preset)
-    await house.until(lambda: "amount_custom" in house.modal().fields)
-    await house.slack.type(ADA, "amount_custom", custom)
+    await house.slack.type(ADA, "amount_custom", typed)
     answer = await house.slack.submit(ADA)
     assert answer.errors == {"amount_custom": words}
     assert house.modal().title == "Add funds"
 
 
 @pytest.mark.behavior(12)
-async def test_the_field_for_another_amount_appears_only_when_it_is_chosen(house: House) -> None:
+async def test_choosing_an_amount_asks_the_app_nothing(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy")
     await house.until(lambda: house.modal().submit)
-    assert "amount_custom" not in house.modal().fields
-    await house.slack.select(ADA, "amount_preset", "custom")
-    await house.until(lambda: "amount_custom" in house.modal().fields)
+    assert house.modal().fields["amount_preset"].initial == "50"
+    assert "$25 → new balance $167.50" in house.modal().fields["amount_preset"].options
+    asked = len(house.slack.deliveries)
     await house.slack.select(ADA, "amount_preset", "25")
-    await house.until(lambda: "amount_custom" not in house.modal().fields)
+    assert len(house.slack.deliveries) == asked
     await house.slack.submit(ADA)
-    await house.confirm_shown()
-    assert "$25" in house.modal().text
+    await house.until(lambda: house.modal().submit == "Pay $25 now")
 
 
-async def test_a_preset_and_a_different_typed_amount_are_refused(house: House) -> None:
+async def test_the_amount_bought_last_is_chosen_the_next_time(house: House) -> None:
+    await house.link()
+    await house.buy("25")
+    await house.told("$25 added to your balance")
+    await house.slack.command(ADA, "/billing buy")
+    await house.until(lambda: "amount_preset" in house.modal().fields)
+    assert house.modal().fields["amount_preset"].initial == "25"
+
+
+async def test_a_typed_amount_goes_before_the_chosen_one(house: House) -> None:
     await house.link()
     await house.slack.command(ADA, "/billing buy")
     await house.until(lambda: house.modal().submit)
-    view = house.slack.view(ADA) or {}
-    option = {"selected_option": {"value": "50"}, "type": "radio_buttons"}
-    values = {
-        "amount_preset": {"amount_preset": option},
-        "amount_custom": {"amount_custom": {"type": "plain_text_input", "value": "30"}},
-    }
-    answer = await house.submit_again(view, values=values)
-    assert "You chose an amount above too" in answer["errors"]["amount_custom"]
+    await house.slack.select(ADA, "amount_preset", "100")
+    await house.slack.type(ADA, "amount_custom", "30")
+    await house.slack.submit(ADA)
+    await house.until(lambda: house.modal().submit == "Pay $30 now")
+
+
+@pytest.mark.behavior(13)
+async def test_the_confirmation_says_what_is_there_afterwards(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.confirm_shown()
+    assert "*New balance*\n$192.50" in house.modal().text
+    assert "*Monthly limit*\n$770 left after this" in house.modal().text
+    assert house.modal().buttons == ["Back"]
 
 
 @pytest.mark.behavior(20)

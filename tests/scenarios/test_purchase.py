@@ -31,12 +31,15 @@ async def test_a_purchase_from_the_first_command_to_the_settled_message(house: H
     assert house.modal().title == "Processing"
 
     message = await house.told("$50 added to your balance")
+    assert "New balance: *$192.50* · Acme Research" in message["text"]
     assert len(house.dm()) == 1
     assert message["edited"]
+    assert f"Reference `{(await house.charges())[0].id[:8]}`" in message["text"]
     assert message["metadata"]["event_payload"] == {"charge": (await house.charges())[0].id}
     assert [charge.amount for charge in house.portal.charges] == [Decimal(50)]
     assert len(keys_sent(house)) == 1
     await house.until(lambda: house.modal().title == "Done")
+    assert "New balance: *$192.50* · Acme Research" in house.modal().text
     assert [charge.state for charge in await house.charges()] == [ChargeState.SETTLED]
     assert house.replies() == []
 
@@ -123,6 +126,7 @@ async def test_a_confirmation_expires_after_a_quarter_of_an_hour(house: House) -
 async def test_each_failure_has_its_words_and_the_portal(house: House, amount: str, words: str) -> None:
     await house.link()
     await house.buy(amount)
+    await house.slack.close(ADA, everything=True)
     message = await house.told(words)
     assert "Nothing was added to your balance" in message["text"]
     assert f"{house.portal.public_url}/billing" in message["text"]
@@ -144,7 +148,7 @@ async def test_a_429_or_503_is_shown_at_once_without_a_retry(house: House, amoun
     await house.buy(amount)
     message = await house.told(words)
     assert f"${amount} was not charged" in message["text"]
-    assert "^Try again {date_short_pretty}" in message["text"]
+    assert "Try again in about" in message["text"]
     assert len(keys_sent(house)) == 1
     if amount == "10.09":
         assert "Too many" not in message["text"]

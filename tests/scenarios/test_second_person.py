@@ -244,7 +244,7 @@ async def test_two_slack_people_with_one_portal_account_share_the_day(house: Hou
     assert money_requests(house) == 1
 
 
-async def test_an_equal_purchase_of_somebody_with_the_same_portal_account_asks_buy_again(
+async def test_an_equal_purchase_of_somebody_with_the_same_portal_account_is_a_possible_duplicate(
     house: House,
 ) -> None:
     await house.link(ADA, "ada")
@@ -252,7 +252,7 @@ async def test_an_equal_purchase_of_somebody_with_the_same_portal_account_asks_b
     await house.buy("10.06", ADA)
     await house.submitted()
     await house.slack.command(GRACE, "/billing buy 10.06")
-    await shown_in_modal(house, "A purchase of $10.06 with your portal account", GRACE)
+    await shown_in_modal(house, "Another person with your portal account has *a $10.06", GRACE)
 
 
 async def test_a_connection_that_has_ended_by_its_age_keeps_nobody_out(house: House) -> None:

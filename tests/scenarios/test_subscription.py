@@ -258,7 +258,7 @@ async def test_a_second_equal_upgrade_asks_and_names_the_plan(house: House) -> N
     await house.slack.command(ADA, "/billing subscription")
     await house.until(lambda: "plan_tier" in house.modal().fields)
     shown = await choose(house, name)
-    assert f"*Buy again?* Your upgrade to {name}" in shown.text
+    assert f"You have *an upgrade to {name}* in progress" in shown.text
 
 
 async def test_the_largest_charge_also_limits_the_monthly_price_of_a_plan(house: House) -> None:

@@ -6,6 +6,7 @@ import pytest
 from freezegun import freeze_time
 from sqlalchemy import update
 
+from bot.sandbox.portal import Fault
 from bot.storage.leases import wake
 from bot.storage.tables import charges, deliveries
 from tests.support.house import ADA, House
@@ -50,6 +51,7 @@ async def test_the_app_waits_for_slacks_rate_limit(house: House) -> None:
 async def test_a_reply_whose_answer_was_lost_is_not_repeated(house: House) -> None:
     await house.link()
     await house.buy("10.01")
+    await house.slack.close(ADA, everything=True)
     await house.told("Adding")
     house.slack.faults.add(method="chat.postMessage", kind="drop_after", times=1)
     await house.told("was declined")
@@ -110,6 +112,7 @@ async def test_a_reply_is_not_repeated_after_a_restart(house: House) -> None:
     await house.link()
     await house.slack.open_home(ADA)
     await house.buy("10.01")
+    await house.slack.close(ADA, everything=True)
     await house.told("was declined")
     await house.until(lambda: len(house.replies()) == 1)
     await house.restart()
@@ -141,3 +144,82 @@ async def test_an_end_that_the_previous_release_has_stored_reaches_the_message(h
         house.app.engine.wake("delivery")
         await house.told("$50 added to your balance")
     assert len(house.dm()) == 1
+
+
+async def test_an_outcome_that_the_open_modal_shows_is_not_told_again_in_the_thread(house: House) -> None:
+    await house.link()
+    await house.buy("10.01")
+    await house.told("was declined")
+    await house.until(lambda: house.modal().title == "Not paid")
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    await house.restart()
+    async with house.app.runtime.database.transaction() as connection:
+        await wake(connection, deliveries, (await house.charges())[0].id)
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    assert house.replies() == []
+
+
+async def test_an_open_modal_says_how_long_a_purchase_takes_and_then_its_end(house: House) -> None:
+    house.portal_clock.speed = 1
+    with freeze_time(real_asyncio=True) as frozen:
+        await house.link()
+        await house.buy("10.06")
+        await house.submitted()
+        assert "Usually takes a few seconds." in house.modal().text
+        frozen.tick(11)
+        house.app.engine.wake("delivery")
+        await house.until(lambda: "Taking longer than usual (11 s)…" in house.modal().text)
+        await house.told("This is taking longer than usual.")
+        frozen.tick(10)
+        house.app.engine.wake("delivery")
+        await house.until(lambda: "Taking longer than usual (21 s)…" in house.modal().text)
+        frozen.tick(300)
+        await house.until(lambda: house.modal().title == "Still pending")
+    assert len(house.dm()) == 1
+
+
+async def test_a_modal_in_which_something_else_was_opened_is_left_alone(house: House) -> None:
+    house.portal_clock.speed = 1
+    with freeze_time(real_asyncio=True) as frozen:
+        await house.link()
+        await house.buy("10.06")
+        await house.submitted()
+        await house.slack.close(ADA, everything=True)
+        await house.slack.command(ADA, "/billing limit")
+        await house.until(lambda: house.modal().title == "Monthly limit")
+        frozen.tick(11)
+        house.app.engine.wake("delivery")
+        await house.told("This is taking longer than usual.")
+        await house.until(lambda: house.app.engine.in_flight <= 1)
+        assert house.modal().title == "Monthly limit"
+
+
+async def test_a_refusal_says_in_how_long_to_try_again_and_later_that_it_is_time(house: House) -> None:
+    with freeze_time(real_asyncio=True) as frozen:
+        await house.link()
+        await house.buy("10.07")
+        await house.told("Try again in about")
+        frozen.tick(301)
+        house.app.engine.wake("delivery")
+        await house.told("You can try again now.")
+        await house.until(lambda: "You can try again now." in house.modal().text)
+    assert len(house.dm()) == 1
+    assert house.replies() == []
+
+
+async def test_a_failed_purchase_is_tried_again_by_its_button(house: House) -> None:
+    await house.link()
+    await house.buy("10.01")
+    await house.slack.close(ADA, everything=True)
+    await house.told("was declined")
+    await house.slack.click_text(ADA, "Try $10.01 again")
+    await house.until(lambda: house.modal().submit == "Pay $10.01 now")
+
+
+async def test_a_settlement_without_a_balance_is_told_all_the_same(house: House) -> None:
+    await house.link()
+    await house.buy("50")
+    house.portal.fail("/api/billing/state", Fault(status=503), times=99)
+    message = await house.told("$50 added to your balance")
+    assert "New balance" not in message["text"]
+    assert "Acme Research" in message["text"]

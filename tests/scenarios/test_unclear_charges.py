@@ -58,6 +58,7 @@ async def test_check_again_resolves_an_unclear_charge_with_the_same_key(house: H
         await house.told("may or may not have been charged")
         house.portal.clear_faults()
         sent = len(keys_sent(house))
+        await house.slack.close(ADA, everything=True)
         await house.slack.click_text(ADA, "Check again")
         await house.until(lambda: "We'll check again by ourselves" in house.last_ephemeral()["text"])
         assert len(keys_sent(house)) == sent

@@ -31,6 +31,8 @@ class Person:
     user: str
     account: str
     amount: str
+    closes: bool = False
+    """Whether they close the modal as soon as they have paid."""
     _last_step: str = ""
     _last_at: float = 0.0
 
@@ -108,6 +110,8 @@ class Person:
                 await self.slack.click_text(self.user, rest)
             case "pay":
                 await self.slack.submit(self.user)
+                if self.closes:
+                    await self.slack.close(self.user, everything=True)
             case "buy":
                 there = self.slack.dm(self.user)
                 await self.slack.command(self.user, f"/billing buy {self.amount}", there)

@@ -83,6 +83,7 @@ async def test_of_those_who_share_an_account_at_the_upgrade_the_first_goes_on_an
     async with database.transaction() as connection:
         await connection.execute(text("DROP TABLE let_in"))
         await connection.execute(text("ALTER TABLE links DROP COLUMN waits_since"))
+        await connection.execute(text("ALTER TABLE charges DROP COLUMN balance_after"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
     with freeze_time(clock.now()):
         await migrate(database, CIPHER)

@@ -29,7 +29,7 @@ TIGHT = replace(STATE, monthly_cap=MonthlyCap(limit=Decimal(1000), spent=Decimal
 def screens() -> list[Screen]:
     return [
         screen("amount", "Add funds", amount_modal(FORM)),
-        screen("amount-another", "another amount", amount_modal(FORM, chosen="custom")),
+        screen("amount-another", "back from another amount", amount_modal(FORM, typed="$37")),
         screen(
             "amount-problem",
             "`/billing buy 4`",
@@ -38,9 +38,7 @@ def screens() -> list[Screen]:
         screen(
             "amount-tight",
             "the monthly limit leaves less than a preset",
-            amount_modal(
-                AmountForm.of(TIGHT, AmountOffer.of(TIGHT), read_at=NOW, account=ACCOUNT), chosen="custom"
-            ),
+            amount_modal(AmountForm.of(TIGHT, AmountOffer.of(TIGHT), read_at=NOW, account=ACCOUNT)),
         ),
         screen(
             "amount-closed",
@@ -57,29 +55,31 @@ def screens() -> list[Screen]:
         screen(
             "confirm",
             "an amount was chosen",
-            confirm_modal(CHARGE, open_equal=None),
+            confirm_modal(CHARGE, open_equal=None, state=STATE),
         ),
         screen(
             "confirm-link",
             "the same with Link",
-            confirm_modal(replace(CHARGE, payment_method=LINK), open_equal=None),
+            confirm_modal(replace(CHARGE, payment_method=LINK), open_equal=None, state=STATE),
         ),
         screen(
             "confirm-wallet",
             "the same with a wallet",
-            confirm_modal(replace(CHARGE, payment_method=WALLET), open_equal=None),
+            confirm_modal(replace(CHARGE, payment_method=WALLET), open_equal=None, state=STATE),
         ),
         screen(
             "confirm-new-kind",
             "the same with a method that is not known here",
             confirm_modal(
-                replace(CHARGE, payment_method=PaymentMethod(kind="sepa_debit")), open_equal=None
+                replace(CHARGE, payment_method=PaymentMethod(kind="sepa_debit")),
+                open_equal=None,
+                state=STATE,
             ),
         ),
         screen(
             "confirm-buy-again",
             "an equal purchase has an open end",
-            confirm_modal(CHARGE, open_equal=charge(ChargeState.OVERDUE)),
+            confirm_modal(CHARGE, open_equal=charge(ChargeState.OVERDUE), state=STATE),
         ),
         screen(
             "confirm-buy-again-settled",
@@ -87,6 +87,7 @@ def screens() -> list[Screen]:
             confirm_modal(CHARGE, open_equal=charge(ChargeState.SETTLED)),
         ),
         screen("processing", "after the confirmation", processing_modal(CHARGE)),
+        screen("processing-slow", "twenty seconds later", processing_modal(CHARGE, waited=20)),
         screen("add-card", "there is no card", add_card_modal(STATE, typed="$50")),
         screen(
             "add-card-still", "checked, still none", add_card_modal(STATE, typed="$50", still_missing=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 
 from blocks.charge import (
     charge_message,
@@ -21,9 +23,30 @@ def screens() -> list[Screen]:
     failures = {reason.value: charge(ChargeState.FAILED, failure=reason) for reason in FailureReason}
     states = {
         "pending": CHARGE,
-        "settled": charge(ChargeState.SETTLED),
+        "settled": charge(ChargeState.SETTLED, balance_after=Decimal("192.50"), ended_at=NOW),
+        "settled-alone": charge(ChargeState.SETTLED),
         **failures,
-        "refused": charge(ChargeState.REFUSED, refusal=RefusalCode.RATE_LIMITED, retry_at=NOW),
+        "refused": charge(
+            ChargeState.REFUSED,
+            refusal=RefusalCode.RATE_LIMITED,
+            ended_at=NOW,
+            retry_at=NOW + timedelta(seconds=28),
+        ),
+        "refused-for-minutes": charge(
+            ChargeState.REFUSED,
+            refusal=RefusalCode.TEMPORARILY_UNAVAILABLE,
+            ended_at=NOW,
+            retry_at=NOW + timedelta(minutes=3),
+        ),
+        "refused-for-long": charge(
+            ChargeState.REFUSED,
+            refusal=RefusalCode.STRIPE_UNAVAILABLE,
+            ended_at=NOW,
+            retry_at=NOW + timedelta(minutes=30),
+        ),
+        "refused-until-now": charge(
+            ChargeState.REFUSED, refusal=RefusalCode.RATE_LIMITED, ended_at=NOW, retry_at=NOW
+        ),
         "needs-scope": charge(ChargeState.NEEDS_SCOPE),
         "permitted": charge(ChargeState.NEEDS_SCOPE, permitted_at=NOW),
         "declined-link": charge(
@@ -45,6 +68,7 @@ def screens() -> list[Screen]:
         "upgrade-declined": replace(UPGRADE, state=ChargeState.FAILED, failure=FailureReason.CARD_DECLINED),
     }
     return [
+        screen("charge-slow", "ten seconds after the confirmation", charge_message(CHARGE, is_slow=True)),
         *(
             screen(f"charge-{name}", "the one message of a purchase", charge_message(c))
             for name, c in states.items()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from blocks.errors import error_copy, error_message, error_modal, refusal_copy
+from blocks.errors import error_copy, error_message, error_modal
+from blocks.refusals import refusal_copy
 from bot.domain.billing import Role
 from bot.domain.errors import (
     OURS,
