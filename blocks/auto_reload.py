@@ -35,11 +35,18 @@ _WHAT_IT_DOES = "Automatically adds funds when the balance drops below an amount
 SAVING = "Saving…"
 
 
-def auto_reload_modal(state: BillingState, *, note: str | None = None, most: Decimal | None = None) -> Json:
+def auto_reload_modal(
+    state: BillingState,
+    *,
+    note: str | None = None,
+    most: Decimal | None = None,
+    below: Decimal | None = None,
+) -> Json:
     """Make the auto-reload modal.
 
     It is a form for a person who may change the setting, and shows the setting to all others. `most` is the
-    largest reload that this app's operator allows, in US dollars.
+    largest reload that this app's operator allows, in US dollars. `below` is the first amount if the person
+    has typed that one alone; the second is asked for then.
     """
     if not state.may_charge or state.payment_method is None:
         return modal(TITLE, *_now(state), *_elsewhere(state), callback_id=ids.INFO_VIEW)
@@ -51,21 +58,22 @@ def auto_reload_modal(state: BillingState, *, note: str | None = None, most: Dec
         _line(
             "When the balance falls below",
             ids.RELOAD_BELOW,
-            setting.threshold if setting else None,
+            below or (setting.threshold if setting else None),
             state.bounds,
         ),
         _line(
             "Reload it to",
             ids.RELOAD_TO,
-            setting.reload_to if setting else None,
+            setting.reload_to if setting and below is None else None,
             state.bounds.below(most),
+            asked=below is not None,
         ),
         actions(
             button("Turn off", ids.AUTO_RELOAD_OFF) if _is_on(state) else None,
             portal_button(state.portal_url),
         ),
         callback_id=ids.AUTO_RELOAD_VIEW,
-        submit="Continue",
+        submit="Review",
     )
 
 
@@ -82,10 +90,16 @@ def auto_reload_confirm_modal(
             button("Back", ids.AUTO_RELOAD_BACK),
         ),
         callback_id=ids.AUTO_RELOAD_CONFIRM_VIEW,
-        submit="Turn on" if choice.enabled else "Turn off",
+        submit=_submit(choice, state),
         close="Cancel",
         private_metadata=confirmation_id,
     )
+
+
+def _submit(choice: AutoReloadChoice, state: BillingState) -> str:
+    if not choice.enabled:
+        return "Turn off"
+    return "Save" if _is_on(state) else "Turn on"
 
 
 _TURNING_OFF = "Turn off auto-reload? You'll need to add funds manually."
@@ -152,17 +166,21 @@ def _elsewhere(state: BillingState) -> list[Block | None]:
     ]
 
 
-def _line(label: str, block_id: str, current: Decimal | None, bounds: Bounds) -> Block:
+def _line(
+    label: str, block_id: str, current: Decimal | None, bounds: Bounds, *, asked: bool = False
+) -> Block:
     # Show a stored value below today's minimum unchanged: a stored setting always opens (behavior 21).
     set_now = current is not None and current > 0
-    hints = [f"Currently {show(current)}" if set_now else None, _bounds(bounds)]
+    hints = ["Enter this amount too" if asked else None, _bounds(bounds)]
     return text_input(
         label,
         block_id=block_id,
         action_id=block_id,
         placeholder="e.g. 25",
+        initial=show(current) if set_now else None,
         hint=". ".join(hint for hint in hints if hint) or None,
         optional=set_now,
+        focused=asked,
     )
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 
 BUTTON_SHOWN = 60
+DISCONNECTING = "This app forgets your portal account. Past purchases stay listed."
 
 
 def welcome_message() -> Message:
@@ -136,13 +137,30 @@ def already_connected_message(connection: Connection, now: datetime) -> Message:
             button(
                 "Connect again" if connection.ends_soon(now) else "Connect another account", ids.CONNECT
             ),
-            confirmed(
-                button("Disconnect", ids.DISCONNECT),
-                title="Disconnect?",
-                words="This app forgets your portal account. Past purchases stay listed.",
-                confirm="Disconnect",
-                deny="Keep it",
-            ),
+            _disconnect(),
+        ),
+    )
+
+
+def _disconnect() -> Json:
+    return confirmed(
+        button("Disconnect", ids.DISCONNECT, style="danger"),
+        title="Disconnect?",
+        words=DISCONNECTING,
+        confirm="Disconnect",
+        deny="Keep it",
+        danger=True,
+    )
+
+
+def disconnect_question(account: Account) -> Message:
+    """Ask a person who typed it whether to disconnect."""
+    who = f" {escape(account.email)}" if account.email else ""
+    return message(
+        section(f"*Disconnect{who}?*\n{DISCONNECTING}"),
+        actions(
+            button("Disconnect", ids.DISCONNECT, style="danger"),
+            button("Keep it", ids.KEEP_CONNECTION),
         ),
     )
 

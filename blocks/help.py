@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+SHOWN = 40
 DOES = {
     "": "your balance, and what you can do",
     "buy": "add funds: choose an amount, confirm, and follow it to the outcome",
@@ -32,12 +33,10 @@ DOES = {
 def unknown_message(typed: str, *, near: str | None) -> Message:
     """Make the answer to a word that is not known; `near` is the known word that is most like it."""
     guess = f" Did you mean `/billing {near}`?" if near else ""
+    meant = button(f"/billing {near}", ids.GO_ON, value=near, style="primary") if near else None
     return message(
         section(f"There is no `/billing {escape(typed).replace('`', '')}`.{guess}"),
-        actions(
-            button(f"/billing {near}", ids.GO_ON, value=near, style="primary") if near else None,
-            button("Help", ids.SHOW_HELP, value="help"),
-        ),
+        actions(meant, None if near == "help" else button("Help", ids.SHOW_HELP, value="help")),
     )
 
 
@@ -50,12 +49,28 @@ def help_message(rows: Sequence[tuple[str, str]]) -> Message:
         context(
             "Only you see the answers. Your card stays in the portal; only what you confirm is charged."
         ),
+        actions(button("Back", ids.BACK_TO_OVERVIEW)),
     )
+
+
+def help_about_message(typed: str, does: str, *, also: Sequence[str]) -> Message:
+    """Make the help about one command; `also` are other words for it."""
+    others = ", ".join(f"`{escape(word)}`" for word in also)
+    return message(
+        section(f"`{escape(typed)}`  {escape(does)}" + (f"\nAlso: {others}" if also else "")),
+        actions(button("All commands", ids.SHOW_HELP, value="help")),
+    )
+
+
+def ignored_message(command: str, rest: str) -> Message:
+    """Say that what was typed after a command that takes nothing was not used."""
+    extra = escape(rest[:SHOWN]).replace("`", "")
+    return message(context(f"`{escape(command)}` takes nothing after it, so `{extra}` was ignored."))
 
 
 def amount_help_message(typed: str, problem: str) -> Message:
     """Make the answer to `/billing buy` with an invalid amount."""
-    shown = escape(typed[:40]).replace("`", "")
+    shown = escape(typed[:SHOWN]).replace("`", "")
     return message(
         section(f"`/billing buy {shown}`: {problem}."),
         actions(button("Add funds", ids.ADD_FUNDS, style="primary")),

@@ -75,8 +75,7 @@ def history_message(charges: Sequence[Charge], *, page: int, more: bool) -> Mess
     blocks: list[Block | None] = [header("Your purchases")]
     for charge in charges:
         blocks += [_entry(charge), context(_small_print(charge))]
-    pages = _pages(page, more=more)
-    return message(*blocks, divider() if pages else None, pages)
+    return message(*blocks, _pages(page, more=more))
 
 
 def recent_blocks(charges: Sequence[Charge]) -> list[Block | None]:
@@ -131,6 +130,7 @@ def trace_message(charge: Charge, delivery: Delivery | None, *, key_fingerprint:
         context(_small_print(charge)),
         divider(),
         context("\n".join(["*Technical details*", *lines, ids_shown])),
+        actions(button("All purchases", ids.HISTORY)),
     )
 
 
@@ -186,6 +186,7 @@ def _when(charge: Charge) -> str:
 
 def _pages(page: int, *, more: bool) -> Block | None:
     return actions(
+        button("Back", ids.BACK_TO_OVERVIEW),
         button("Newer", f"{ids.HISTORY_PAGE}_newer", value=str(page - 1)) if page else None,
         button("Older", f"{ids.HISTORY_PAGE}_older", value=str(page + 1)) if more else None,
     )

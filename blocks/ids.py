@@ -5,8 +5,18 @@ from __future__ import annotations
 ADD_FUNDS = "add_funds"
 AUTO_RELOAD = "auto_reload"
 MONTHLY_LIMIT = "monthly_limit"
+LOCK = "lock"
+MORE = "more"
+PORTAL = "portal"
+"""The entry of the menu MORE that leads to the portal; the others are commands."""
+
 MANAGE_ON_PORTAL = "manage_on_portal"
 SHOW_OVERVIEW = "show_overview"
+BACK_TO_OVERVIEW = "back_to_overview"
+"""Left out of modals, where closing is the way back."""
+
+SHOW_PLAN = "show_plan"
+KEEP_CONNECTION = "keep_connection"
 REFRESH = "refresh"
 REFRESH_USAGE = "refresh_usage"
 REFRESH_AMOUNT = "refresh_amount"

@@ -23,6 +23,7 @@ TITLE = 24
 BUTTON_TEXT = 75
 OPTION_TEXT = 75
 RADIO_OPTIONS = 10
+OVERFLOW_OPTIONS = 5
 SELECT_OPTIONS = 100
 ACTIONS = 25
 MESSAGE_BLOCKS = 50
@@ -198,7 +199,8 @@ def actions(*elements: Json | None, block_id: str | None = None) -> Block | None
     json: Json = {"type": "actions", "elements": present}
     if block_id is not None:
         json["block_id"] = block_id
-    links = [escape(f"{each['text']['text']}: {each['url']}") for each in present if "url" in each]
+    named = [each for element in present for each in (element, *element.get("options", ()))]
+    links = [escape(f"{each['text']['text']}: {each['url']}") for each in named if "url" in each]
     return Block(json=json, spoken="\n".join(links))
 
 
@@ -232,16 +234,26 @@ def portal_line(url: str | None) -> Block | None:
     return None if url is None else context(link(url, "Manage on portal"))
 
 
-def confirmed(element: Json, *, title: str, words: str, confirm: str, deny: str) -> Json:
-    """Add Slack's confirmation dialog to an element."""
-    return element | {
-        "confirm": {
-            "title": plain(title),
-            "text": plain(words),
-            "confirm": plain(confirm),
-            "deny": plain(deny),
-        }
+def overflow(options: Sequence[tuple[str, str]], action_id: str, *, portal_url: str | None = None) -> Json:
+    """Make the menu behind three dots from (value, words); with `portal_url` its last entry leads there."""
+    entries = [{"text": plain(words), "value": value} for value, words in options]
+    if portal_url is not None:
+        entries.append({"text": plain("Manage on portal"), "value": ids.PORTAL, "url": portal_url})
+    _limit("overflow options", len(entries), OVERFLOW_OPTIONS)
+    return {"type": "overflow", "action_id": action_id, "options": entries}
+
+
+def confirmed(
+    element: Json, *, title: str, words: str, confirm: str, deny: str, danger: bool = False
+) -> Json:
+    """Add Slack's confirmation dialog to an element; `danger`: it ends something."""
+    dialog: Json = {
+        "title": plain(title),
+        "text": plain(words),
+        "confirm": plain(confirm),
+        "deny": plain(deny),
     }
+    return element | {"confirm": dialog | {"style": "danger"} if danger else dialog}
 
 
 def radios(
@@ -271,9 +283,12 @@ def text_input(
     initial: str | None = None,
     hint: str | None = None,
     optional: bool = False,
+    focused: bool = False,
 ) -> Block:
-    """Make a one-line text input."""
+    """Make a one-line text input; `focused`: the person types there as soon as the modal is open."""
     element: Json = {"type": "plain_text_input", "action_id": action_id, "max_length": TYPED_LENGTH}
+    if focused:
+        element["focus_on_load"] = True
     if placeholder is not None:
         element["placeholder"] = plain(placeholder)
     if initial:

@@ -12,8 +12,16 @@ def loading_modal(title: str, *, doing: str = "Asking Nous Portal…") -> Json:
 
 
 def message_modal(title: str, shown: Message) -> Json:
-    """Make a modal from a message, for clicks inside a modal."""
-    return modal(title, *(Block(json=block) for block in shown.blocks), callback_id=ids.INFO_VIEW)
+    """Make a modal from a message, for clicks inside a modal or App Home."""
+    return modal(title, *map(_in_modal, shown.blocks), callback_id=ids.INFO_VIEW)
+
+
+def _in_modal(block: Json) -> Block | None:
+    """Return a message's block without the way back to a message; None if nothing is left of it."""
+    if block["type"] != "actions":
+        return Block(json=block)
+    elements = [each for each in block["elements"] if each["action_id"] != ids.BACK_TO_OVERVIEW]
+    return Block(json=block | {"elements": elements}) if elements else None
 
 
 def loading_message() -> Message:

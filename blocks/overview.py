@@ -20,11 +20,11 @@ from blocks.kit import (
     home,
     message,
     moment,
-    portal_button,
+    overflow,
     section,
 )
 from blocks.limit import cap_block
-from blocks.usage import usage_blocks
+from blocks.usage import parts_line, to_use, usage_blocks, warning_words
 from blocks.words import (
     MANAGERS,
     auto_reload_line,
@@ -78,14 +78,23 @@ def overview_home(
 def _overview(overview: Overview, note: str | None, stopped: RuleError | None) -> list[Block | None]:
     state, usage, connection = overview.state, overview.usage, overview.connection
     payment_lines = _payment_lines(state)
+    warning = warning_words(usage, applying=overview.applying) if usage else None
+    helps = _funds_help(overview, spending=stopped is None) and overview.connection.may_bill
+    add = button("Add funds", ids.ADD_FUNDS, style="primary") if warning and helps else None
+    facts = [
+        *(parts_line(usage) if usage else []),
+        whose(connection.account, state.role),
+        moment("As of", overview.read_at),
+    ]
     return [
         section(note) if note else None,
-        header(f"Balance {show(state.balance)}"),
-        context(f"{whose(connection.account, state.role)}\n{moment('As of', overview.read_at)}"),
+        section(warning, accessory=add) if warning else None,
+        header((to_use(usage) if usage else None) or f"Balance {show(state.balance)}"),
+        section("\n".join(facts), accessory=button("Refresh", ids.REFRESH)),
         *(usage_blocks(usage, applying=overview.applying, role=state.role) if usage else []),
         section("\n".join(payment_lines)) if payment_lines else None,
         context(rule_words(stopped)) if stopped else _gate(overview),
-        _buttons(overview, spending=stopped is None),
+        _buttons(overview, spending=stopped is None, adds=add is None),
         *ends_soon_blocks(connection, overview.read_at),
     ]
 
@@ -130,25 +139,26 @@ def _ask_a_manager(state: BillingState) -> str:
     return f"{MANAGERS.capitalize()} can add funds. Ask one of them when the balance runs low."
 
 
-def _buttons(overview: Overview, *, spending: bool) -> Block | None:
+def _funds_help(overview: Overview, *, spending: bool) -> bool:
+    """Tell whether this person may add funds, and funds help: not one who has reached their own cap."""
+    return spending and overview.state.may_charge and not _is_capped(overview)
+
+
+def _buttons(overview: Overview, *, spending: bool, adds: bool) -> Block | None:
+    """Return the ways on; `adds`: the button to add funds is not elsewhere. Slack shows five at most."""
     state = overview.state
-    refresh = button("Refresh", ids.REFRESH)
-    portal = portal_button(state.portal_url)
-    if not state.may_charge:
-        return actions(refresh, portal)
+    may_add = spending and state.may_charge
     enabled = overview.connection.may_bill
-    # Funds do not help a person who has reached their own cap, so the button loses its primary style.
-    helps = enabled and not _is_capped(overview)
-    method = state.payment_method is not None or (
-        state.auto_reload is not None and state.auto_reload.enabled
-    )
+    style = "primary" if enabled and _funds_help(overview, spending=spending) else None
+    enable = button("Enable billing", ids.ENABLE_FOR_COMMAND, value="buy", style="primary")
     return actions(
-        button("Enable billing", ids.ENABLE_FOR_COMMAND, value="buy", style="primary")
-        if spending and not enabled
-        else None,
-        button("Add funds", ids.ADD_FUNDS, style="primary" if helps else None) if spending else None,
-        button("Auto-reload", ids.AUTO_RELOAD) if method else None,
-        button("Monthly limit", ids.MONTHLY_LIMIT),
-        refresh,
-        portal,
+        button("Add funds", ids.ADD_FUNDS, style=style) if may_add and adds else None,
+        button("Auto-reload", ids.AUTO_RELOAD),
+        button("Plan", ids.SHOW_PLAN),
+        enable if may_add and not enabled else button("Usage", ids.REFRESH_USAGE),
+        overflow(_MORE, ids.MORE, portal_url=state.portal_url),
     )
+
+
+_MORE = (("limit", "Monthly limit"), ("history", "History"), ("connect", "Account"), ("help", "Help"))
+"""The commands in the menu, each with its words."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from blocks.kit import escape, moment
-from blocks.words import SWITCH, switch_off
+from blocks.words import SWITCH, reason_words, switch_off
 from bot.domain.errors import DEFAULT_CEILING, WAIT, RefusalCode
 from bot.domain.money import CENT, parse_wire, show, whole_cents
 
@@ -176,12 +176,8 @@ def refusal_copy(
     copy = REFUSALS[code]
     if code in _SERVER_SPEAKS and detail:
         return replace(copy, words=escape(detail))
-    if code is RefusalCode.MONTHLY_CAP_EXCEEDED and detail:
-        return _cap_copy(copy, detail)
-    if code is RefusalCode.PRICE_CHANGED and detail:
-        price = show(parse_wire(detail))
-        words = f"This plan now costs {price} in the portal. Review the plan again to pay that."
-        return replace(copy, words=words)
+    if detail and code in _FROM_DETAIL:
+        return _FROM_DETAIL[code](copy, detail)
     if code is RefusalCode.REMOTE_SPENDING_REVOKED and detail == "admin":
         words = f"An admin turned off {SWITCH} for your account. Ask them, then connect again."
         return Copy(words=words, connect=True)
@@ -215,3 +211,25 @@ def _cap_copy(copy: Copy, detail: str) -> Copy:
     if DEFAULT_CEILING in (left, ceiling):
         words += " This is the portal's default limit; you can set another there."
     return replace(copy, words=words)
+
+
+def _stopped_copy(copy: Copy, detail: str) -> Copy:
+    """Say who paused spending, and why."""
+    by, _, reason = detail.partition(" ")
+    words = f"<@{escape(by)}> paused spending from Slack before this was sent to the portal."
+    return replace(copy, words=words + reason_words(reason))
+
+
+def _price_copy(copy: Copy, detail: str) -> Copy:
+    """Say what a plan costs now."""
+    price = show(parse_wire(detail))
+    return replace(
+        copy, words=f"This plan now costs {price} in the portal. Review the plan again to pay that."
+    )
+
+
+_FROM_DETAIL = {
+    RefusalCode.MONTHLY_CAP_EXCEEDED: _cap_copy,
+    RefusalCode.SPENDING_STOPPED: _stopped_copy,
+    RefusalCode.PRICE_CHANGED: _price_copy,
+}

@@ -99,7 +99,14 @@ def cut_message(*, is_done: bool, both: bool) -> Message:
 
 def waiting_message(firsts: Sequence[OtherPerson], ends_at: datetime) -> Message:
     """Show a second person who has to let them in."""
-    give_up = button("Disconnect", ids.DISCONNECT)
+    give_up = confirmed(
+        button("Disconnect", ids.DISCONNECT, style="danger"),
+        title="Disconnect?",
+        words="The app forgets what you approved in the portal.",
+        confirm="Disconnect",
+        deny="Keep waiting",
+        danger=True,
+    )
     if not firsts:
         return message(
             section(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from blocks import ids
+from blocks import ids, titles
 from blocks.charge import buy_again
 from blocks.kit import (
     BUTTON_TEXT,
@@ -20,26 +21,25 @@ from blocks.kit import (
     modal,
     moment,
     portal_button,
+    portal_line,
     section,
     select,
 )
+from blocks.purchase import method_field
 from blocks.usage import applying_block, plan_block
 from blocks.words import (
     MANAGERS,
     consent,
     manages,
-    method_label,
-    method_name,
     organization,
     whose,
-    why_this_method,
 )
 from bot.domain.money import show
 from bot.domain.payment import CARD, PaymentMethod
 from bot.domain.subscription import Effect
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from bot.domain.billing import BillingState
     from bot.domain.charge import Charge
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from bot.domain.subscription import CurrentPlan, Preview, Subscription, Tier
 
 TITLE = "Plan"
+TITLE_LENGTH = 24
+SHOWN_NAME = 60
 PREVIEWING = "Loading the preview…"
 SAVING = "Saving…"
 NAMED_FOR = frozenset({"subPin", "customerDefault"})
@@ -70,20 +72,46 @@ def subscription_modal(
         *_rest(subscription),
         select(
             "Change to",
-            [(tier.id, _offer(tier)) for tier in choices],
+            [(tier.id, _offer(tier, subscription)) for tier in choices],
             block_id=ids.PLAN_TIER,
             action_id=ids.PLAN_TIER,
         )
         if choices
         else None,
         actions(
-            button("Cancel plan", ids.PLAN_CANCEL) if can_cancel else None,
+            button("Cancel plan", ids.PLAN_CANCEL, style="danger") if can_cancel else None,
             button("Refresh", ids.PLAN_BACK),
             portal_button(subscription.manage_url),
         ),
         callback_id=ids.PLAN_VIEW if choices else ids.INFO_VIEW,
         submit="Review change" if choices else None,
     )
+
+
+def no_such_plan(name: str) -> str:
+    """Say that no plan has the typed name (not escaped)."""
+    return f"There is no plan “{name[:SHOWN_NAME]}” to change to here."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Then:
+    """What an upgrade costs from then on: the price as the portal writes it, and when it renews."""
+
+    price: str
+    renews_on: date | None
+
+    @classmethod
+    def of(cls, subscription: Subscription, tier_id: str) -> Then | None:
+        """Return it for a plan; None if its price is not known."""
+        price = next((tier.price for tier in subscription.tiers if tier.id == tier_id), None)
+        renews_on = subscription.current.cycle_ends if subscription.current else None
+        return None if price is None else cls(price=price, renews_on=renews_on)
+
+    @property
+    def words(self) -> str:
+        """In words, escaped."""
+        renews = f", renews {day(self.renews_on)}" if self.renews_on else ""
+        return f"{escape(self.price)} a month{renews}"
 
 
 def blocked_modal(preview: Preview, subscription: Subscription) -> Json:
@@ -116,10 +144,16 @@ def schedule_modal(preview: Preview, account: Account, *, confirmation_id: str) 
 def cancel_modal(current: CurrentPlan, account: Account, *, confirmation_id: str) -> Json:
     """Make the consent modal for a cancellation; it carries `confirmation_id`."""
     until = f" until {day(current.cycle_ends)}" if current.cycle_ends else " until the billing period ends"
-    words = (
-        f"Cancel *{escape(current.name)}*? It stays{until}; nothing is charged. You can undo it until then."
+    words = f"*{escape(current.name)}* stays{until}; nothing is charged. You can undo this until then."
+    question, keep = f"Cancel {current.name}?", f"Keep {current.name}"
+    return _change_modal(
+        words,
+        account,
+        confirmation_id,
+        "Cancel plan",
+        title=question if len(question) <= TITLE_LENGTH else "Cancel this plan?",
+        close=keep if len(keep) <= TITLE_LENGTH else "Keep this plan",
     )
-    return _change_modal(words, account, confirmation_id, "Cancel plan")
 
 
 def charged_method(state: BillingState) -> PaymentMethod | None:
@@ -130,38 +164,39 @@ def charged_method(state: BillingState) -> PaymentMethod | None:
     return PaymentMethod(kind=CARD if method.is_card else "")
 
 
-def upgrade_modal(charge: Charge, *, open_equal: Charge | None) -> Json:
+def upgrade_modal(charge: Charge, *, open_equal: Charge | None, then: Then | None = None) -> Json:
     """Make the consent modal for a charged upgrade. Pressing Enter must not pay.
 
-    `open_equal` is the unfinished upgrade to the same plan that it warns of.
+    `open_equal` is the unfinished upgrade to the same plan that it warns of; `then` is the price after it.
 
     Slack submits a modal on Enter. So a button with its own confirmation dialog pays, and the modal has no
     submit button (behavior 57).
     """
-    named = charge.payment_method
-    why = why_this_method(named) if named else None
-    label = escape(method_name(named)) + (f"\n{why}" if why else "") if named else "the one on file"
-    kind = method_label(named) if named else "Payment method"
+    kind, label = method_field(charge)
+    amount = show(charge.amount)
     tier = charge.tier_name or "the new plan"
     agreed = f"{charge.id} {open_equal.id}" if open_equal else charge.id
     pay = confirmed(
-        button(f"Pay {show(charge.amount)} now", ids.PLAN_UPGRADE_VIEW, value=agreed, style="primary"),
-        title=f"Pay {show(charge.amount)} now?",
+        button(
+            f"Pay {amount} again" if open_equal else f"Pay {amount} now",
+            ids.PLAN_UPGRADE_VIEW,
+            value=agreed,
+            style="primary",
+        ),
+        title=f"Pay {amount} now?",
         words=f"Your {kind.lower()} is charged, and your plan becomes {tier} right away.",
-        confirm=f"Pay {show(charge.amount)}",
+        confirm=f"Pay {amount}",
         deny="Not now",
     )
     return modal(
-        "Confirm upgrade",
+        titles.POSSIBLE_DUPLICATE if open_equal else titles.CONFIRM_UPGRADE,
         section(buy_again(charge, open_equal)) if open_equal else None,
         section(f"Upgrade *{organization(charge.organization_name)}* to *{escape(tier)}* now."),
-        fields([("Due now", show(charge.amount)), (kind, label)]),
+        fields([("Due now", amount), (kind, label), *([("Then", then.words)] if then else [])]),
         context(f"You act as {escape(charge.account_email)}.") if charge.account_email else None,
-        section(consent(named)),
-        actions(
-            button("Back", ids.PLAN_BACK, value=charge.id),
-            pay,
-        ),
+        section(consent(charge.payment_method)),
+        actions(button("Back", ids.PLAN_BACK, value=charge.id), pay),
+        portal_line(charge.portal_url),
         callback_id=ids.PLAN_UPGRADE_VIEW,
         close="Cancel",
         private_metadata=charge.id,
@@ -169,15 +204,23 @@ def upgrade_modal(charge: Charge, *, open_equal: Charge | None) -> Json:
     )
 
 
-def _change_modal(words: str, account: Account, confirmation_id: str, submit: str) -> Json:
+def _change_modal(
+    words: str,
+    account: Account,
+    confirmation_id: str,
+    submit: str,
+    *,
+    title: str = "Confirm change",
+    close: str = "Keep my plan",
+) -> Json:
     return modal(
-        "Confirm change",
+        title,
         section(words),
         context(f"For {whose(account)}."),
         actions(button("Back", ids.PLAN_BACK)),
         callback_id=ids.PLAN_CONFIRM_VIEW,
         submit=submit,
-        close="Keep my plan",
+        close=close,
         private_metadata=confirmation_id,
     )
 
@@ -242,6 +285,23 @@ def _who_changes(subscription: Subscription) -> str:
     return f"{MANAGERS.capitalize()} can change the plan."
 
 
-def _offer(tier: Tier) -> str:
-    """Return a plan's menu entry, with its price where it is known."""
-    return f"{tier.name}, {tier.price} a month" if tier.price else tier.name
+def _offer(tier: Tier, subscription: Subscription) -> str:
+    """Return a plan's menu entry: what it costs, what one gets, and from when; as far as it is known."""
+    parts = [
+        tier.name,
+        f"{tier.price}/mo" if tier.price else None,
+        f"{show(tier.monthly)} to use" if tier.monthly else None,
+        _starts(tier, subscription),
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _starts(tier: Tier, subscription: Subscription) -> str | None:
+    """Say when a plan would start: a larger one today, a smaller one when the cycle ends."""
+    current = subscription.current
+    mine = next((each for each in subscription.tiers if current and each.id == current.tier_id), None)
+    if current is None or mine is None:
+        return None
+    if tier.order > mine.order:
+        return "today"
+    return f"from {day(current.cycle_ends)}" if current.cycle_ends else None

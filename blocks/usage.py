@@ -22,20 +22,21 @@ from blocks.kit import (
 )
 from blocks.words import manages, squares, whose
 from bot.domain.billing import BalanceLevel
-from bot.domain.money import show
+from bot.domain.money import nearest_cents, show
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.billing import AccountInfo, MemberCap, PlanUsage, Role, Usage
 
+ROUNDING = Decimal("0.02")
 _LEVELS = {
     BalanceLevel.FREE: "You have no plan and no top-ups yet.",
-    BalanceLevel.LOW: "Running low: less than $5 left to use.",
+    BalanceLevel.LOW: ":warning: *Running low:* less than $5 left to use.",
     BalanceLevel.HEALTHY: None,
-    BalanceLevel.DEPLETED: "Nothing left to use until funds are added.",
-    BalanceLevel.NEEDS_PLAN: "Paid use needs a plan. Choose one in the portal.",
-    BalanceLevel.BLOCKED: "The portal does not allow paid use right now, and does not say why.",
+    BalanceLevel.DEPLETED: ":warning: *Nothing left to use* until funds are added.",
+    BalanceLevel.NEEDS_PLAN: ":warning: *Paid use needs a plan.* Choose one in the portal.",
+    BalanceLevel.BLOCKED: ":warning: *The portal does not allow paid use* right now, and does not say why.",
     BalanceLevel.MEMBER_CAPPED: None,
     BalanceLevel.UNKNOWN: None,
 }
@@ -44,16 +45,57 @@ _LEVELS = {
 def usage_message(info: AccountInfo, read_at: datetime, *, applying: str | None = None) -> Message:
     """Make the answer to `/billing usage`, with the values at `read_at` (UTC)."""
     blocks = usage_blocks(info.usage, applying=applying)
+    if info.usage.topped_up:
+        lasting = ", never expires" if info.usage.topped_up > 0 else ""
+        blocks.append(section(f"*Top-ups* · {show(info.usage.topped_up)} left{lasting}"))
+    warning = warning_words(info.usage, applying=applying)
     return message(
-        header("Usage"),
-        context(f"{whose(info.account)}\n{moment('As of', read_at)}"),
-        *(blocks or [section("The portal does not say what there is to use.")]),
-        actions(button("Refresh", ids.REFRESH_USAGE)),
+        section(warning) if warning else None,
+        header(to_use(info.usage) or "Usage"),
+        context("\n".join([*parts_line(info.usage), whose(info.account), moment("As of", read_at)])),
+        *(blocks or ([] if warning else [section("The portal does not say what there is to use.")])),
+        actions(button("Back", ids.BACK_TO_OVERVIEW), button("Refresh", ids.REFRESH_USAGE)),
     )
 
 
+def to_use(usage: Usage) -> str | None:
+    """Say what can be used in all; None if nothing can, or that is not known."""
+    if usage.usable is None or usage.level not in {BalanceLevel.HEALTHY, BalanceLevel.LOW}:
+        return None
+    shown = sum((nearest_cents(amount) for amount in _parts(usage)), Decimal(0))
+    # Where the parts are shown below, the whole is their sum to the cent.
+    whole = shown if abs(shown - usage.usable) < ROUNDING else usage.usable
+    return f"{show(whole)} to use"
+
+
+def _parts(usage: Usage) -> list[Decimal]:
+    """Return what is left of the plan and the top-ups, as far as it is known."""
+    left = usage.plan.left if usage.plan is not None else None
+    return [amount for amount in (left, usage.topped_up) if amount is not None and amount > 0]
+
+
+def parts_line(usage: Usage) -> list[str]:
+    """Say in one line what the whole consists of; empty if there is no whole, or no part is known."""
+    if to_use(usage) is None:
+        return []
+    parts = []
+    plan = usage.plan
+    if plan is not None and plan.left is not None and plan.left > 0:
+        until = plan.ends_on or plan.renews_on
+        parts.append(f"{show(plan.left)} of your plan" + (f" until {day(until)}" if until else ""))
+    if usage.topped_up is not None and usage.topped_up > 0:
+        parts.append(f"{show(usage.topped_up)} top-ups")
+    return [" · ".join(parts)] if parts else []
+
+
+def warning_words(usage: Usage, *, applying: str | None = None) -> str | None:
+    """Warn of a low balance, or say why there is nothing to use; None if all is well."""
+    # What was bought a moment ago is not there yet.
+    return None if applying is not None else _LEVELS[usage.level]
+
+
 def usage_blocks(usage: Usage, *, applying: str | None = None, role: Role | None = None) -> list[Block]:
-    """Make a block for each known value.
+    """Make a block for each known value but the top-ups.
 
     `applying` is the name of a plan that was paid for a moment ago. `role` is the reader's, if known.
     """
@@ -62,9 +104,6 @@ def usage_blocks(usage: Usage, *, applying: str | None = None, role: Role | None
         blocks.append(applying_block(applying))
     elif usage.plan is not None:
         blocks.append(plan_block(usage.plan))
-    if usage.topped_up is not None:
-        lasting = ", never expires" if usage.topped_up > 0 else ""
-        blocks.append(section(f"*Top-ups* · {show(usage.topped_up)} left{lasting}"))
     if usage.plan is not None and usage.plan.left is None and usage.topped_up is None and applying is None:
         blocks.append(context("The portal does not say how much is left."))
     if usage.member_cap is not None:
@@ -72,9 +111,6 @@ def usage_blocks(usage: Usage, *, applying: str | None = None, role: Role | None
     if usage.level is BalanceLevel.MEMBER_CAPPED:
         remedy = "you can raise the limit in the portal" if manages(role) else _ASK_AN_ADMIN
         blocks.append(section(f"{_MEMBER_CAPPED} {remedy}."))
-    level = _LEVELS[usage.level]
-    if level is not None and applying is None:  # what was bought a moment ago is not there yet
-        blocks.append(context(level))
     return blocks
 
 
@@ -97,6 +133,7 @@ def plan_block(plan: PlanUsage) -> Block:
         None if share is None else f"{share:.0%} left",
         _numbers(plan),
         None if plan.renews_on is None else f"renews {day(plan.renews_on)}",
+        None if plan.ends_on is None else f"ends {day(plan.ends_on)}",
     ]
     words = " · ".join(part for part in parts if part)
     return section(words) if share is None else drawn(words, squares(share))

@@ -110,6 +110,14 @@ def person(name: str | None, workspace: str) -> str:
     return f"{named or 'A person'} ({place})" if place else named or "A person in Slack"
 
 
+def reason_words(reason: str | None) -> str:
+    """Write the reason of a lock as one plain sentence after others (escaped); empty without one."""
+    plain = escape(_UNFORMATTED.sub("", reason or ""))
+    if not plain:
+        return ""
+    return f" Reason: {plain}" + ("" if plain.endswith((".", "!", "?")) else ".")
+
+
 def manages(role: Role | None) -> bool:
     """Tell whether a role may spend. Texts use it to leave out a requirement that the reader meets."""
     return role in {Role.OWNER, Role.ADMIN, Role.FINANCE_ADMIN}

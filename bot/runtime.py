@@ -24,6 +24,7 @@ from bot.services.billing import Billing
 from bot.services.charge_worker import ChargeWorker
 from bot.services.lifecycle import Lifecycle
 from bot.services.linking import Linking
+from bot.services.lock_announcements import LockAnnouncements
 from bot.services.permission import Permission
 from bot.services.poll_waits import PollRules
 from bot.services.purchases import Purchases
@@ -186,7 +187,8 @@ async def open_runtime(
     audit = AuditStore(database)
     accounts = Accounts(links, oauth, transport, hosts, clock)
     rules = settings.rules()
-    permission = Permission(rules, LockStore(database, cipher), confirmations, clock)
+    locks = LockStore(database, cipher, LockAnnouncements(deliveries, settings.announce_channel).announce)
+    permission = Permission(rules, locks, confirmations, clock)
     poll_rules = PollRules(
         interval_seconds=settings.poll_interval_seconds, cap_seconds=settings.poll_cap_seconds
     )

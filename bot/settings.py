@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     lock_users: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="who may `/billing lock` and `unlock` all spending: as `ALLOWED_USERS`"
     )
+    announce_channel: str | None = Field(
+        None, description="where a lock and its end are announced: a channel id; the app must be in it"
+    )
     allowed_organizations: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="which portal organizations may be connected: their ids, comma-separated"
     )
@@ -184,6 +187,13 @@ class Settings(BaseSettings):
         if not all(_CHANNEL.fullmatch(each) for each in channels):
             raise ValueError("not channel ids; a channel's is at the foot of its details (C0BILLING)")
         return channels
+
+    @field_validator("announce_channel")
+    @classmethod
+    def _check_channel(cls, channel: str | None) -> str | None:
+        if channel is not None and not _CHANNEL.fullmatch(channel):
+            raise ValueError("not a channel id; it is at the foot of the channel's details (C0BILLING)")
+        return channel
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -23,7 +23,7 @@ from handlers.context import Context
 from handlers.errors import run_guarded
 from handlers.home import handle_home_opened
 from handlers.registry import SUBCOMMANDS
-from handlers.slash import answered_from_memory, handle_command, handle_go_on
+from handlers.slash import answered_from_memory, handle_command, handle_go_on, handle_more
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -48,6 +48,7 @@ def register(app: AsyncApp, runtime: Runtime) -> None:
     closings = {name: handle for row in SUBCOMMANDS for name, handle in row.closings.items()}
     actions = {name: handle for row in SUBCOMMANDS for name, handle in row.actions.items()}
     actions[ids.GO_ON] = actions[ids.SHOW_HELP] = handle_go_on
+    actions[ids.MORE] = handle_more
     app.command(COMMAND)(_command(runtime))
     app.view_submission(_any_of(submissions))(_submission(runtime, _by_view(submissions)))
     app.action(_any_of(actions))(_acknowledged(runtime, _by_action(actions)))

@@ -92,7 +92,8 @@ SUBCOMMANDS = (
     ),
     Subcommand(
         name="subscription",
-        also=("plan", "plans", "upgrade", "cancel"),
+        also=("plan", "plans", "upgrade"),
+        arguments="[PLAN | cancel]",
         handle=subscription.handle_subscription,
         actions=subscription.ACTIONS,
         submissions=subscription.SUBMISSIONS,
@@ -125,6 +126,7 @@ SUBCOMMANDS = (
         arguments="[REASON]",
         handle=lock.handle_lock,
         anywhere=True,
+        actions=lock.ACTIONS,
     ),
     Subcommand(
         name="unlock",

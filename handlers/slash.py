@@ -6,8 +6,10 @@ import difflib
 from functools import cache
 from typing import TYPE_CHECKING
 
-from blocks.help import help_message, unknown_message
+from blocks import ids
+from blocks.help import help_about_message, help_message, ignored_message, unknown_message
 from handlers.registry import HELP, SUBCOMMANDS, usage_rows
+from handlers.subcommands import subscription
 
 if TYPE_CHECKING:
     from blocks.kit import Message
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
 _BY_NAME = {name: row for row in SUBCOMMANDS for name in (row.name, *row.also)}
 _BUY = "buy"
+_MEANT = {subscription.CANCEL: f"{subscription.COMMAND} {subscription.CANCEL}"}
+"""Words that mean a command with what follows it."""
+
+_HELP = frozenset({HELP, "?", "-h", "--help"})
 _SHOWN = 40
 _REMEMBERED = 100
 
@@ -36,22 +42,40 @@ def answered_from_memory(request: SlackRequest) -> bool:
 
 
 async def handle_go_on(context: Context) -> None:
-    """Continue with the command that was typed before connecting."""
+    """Run the command in the clicked button or chosen entry, as if it was typed."""
     await run_typed(context, context.request.value)
+
+
+async def handle_more(context: Context) -> None:
+    """Run the command chosen in the menu; its entry for the portal is a link."""
+    if context.request.value != ids.PORTAL:
+        await handle_go_on(context)
 
 
 async def run_typed(context: Context, typed: str) -> None:
     """Run the command that was typed after `/billing`."""
+    typed = _MEANT.get(typed.lower(), typed)
     context.wanted = typed[:_REMEMBERED] or None
-    word, _, rest = typed.partition(" ")
     row = _row(typed)
+    if row is None:
+        await context.reply.message(_said(typed))
+        return
+    context.text = typed if _is_amount(typed) else typed.partition(" ")[2].strip()
+    if context.text and not row.arguments:
+        await context.reply.message(ignored_message(row.typed, context.text), is_last=False)
+    await row.handle(context)
+
+
+def _said(typed: str) -> Message:
+    """Answer with the help, with that about one command, or that a word is not known."""
+    word, _, rest = typed.partition(" ")
+    if word.lower() not in _HELP:
+        return unknown_message(typed[:_SHOWN], near=near_miss(word))
+    asked = rest.strip()
+    row = _row(asked) if asked else None
     if row is not None:
-        context.text = typed if _is_amount(typed) else rest.strip()
-        await row.handle(context)
-    elif word.lower() in {HELP, "?", "-h", "--help"}:
-        await context.reply.message(_usage())
-    else:
-        await context.reply.message(unknown_message(typed[:_SHOWN], near=near_miss(word)))
+        return help_about_message(row.typed, row.does, also=row.also)
+    return unknown_message(asked[:_SHOWN], near=near_miss(asked)) if asked else _usage()
 
 
 @cache
@@ -60,7 +84,8 @@ def _usage() -> Message:
 
 
 def _row(typed: str) -> Subcommand | None:
-    return _BY_NAME.get(_BUY if _is_amount(typed) else typed.partition(" ")[0].lower())
+    word = _MEANT.get(typed.lower(), typed).partition(" ")[0].lower()
+    return _BY_NAME.get(_BUY if _is_amount(typed) else word)
 
 
 def _is_amount(typed: str) -> bool:

@@ -195,7 +195,7 @@ class PlanUsage:
     """The plan's monthly allowance, in US dollars; unknown values are None.
 
     A negative `left` is an overage. `left` includes `rollover`, so it may exceed `monthly`. `renews_on` is
-    when the billing cycle ends.
+    when the billing cycle ends and the next begins; `ends_on` is when it ends and none follows.
     """
 
     name: str | None
@@ -203,6 +203,7 @@ class PlanUsage:
     left: Decimal | None = None
     rollover: Decimal | None = None
     renews_on: date | None = None
+    ends_on: date | None = None
 
     @property
     def overage(self) -> Decimal:
@@ -244,7 +245,7 @@ class Usage:
             return BalanceLevel.MEMBER_CAPPED
         if self.allowed is False:
             return self._refused_level
-        usable = self._usable
+        usable = self.usable
         if usable is None or (self.allowed is None and usable <= 0):
             return BalanceLevel.UNKNOWN
         return BalanceLevel.LOW if usable < LOW_BALANCE else BalanceLevel.HEALTHY
@@ -263,7 +264,8 @@ class Usage:
                 return BalanceLevel.BLOCKED
 
     @property
-    def _usable(self) -> Decimal | None:
+    def usable(self) -> Decimal | None:
+        """What can be used in all; None if it is not known."""
         if self.total is not None:
             return self.total
         left = Decimal(0) if self.plan is None else self.plan.left

@@ -120,6 +120,11 @@ def whole_cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, rounding=ROUND_DOWN, context=_WIDE)
 
 
+def nearest_cents(amount: Decimal) -> Decimal:
+    """Round to whole cents, as amounts are shown."""
+    return amount.quantize(CENT, rounding=ROUND_HALF_EVEN, context=_WIDE)
+
+
 def parse_typed(text: str) -> Decimal:
     """Read an amount that a person typed: `50`, `$ 25.00`, `1,000`, `.5`, `50 USD`.
 
@@ -145,7 +150,7 @@ def show(amount: Decimal | None) -> str:
         return DASH
     if abs(amount) >= MOST:
         return f"over ${MOST:,.0f}" if amount > 0 else f"under -${MOST:,.0f}"
-    cents = amount.quantize(CENT, rounding=ROUND_HALF_EVEN, context=_WIDE)
+    cents = nearest_cents(amount)
     whole = cents == cents.to_integral_value()
     digits = f"{abs(cents):,.0f}" if whole else f"{abs(cents):,.2f}"
     return f"-${digits}" if cents < 0 else f"${digits}"

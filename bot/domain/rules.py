@@ -39,6 +39,14 @@ class Lock:
     reason: str | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unlock:
+    """Who released spending, by their Slack id, and when (UTC)."""
+
+    by: str
+    at: datetime
+
+
 class RuleError(BillingError):
     """An operator's rule forbids an action. Amounts are US dollars."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
 
-    from bot.domain.billing import Role
+    from bot.domain.billing import Role, Usage
 
 
 FREE_ORDER = 0
@@ -58,8 +58,18 @@ class CurrentPlan:
     @property
     def usage(self) -> PlanUsage:
         """The plan's usage, with the values that are known."""
-        renews_on = None if self.change_scheduled else self.cycle_ends
-        return PlanUsage(name=self.name, monthly=self.monthly, left=self.left, renews_on=renews_on)
+        return PlanUsage(
+            name=self.name,
+            monthly=self.monthly,
+            left=self.left,
+            renews_on=None if self.change_scheduled else self.cycle_ends,
+            ends_on=self.ends_on,
+        )
+
+    @property
+    def ends_on(self) -> date | None:
+        """When the plan ends, if it was canceled."""
+        return (self.cancels_on or self.cycle_ends) if self.cancels else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +90,12 @@ class Subscription:
     def plan_url(self, tier_id: str) -> str:
         """Return the portal's page with that plan preselected."""
         return f"{self.manage_url}&plan={quote(tier_id, safe='')}"
+
+    def dated(self, usage: Usage) -> Usage:
+        """Return the usage with the end of a plan that was canceled or changes: it does not renew then."""
+        if usage.plan is None or self.current is None or not self.current.change_scheduled:
+            return usage
+        return replace(usage, plan=replace(usage.plan, renews_on=None, ends_on=self.current.ends_on))
 
     @property
     def may_change_plan(self) -> bool:
@@ -107,6 +123,10 @@ class Subscription:
         """Return a plan's price a month (US dollars); None if it is not known."""
         price = next((tier.price for tier in self.tiers if tier.id == tier_id), None)
         return None if price is None else parse_wire(price.strip().removeprefix("$").replace(",", ""))
+
+    def named(self, name: str) -> Tier | None:
+        """Return the choice of that name, in any case; None if there is none."""
+        return next((tier for tier in self.choices if tier.name.casefold() == name.casefold()), None)
 
     def tier(self, tier_id: str) -> Tier | None:
         """Return one of the choices; None if there is no such choice."""

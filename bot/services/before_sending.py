@@ -38,7 +38,8 @@ def nothing_sent() -> Iterator[None]:
 def forbidden(error: RuleError) -> PortalRefusalError:
     """Return the refusal of a charge that an operator's rule forbids by now."""
     if error.rule in {Rule.LOCKED, Rule.READ_ONLY}:
-        return PortalRefusalError(RefusalCode.SPENDING_STOPPED)
+        by = f"{error.lock.locked_by.user} {error.lock.reason or ''}" if error.lock is not None else None
+        return PortalRefusalError(RefusalCode.SPENDING_STOPPED, message=by)
     return PortalRefusalError(RefusalCode.RULE_FORBIDS)
 
 

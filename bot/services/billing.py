@@ -73,7 +73,7 @@ class Billing:
         """Return the billing state, and the usage if the account call answers (behavior 8)."""
         connection, portal = await self._accounts.connected(identity)
         usage, state, upgrade = await asyncio.gather(
-            _usage(portal),
+            _dated_usage(portal),
             portal.state(),
             self._recent_upgrade(identity, connection.account),
             return_exceptions=True,
@@ -100,7 +100,9 @@ class Billing:
             NoOrganizationError: the login belongs to no organization.
         """
         _, portal = await self._accounts.portal(identity)
-        info = await portal.account()
+        info, subscription = await asyncio.gather(portal.account(), _subscription(portal))
+        if subscription is not None:
+            info = replace(info, usage=subscription.dated(info.usage))
         return info, _applying(await self._recent_upgrade(identity, info.account), info.usage)
 
     async def subscription(self, identity: Identity) -> tuple[Subscription, BillingState, Connection]:
@@ -191,6 +193,20 @@ def _applying(upgrade: Charge | None, usage: Usage | None) -> str | None:
     """Return the plan that was paid for a moment ago, unless the account shows it already."""
     plan = usage.plan.name if usage is not None and usage.plan is not None else None
     return upgrade.tier_name if upgrade is not None and upgrade.tier_name != plan else None
+
+
+async def _dated_usage(portal: PortalClient) -> Usage | None:
+    """Return the usage, with the end of a canceled plan; the account call does not name that."""
+    usage, subscription = await asyncio.gather(_usage(portal), _subscription(portal))
+    return usage if usage is None or subscription is None else subscription.dated(usage)
+
+
+async def _subscription(portal: PortalClient) -> Subscription | None:
+    try:
+        return await portal.subscription()
+    except (PortalUnavailableError, PortalRefusalError, RelinkRequiredError) as error:
+        log.info("billing.no_subscription", problem=type(error).__name__)
+        return None
 
 
 async def _usage(portal: PortalClient) -> Usage | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.domain.charge import Charge
     from bot.domain.clock import Clock
     from bot.domain.identity import Account, Identity
-    from bot.domain.rules import Rules
+    from bot.domain.rules import Rules, Unlock
     from bot.storage.charges.confirmation import ConfirmationStore
     from bot.storage.locks import LockStore
 
@@ -123,6 +123,10 @@ class Permission:
         if is_new:
             log.warning("permission.locked", tenant=identity.tenant, by=identity.key)
         return lock, is_new
+
+    async def lock_story(self, tenant: str, locked_at: datetime) -> tuple[Lock, Unlock | None] | None:
+        """Return the lock of that moment and how it ended; None if there is no such lock."""
+        return await self._locks.story(tenant, locked_at)
 
     async def unlock(self, identity: Identity) -> Lock | None:
         """Release spending; return the removed lock, None if there was none.

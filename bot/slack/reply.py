@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from bot.slack.errors import SlackUnavailableError, ViewGoneError
+from bot.slack.errors import SlackRefusedError, SlackUnavailableError, ViewGoneError
 from bot.timing import ACK_WITHIN_SECONDS, AFTER_ACK_SECONDS
 
 if TYPE_CHECKING:
@@ -181,6 +181,29 @@ class Reply:
         answer = await self.slack.views_open(
             trigger_id=self._request.payload.trigger_id or "", view=self._screens.modal(title)
         )
+        view: dict[str, Any] = answer.get("view") or {}
+        self.view_id, self._view_hash = view.get("id"), view.get("hash")
+
+    async def push_modal(self, title: str) -> None:
+        """Open a modal on top of the clicked one, with Slack's own way back; elsewhere do nothing.
+
+        A stack of three modals is full: then the clicked one is taken over.
+
+        Raises:
+            TriggerExpiredError: the trigger has expired.
+        """
+        self.title = title
+        if self._request.modal is None:
+            return
+        try:
+            answer = await self.slack.views_push(
+                trigger_id=self._request.payload.trigger_id or "", view=self._screens.modal(title)
+            )
+        except SlackRefusedError as error:
+            if error.code != "push_limit_reached":
+                raise
+            await self.open_modal(title)
+            return
         view: dict[str, Any] = answer.get("view") or {}
         self.view_id, self._view_hash = view.get("id"), view.get("hash")
 

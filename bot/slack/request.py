@@ -178,8 +178,8 @@ class SlackRequest:
 
     @property
     def value(self) -> str:
-        """The clicked button's value."""
-        return self.action.value or ""
+        """The value of the clicked button, or of the entry chosen in a menu."""
+        return self.action.value or self.action.entered or ""
 
     @property
     def view(self) -> View:

@@ -14,12 +14,12 @@ from sqlalchemy import bindparam, delete, literal_column, select
 
 from bot.domain.audit import Action
 from bot.domain.identity import Identity
-from bot.domain.rules import Lock
+from bot.domain.rules import Lock, Unlock
 from bot.storage.batch_loader import BatchLoader
 from bot.storage.tables import audit, locks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Row
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from bot.storage.cipher import Cipher
     from bot.storage.connection import Connection, Transaction
     from bot.storage.database import Database
+
+    Announce = Callable[[Transaction, Lock], Awaitable[None]]
 
 UNLOCKED = ("unlocked", "was not locked")
 _OF_TENANTS = select(locks).where(locks.c.tenant.in_(bindparam("tenants", expanding=True)))
@@ -44,9 +46,11 @@ _WORDS = (
 class LockStore:
     """The spending locks. They are not cached, so that a lock works in all processes at once."""
 
-    def __init__(self, database: Database, cipher: Cipher) -> None:
+    def __init__(self, database: Database, cipher: Cipher, announce: Announce | None = None) -> None:
+        """`announce` is called with each lock that begins or ends, within the transaction."""
         self._database = database
         self._cipher = cipher
+        self._announce = announce
         self._loader = BatchLoader(self._read_all)
 
     async def get(self, tenant: str) -> Lock | None:
@@ -96,7 +100,21 @@ class LockStore:
                 facts={"reason": lock.reason},
             )
             row = (await connection.execute(select(locks).where(locks.c.tenant == tenant))).one()
+            if created.rowcount and self._announce is not None:
+                await self._announce(connection, lock)
         return _lock(row), bool(created.rowcount)
+
+    async def story(self, tenant: str, locked_at: datetime) -> tuple[Lock, Unlock | None] | None:
+        """Return the lock of that moment and how it ended; None if there is no such lock."""
+        async with self._database.read() as connection:
+            entries = (await connection.execute(_WORDS, {"tenants": [tenant]})).all()
+        lock: Lock | None = None
+        for entry in entries:
+            if entry.action == Action.LOCK.value and entry.at == locked_at:
+                lock = _locked_by(entry)
+            elif lock is not None and self._is_unlock(entry, locked_at):
+                return lock, Unlock(by=entry.actor.partition(":")[2], at=entry.at)
+        return None if lock is None else (lock, None)
 
     async def remove(self, identity: Identity) -> Lock | None:
         """Remove the lock and return it; None if there was none."""
@@ -108,6 +126,8 @@ class LockStore:
             # Never before the lock, whatever the clocks of two processes say.
             at = transaction.now() if lock is None else max(transaction.now(), lock.locked_at)
             await record_unlock(transaction, self._cipher, tenant, identity.key, result=result, at=at)
+            if lock is not None and self._announce is not None:
+                await self._announce(transaction, lock)
         return lock
 
 

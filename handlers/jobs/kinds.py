@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from bot.domain.errors import PortalUnavailableError, StoreUnavailableError
 from bot.engine import Kind
+from bot.services.lock_announcements import LOCK
 from bot.services.reminders import CONNECTION
 from bot.services.second_person import SECOND_PERSON, WAITING
 from bot.slack.errors import SlackUnavailableError
 from handlers.jobs.charge import advance_charge, draw_charge
 from handlers.jobs.connection import draw_connection_end, draw_second_person, draw_waiting
 from handlers.jobs.device_grant import advance_device_grant, draw_device_grant
+from handlers.jobs.lock import draw_lock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -71,6 +73,7 @@ NOTICES: dict[str, Draw] = {
     CONNECTION: draw_connection_end,
     SECOND_PERSON: draw_second_person,
     WAITING: draw_waiting,
+    LOCK: draw_lock,
 }
 """Messages about what is no durable work, by the kind of their subject."""
 

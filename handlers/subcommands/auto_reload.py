@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from handlers.context import Context
 
 ARGUMENTS = 2
+OFF = "off"
 CONFIRMATION_KIND = "auto-reload"
 
 
@@ -45,7 +46,19 @@ async def handle_auto_reload(context: Context) -> None:
         await context.reply.show(_form(context, state))
         return
     state.require_charging()
+    if len(words) == 1 and words[0].lower() != OFF:
+        await context.reply.show(_half_typed(context, state, words[0]))
+        return
     await context.reply.show(await _confirm_modal(context, state, lambda: _typed_choice(words, state)))
+
+
+def _half_typed(context: Context, state: BillingState, typed: str) -> Json:
+    """Keep the one typed amount, and ask for the other beside its field."""
+    try:
+        below = parse_typed(typed)
+    except AmountError as error:
+        return _form(context, state, note=f"*{amount_problem(error)}.*")
+    return _form(context, state, below=below)
 
 
 async def handle_form(context: Context) -> None:
@@ -138,8 +151,11 @@ async def _confirm_modal(
     return auto_reload_confirm_modal(choice, state, link.account, confirmation_id=confirmation_id)
 
 
-def _form(context: Context, state: BillingState, *, note: str | None = None) -> Json:
-    return auto_reload_modal(state, note=note, most=context.runtime.permission.rules.at_once)
+def _form(
+    context: Context, state: BillingState, *, note: str | None = None, below: Decimal | None = None
+) -> Json:
+    most = context.runtime.permission.rules.at_once
+    return auto_reload_modal(state, note=note, most=most, below=below)
 
 
 def _written(choice: AutoReloadChoice) -> str:
@@ -152,7 +168,7 @@ def _read(written: str) -> AutoReloadChoice:
 
 
 def _typed_choice(words: list[str], state: BillingState) -> AutoReloadChoice:
-    if [word.lower() for word in words] == ["off"]:
+    if [word.lower() for word in words] == [OFF]:
         return AutoReloadChoice.off(_setting(state))
     # With too many or too few words, read an invalid amount, so that one clear error is shown.
     below, to = words if len(words) == ARGUMENTS else ("", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blocks import ids
+from blocks import ids, titles
 from blocks.history import PAGE, history_message, no_trace_message, several_message, trace_message
 from bot.domain.errors import ChargeNotFoundError, SeveralChargesError
 from bot.log import fingerprint
@@ -25,6 +25,7 @@ async def handle_history(context: Context) -> None:
 async def handle_trace(context: Context) -> None:
     """Show the trace of one of the person's charges; without a name, of the latest."""
     named = context.text or context.request.value
+    await context.reply.push_modal(titles.PURCHASE_DETAILS)
     try:
         charge = await context.runtime.purchases.trace(context.identity, named or None)
     except ChargeNotFoundError:

@@ -42,6 +42,7 @@ async def handle_link_button(_context: Context) -> None:
 
 ACTIONS = {
     ids.SHOW_OVERVIEW: handle_overview,
+    ids.BACK_TO_OVERVIEW: handle_overview,
     ids.REFRESH: handle_refresh,
     **dict.fromkeys(ids.LINKS, handle_link_button),
 }

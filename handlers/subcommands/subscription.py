@@ -1,4 +1,4 @@
-"""`/billing subscription`: show the plan; preview a change, then schedule, cancel, keep, or upgrade."""
+"""`/billing subscription [PLAN | cancel]`: the plan; preview, schedule, cancel, keep, upgrade."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from blocks.subscription import (
     PREVIEWING,
     SAVING,
     TITLE,
+    Then,
     blocked_modal,
     cancel_modal,
     charged_method,
+    no_such_plan,
     schedule_modal,
     subscription_modal,
     upgrade_modal,
@@ -35,12 +37,26 @@ if TYPE_CHECKING:
 
 CONFIRMATION_KIND = "plan"
 COMMAND = "subscription"
+CANCEL = "cancel"
 
 
 async def handle_subscription(context: Context) -> None:
-    """Show the plan."""
+    """Show the plan, the preview of the typed one, or the question whether to cancel."""
+    named = context.text
+    if named.lower() == CANCEL:
+        await handle_cancel_plan(context)
+        return
     await context.reply.open_modal(TITLE)
-    await context.reply.show(await _plan(context))
+    await context.reply.show(await (_named(context, named) if named else _plan(context)))
+
+
+async def _named(context: Context, name: str) -> Json:
+    """Return the preview of the plan of that name, or the plans if there is none."""
+    subscription, _, _ = await context.runtime.billing.subscription(context.identity)
+    tier = subscription.named(name)
+    if tier is None:
+        return await _plan(context, note=no_such_plan(name))
+    return await _preview(context, tier.id)
 
 
 async def handle_tier(context: Context) -> None:
@@ -68,7 +84,8 @@ async def _preview(context: Context, tier_id: str) -> Json:
             proposal = await context.runtime.purchases.propose_upgrade(
                 context.identity, preview, subscription, charged_method(state)
             )
-            return upgrade_modal(proposal.charge, open_equal=proposal.open_equal)
+            then = Then.of(subscription, preview.target_id)
+            return upgrade_modal(proposal.charge, open_equal=proposal.open_equal, then=then)
         case Effect.NO_OP | Effect.BLOCKED:
             return blocked_modal(preview, subscription)
 
@@ -169,6 +186,7 @@ def _require_role(subscription: Subscription) -> None:
 
 
 ACTIONS = {
+    ids.SHOW_PLAN: handle_subscription,
     ids.PLAN_CANCEL: handle_cancel_plan,
     ids.PLAN_KEEP: handle_keep,
     ids.PLAN_BACK: handle_back,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blocks import ids
 from blocks.charge import charge_message, charge_modal, charge_reply
 from blocks.connect import connected_note
 from blocks.errors import error_copy
@@ -16,7 +18,7 @@ from blocks.kit import moment
 from blocks.overview import overview_message
 from blocks.purchase import AmountForm, add_card_modal, amount_modal, amount_problem, confirm_modal
 from blocks.refusals import refusal_copy
-from blocks.usage import usage_message
+from blocks.usage import parts_line, to_use, usage_message
 from blocks.words import auto_reload_line, method_name, squares, why_this_method
 from bot.domain.billing import (
     AccountInfo,
@@ -28,11 +30,11 @@ from bot.domain.billing import (
 )
 from bot.domain.charge import ChargeState, FailureReason
 from bot.domain.errors import NotLinkedError, PortalRefusalError, PortalUnavailableError, RefusalCode
-from bot.domain.money import AmountError, AmountProblem, Bounds
+from bot.domain.money import AmountError, AmountProblem, Bounds, show
 from bot.domain.offer import AmountOffer
 from bot.domain.payment import PaymentMethod
 from bot.sandbox.slack.validation import validate_blocks, validate_view
-from tests.support.samples import ACCOUNT, CHARGE, CONNECTION, NOW, PORTAL, STATE, USAGE
+from tests.support.samples import ACCOUNT, CHARGE, CONNECTION, NOW, PLAN, PORTAL, STATE, USAGE
 from tests.support.shown import Shown
 
 if TYPE_CHECKING:
@@ -243,17 +245,41 @@ def test_the_overview_reads_from_the_balance_to_the_buttons() -> None:
     made = overview_message(Overview(state=state, usage=USAGE, connection=CONNECTION, read_at=NOW))
     acceptable(made)
     assert made.text.splitlines() == [
-        "*Balance $142.50*",
+        "*$155.70 to use*",
+        "$13.20 of your plan until Dec 1, 2026 · $142.50 top-ups",
         "Acme Research · Owner · ada@acme.example",
         moment("As of", NOW),
         "*Plus plan* · 60% left · $13.20 of $22 · renews Dec 1, 2026",
-        "*Top-ups* · $142.50 left, never expires",
         "*Auto-reload:* off",
         "*Card:* Visa ····4242, the card on your subscription",
         "Manage on portal: https://portal.nousresearch.com/billing",
     ]
-    buttons = [element["text"]["text"] for element in made.blocks[-1]["elements"]]
-    assert buttons == ["Add funds", "Auto-reload", "Monthly limit", "Refresh", "Manage on portal"]
+    shown = Shown(made.json)
+    assert shown.buttons == ["Refresh", "Add funds", "Auto-reload", "Plan", "Usage"]
+    more = ["Monthly limit", "History", "Account", "Help", "Manage on portal"]
+    assert list(shown.fields[ids.MORE].options) == more
+
+
+def test_what_helps_stands_beside_a_low_balance_and_nowhere_else() -> None:
+    low = replace(USAGE, plan=None, topped_up=Decimal("3.2"))
+    made = Shown(
+        overview_message(Overview(state=STATE, usage=low, connection=CONNECTION, read_at=NOW)).json
+    )
+    assert made.content["blocks"][0]["accessory"]["text"]["text"] == "Add funds"
+    assert made.text.startswith(":warning: *Running low:*")
+    assert made.buttons.count("Add funds") == 1
+
+
+@given(
+    plan=st.decimals(min_value=0, max_value=1000, places=12),
+    topped_up=st.decimals(min_value=5, max_value=1000, places=12),
+)
+def test_the_parts_that_are_shown_add_up_to_the_whole_to_the_cent(
+    plan: Decimal, topped_up: Decimal
+) -> None:
+    usage = replace(USAGE, plan=replace(PLAN, left=plan), topped_up=topped_up)
+    shown = [Decimal(each) for each in re.findall(r"\$([0-9.]+)", "\n".join(parts_line(usage)))]
+    assert to_use(usage) == f"{show(sum(shown))} to use"
 
 
 @pytest.mark.behavior(9)

@@ -57,7 +57,7 @@ async def browsing(house: House, *, dark: bool = False, width: int = 1280) -> As
 
 
 def balance(page: Page) -> Locator:
-    return page.get_by_test_id("message").get_by_role("heading", name="Balance $142.50")
+    return page.get_by_test_id("message").get_by_role("heading", name="$155.70 to use")
 
 
 async def say(page: Page, text: str) -> None:

@@ -211,7 +211,7 @@ async def test_no_secret_stands_readable_in_the_database_or_the_logs(tmp_path: P
         await until(lambda: told(slack, "$50 added to your balance"))
         portal.expire_access_tokens()
         await slack.command(ADA, "/billing")
-        await until(lambda: "Balance $192.50" in slack.ephemerals(ADA)[-1]["text"])
+        await until(lambda: "$205.70 to use" in slack.ephemerals(ADA)[-1]["text"])
         await slack.send_raw("text=x", {"X-Slack-Request-Timestamp": "1", "X-Slack-Signature": "v0=0"})
         await slack.command(ADA, "/billing connect")
         await app.terminate()

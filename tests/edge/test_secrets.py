@@ -38,7 +38,7 @@ async def use_it(app: AppProcess, portal: PortalSandbox, slack: SlackSandbox) ->
         await until(lambda: told(slack, "$50 added to your balance"), 20)
         portal.expire_access_tokens()
         await slack.command(ADA, "/billing")
-        await until(lambda: "Balance $192.50" in slack.ephemerals(ADA)[-1]["text"], 20)
+        await until(lambda: "$205.70 to use" in slack.ephemerals(ADA)[-1]["text"], 20)
         await slack.send_raw("token=x", {"X-Slack-Request-Timestamp": "1", "X-Slack-Signature": "v0=0"})
         await slack.command(ADA, "/billing trace")
         await slack.command(ADA, "/billing connect")

@@ -44,7 +44,7 @@ async def helped(house: House) -> None:
 async def test_a_purchase_works_over_the_socket(house: House) -> None:
     await house.connect()
     await house.slack.open_home(ADA)
-    await house.until(lambda: "Balance $142.50" in house.home().text)
+    await house.until(lambda: "$155.70 to use" in house.home().text)
     await house.slack.command(ADA, "/billing buy")
     await house.until(lambda: house.modal().submit)
     await house.slack.select(ADA, "amount_preset", "50")

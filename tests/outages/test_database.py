@@ -258,10 +258,10 @@ async def test_tokens_rotated_during_an_outage_of_the_database_are_not_lost(
     await postgresql.stop()
     await asyncio.sleep(1)  # the portal answers meanwhile, with nowhere to store it
     await postgresql.start()
-    await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"], 15)
+    await house.until(lambda: "$155.70 to use" in house.last_ephemeral()["text"], 15)
     await house.restart()
     await house.slack.command(ADA, "/billing")
-    await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
+    await house.until(lambda: "$155.70 to use" in house.last_ephemeral()["text"])
 
 
 @pytest.mark.postgresql

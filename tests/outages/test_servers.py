@@ -23,7 +23,7 @@ async def test_the_app_starts_while_slack_is_away_and_is_ready_when_slack_return
     house.slack.faults.clear()
     await house.until_async(lambda: ready(house))
     await house.slack.command(ADA, "/billing")
-    await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
+    await house.until(lambda: "$155.70 to use" in house.last_ephemeral()["text"])
 
 
 async def test_a_proxys_page_counts_as_an_outage_of_slack(house: House) -> None:
@@ -70,7 +70,7 @@ async def test_a_portal_that_is_away_is_named_and_does_not_make_us_unready(house
     assert body["degraded"][0].startswith("portal: no usable answer since ")
     house.portal.clear_faults()
     await house.slack.command(ADA, "/billing")
-    await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
+    await house.until(lambda: "$155.70 to use" in house.last_ephemeral()["text"])
     assert (await house.readyz())[1]["degraded"] == []
 
 

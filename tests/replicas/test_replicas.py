@@ -74,11 +74,11 @@ async def test_a_grant_is_refreshed_once_whoever_asks(cluster: Cluster) -> None:
         for replica in replicas:
             cluster.slack.app_url = f"{replica.url}/slack/events"
             await cluster.slack.command(ADA, "/billing")
-    await cluster.until(lambda: "Balance $142.50" in str(cluster.slack.ephemerals(ADA)[-1:]))
+    await cluster.until(lambda: "$155.70 to use" in str(cluster.slack.ephemerals(ADA)[-1:]))
     await asyncio.sleep(1)
     refreshes = [each for each in cluster.portal.requests if each.path == "/api/oauth/token"]
     assert len(refreshes) == 1
-    assert all("Balance $142.50" in each["text"] for each in cluster.slack.ephemerals(ADA))
+    assert all("$155.70 to use" in each["text"] for each in cluster.slack.ephemerals(ADA))
 
 
 async def test_what_a_killed_replica_held_goes_on_elsewhere_within_fifteen_seconds(

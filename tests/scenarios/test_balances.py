@@ -32,13 +32,13 @@ async def test_a_balance_shows_its_time_and_a_refresh_button(house: House) -> No
     house.portal.organizations["acme"].balance += 10
     shown = len(house.slack.ephemerals(ADA))
     await house.slack.click_text(ADA, "Refresh")
-    await house.until(lambda: "Balance $152.50" in house.last_ephemeral()["text"])
+    await house.until(lambda: "$165.70 to use" in house.last_ephemeral()["text"])
     assert len(house.slack.ephemerals(ADA)) == shown
     await house.slack.open_home(ADA)
-    await house.until(lambda: "Balance $152.50" in house.home().text)
+    await house.until(lambda: "$165.70 to use" in house.home().text)
     house.portal.organizations["acme"].balance += 10
     await house.slack.click_text(ADA, "Refresh", in_="home")
-    await house.until(lambda: "Balance $162.50" in house.home().text)
+    await house.until(lambda: "$175.70 to use" in house.home().text)
 
 
 async def test_the_amount_modal_is_refreshed_and_keeps_what_was_typed(house: House) -> None:
@@ -56,7 +56,7 @@ async def test_the_overview_follows_a_purchase_made_from_it(house: House) -> Non
     await house.link()
     await buy_from_overview(house)
     await house.told("$50 added to your balance")
-    await house.until(lambda: "Balance $192.50" in house.last_ephemeral()["text"])
+    await house.until(lambda: "$205.70 to use" in house.last_ephemeral()["text"])
     assert len(house.slack.ephemerals(ADA)) == 1
 
 
@@ -79,10 +79,10 @@ async def test_a_purchase_does_not_overwrite_the_message_that_replaced_the_overv
 async def test_app_home_follows_a_purchase_although_no_message_can_be_posted(house: House) -> None:
     await house.link()
     await house.slack.open_home(ADA)
-    await house.until(lambda: "Balance $142.50" in house.home().text)
+    await house.until(lambda: "$155.70 to use" in house.home().text)
     house.slack.faults.add(method="chat.postMessage", kind="error", error="messages_tab_disabled", times=99)
     await house.buy("50")
-    await house.until(lambda: "Balance $192.50" in house.home().text)
+    await house.until(lambda: "$205.70 to use" in house.home().text)
 
 
 async def test_an_overview_that_was_refreshed_while_the_charge_was_pending_follows_it_too(
@@ -97,7 +97,7 @@ async def test_an_overview_that_was_refreshed_while_the_charge_was_pending_follo
     await house.slack.click_text(ADA, "Refresh", in_="ephemeral")
     await house.until(lambda: account_calls(house) > asked)
     await house.told("$50 added to your balance")
-    await house.until(lambda: "Balance $192.50" in house.last_ephemeral()["text"])
+    await house.until(lambda: "$205.70 to use" in house.last_ephemeral()["text"])
 
 
 async def test_an_overview_of_another_account_is_left_as_it_is(house: House) -> None:
@@ -111,7 +111,7 @@ async def test_an_overview_of_another_account_is_left_as_it_is(house: House) -> 
     await house.buy("50")
     await house.told("$50 added to your balance")
     await house.until(lambda: house.app.engine.in_flight == 0)
-    assert "Balance $142.50" in house.last_ephemeral()["text"]
+    assert "$155.70 to use" in house.last_ephemeral()["text"]
 
 
 async def test_a_slow_answer_to_a_click_in_a_message_leaves_the_message(house: House) -> None:
@@ -121,7 +121,7 @@ async def test_a_slow_answer_to_a_click_in_a_message_leaves_the_message(house: H
     await house.slack.close(ADA, everything=True)
     house.portal.fail("/api/billing/state", Fault(seconds=2.5))
     await house.slack.click_text(ADA, "Show my balance")
-    await house.until(lambda: "Balance $192.50" in house.last_ephemeral()["text"])
+    await house.until(lambda: "$205.70 to use" in house.last_ephemeral()["text"])
     assert "$50 added to your balance" in house.dm()[-1]["text"]
     assert len(house.slack.ephemerals(ADA)) == 1
 
@@ -134,7 +134,7 @@ async def test_refresh_works_while_the_database_cannot_be_written(house: House) 
     house.portal.organizations["acme"].balance += 10
     async with locked(house.app.runtime.database.url.database):
         await house.slack.click_text(ADA, "Refresh", in_="ephemeral")
-        await house.until(lambda: "Balance $152.50" in house.last_ephemeral()["text"])
+        await house.until(lambda: "$165.70 to use" in house.last_ephemeral()["text"])
 
 
 @pytest.mark.parametrize("command", ["buy", "limit", "subscription"])

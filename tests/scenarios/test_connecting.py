@@ -26,7 +26,7 @@ async def test_connecting_names_the_account_and_the_organization(house: House, r
     await house.connect()
     text = house.last_ephemeral()["text"]
     assert "as ada@acme.example in Acme Research" in text
-    assert "Balance $142.50" in text
+    assert "$155.70 to use" in text
 
 
 @pytest.mark.behavior(41)
@@ -144,7 +144,7 @@ async def test_a_person_can_connect_from_app_home_in_a_modal(house: House) -> No
     code = house.modal().code
     house.portal.approve(code)
     await house.until(lambda: "*Connected*" in house.modal().text)
-    await house.until(lambda: "Balance $142.50" in house.home().text)
+    await house.until(lambda: "$155.70 to use" in house.home().text)
 
 
 async def test_disconnect_deletes_the_connection_and_names_the_account(house: House) -> None:

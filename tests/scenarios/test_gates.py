@@ -26,7 +26,7 @@ async def test_a_person_who_is_not_connected_sees_how_to_connect(house: House) -
 async def test_a_member_sees_the_balance_and_the_portal_and_no_money_buttons(house: House) -> None:
     await house.link(LINUS, "linus")
     await house.slack.command(LINUS, "/billing")
-    await house.until(lambda: "Balance $142.50" in house.last_ephemeral(LINUS)["text"])
+    await house.until(lambda: "$155.70 to use" in house.last_ephemeral(LINUS)["text"])
     shown = house.answer(LINUS)
     assert "An owner, admin or finance admin can add funds" in shown.text
     assert "Manage on portal" in shown.buttons
@@ -141,7 +141,7 @@ async def test_the_overview_leaves_out_the_plan_when_the_account_call_fails(hous
     await house.link()
     house.portal.set_scenario("acme", "account-unavailable")
     await house.slack.command(ADA, "/billing")
-    await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
+    await house.until(lambda: "$155.70 to use" in house.last_ephemeral()["text"])
     assert "Top-ups" not in house.last_ephemeral()["text"]
 
 
@@ -152,7 +152,7 @@ async def test_a_slow_portal_delays_no_acknowledgement_and_a_message_says_to_wai
     answer = await house.slack.command(ADA, "/billing")
     assert answer.ack_ms < 1000
     await house.until(lambda: "Asking Nous Portal…" in house.last_ephemeral()["text"])
-    await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
+    await house.until(lambda: "$155.70 to use" in house.last_ephemeral()["text"])
     assert len(house.slack.ephemerals(ADA)) == 1
 
 
@@ -221,7 +221,7 @@ async def test_an_amount_and_other_words_for_buy_go_to_the_confirmation(house: H
 
 @pytest.mark.parametrize(
     ("typed", "shown"),
-    [("balance", "Balance $142.50"), ("STATUS", "Balance $142.50"), ("receipts", "Your purchases")],
+    [("balance", "$155.70 to use"), ("STATUS", "$155.70 to use"), ("receipts", "Your purchases")],
 )
 async def test_near_words_mean_the_command_that_is_meant(house: House, typed: str, shown: str) -> None:
     await house.link()

@@ -108,7 +108,7 @@ async def test_the_firewalls_block_of_a_refresh_ends_no_connection(house: House)
     house.portal.set_scenario("acme", "firewall-refresh")
     assert "Couldn't load billing" in await ask(house, "/billing")
     house.portal.set_scenario("acme", "by-amount")
-    assert "Balance $142.50" in await ask(house, "/billing")
+    assert "$155.70 to use" in await ask(house, "/billing")
 
 
 @pytest.mark.behavior(47)

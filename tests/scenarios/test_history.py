@@ -97,7 +97,7 @@ async def test_home_is_useful_unlinked_linked_and_follows_each_outcome(house: Ho
     await house.until(lambda: "Connect your portal account once" in house.home().text)
     await house.link()
     await house.slack.open_home(ADA)
-    await house.until(lambda: "Balance $142.50" in house.home().text)
+    await house.until(lambda: "$155.70 to use" in house.home().text)
     assert "$820 left of $1,000 this month" in house.home().text
     await house.slack.click_text(ADA, "Add funds", in_="home")
     await house.until(lambda: house.modal().submit)
@@ -105,7 +105,7 @@ async def test_home_is_useful_unlinked_linked_and_follows_each_outcome(house: Ho
     await house.slack.submit(ADA)
     await house.confirm_shown()
     await house.slack.submit(ADA)
-    await house.until(lambda: "Balance $192.50" in house.home().text)
+    await house.until(lambda: "$205.70 to use" in house.home().text)
     assert "*$50* · added" in house.home().text
 
 

@@ -19,7 +19,7 @@ from tests.support.steps import keys_sent
 async def test_a_purchase_from_the_first_command_to_the_settled_message(house: House) -> None:
     await house.connect()
     await house.slack.command(ADA, "/billing")
-    await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
+    await house.until(lambda: "$155.70 to use" in house.last_ephemeral()["text"])
 
     await house.slack.click_text(ADA, "Add funds")
     await house.until(lambda: house.modal().submit)

@@ -102,7 +102,7 @@ async def test_an_expired_access_token_is_renewed_without_a_message(house: House
     await house.link()
     house.portal.expire_access_tokens()
     await house.slack.command(ADA, "/billing")
-    await house.until(lambda: "Balance $142.50" in house.last_ephemeral()["text"])
+    await house.until(lambda: "$155.70 to use" in house.last_ephemeral()["text"])
 
 
 async def test_everybody_acts_with_their_own_account(house: House) -> None:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from blocks.auto_reload import auto_reload_confirm_modal, auto_reload_done_modal, auto_reload_modal
 from blocks.purchase import processing_modal
 from blocks.subscription import (
+    Then,
     blocked_modal,
     cancel_modal,
     schedule_modal,
     subscription_modal,
     upgrade_modal,
 )
-from bot.domain.billing import AutoReloadChoice, Role
+from bot.domain.billing import AutoReload, AutoReloadChoice, Role
 from bot.domain.charge import ChargeState
 from bot.domain.subscription import Effect, Subscription
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 from tests.support.catalogue.screen import Screen, screen
 from tests.support.samples import ACCOUNT, CURRENT, LINK, MEMBER, NOW, PREVIEW, STATE, SUBSCRIPTION, UPGRADE
 
+TURNED_OFF = AutoReload(enabled=False, threshold=Decimal(20), reload_to=Decimal(100))
 ON = AutoReloadChoice(enabled=True, threshold=Decimal(20), reload_to=Decimal(100))
 
 
@@ -39,10 +41,27 @@ def screens() -> list[Screen]:
     blocked = replace(PREVIEW, effect=Effect.BLOCKED, reason="Settle the open invoice first.")
     return [
         screen("auto-reload", "`/billing auto-reload`", auto_reload_modal(STATE)),
+        screen(
+            "auto-reload-half",
+            "`/billing auto-reload 20`",
+            auto_reload_modal(replace(STATE, auto_reload=None), below=Decimal(20)),
+        ),
+        screen(
+            "auto-reload-now-off",
+            "it was on before",
+            auto_reload_modal(replace(STATE, auto_reload=TURNED_OFF)),
+        ),
         screen("auto-reload-member", "a member", auto_reload_modal(MEMBER)),
         screen(
             "auto-reload-confirm",
             "before it is switched on",
+            auto_reload_confirm_modal(
+                ON, replace(STATE, auto_reload=TURNED_OFF), ACCOUNT, confirmation_id="i1"
+            ),
+        ),
+        screen(
+            "auto-reload-change",
+            "before other amounts are saved",
             auto_reload_confirm_modal(ON, STATE, ACCOUNT, confirmation_id="i1"),
         ),
         screen(
@@ -94,7 +113,11 @@ def screens() -> list[Screen]:
             ),
         ),
         screen("plan-member", "a member", _plan(replace(SUBSCRIPTION, role=Role.MEMBER))),
-        screen("plan-upgrade", "an upgrade charges now", upgrade_modal(UPGRADE, open_equal=None)),
+        screen(
+            "plan-upgrade",
+            "an upgrade charges now",
+            upgrade_modal(UPGRADE, open_equal=None, then=Then.of(SUBSCRIPTION, "max")),
+        ),
         screen(
             "plan-upgrade-again",
             "an upgrade to the same plan has not ended",

@@ -131,7 +131,8 @@ def screens() -> list[Screen]:
         screen("connect-superseded", "a newer link was asked for", connect.superseded_message()),
         screen("connect-used", "used before Slack said where it stands", connect.used_message()),
         screen("connect-cancelled", "Cancel", connect.cancelled_message()),
-        screen("disconnected", "`/billing disconnect`", connect.disconnected_message(ACCOUNT)),
+        screen("disconnect", "`/billing disconnect`", connect.disconnect_question(ACCOUNT)),
+        screen("disconnected", "after it was confirmed", connect.disconnected_message(ACCOUNT)),
         screen("disconnected-nothing", "not connected", connect.disconnected_message(None)),
         screen("stranger", "somebody of another workspace", stranger_message()),
     ]

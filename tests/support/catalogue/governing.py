@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 from blocks.charge import charge_message
 from blocks.errors import error_copy, error_message, rule_words
-from blocks.lock import locked_message, unlocked_message
+from blocks.lock import announcement, lock_modal, locked_message, resumed_reply, unlocked_message
 from blocks.overview import overview_home, overview_message
 from blocks.purchase import AmountForm, amount_modal
 from bot.domain.charge import ChargeState
 from bot.domain.errors import RefusalCode
 from bot.domain.offer import AmountOffer
-from bot.domain.rules import Lock, Rule, RuleError, Rules
+from bot.domain.rules import Lock, Rule, RuleError, Rules, Unlock
 from tests.support.catalogue.screen import FORM, Screen, charge, overview, screen
 from tests.support.samples import GRACE, NOW, STATE, UPGRADE
 
 LOCK = Lock(locked_by=GRACE, locked_at=NOW, reason="Audit week")
+UNLOCK = Unlock(by="U0ADA", at=NOW + timedelta(hours=2))
 LOCKED = RuleError(Rule.LOCKED, lock=LOCK)
 
 
@@ -50,6 +52,10 @@ def screens() -> list[Screen]:
             "more than one person may charge in a day",
             amount_modal(FORM, typed="$50", problem=rule_words(day).removesuffix(".")),
         ),
+        screen("lock-question", "`/billing lock`", lock_modal()),
+        screen("lock-announced", "in ANNOUNCE_CHANNEL", announcement(LOCK, None)),
+        screen("lock-announced-end", "the same message, later", announcement(LOCK, UNLOCK)),
+        screen("lock-announced-reply", "in its thread, later", resumed_reply(UNLOCK)),
         screen("lock", "`/billing lock Audit week`", locked_message(LOCK, already=False)),
         screen("lock-already", "locked before", locked_message(LOCK, already=True)),
         screen("unlock", "`/billing unlock`", unlocked_message(LOCK, by="U0GRACE")),
@@ -63,7 +69,13 @@ def screens() -> list[Screen]:
         screen(
             "charge-stopped",
             "a confirmed purchase that was not sent any more",
-            charge_message(charge(ChargeState.REFUSED, refusal=RefusalCode.SPENDING_STOPPED)),
+            charge_message(
+                charge(
+                    ChargeState.REFUSED,
+                    refusal=RefusalCode.SPENDING_STOPPED,
+                    refusal_detail="U0GRACE Audit week",
+                )
+            ),
         ),
         screen(
             "charge-rule-forbids",

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from blocks import connect
-from blocks.help import help_message, unknown_message
+from blocks.help import DOES, help_about_message, help_message, ignored_message, unknown_message
 from blocks.history import history_message, no_trace_message, several_message, trace_message
 from blocks.limit import limit_modal
 from blocks.overview import overview_home, overview_message
@@ -42,7 +42,11 @@ def screens() -> list[Screen]:
     blocked = Usage(topped_up=Decimal("32.08"), allowed=False)
     free = Usage(topped_up=Decimal(0), allowed=False, reason=AccessReason.NO_SUBSCRIPTION)
     recent = [charge(ChargeState.SETTLED), charge(ChargeState.FAILED, amount=Decimal("10.01"))]
+    ending = replace(USAGE, plan=replace(PLAN, renews_on=None, ends_on=PLAN.renews_on))
     return [
+        screen("overview-low", "less than $5 is left", overview_message(overview(usage=low))),
+        screen("overview-plan-ends", "the plan was canceled", overview_message(overview(usage=ending))),
+        screen("overview-low-member", "the same for a member", overview_message(overview(MEMBER, low))),
         screen("welcome", "`/billing`, not connected", connect.welcome_message()),
         screen("overview", "`/billing`", overview_message(overview())),
         screen("overview-no-usage", "the account call failed", overview_message(overview(usage=None))),
@@ -105,6 +109,16 @@ def screens() -> list[Screen]:
         screen("trace-several", "a beginning of several purchases", several_message()),
         screen("trace-none", "no such purchase", no_trace_message()),
         screen("help", "`/billing help`", help_message(usage_rows())),
+        screen(
+            "help-about",
+            "`/billing help buy`",
+            help_about_message("/billing buy [AMOUNT]", DOES["buy"], also=("topup", "add", "pay")),
+        ),
+        screen(
+            "help-ignored",
+            "`/billing usage today`, above the answer",
+            ignored_message("/billing usage", "today"),
+        ),
         screen(
             "help-near-miss",
             "`/billing conect`",
