@@ -17,7 +17,7 @@ from bot.storage.deliveries import wake_delivery, watch_in_modal
 from bot.storage.tables import deliveries
 from tests.support.house import ADA, House
 from tests.support.shown import Shown
-from tests.support.steps import ask, buy_without_permission, modal
+from tests.support.steps import ask, buy_without_permission, disconnect, modal
 
 if TYPE_CHECKING:
     from bot.storage.database import Database
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 async def test_a_connection_without_the_permission_leads_with_enable_billing(house: House) -> None:
     await house.link(billing=False)
     await ask(house, "/billing")
-    assert house.answer().buttons[:2] == ["Enable billing", "Add funds"]
+    assert house.answer().buttons[1:] == ["Add funds", "Auto-reload", "Plan", "Enable billing"]
     styles = house.answer().styles
     assert (styles["Enable billing"], styles["Add funds"]) == ("primary", None)
     await house.slack.click_text(ADA, "Enable billing")
@@ -95,7 +95,7 @@ async def test_resume_disappears_when_the_permission_is_lost(house: House) -> No
     await buy_without_permission(house)
     await house.link()
     await house.told("$50 can go on")
-    await house.slack.command(ADA, "/billing disconnect")
+    await disconnect(house)
     message = await house.told("One-time setup")
     assert "Resume" not in Shown(message).text
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from freezegun import freeze_time
 
+from blocks import ids
 from bot.domain.charge import ChargeState
 from bot.domain.next_step import Confirm
 from bot.domain.rules import RuleError
 from bot.sandbox.portal import Fault
 from tests.support.house import ADA, GRACE, LINUS, House, identity
-from tests.support.steps import answered, money_requests, shown_in_modal
+from tests.support.steps import answered, disconnect, money_requests, shown_in_modal
 
 if TYPE_CHECKING:
     from bot.domain.next_step import Proposal
@@ -111,7 +112,7 @@ async def test_a_person_who_is_not_on_the_list_is_refused_everywhere(house: Hous
     await house.until(lambda: "Only certain people" in house.home().text)
     await house.link(GRACE, "grace")
     await house.slack.command(GRACE, "/billing")
-    await answered(house, "Balance", GRACE)
+    await answered(house, "to use", GRACE)
 
 
 async def test_a_command_in_another_channel_names_the_allowed_channels(house: House) -> None:
@@ -135,7 +136,7 @@ async def test_app_home_does_not_bypass_the_allowed_channels(house: House) -> No
     await house.slack.close(ADA)
     await house.slack.open_home(ADA)
     await house.until(lambda: house.home().buttons and "Add funds" not in house.home().text)
-    assert "Manage on portal" in house.home().buttons
+    assert "Manage on portal" in house.home().fields[ids.MORE].options
 
 
 async def test_people_cannot_spend_in_read_only_mode(house: House) -> None:
@@ -197,12 +198,13 @@ async def test_a_lock_stops_a_confirmed_charge_that_was_not_sent(house: House) -
     await house.link()
     await house.buy("50")
     await house.until_async(house.charges)
-    await house.slack.command(GRACE, "/billing lock")
+    await house.slack.command(GRACE, "/billing lock Audit week")
     await answered(house, "Spending is paused", GRACE)
     house.worker = True
     await house.restart()
     message = await house.told("$50 was not charged")
-    assert "was paused before this was sent" in message["text"]
+    assert "<@U0GRACE> paused spending from Slack before this was sent" in message["text"]
+    assert "Reason: Audit week." in message["text"]
     assert money_requests(house) == 0
 
 
@@ -211,7 +213,7 @@ async def test_a_lock_stops_the_retry_of_an_unanswered_charge(house: House) -> N
     await house.link()
     await house.buy("10.16")
     await house.unanswered()
-    await house.slack.command(GRACE, "/billing lock")
+    await house.slack.command(GRACE, "/billing lock Audit week")
     await answered(house, "Spending is paused", GRACE)
     await house.state(ChargeState.UNCONFIRMED)
     sent = money_requests(house)
@@ -300,7 +302,7 @@ async def test_a_lock_during_a_token_refresh_stops_the_charge(house: House) -> N
     house.portal.fail("/api/oauth/token", Fault(seconds=2), times=1, method="POST")
     await house.slack.submit(ADA)
     await house.until(lambda: any("charge" in each.path for each in house.portal.requests))
-    await house.slack.command(GRACE, "/billing lock")
+    await house.slack.command(GRACE, "/billing lock Audit week")
     await answered(house, "Spending is paused", GRACE)
     await house.told("$50 was not charged")
     assert house.portal.charges == []
@@ -309,7 +311,7 @@ async def test_a_lock_during_a_token_refresh_stops_the_charge(house: House) -> N
 async def test_spending_can_be_reduced_while_it_is_locked(house: House) -> None:
     await house.restart(lock_users=(GRACE,))
     await house.link()
-    await house.slack.command(GRACE, "/billing lock")
+    await house.slack.command(GRACE, "/billing lock Audit week")
     await answered(house, "Spending is paused", GRACE)
     await house.slack.command(ADA, "/billing auto-reload off")
     await house.until(lambda: house.modal().submit)
@@ -321,7 +323,7 @@ async def test_spending_can_be_reduced_while_it_is_locked(house: House) -> None:
 async def test_everybody_else_in_the_workspace_is_stopped_too(house: House) -> None:
     await house.restart(lock_users=(LINUS,))
     await house.link(GRACE, "grace")
-    await house.slack.command(LINUS, "/billing lock")
+    await house.slack.command(LINUS, "/billing lock Audit week")
     await answered(house, "Spending is paused", LINUS)
     await house.slack.command(GRACE, "/billing buy 50")
     await shown_in_modal(house, "Spending from Slack is paused", GRACE)
@@ -333,7 +335,7 @@ async def test_the_log_tells_who_did_what_from_where_and_how_it_ended(house: Hou
     await house.confirm_shown()
     await house.slack.submit(ADA)
     await house.told("$50 added to your balance")
-    await house.slack.command(ADA, "/billing disconnect")
+    await disconnect(house)
     await answered(house, "*Disconnected.*")
     audit = house.app.runtime.audit
     await audit.seal()
@@ -362,6 +364,37 @@ async def test_whoever_was_taken_off_the_list_can_still_disconnect(house: House)
     await house.restart(allowed_users=(GRACE,))
     await house.slack.command(ADA, "/billing")
     await answered(house, "Only certain people")
-    await house.slack.command(ADA, "/billing disconnect")
+    await disconnect(house)
     await answered(house, "Disconnected")
     assert await house.app.runtime.links.get(house.identity()) is None
+
+
+async def test_a_lock_without_a_reason_asks_first(house: House) -> None:
+    await house.restart(lock_users=(GRACE,))
+    await house.slack.command(GRACE, "/billing lock")
+    await shown_in_modal(house, "No one in this workspace can add funds", GRACE)
+    assert house.modal(GRACE).styles["Pause spending"] == "danger"
+    assert house.modal(GRACE).submit == ""
+    assert await audited(house, "lock") == []
+    await house.slack.click_text(GRACE, "Pause spending")
+    await shown_in_modal(house, "*Spending is paused*", GRACE)
+    assert await audited(house, "lock") == [("T0ACME:U0GRACE", "locked")]
+
+
+async def test_a_lock_and_its_end_are_announced_in_one_message_of_the_channel(house: House) -> None:
+    channel = "C0BILLING"
+    await house.restart(lock_users=(GRACE, LINUS), announce_channel=channel)
+    await house.slack.command(GRACE, "/billing lock Audit week")
+
+    def announced() -> list[dict[str, Any]]:
+        return [each for each in house.slack.messages(channel) if "Spending from Slack" in each["text"]]
+
+    await house.until(announced)
+    assert "<@U0GRACE>" in announced()[0]["text"]
+    assert "Reason: Audit week." in announced()[0]["text"]
+    await house.slack.command(LINUS, "/billing unlock")
+    await house.until(lambda: len(announced()) > 1)
+    message, reply = announced()
+    assert message["text"].startswith(":unlock: *Spending from Slack is resumed*\n<@U0LINUS>")
+    assert reply["thread_ts"] == message["ts"]
+    assert "resumed* by <@U0LINUS>" in reply["text"]

@@ -14,7 +14,7 @@ from bot.sandbox.slack import app_of
 from bot.storage.tables import links
 from handlers.manifest import make_manifest
 from tests.support.house import ADA, DIRECTORY, GRACE, LINUS, House, make_slack, open_house
-from tests.support.steps import ask, money_requests, shown_in_modal
+from tests.support.steps import ask, disconnect, money_requests, shown_in_modal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,9 +79,9 @@ async def test_a_person_who_was_let_in_once_connects_again_without_a_question(ho
     await second(house)
     await house.slack.click_text(ADA, "Let them in")
     await house.told("let you in", GRACE)
-    await ask(house, "/billing disconnect", GRACE)
+    await disconnect(house, GRACE)
     await house.connect(GRACE, "ada")
-    await ask(house, "/billing disconnect", ADA)
+    await disconnect(house, ADA)
     await house.connect(ADA, "ada")
 
 
@@ -133,7 +133,7 @@ async def test_without_an_answer_a_second_persons_connection_ends_after_a_day(ho
 
 async def test_a_second_person_can_disconnect_while_waiting(house: House) -> None:
     await second(house)
-    assert "Disconnected" in await ask(house, "/billing disconnect", GRACE)
+    assert "Disconnected" in await disconnect(house, GRACE)
 
 
 async def test_typing_connect_while_waiting_shows_who_can_let_one_in(house: House) -> None:
@@ -172,7 +172,7 @@ async def wait_from_now_on(house: House, user: str) -> None:
 
 async def test_a_new_first_person_is_asked_about_those_who_wait(house: House) -> None:
     await second(house)
-    await ask(house, "/billing disconnect", ADA)
+    await disconnect(house, ADA)
     await house.connect(LINUS, "ada")
     await house.told("wants to use your portal account", LINUS)
     await house.slack.click_text(LINUS, "Let them in")

@@ -44,6 +44,13 @@ async def ask(house: House, command: str, user: str = ADA) -> str:
     return str(house.last_ephemeral(user)["text"])
 
 
+async def disconnect(house: House, user: str = ADA) -> None:
+    """Type it, and answer the question with yes."""
+    await ask(house, "/billing disconnect", user)
+    await house.slack.click_text(user, "Disconnect", in_="ephemeral")
+    await house.until(lambda: "*Disconnected.*" in house.last_ephemeral(user)["text"])
+
+
 async def modal(house: House, command: str, words: str, user: str = ADA) -> Shown:
     """The modal that a command opens, once it says these words."""
     await house.slack.command(user, command)
