@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from bot.sandbox.slack.delivery import Delivery
 from bot.sandbox.slack.feed import Feed
@@ -40,6 +42,16 @@ class PageOptions:
 
 class _BadRequestError(Exception):
     """The request body is invalid."""
+
+
+class _PageFiles(StaticFiles):
+    """Serve the page's files. Not every system knows the media type of a font."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if path.endswith(".woff2") and response.status_code == HTTPStatus.OK:
+            response.headers["content-type"] = "font/woff2"
+        return response
 
 
 class PageRoutes:
@@ -75,7 +87,7 @@ class PageRoutes:
         }
         return [
             Route("/", self._index),
-            Mount("/page", StaticFiles(directory=PAGE, check_dir=False)),
+            Mount("/page", _PageFiles(directory=PAGE, check_dir=False)),
             Route("/sandbox/bootstrap", self._bootstrap),
             Route("/sandbox/state", self._state),
             Route("/sandbox/events", self._events),

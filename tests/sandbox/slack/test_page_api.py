@@ -381,3 +381,11 @@ async def test_the_page_shows_the_app_of_a_manifest(http: aiohttp.ClientSession)
         assert refused["error"] == "/ledger is not a valid command."
         await slack.deactivate("W0MARY")
         assert (await page.post("command", typed))["error"] == "W0MARY is deactivated"
+
+
+async def test_a_font_of_the_page_has_its_media_type_on_every_system(
+    slack: SlackSandbox, http: aiohttp.ClientSession
+) -> None:
+    async with http.get(f"{slack.public_url}/page/fonts/lato-latin-400-normal.woff2") as response:
+        assert (response.status, response.content_type) == (200, "font/woff2")
+        assert (await response.read()).startswith(b"wOF2")
