@@ -1,6 +1,7 @@
 /**
  * Puts the page together.
  */
+import { mountAbout } from "./about.js";
 import { showToast } from "./announce.js";
 import { api } from "./api.js";
 import { mountComposer } from "./composer.js";
@@ -43,6 +44,7 @@ async function start() {
   mountPlaceHeader(store, part("place-header"));
   const messages = mountMessages(store, part("messages"));
   mountHome(store, part("home"));
+  mountAbout(store, part("about"));
   const composer = mountComposer(
     store,
     part("composer-area"),
@@ -52,7 +54,7 @@ async function start() {
   const frame = mountBar(store, bar, { sidebar, inspector });
   mountInspector(store, part("traffic"));
   const typeCommand = (/** @type {string} */ text) => {
-    if (store.place.kind === "home") location.hash = "#dm";
+    if (!store.canWrite && store.channels.length) location.hash = `#${store.channels[0].id}`;
     if (frame.overlays()) frame.closeInspector();
     composer.write(text);
   };
@@ -67,7 +69,7 @@ async function start() {
   document.querySelector(".skip")?.addEventListener("click", (event) => {
     // The address holds the conversation, so the skip link must leave it alone.
     event.preventDefault();
-    part("composer").focus();
+    focusPlace();
   });
   mountRegionKeys(() => [bar, sidebar, main, part("modal-layer"), inspector]);
 
@@ -99,8 +101,13 @@ async function start() {
   store.on("connection", () => (part("offline").hidden = store.connected));
 
   const follow = () => store.open(placeOf(location.hash, store));
+  /** Puts the focus where one goes on: the message box, or the open tab where nothing can be written. */
+  function focusPlace() {
+    const tab = /** @type {HTMLElement | null} */ (part("place-header").querySelector("[aria-current]"));
+    (store.canWrite ? part("composer") : tab)?.focus();
+  }
   // On a touch screen the focus would bring up the keyboard over what is to be read.
-  const focusComposer = () => matchMedia("(pointer: coarse)").matches || part("composer").focus();
+  const focusComposer = () => matchMedia("(pointer: coarse)").matches || focusPlace();
   window.addEventListener("hashchange", () => {
     follow();
     focusComposer();

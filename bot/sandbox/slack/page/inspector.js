@@ -96,6 +96,7 @@ export function mountInspector(store, root) {
 function entryNode(store, entry) {
   const { reader } = store;
   const toApp = entry.direction === "to_app";
+  const { picture, label, mark, word } = looksOf(entry);
   const ms = Math.round(entry.ms ?? 0);
   const person = entry.user && reader.personName(entry.user);
   const content = h("div", { class: "entry-detail" });
@@ -105,14 +106,14 @@ function entryNode(store, entry) {
     h(
       "summary",
       { class: "entry-head" },
-      icon(toApp ? "arrow-right" : "arrow-left", toApp ? "to the app" : "from the app"),
+      icon(picture, label),
       h("span", { class: "entry-name" }, String(entry.name ?? entry.kind)),
       h(
         "span",
         { class: "entry-ms" },
         toApp ? `${count(ms)} of ${count(ACK_BUDGET_MS)} ms` : `${count(ms)} ms`,
       ),
-      h("span", { class: "entry-mark" }, icon(entry.ok ? "check" : "error"), entry.ok ? "ok" : "failed"),
+      h("span", { class: "entry-mark" }, icon(mark), word),
       h(
         "span",
         { class: "entry-sub" },
@@ -132,12 +133,27 @@ function entryNode(store, entry) {
   return h(
     "li",
     {
-      class: `entry ${toApp ? "to-app" : "from-app"}${entry.ok ? "" : " failed"}`,
+      class: `entry ${toApp ? "to-app" : "from-app"} ${word}`,
       "data-testid": "entry",
       "data-name": entry.name,
     },
     details,
   );
+}
+
+/**
+ * How an entry is pictured. A modal that the person closed before the app could update it is no
+ * failure.
+ *
+ * @param {Json} entry
+ */
+function looksOf(entry) {
+  const way = {
+    to_app: { picture: "arrow-right", label: "to the app" },
+    from_app: { picture: "arrow-left", label: "from the app" },
+  }[/** @type {string} */ (entry.direction)] ?? { picture: "bolt", label: "to the app's process" };
+  if (entry.closed) return { ...way, mark: "close", word: "closed" };
+  return entry.ok ? { ...way, mark: "check", word: "ok" } : { ...way, mark: "error", word: "failed" };
 }
 
 /**
@@ -155,6 +171,7 @@ const KINDS = /** @type {Record<string, string>} */ ({
   api: "Web API",
   command: "slash command",
   response_url: "answer to the person",
+  kill: "killed, and started again",
 });
 
 /** @param {number} number */
@@ -168,6 +185,7 @@ function count(number) {
  * @param {import("./mrkdwn.js").Reader} reader
  */
 function detail(entry, toApp, reader) {
+  if (entry.kind === "kill") return [h("p", { class: "entry-note" }, entry.note)];
   return [
     entry.note && h("p", { class: "entry-note" }, mrkdwn(entry.note, reader)),
     payload(toApp ? "What Slack sent" : "What the app asked", entry.request),

@@ -174,7 +174,7 @@ export function mountRegionKeys(parts) {
     const now = reachable.findIndex((part) => part.contains(document.activeElement));
     const next = reachable[(now + (event.shiftKey ? -1 : 1) + reachable.length) % reachable.length];
     const field = /** @type {HTMLElement | null} */ (next?.querySelector("#composer"));
-    (field ?? focusable(next)[0])?.focus();
+    (field?.checkVisibility() ? field : focusable(next)[0])?.focus();
   });
 }
 

@@ -109,7 +109,7 @@ function opening(store) {
   const { app } = store.bootstrap;
   const channel = store.channels.find((one) => one.id === store.channel);
   const title = channel ? `# ${channel.name}` : app.name;
-  let text = `This is your direct message with ${app.name}. What becomes of your purchases is told here.`;
+  let text = `This is your direct message with ${app.name}. It says here how each of your purchases ends.`;
   if (channel?.shared) {
     text = `People of another workspace are here too. They can click buttons, so ${app.name} must check who does.`;
   } else if (channel) {
