@@ -6,12 +6,15 @@ import { showToast } from "./announce.js";
 import { api } from "./api.js";
 import { mountComposer } from "./composer.js";
 import { h, icon } from "./dom.js";
+import { mountGuide } from "./guide.js";
 import { mountHome } from "./home.js";
-import { killCard, mountInspector } from "./inspector.js";
+import { mountInspector } from "./inspector.js";
+import { killCard } from "./kill.js";
 import { mountBar, mountRegionKeys, mountTabs } from "./layout.js";
 import { mountMessages } from "./messages.js";
 import { mountModal } from "./modal.js";
 import { words } from "./mrkdwn.js";
+import { Portal } from "./portal.js";
 import { mountScenarios } from "./scenarios.js";
 import { mountPlaceHeader, mountSidebar, placeOf } from "./sidebar.js";
 import { Store } from "./store.js";
@@ -38,6 +41,7 @@ async function start() {
     return;
   }
   const store = new Store(bootstrap);
+  const portal = new Portal(store);
   const [bar, sidebar, main, inspector] = ["bar", "sidebar", "main", "inspector"].map(part);
 
   mountSidebar(store, sidebar);
@@ -51,7 +55,7 @@ async function start() {
     { onSend: messages.follow, onRefused: tellRefusal },
   );
   mountModal(store, part("modal-layer"), [sidebar, main]);
-  const frame = mountBar(store, bar, { sidebar, inspector });
+  const frame = mountBar(store, portal, bar, { sidebar, inspector });
   mountInspector(store, part("traffic"));
   const typeCommand = (/** @type {string} */ text) => {
     if (!store.canWrite && store.channels.length) location.hash = `#${store.channels[0].id}`;
@@ -59,12 +63,19 @@ async function start() {
     composer.write(text);
   };
   const tabs = [{ label: "Traffic", panel: part("traffic") }];
-  if (bootstrap.portal_url) {
-    const scenarios = mountScenarios(store, part("scenarios"), typeCommand);
-    tabs.push(Object.assign({ label: "Scenarios", panel: part("scenarios") }, { onShow: scenarios.refresh }));
+  if (portal.exists) {
+    mountScenarios(store, portal, part("scenarios"), typeCommand);
+    tabs.push(
+      Object.assign({ label: "Scenarios", panel: part("scenarios") }, { onShow: () => portal.refresh() }),
+    );
   }
   mountTabs(part("inspector-tabs"), tabs);
-  if (bootstrap.can_restart) inspector.append(killCard());
+  if (bootstrap.can_restart) inspector.append(killCard(store, portal, typeCommand));
+  const showKill = () => {
+    frame.openInspector();
+    /** @type {HTMLElement | null} */ (inspector.querySelector(".kill .button"))?.focus();
+  };
+  mountGuide(store, portal, part("guide"), { typeCommand, showKill });
   part("inspector-close").addEventListener("click", frame.closeInspector);
   document.querySelector(".skip")?.addEventListener("click", (event) => {
     // The address holds the conversation, so the skip link must leave it alone.
@@ -115,6 +126,7 @@ async function start() {
   // Another person may not be in the channel that is open, and has a Home of their own.
   store.on("person", () => store.loaded && follow());
   await store.start();
+  portal.refresh();
   focusComposer();
 }
 

@@ -1,12 +1,9 @@
 /**
  * What passes between Slack and the app, explained as it happens.
  */
-import { showToast } from "./announce.js";
-import { api } from "./api.js";
 import { append, h, icon, reconcile } from "./dom.js";
 import { followEnd } from "./follow.js";
 import { mrkdwn } from "./mrkdwn.js";
-import { setPending } from "./surface.js";
 import { entryTime } from "./time.js";
 
 /** @typedef {Record<string, any>} Json */
@@ -249,40 +246,4 @@ function coloured(text) {
   }
   nodes.push(document.createTextNode(text.slice(from)));
   return nodes;
-}
-
-/**
- * What kills the app, below whatever the inspector shows.
- * @returns {HTMLElement}
- */
-export function killCard() {
-  const button = h(
-    "button",
-    { type: "button", class: "button risky", "data-testid": "kill" },
-    h("span", { class: "button-text" }, "Kill the app"),
-    h("span", { class: "spinner", "aria-hidden": "true" }),
-  );
-  button.addEventListener("click", async () => {
-    if (button.getAttribute("aria-disabled") === "true") return;
-    setPending(button, true);
-    const answer = await api.restart();
-    setPending(button, false);
-    showToast(
-      answer.ok
-        ? { title: "The app was killed and is back.", text: "Its work goes on.", picture: "check-circle" }
-        : { title: "The app did not come back.", text: answer.error, picture: "warning" },
-    );
-  });
-  return h(
-    "div",
-    { class: "kill" },
-    h(
-      "p",
-      {},
-      h("strong", {}, "Try it mid-purchase."),
-      " This stops the app as a crash would (kill -9) and starts it again. ",
-      "No charge is lost, none is made twice.",
-    ),
-    button,
-  );
 }

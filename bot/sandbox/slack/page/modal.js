@@ -7,8 +7,9 @@ import { api } from "./api.js";
 import { renderBlocks } from "./blocks.js";
 import { h, icon, wrapTab } from "./dom.js";
 import { Form } from "./form.js";
-import { plainText, words } from "./mrkdwn.js";
+import { plainText } from "./mrkdwn.js";
 import { popupIsOpen } from "./popup.js";
+import { spokenView } from "./spoken.js";
 import { createSurface, setPending } from "./surface.js";
 
 /** @typedef {Record<string, any>} Json */
@@ -58,6 +59,8 @@ export function mountModal(store, root, behind) {
     for (const part of behind) part.inert = true;
     open.update(view, store.stack.length);
     open.focus();
+    // The focus has said the title.
+    announce(spokenView(view, store.reader));
   };
   store.on("stack", draw);
   document.addEventListener("keydown", (event) => {
@@ -163,7 +166,7 @@ function modalNode(store, first, form) {
     if (hadFocus && !node.contains(document.activeElement)) node.focus();
     // An app shows a loading view first; the fields that replace it are what the person came for.
     if (waiting) focus();
-    if (changed) announce(`${view.title?.text ?? ""}. ${openingWords(view, store)}`);
+    if (changed) announce(`${view.title?.text ?? ""}. ${spokenView(view, store.reader)}`);
   };
 
   const submit = async () => {
@@ -219,15 +222,4 @@ function modalNode(store, first, form) {
     /** @type {HTMLElement} */ (wanted ?? node).focus();
   };
   return { viewId, node, update, close, focus };
-}
-
-/**
- * What a reader of the modal meets first, for those who hear it change.
- *
- * @param {Json} view
- * @param {Store} store
- */
-function openingWords(view, store) {
-  const texts = (view.blocks ?? []).map((/** @type {Json} */ block) => block.text?.text).filter(Boolean);
-  return texts.slice(0, 3).map((/** @type {string} */ text) => words(text, store.reader)).join(" ");
 }

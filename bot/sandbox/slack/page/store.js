@@ -174,6 +174,9 @@ export class Store {
       case "error":
         this.#tell("error", event);
         break;
+      case "started_over":
+        location.reload();
+        break;
     }
   }
 
