@@ -124,10 +124,15 @@ async function start() {
     focusComposer();
   });
   // Another person may not be in the channel that is open, and has a Home of their own.
-  store.on("person", () => store.loaded && follow());
+  let isFirst = true;
+  store.on("person", () => {
+    if (!store.loaded) return;
+    follow();
+    if (isFirst) focusComposer();
+    isFirst = false;
+  });
   await store.start();
   portal.refresh();
-  focusComposer();
 }
 
 start();

@@ -121,9 +121,12 @@ function section(block, surface) {
   );
 }
 
-/** @param {Json} block */
-function header(block) {
-  return h("h3", { class: "header-text" }, plainText(block.text));
+/**
+ * @param {Json} block
+ * @param {Surface} surface
+ */
+function header(block, surface) {
+  return h(surface.heading, { class: "header-text" }, plainText(block.text));
 }
 
 /**

@@ -217,7 +217,7 @@ function payload(title, value, status) {
   return h(
     "section",
     { class: "payload" },
-    h("h4", {}, title, status ? h("span", { class: "muted" }, ` · ${status}`) : null, copy),
+    h("h3", {}, title, status ? h("span", { class: "muted" }, ` · ${status}`) : null, copy),
     text === "" ? h("p", { class: "muted" }, "An empty body.") : h(
       "pre",
       { class: "json", tabindex: "0", "aria-label": title },

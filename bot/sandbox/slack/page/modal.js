@@ -82,13 +82,13 @@ export function mountModal(store, root, behind) {
 /**
  * @param {Store} store
  * @param {Json} first
- * @param {Form} form
+ * @param {Form} values
  * @returns {ModalNode}
  */
-function modalNode(store, first, form) {
+function modalNode(store, first, values) {
   const viewId = first.id;
   let view = first;
-  const surface = createSurface(store, { type: "view", view_id: viewId }, form);
+  const surface = createSurface(store, { type: "view", view_id: viewId }, values);
   const user = store.person.id;
 
   const close = () => api.close({ user, view_id: viewId });
@@ -111,20 +111,11 @@ function modalNode(store, first, form) {
     submitText,
     h("span", { class: "spinner", "aria-hidden": "true" }),
   );
-  const node = h(
+  const form = h(
     "form",
-    {
-      class: "modal",
-      role: "dialog",
-      "aria-modal": "true",
-      "aria-labelledby": "modal-title",
-      tabindex: "-1",
-      "data-testid": "modal",
-      "data-view-id": viewId,
-      novalidate: true,
-    },
+    { class: "modal-form", novalidate: true },
     h(
-      "header",
+      "div",
       { class: "modal-head" },
       back,
       h("span", { class: "avatar avatar-app", "aria-hidden": "true" }, icon("app")),
@@ -137,7 +128,7 @@ function modalNode(store, first, form) {
     ),
     body,
     h(
-      "footer",
+      "div",
       { class: "modal-foot" },
       h(
         "button",
@@ -146,6 +137,19 @@ function modalNode(store, first, form) {
       ),
       submitButton,
     ),
+  );
+  const node = h(
+    "div",
+    {
+      class: "modal",
+      role: "dialog",
+      "aria-modal": "true",
+      "aria-labelledby": "modal-title",
+      tabindex: "-1",
+      "data-testid": "modal",
+      "data-view-id": viewId,
+    },
+    form,
   );
 
   const update = (/** @type {Json} */ next, /** @type {number} */ depth) => {
@@ -173,7 +177,7 @@ function modalNode(store, first, form) {
     if (!view.submit || submitButton.getAttribute("aria-disabled") === "true") return;
     trouble.replaceChildren();
     setPending(submitButton, true);
-    const answer = await api.submit({ user, view_id: viewId, state: form.values() });
+    const answer = await api.submit({ user, view_id: viewId, state: values.values() });
     setPending(submitButton, false);
     surface.errors = answer.errors ?? {};
     renderBlocks(blocks, view.blocks ?? [], surface);
@@ -190,7 +194,7 @@ function modalNode(store, first, form) {
     }
   };
 
-  node.addEventListener("submit", (event) => {
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
     submit();
   });

@@ -49,7 +49,7 @@ export function mountScenarios(store, portal, root, typeCommand) {
     h(
       "div",
       { class: "scenario-filter" },
-      h("h3", {}, "What the portal does"),
+      h("h2", {}, "What the portal does"),
       h("p", { class: "muted" }, "Choose a scenario for every purchase, or an amount to see it once."),
       filter,
       found,
@@ -167,7 +167,7 @@ function scenarioGroups(organization, scenarios, on) {
     return h(
       "div",
       { class: "scenario-group", role: "radiogroup", "aria-labelledby": id },
-      h("h4", { id }, title),
+      h("h3", { id }, title),
       scenarios
         .filter((one) => (one.group ?? "") === title)
         .map((scenario) => scenarioRow(scenario, name, organization.scenario === scenario.name, on)),
