@@ -51,9 +51,10 @@ async def test_each_step_is_ticked_when_it_has_happened_and_a_kill_has_its_story
         await expect(story).to_contain_text("$25 is in flight…", timeout=10_000)
         await expect(story).to_contain_text("$25 was in flight: it settled once.", timeout=10_000)
         await expect_ticked(page, 1, 2, 3, 4)
-        await page.keyboard.press("Escape")
+        await expect(page.get_by_test_id("modal")).to_be_visible()
         await story.get_by_role("button", name="See its trace").click()
-        await page.get_by_test_id("composer").press("Enter")
+        await expect(page.get_by_test_id("composer")).to_be_focused()
+        await page.keyboard.press("Enter")
         details = page.get_by_test_id("message").filter(has_text="Purchase details")
         await expect(details).to_contain_text(house.portal.charges[-1].id)
 

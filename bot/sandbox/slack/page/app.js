@@ -58,6 +58,7 @@ async function start() {
   const frame = mountBar(store, portal, bar, { sidebar, inspector });
   mountInspector(store, part("traffic"));
   const typeCommand = (/** @type {string} */ text) => {
+    store.closeModals();
     if (!store.canWrite && store.channels.length) location.hash = `#${store.channels[0].id}`;
     if (frame.overlays()) frame.closeInspector();
     composer.write(text);
@@ -75,7 +76,7 @@ async function start() {
     frame.openInspector();
     /** @type {HTMLElement | null} */ (inspector.querySelector(".kill .button"))?.focus();
   };
-  mountGuide(store, portal, part("guide"), { typeCommand, showKill });
+  mountGuide(store, portal, part("guide"), { typeCommand, showKill, leave: focusPlace });
   part("inspector-close").addEventListener("click", frame.closeInspector);
   document.querySelector(".skip")?.addEventListener("click", (event) => {
     // The address holds the conversation, so the skip link must leave it alone.

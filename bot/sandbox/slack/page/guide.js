@@ -22,9 +22,9 @@ const KEY = "sandbox.guide";
  * @param {Store} store
  * @param {Portal} portal
  * @param {HTMLElement} root
- * @param {{typeCommand: (text: string) => void, showKill: () => void}} can
+ * @param {{typeCommand: (text: string) => void, showKill: () => void, leave: () => void}} can
  */
-export function mountGuide(store, portal, root, { typeCommand, showKill }) {
+export function mountGuide(store, portal, root, { typeCommand, showKill, leave }) {
   if (!portal.exists || localStorage.getItem(KEY) === "gone") return;
   const command = store.bootstrap.commands[0]?.command ?? "/billing";
   const type = (/** @type {string} */ text) => ({ label: `Type ${text}`, run: () => typeCommand(text) });
@@ -95,7 +95,7 @@ export function mountGuide(store, portal, root, { typeCommand, showKill }) {
     localStorage.setItem(KEY, "gone");
     root.hidden = true;
     root.parentElement?.classList.remove("guided");
-    document.getElementById("composer")?.focus();
+    leave();
   };
 
   const draw = () => {

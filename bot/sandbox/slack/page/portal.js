@@ -9,6 +9,8 @@ import { api } from "./api.js";
 
 const SETTLE_MS = 600;
 const AGAIN_MS = 1000;
+/** A charge that is still pending then is one that never settles. */
+const PATIENCE_MS = 60_000;
 /** The scenario in which a purchase's amount says what becomes of it. */
 export const BY_AMOUNT = "by-amount";
 
@@ -54,7 +56,9 @@ export class Portal {
     }
     for (const listener of this.#listeners) listener();
     // A charge may settle while nothing passes between Slack and the app.
-    if (this.charges.some((one) => one.status === "pending")) this.#refreshIn(AGAIN_MS);
+    const since = Date.now() - PATIENCE_MS;
+    const mayEnd = this.charges.some((one) => one.status === "pending" && Date.parse(one.createdAt) > since);
+    if (mayEnd) this.#refreshIn(AGAIN_MS);
   }
 
   /** @param {number} ms */

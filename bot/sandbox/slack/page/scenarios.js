@@ -46,6 +46,7 @@ export function mountScenarios(store, portal, root, typeCommand) {
   const list = h("div", { class: "scenario-groups" });
   root.append(
     facts,
+    ...(store.bootstrap.can_start_over ? [startOver(store)] : []),
     h(
       "div",
       { class: "scenario-filter" },
@@ -56,7 +57,6 @@ export function mountScenarios(store, portal, root, typeCommand) {
     ),
     list,
     none,
-    ...(store.bootstrap.can_start_over ? [startOver(store)] : []),
   );
 
   const set = async (/** @type {Json} */ organization, /** @type {Json} */ scenario) => {

@@ -235,6 +235,15 @@ export class Store {
     this.#tell("home");
   }
 
+  /** Closes every modal of the person, who goes on elsewhere. */
+  closeModals() {
+    const front = this.stack.at(-1);
+    if (!front) return;
+    api.close({ user: this.person.id, view_id: front.id, everything: true });
+    this.stack = [];
+    this.#tell("stack");
+  }
+
   /**
    * @param {string} channel
    * @param {boolean} unread
