@@ -62,12 +62,12 @@ async def test_images_are_drawn_and_one_from_outside_leaves_what_it_shows(house:
     picture = f"{house.slack.public_url}/page/favicon.svg"
     client = AsyncWebClient(BOT_TOKEN, base_url=house.slack.api_url)
 
-    def image(url: str, words: str) -> dict[str, str]:
+    def image(url: str, words: str) -> dict[str, Any]:
         return {"type": "image", "image_url": url, "alt_text": words}
 
     text: dict[str, Any] = {"type": "mrkdwn", "text": "Beside the text"}
     blocks: list[dict[str, Any]] = [
-        image(picture, "A block"),
+        {**image(picture, "A block"), "title": {"type": "plain_text", "text": "A title"}},
         {"type": "section", "text": text, "accessory": image(picture, "An accessory")},
         {"type": "context", "elements": [image(picture, "In context"), text]},
         image("https://pictures.example/outside.png", "From outside"),
@@ -79,6 +79,11 @@ async def test_images_are_drawn_and_one_from_outside_leaves_what_it_shows(house:
             drawn = page.get_by_role("img", name=words)
             await expect(drawn).to_be_visible()
             assert await drawn.evaluate("image => image.complete && image.naturalWidth > 0"), words
+        whole, beside = (page.get_by_role("img", name=words) for words in ("A block", "An accessory"))
+        above, below = await whole.bounding_box(), await beside.bounding_box()
+        assert above is not None
+        assert below is not None
+        assert above["y"] + above["height"] <= below["y"]
         await expect(page.get_by_role("img", name="From outside")).to_have_text("From outside")
 
 

@@ -224,7 +224,7 @@ function image(block) {
     "figure",
     { class: "image" },
     block.title && h("figcaption", {}, plainText(block.title)),
-    picture(block, "block-image"),
+    picture(block, "whole-image"),
   );
 }
 

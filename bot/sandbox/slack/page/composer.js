@@ -50,7 +50,11 @@ export function mountComposer(store, root, { onSend, onRefused }) {
     h("span", { class: "coach-note" }, "This is a sandbox: nothing is charged."),
   );
   const hint = h("p", { id: hintId, class: "command-hint", hidden: true, "data-testid": "command-hint" });
-  const closed = h("p", { class: "read-only", hidden: true }, "Sending messages to this app has been turned off.");
+  const closed = h(
+    "p",
+    { class: "read-only", hidden: true },
+    "Sending messages to this app has been turned off.",
+  );
   const form = h(
     "form",
     { class: "composer" },
@@ -65,6 +69,7 @@ export function mountComposer(store, root, { onSend, onRefused }) {
   );
   const open = h("div", {}, coach, h("div", { class: "composer-anchor" }, list, hint, form));
   root.append(open, closed);
+  root.hidden = true;
 
   /** @type {{command: Json, node: HTMLElement}[]} */
   let offers = [];
@@ -202,7 +207,8 @@ export function mountComposer(store, root, { onSend, onRefused }) {
   slashButton.addEventListener("click", () => write("/"));
 
   const relabel = () => {
-    root.hidden = store.channel === null;
+    // Until the person's conversations are there, what is typed would belong nowhere.
+    root.hidden = store.channel === null || !store.loaded;
     open.hidden = !store.canWrite;
     closed.hidden = store.canWrite;
     const channel = store.channels.find((one) => one.id === store.channel);

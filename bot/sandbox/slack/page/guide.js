@@ -37,13 +37,14 @@ export function mountGuide(store, portal, root, { typeCommand, showKill, leave }
         label: "Connect",
         text: `Run ${command}, choose Connect, and approve in the tab that opens.`,
         action: type(command),
-        happened: () => portal.organizations.some((one) => one.people.some((/** @type {Json} */ each) => each.connected)),
+        happened: () => portal.people.some((one) => one.connected),
       },
       {
         label: "Add $50",
         text: "Pay $50 in the window that opens, and watch it settle. No real money moves.",
         action: type(`${command} buy 50`),
-        happened: () => portal.charges.some((one) => one.status === "settled" && Number(one.amountUsd) === 50),
+        happened: () =>
+          portal.charges.some((one) => one.status === "settled" && Number(one.amountUsd) === 50),
       },
       {
         label: "See a decline",
@@ -79,7 +80,8 @@ export function mountGuide(store, portal, root, { typeCommand, showKill, leave }
           ? `You are ${name}. Run ${command} and connect: a member sees the balance and cannot buy.`
           : `${name} is a member who cannot buy. See what the app offers to a member.`,
         action: acts ? type(command) : { label: `Act as ${name}`, run: () => store.actAs(member.id) },
-        happened: () => store.entries.some((one) => one.kind === "command" && one.user === member.id && one.ok),
+        happened: () =>
+          store.entries.some((one) => one.kind === "command" && one.user === member.id && one.ok),
       });
     }
     return steps;

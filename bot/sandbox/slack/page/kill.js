@@ -69,7 +69,8 @@ export function killCard(store, portal, typeCommand) {
     const looking = Date.now() < lookUntil;
     const caught = inFlight(kill, portal.charges, store.entries);
     const at = entryTime(kill.at - kill.ms / 1000, store.reader.tz);
-    const sentence = `Killed at ${at}, back after ${(kill.ms / 1000).toFixed(1)} s. ${outcome(caught, looking)}`;
+    const took = (kill.ms / 1000).toFixed(1);
+    const sentence = `Killed at ${at}, back after ${took} s. ${outcome(caught, looking)}`;
     const traced = caught.filter((one) => isOf(one, store)).at(-1);
     const text = `${sentence} ${traced?.id ?? ""}`;
     // What is drawn again would be read out again.
@@ -156,7 +157,9 @@ function outcome(caught, looking) {
   const pending = caught.filter((one) => one.status === "pending").length;
   if (pending) return `${amounts} ${some ? "are" : "is"} in flight…`;
   const were = `${amounts} ${some ? "were" : "was"} in flight`;
-  if (caught.every((one) => one.status === "settled")) return `${were}: ${some ? "each" : "it"} settled once.`;
+  if (caught.every((one) => one.status === "settled")) {
+    return `${were}: ${some ? "each" : "it"} settled once.`;
+  }
   if (caught.every((one) => one.status === "failed")) {
     return `${were}: ${some ? "each" : "it"} was declined, and nothing was charged.`;
   }

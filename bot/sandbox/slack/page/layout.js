@@ -77,7 +77,7 @@ function scenarioChips(portal) {
   let signature = "";
   portal.on(() => {
     const { active } = portal;
-    const now = JSON.stringify(active.map(({ organization, scenario }) => [organization.slug, scenario.name]));
+    const now = JSON.stringify(active.map((one) => [one.organization.slug, one.scenario.name]));
     if (now === signature) return;
     signature = now;
     const focused = list.contains(document.activeElement);
@@ -105,7 +105,7 @@ function scenarioChips(portal) {
         );
       }),
     );
-    if (focused) /** @type {HTMLElement | null} */ (list.querySelector("button") ?? document.getElementById("act-as"))?.focus();
+    if (focused) (list.querySelector("button") ?? document.getElementById("act-as"))?.focus();
   });
   list.hidden = true;
   return list;
@@ -162,7 +162,9 @@ function labelOf(person, store, portal) {
   const account = portal.accountOf(person);
   let role = person.title;
   if (person.team_id !== workspace.id) role = `guest from ${teams[person.team_id]}`;
-  else if (account) role = account.role.replaceAll("_", " ").toLowerCase() + (account.maySpend ? "" : ", can't buy");
+  else if (account) {
+    role = account.role.replaceAll("_", " ").toLowerCase() + (account.maySpend ? "" : ", can't buy");
+  }
   return [person.real_name, role].filter(Boolean).join(" · ");
 }
 

@@ -97,7 +97,12 @@ export class Portal {
    * @returns {Json | undefined}
    */
   accountOf(person) {
-    return this.organizations.flatMap((one) => one.people ?? []).find((one) => one.key === person.name);
+    return this.people.find((one) => one.key === person.name);
+  }
+
+  /** The people of all organizations. */
+  get people() {
+    return /** @type {Json[]} */ (this.organizations.flatMap((one) => one.people ?? []));
   }
 }
 

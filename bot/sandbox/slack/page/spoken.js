@@ -17,7 +17,9 @@ export function spokenMessage(message, reader) {
   const heard = text.toLowerCase();
   // Most of a message's blocks say what its text says; of the rest, only the fields carry facts.
   const fields = (message.blocks ?? []).flatMap((/** @type {Json} */ one) => fieldsOf(one, reader));
-  const missing = fields.filter((/** @type {{value: string}} */ one) => !heard.includes(one.value.toLowerCase()));
+  const missing = fields.filter(
+    (/** @type {{value: string}} */ one) => !heard.includes(one.value.toLowerCase()),
+  );
   return shortened([text, ...missing.map(said)]);
 }
 
