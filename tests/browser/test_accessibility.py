@@ -75,6 +75,7 @@ async def test_axe_finds_nothing_on_any_screen(house: House) -> None:
         await expect(page.get_by_test_id("guide")).to_be_visible()
         await page.get_by_test_id("kill").click()
         await expect(page.get_by_test_id("kill-story")).to_contain_text("No purchase", timeout=10_000)
+        await expect(page.get_by_test_id("guide-4")).to_contain_text("not done yet")
         await say(page, "/billing")
         await expect(balance(page)).to_be_visible()
         await page.get_by_test_id("entry").first.locator("summary").click()

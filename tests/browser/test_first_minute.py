@@ -46,10 +46,12 @@ async def test_each_step_is_ticked_when_it_has_happened_and_a_kill_has_its_story
 
         story = page.get_by_test_id("kill-story")
         await expect(story).to_be_hidden()
-        await house.buy("25")
+        await house.buy("10.05")
+        await house.until(lambda: len(house.portal.charges) == 3)
         await page.get_by_test_id("kill").click()
-        await expect(story).to_contain_text("$25 is in flight…", timeout=10_000)
-        await expect(story).to_contain_text("$25 was in flight: it settled once.", timeout=10_000)
+        await expect(story).to_contain_text("$10.05 is in flight…", timeout=10_000)
+        house.portal.advance(30)
+        await expect(story).to_contain_text("$10.05 was in flight: it settled once.", timeout=10_000)
         await expect_ticked(page, 1, 2, 3, 4)
         await expect(page.get_by_test_id("modal")).to_be_visible()
         await story.get_by_role("button", name="See its trace").click()
@@ -105,10 +107,13 @@ async def test_a_hidden_guide_stays_away_and_a_scenario_can_be_found_and_ended(h
 
         note = "Empties the portal and every conversation here. Your app keeps its own database."
         await expect(page.get_by_text(note)).to_be_visible()
+        await page.get_by_test_id("nav-dm").click()
+        await page.get_by_test_id("act-as").select_option(LINUS)
         await page.get_by_test_id("start-over").click()
         async with page.expect_navigation():
             await page.get_by_test_id("confirm").get_by_role("button", name="Start over").click()
         await page.get_by_test_id("composer").wait_for()
+        await expect(page.get_by_test_id("act-as")).to_have_value(ADA)
     assert started_over == [True]
 
 

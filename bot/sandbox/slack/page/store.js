@@ -175,6 +175,8 @@ export class Store {
         this.#tell("error", event);
         break;
       case "started_over":
+        sessionStorage.removeItem(PERSON_KEY);
+        history.replaceState(null, "", location.pathname);
         location.reload();
         break;
     }
