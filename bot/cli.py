@@ -98,11 +98,13 @@ def demo_command(
             min=1, max=LAST_PORT - 2, help="of the page; the portal and the bot take the next two"
         ),
     ] = 8765,
+    open_page: Annotated[bool, typer.Option("--open", help="open the page in your browser")] = False,
 ) -> None:
     """Run the sandbox portal, the sandbox Slack and the bot on loopback, to try everything by hand."""
     from bot.sandbox.demo import run_demo  # noqa: PLC0415 - the servers to try things with cost a start 0.2 s
 
-    _run(lambda stop: run_demo(port, stop, manifest=make_manifest(ON_LOOPBACK)))
+    manifest = make_manifest(ON_LOOPBACK)
+    _run(lambda stop: run_demo(port, stop, manifest=manifest, opens_page=open_page))
 
 
 @app.command("sandbox")

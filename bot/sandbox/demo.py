@@ -10,6 +10,7 @@ import secrets
 import signal
 import sys
 import tempfile
+import webbrowser
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,14 @@ from bot.sandbox.serving import serve
 from bot.sandbox.slack import Directory, SlackSandbox, app_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 SIGNING_SECRET = "5a4db0c5" * 4
 BOT_TOKEN = "xoxb-sandbox-0000-billing"  # noqa: S105 - same
 READY_SECONDS = 30
 STOP_SECONDS = 10
+POLL_CAP_SECONDS = 30
+"""When a charge counts as timed out: soon enough to be watched."""
 
 
 @asynccontextmanager
@@ -59,6 +62,12 @@ async def run_sandbox(
         portal,
         slack,
     ):
+
+        async def start_over() -> None:
+            await _start_over(portal, slack)
+            slack.tell_started_over()
+
+        slack.start_over = start_over
         _print(f"Slack's page        {slack.public_url}")
         _print("Settings for an app on 127.0.0.1:3000 (and a key from `billing-bot generate-key`):")
         for name, value in _environment(portal, slack).items():
@@ -72,8 +81,17 @@ async def run_sandbox(
         await stop.wait()
 
 
-async def run_demo(port: int, stop: asyncio.Event, *, manifest: dict[str, Any]) -> None:
-    """Run the servers and the app until `stop` is set. Delete the app's database at the end."""
+async def run_demo(
+    port: int, stop: asyncio.Event, *, manifest: dict[str, Any], opens_page: bool = False
+) -> None:
+    """Run the servers and the app until `stop` is set. Delete the app's database at the end.
+
+    Args:
+        port: The port of the page. The portal and the app take the next two.
+        stop: Ends the demo.
+        manifest: The manifest of the app.
+        opens_page: Whether to open the page in the person's browser.
+    """
     async with open_sandbox(
         portal_port=port + 1, slack_port=port, app_port=port + 2, manifest=manifest
     ) as (portal, slack):
@@ -83,15 +101,28 @@ async def run_demo(port: int, stop: asyncio.Event, *, manifest: dict[str, Any]) 
                 "PORT": str(port + 2),
                 "DATABASE_URL": f"sqlite:///{Path(folder) / 'demo.db'}",
                 "BILLING_BOT_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+                "POLL_CAP_SECONDS": str(POLL_CAP_SECONDS),
                 "LOCK_USERS": ",".join(person.id for person in slack.workspace.directory.people),
                 "LOG_FORMAT": "console",
                 "LOG_LEVEL": "WARNING",
             }
             app = DemoApp(environment, port + 2)
             slack.restart_app = app.kill_and_restart
+
+            async def forget() -> None:
+                _empty(Path(folder))
+                await _start_over(portal, slack)
+
+            async def start_over() -> None:
+                await app.kill_and_restart(meanwhile=forget)
+                slack.tell_started_over()
+
+            slack.start_over = start_over
             try:
                 await app.start()
                 _print(f"\n  Open {slack.public_url}\n")
+                if opens_page:
+                    await asyncio.to_thread(webbrowser.open, slack.public_url)
                 _print("  Type /billing there. The portal's own pages: " + portal.public_url)
                 _print("  Ctrl-C ends it.\n")
                 await stop.wait()
@@ -106,6 +137,7 @@ class DemoApp:
         self._environment = environment
         self._port = port
         self._process: asyncio.subprocess.Process | None = None
+        self._restarting = asyncio.Lock()
 
     async def start(self) -> None:
         """Start the app and wait until it is ready.
@@ -129,12 +161,23 @@ class DemoApp:
                     raise RuntimeError("the app did not start")
                 await asyncio.sleep(0.1)
 
-    async def kill_and_restart(self) -> None:
-        """Kill the app with SIGKILL, like a crash, and start it again."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
-        await self.start()
+    async def kill_and_restart(self, *, meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Kill the app with SIGKILL, like a crash, and start it again.
+
+        Args:
+            meanwhile: Called while the app does not run.
+
+        Raises:
+            RuntimeError: as for `start`.
+            TimeoutError: as for `start`.
+        """
+        async with self._restarting:
+            if self._process is not None and self._process.returncode is None:
+                self._process.kill()
+                await self._process.wait()
+            if meanwhile is not None:
+                await meanwhile()
+            await self.start()
 
     async def stop(self) -> None:
         """Stop the app with SIGTERM. Kill it when it does not end in time."""
@@ -159,6 +202,16 @@ class DemoApp:
             return b" 200 " in await reader.readline()
         finally:
             writer.close()
+
+
+def _empty(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+
+
+async def _start_over(portal: PortalSandbox, slack: SlackSandbox) -> None:
+    portal.start_over()
+    await slack.clear()
 
 
 def _environment(portal: PortalSandbox, slack: SlackSandbox) -> dict[str, str]:

@@ -7,7 +7,7 @@ import re
 import shutil
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.async_api import BrowserContext, Locator, Page, async_playwright, expect
@@ -38,13 +38,17 @@ pytestmark = [
 
 
 @asynccontextmanager
-async def browsing(house: House, *, dark: bool = False, width: int = 1280) -> AsyncIterator[Page]:
+async def browsing(
+    house: House, *, dark: bool = False, width: int = 1280, **options: Any
+) -> AsyncIterator[Page]:
     """Open the page; an error in its console fails the test."""
     errors: list[str] = []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         context = await browser.new_context(
-            viewport={"width": width, "height": 860}, color_scheme="dark" if dark else "light"
+            viewport={"width": width, "height": 860},
+            color_scheme="dark" if dark else "light",
+            **options,
         )
         page = await context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -6,7 +6,7 @@ import asyncio
 import os
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs
 
 import pytest
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bot.sandbox.slack import SlackSandbox
 
 FOLDER = Path(os.environ["SCREENS"]) if os.environ.get("SCREENS") else None
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 BY_NAME = {screen.name: screen for screen in SCREENS}
 
 pytestmark = [
@@ -60,7 +61,7 @@ async def gallery() -> AsyncIterator[tuple[SlackSandbox, AsyncWebClient]]:
             yield slack, client
 
 
-async def draw(page: Page, slack: SlackSandbox, client: AsyncWebClient, screen: Screen, theme: str) -> None:
+async def draw(page: Page, slack: SlackSandbox, client: AsyncWebClient, screen: Screen) -> None:
     if "text" in screen.json:
         await client.chat_postMessage(channel=slack.dm(ADA), **screen.json)
         drawn = page.get_by_test_id("message").last
@@ -78,7 +79,9 @@ async def draw(page: Page, slack: SlackSandbox, client: AsyncWebClient, screen: 
     assert await page.get_by_test_id("unknown").count() == 0
     if FOLDER is not None:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        await drawn.screenshot(path=FOLDER / f"{screen.name}-{theme}.png", animations="disabled")
+        for theme in THEMES:
+            await page.emulate_media(color_scheme=theme)
+            await drawn.screenshot(path=FOLDER / f"{screen.name}-{theme}.png", animations="disabled")
     if "text" in screen.json:
         return
     if screen.json["type"] == "home":
@@ -92,17 +95,14 @@ def _last_ts(slack: SlackSandbox) -> str:
     return str(slack.messages(slack.dm(ADA))[-1]["ts"])
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_every_screen_is_drawn_without_an_unknown_block(theme: str) -> None:
+async def test_every_screen_is_drawn_without_an_unknown_block() -> None:
     async with gallery() as (slack, client), async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = await browser.new_page(
-            viewport={"width": 900, "height": 1100}, color_scheme="dark" if theme == "dark" else "light"
-        )
+        page = await browser.new_page(viewport={"width": 900, "height": 1100})
         await page.goto(slack.public_url)
         await page.get_by_test_id("nav-dm").click()
         for screen in SCREENS:
-            await draw(page, slack, client, screen, theme)
+            await draw(page, slack, client, screen)
         await browser.close()
         await asyncio.sleep(0)
     assert slack.violations == []

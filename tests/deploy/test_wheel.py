@@ -154,8 +154,9 @@ def test_built_as_the_image_is_the_program_runs_the_demo_from_an_empty_folder(fo
     with demo(program, empty) as port, closing(httpx.Client()) as http:
         slack, portal, app = (f"http://127.0.0.1:{port + number}" for number in range(3))
         assert http.get(slack).text == (PAGE / "index.html").read_text()
-        for path in PAGE.iterdir():
-            assert http.get(f"{slack}/page/{path.name}").content == path.read_bytes()
+        for path in PAGE.rglob("*.*"):
+            served = http.get(f"{slack}/page/{path.relative_to(PAGE).as_posix()}")
+            assert served.content == path.read_bytes(), path
         assert "<style>" in http.get(f"{portal}/billing", follow_redirects=True).text
         assert http.get(f"{app}/readyz").status_code == 200
         assert "/billing buy" in answer_to_help(http, slack)

@@ -211,5 +211,12 @@ class Accounts:
         self._organizations.clear()
         self._organizations.update(seeded_organizations())
 
+    def start_over(self) -> None:
+        """Restore the initial state, people included, and end and forget every session."""
+        self.reset()
+        self.people.clear()
+        self.people.update(seeded_people())
+        self.sign_in.forget()
+
     def _claims_of(self, person: Person) -> Mapping[str, object]:
         return token_claims(person, self.organization_of(person))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from bot.sandbox.portal.faults import MAINTENANCE_PAGE, Fault, refusal_fault
 from bot.sandbox.portal.scenario import SETTLES, Outcome, Scenario
 
-SLOW_SECONDS = 40
+SLOW_SECONDS = 25
 _SERVER_ERROR = refusal_fault(500, "internal_error", "Something went wrong on our side.", portal_url=None)
 _SERVER_ERROR_ONCE = Fault(status=500, body=_SERVER_ERROR.body, first_try_only=True)
 
-_OUTCOMES = (
+OUTCOMES = (
     Scenario(
         name="settles",
         title="Settles in 3 s",
@@ -19,13 +19,16 @@ _OUTCOMES = (
     Scenario(
         name="settles-slowly",
         title="Settles slowly",
-        hint="The charge takes 40 seconds: long enough to close the window and be told in a DM.",
+        hint="The charge takes 25 seconds: long enough to close the window, or to kill the app.",
         outcome=Outcome(after=SLOW_SECONDS),
     ),
     Scenario(
         name="pending-for-ever",
         title="Never settles",
-        hint="The charge stays pending: after five minutes it is a timeout, not a failure.",
+        hint=(
+            "The charge stays pending. In the demo it is a timeout after 30 seconds, otherwise after five "
+            "minutes; a timeout is not a failure."
+        ),
         outcome=Outcome(status="pending"),
     ),
     Scenario(
@@ -60,7 +63,7 @@ _OUTCOMES = (
         outcome=Outcome(status="failed", reason="processing_error"),
     ),
 )
-_REFUSALS = (
+REFUSALS = (
     Scenario(
         name="rate-limited",
         title="429, too many charges",
@@ -87,7 +90,7 @@ _REFUSALS = (
         ),
     ),
 )
-_UNCLEAR_ANSWERS = (
+UNCLEAR_ANSWERS = (
     Scenario(
         name="server-error-once",
         title="500, then works",
@@ -152,5 +155,3 @@ _UNCLEAR_ANSWERS = (
         charge=Fault(hangs=True, after_work=True, first_try_only=True),
     ),
 )
-
-CHARGE_SCENARIOS = (*_OUTCOMES, *_REFUSALS, *_UNCLEAR_ANSWERS)

@@ -12,7 +12,7 @@ from bot.sandbox.portal.billing import json_object
 from bot.sandbox.portal.display import shortened
 from bot.sandbox.portal.pipeline import api_route
 from bot.sandbox.portal.refusals import RefusalError, invalid
-from bot.sandbox.portal.scenarios import SCENARIOS, amount_of
+from bot.sandbox.portal.scenarios import GROUPS, SCENARIOS, amount_of
 from bot.sandbox.portal.wire import (
     ExactJSONResponse,
     decimal_string,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from bot.sandbox.portal.accounts import Accounts
     from bot.sandbox.portal.ledger import Charge, ChargePost
-    from bot.sandbox.portal.models import Organization
+    from bot.sandbox.portal.models import Organization, Person
     from bot.sandbox.portal.scenario import Scenario
 
 _FURTHEST_SECONDS = 366 * 86_400
@@ -56,7 +56,7 @@ def control_routes(accounts: Accounts) -> list[BaseRoute]:
 async def list_scenarios(accounts: Accounts, request: Request) -> Response:  # noqa: ARG001
     """Answer `GET /sandbox/scenarios` with the organizations and the scenarios."""
     organizations = [_organization(accounts, each) for each in accounts.organizations.values()]
-    scenarios = [_scenario(row) for row in SCENARIOS.values()]
+    scenarios = [_scenario(row, group) for group, rows in GROUPS.items() for row in rows]
     return ExactJSONResponse({"organisations": organizations, "scenarios": scenarios})
 
 
@@ -105,7 +105,17 @@ def _organization(accounts: Accounts, organization: Organization) -> dict[str, o
         "card": _payment_method(organization),
         "cliBillingEnabled": organization.cli_billing_enabled,
         "capLeftUsd": None if cap is None else decimal_string(sum_of(cap.limit, -cap.spent)),
-        "people": [{"key": each.key, "name": each.name, "role": each.role} for each in people],
+        "people": [_person(accounts, each) for each in people],
+    }
+
+
+def _person(accounts: Accounts, person: Person) -> dict[str, object]:
+    return {
+        "key": person.key,
+        "name": person.name,
+        "role": person.role,
+        "maySpend": person.may_change_plan,
+        "connected": any(not session.ended for session in accounts.sign_in.sessions_of(person.key)),
     }
 
 
@@ -116,8 +126,8 @@ def _payment_method(organization: Organization) -> str | None:
     return None if other is None else other.kind
 
 
-def _scenario(row: Scenario) -> dict[str, object]:
-    shown: dict[str, object] = {"name": row.name, "title": row.title, "try": row.hint}
+def _scenario(row: Scenario, group: str) -> dict[str, object]:
+    shown: dict[str, object] = {"name": row.name, "group": group, "title": row.title, "try": row.hint}
     amount = amount_of(row.name)
     return shown if amount is None else {**shown, "amount": f"{amount:.2f}"}
 
@@ -131,13 +141,16 @@ def _charge(charge: Charge) -> dict[str, object]:
         "status": charge.status,
         "reason": charge.reason if charge.status == "failed" else None,
         "createdAt": iso_instant(charge.created_at),
-        "settledAt": _settled_at(charge),
+        "settledAt": _ended_at(charge) if charge.status == "settled" else None,
+        "endedAt": _ended_at(charge),
+        "key": charge.idempotency_key,
     }
 
 
-def _settled_at(charge: Charge) -> str | None:
-    settled = charge.status == "settled" and charge.settle_at is not None
-    return iso_instant(charge.settle_at or 0) if settled else None
+def _ended_at(charge: Charge) -> str | None:
+    if charge.status == "pending" or charge.settle_at is None:
+        return None
+    return iso_instant(charge.settle_at)
 
 
 def _post(post: ChargePost) -> dict[str, object]:

@@ -27,22 +27,19 @@ _ASK_FOR_CODE = """<section class="sheet">
 <button class="primary">Continue</button>
 </form>
 </section>"""
-_CONSENT = """<section class="sheet">
+_CONSENT = """<form class="sheet" method="post" action="/device">
 <h1>Let {app} in?</h1>
-<p class="soft">It asks to use your Nous Portal account from Slack.</p>
 <p class="code">{code}</p>
 <p class="note">Go on only if Slack shows you the same code.</p>
-</section>
-<form class="sheet" method="post" action="/device">
 <input type="hidden" name="user_code" value="{code}">
 <h2>It will be able to</h2>
 <ul class="can">
 {abilities}
 </ul>
-<fieldset>
-<legend>You are signed in as</legend>
+<div class="who"><label class="above" for="person">You are signed in as</label>
+<select id="person" name="person" required>
 {people}
-</fieldset>
+</select></div>
 <div class="actions">
 <button class="primary" name="decision" value="approve">Approve</button>
 {without}
@@ -52,17 +49,18 @@ _CONSENT = """<section class="sheet">
 _ABILITY = "<li><strong>{what}</strong> <span class='note'>{detail}</span></li>"
 _READ_ABILITY = (
     "See who you are and what is left",
-    "Your name, your organization, its balance and plan.",
+    "Your name, organization, balance and plan.",
 )
 _SPEND_ABILITY = (
     "Allow Remote Spending for your organization",
-    "Add funds with the card on file, set auto-reload, change the plan. It asks you first.",
+    "Add funds, set auto-reload, change the plan. It asks you first.",
 )
 _WITHOUT = """<button name="decision" value="approve-without-billing">
 Approve without billing permission</button>"""
-_TEAM = "<p class='team'>{name}</p>"
-_CHOICE = """<label class="choice"><input type="radio" name="person" value="{key}"{checked} required>
-<span class="name">{name}</span><span class="role">{role}</span></label>"""
+_TEAM = """<optgroup label="{name}">
+{members}
+</optgroup>"""
+_CHOICE = '<option value="{key}"{selected}>{name}, {role}</option>'
 _RESULT = """<section class="sheet" role="status">
 <h1>{title}</h1>
 <p>{sentence}</p>
@@ -93,6 +91,7 @@ _INVALID_CODES = {
         "Each code works once. Start again in Slack if you still need to connect.",
     ),
 }
+PERSON_COOKIE = "sandbox_person"
 _APP_NAMES = {"hermes-cli": "Billing for Slack"}
 
 
@@ -105,7 +104,7 @@ async def read_device(accounts: Accounts, request: Request) -> Response:
         grant = accounts.sign_in.pending_grant(user_code)
     except DeviceCodeError as error:
         return _invalid_code(error)
-    return page("Connect an app", _consent(accounts, grant))
+    return page("Connect an app", _consent(accounts, grant, _signed_in(accounts, request)))
 
 
 async def answer_device(accounts: Accounts, request: Request) -> Response:
@@ -119,7 +118,7 @@ async def answer_device(accounts: Accounts, request: Request) -> Response:
             return _result("Turned away", "The app was not connected. Nothing was changed.")
         grant = accounts.sign_in.pending_grant(user_code)
         if person not in accounts.people or not decision.startswith("approve"):
-            return page("Connect an app", _consent(accounts, grant), 400)
+            return page("Connect an app", _consent(accounts, grant, _signed_in(accounts, request)), 400)
         billing = decision == "approve"
         accounts.approve(user_code, person, billing=billing)
     except DeviceCodeError as error:
@@ -142,7 +141,16 @@ def _approved(person: Person, grant: DeviceGrant, *, billing: bool) -> Response:
     return _result("You're connected", sentence)
 
 
-def _consent(accounts: Accounts, grant: DeviceGrant) -> Html:
+def _signed_in(accounts: Accounts, request: Request) -> str:
+    """Return the key of the person who acts in the sandbox Slack of this browser, or the first person's.
+
+    The cookie comes from that page. A browser sends it to every port of the host.
+    """
+    person = request.cookies.get(PERSON_COOKIE, "")
+    return person if person in accounts.people else next(iter(accounts.people))
+
+
+def _consent(accounts: Accounts, grant: DeviceGrant, signed_in: str) -> Html:
     spends = BILLING_SCOPE in grant.scope
     abilities = [_READ_ABILITY, _SPEND_ABILITY] if spends else [_READ_ABILITY]
     return render(
@@ -150,20 +158,20 @@ def _consent(accounts: Accounts, grant: DeviceGrant) -> Html:
         app=_APP_NAMES.get(grant.client_id, grant.client_id),
         code=grant.user_code,
         abilities=lines(render(_ABILITY, what=what, detail=detail) for what, detail in abilities),
-        people=_people(accounts),
+        people=_people(accounts, signed_in),
         without=Html(_WITHOUT if spends else ""),
     )
 
 
-def _people(accounts: Accounts) -> Html:
+def _people(accounts: Accounts, signed_in: str) -> Html:
     parts: list[Html] = []
     teams: dict[str | None, str] = {
         slug: shortened(each.name) for slug, each in accounts.organizations.items()
     }
     for slug, name in {**teams, None: "No organization"}.items():
         members = [each for each in accounts.people.values() if each.organization == slug]
-        parts.append(render(_TEAM, name=name))
-        parts.extend(_choice(each, chosen=each.key == "ada") for each in members)
+        choices = lines(_choice(each, chosen=each.key == signed_in) for each in members)
+        parts.append(render(_TEAM, name=name, members=choices))
     return lines(parts)
 
 
@@ -171,8 +179,8 @@ def _choice(person: Person, *, chosen: bool) -> Html:
     role = _ROLES.get(person.role, person.role.replace("_", " ").lower())
     if person.can_change_plan is not None:
         role += ", may spend" if person.can_change_plan else ", may not spend"
-    checked = Html(" checked" if chosen else "")
-    return render(_CHOICE, key=person.key, name=person.name, role=role, checked=checked)
+    selected = Html(" selected" if chosen else "")
+    return render(_CHOICE, key=person.key, name=person.name, role=role, selected=selected)
 
 
 def _result(title: str, sentence: str) -> Response:

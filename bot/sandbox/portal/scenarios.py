@@ -6,7 +6,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from bot.sandbox.portal.charge_scenarios import CHARGE_SCENARIOS
+from bot.sandbox.portal.charge_scenarios import OUTCOMES, REFUSALS, UNCLEAR_ANSWERS
 from bot.sandbox.portal.gate_scenarios import GATE_SCENARIOS
 from bot.sandbox.portal.outage_scenarios import OUTAGE_SCENARIOS
 from bot.sandbox.portal.scenario import Scenario
@@ -17,18 +17,27 @@ if TYPE_CHECKING:
     from bot.sandbox.portal.models import Organization
 
 BY_AMOUNT = "by-amount"
-_ROWS = (
-    Scenario(
-        name=BY_AMOUNT,
-        title="By amount",
-        hint="Everything settles in three seconds, except $10.01 to $10.18.",
-    ),
-    *CHARGE_SCENARIOS,
-    *GATE_SCENARIOS,
-    *OUTAGE_SCENARIOS,
+_DEFAULT = Scenario(
+    name=BY_AMOUNT,
+    title="By amount",
+    hint="Everything settles in three seconds, except $10.01 to $10.18.",
 )
-SCENARIOS: Mapping[str, Scenario] = MappingProxyType({row.name: row for row in _ROWS})
-"""Every scenario by its name, in the order of the page's list."""
+GROUPS: Mapping[str, tuple[Scenario, ...]] = MappingProxyType(
+    {
+        "Normal": (_DEFAULT,),
+        "How a charge ends": OUTCOMES,
+        "The charge is turned away": REFUSALS,
+        "The answer is unclear": UNCLEAR_ANSWERS,
+        "A rule of the portal refuses": GATE_SCENARIOS,
+        "The portal is in trouble": OUTAGE_SCENARIOS,
+    }
+)
+"""The scenarios by the title of their group, in the order of the page's list."""
+
+SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
+    {row.name: row for rows in GROUPS.values() for row in rows}
+)
+"""Every scenario by its name, in the same order."""
 
 AMOUNT_SCENARIOS: Mapping[Decimal, str] = MappingProxyType(
     {

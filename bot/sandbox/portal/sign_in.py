@@ -277,6 +277,12 @@ class SignIn:
         """Return the person's sessions, including ended ones."""
         return [session for session in self.sessions if session.person == person]
 
+    def forget(self) -> None:
+        """Forget every device code, session and token."""
+        self.sessions.clear()
+        for kept in (self._grants, self._access, self._refresh):
+            kept.clear()
+
     def expire_access_tokens(self) -> None:
         """Expire every issued access token."""
         for token in self._access.values():

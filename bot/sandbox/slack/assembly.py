@@ -115,7 +115,7 @@ def assemble(directory: Directory, settings: Settings, page_options: PageOptions
         interactions=Interactions(context),
         administration=Administration(workspace, views, feed, installations, access, events),
         authorization=authorization,
-        slack_routes=SlackRoutes(web_api, response_urls, faults, inspector, settings),
+        slack_routes=SlackRoutes(web_api, response_urls, faults, inspector, views, settings),
     )
 
 

@@ -16,7 +16,8 @@ PATH = "/oauth/v2/authorize"
 _ASKED = ("client_id", "scope", "user_scope", "state", "redirect_uri", "team")
 _SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
     ),
     # With no-referrer, a browser sends `Origin: null` with the form.
     "Referrer-Policy": "same-origin",

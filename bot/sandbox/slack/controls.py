@@ -83,6 +83,15 @@ class Controls:
         self._parts.page_options.restart_app = restart
 
     @property
+    def start_over(self) -> Restart | None:
+        """Return the function behind the page's button **Start over**. None hides the button."""
+        return self._parts.page_options.start_over
+
+    @start_over.setter
+    def start_over(self, start_over: Restart | None) -> None:
+        self._parts.page_options.start_over = start_over
+
+    @property
     def signing_secret(self) -> str:
         """Return the signing secret, which the app also has."""
         return self._parts.settings.signing_secret

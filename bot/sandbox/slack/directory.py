@@ -66,9 +66,11 @@ class SlackApp:
     """The app under test: its ids and the contents of its manifest.
 
     Attributes:
+        description: One sentence about the app, for its About tab.
         redirect_urls: The registered redirect URIs of an installation.
         home_tab: Whether the app can publish App Home.
         messages_tab: Whether the app can send direct messages.
+        read_only: Whether people cannot write in the app's direct message.
         interactive: Whether clicks and submissions are sent to the app.
         org_ready: Whether an organization can install the app for all its workspaces.
         socket_mode: Whether requests go over WebSockets instead of HTTP.
@@ -76,6 +78,7 @@ class SlackApp:
 
     id: str = "A0BILLING"
     name: str = "Billing"
+    description: str = ""
     bot_id: str = "B0BILLING"
     bot_user_id: str = "U0BILLBOT"
     commands: tuple[SlashCommand, ...] = (
@@ -90,6 +93,7 @@ class SlackApp:
     redirect_urls: tuple[str, ...] = ()
     home_tab: bool = True
     messages_tab: bool = True
+    read_only: bool = False
     interactive: bool = True
     org_ready: bool = False
     socket_mode: bool = False

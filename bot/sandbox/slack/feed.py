@@ -60,6 +60,12 @@ class Feed:
             self._tell(user, {"type": "inspect", "entry": entry})
         self.changed()
 
+    def started_over(self) -> None:
+        """Tell every page that nothing of what it shows exists any more."""
+        for user in set(self._listeners.values()):
+            self._tell(user, {"type": "started_over"})
+        self.changed()
+
     def changed(self) -> None:
         """Wake the callers of `wait_for`."""
         self._changed.set()

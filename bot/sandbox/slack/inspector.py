@@ -9,6 +9,9 @@ from bot.sandbox.slack.feed import Feed
 Json = dict[str, Any]
 
 KEPT = 300
+VIEW_CLOSED = "view_closed"
+"""The error of an update of a modal that the person has closed. Slack's own code is `not_found`."""
+
 _SHOWN = 8
 _SECRET_NAMES = frozenset(
     {"token", "authorization", "x-slack-signature", "bot_token", "access_token", "client_secret", "code"}
@@ -28,6 +31,7 @@ _NOTES = {
     "view_closed": "Sent because the view asked for it with notify_on_close.",
     "event": "Events are the only requests that Slack repeats: at once, after 1 min, after 5 min.",
     "response_url": "A response_url works 5 times within 30 minutes.",
+    "kill": "The process got SIGKILL, as in a crash, and was ready again after {ms} ms.",
 }
 _API_NOTES = {
     "apps.connections.open": "Needs the app-level token; the address it answers works once.",
@@ -48,7 +52,8 @@ _API_NOTES = {
 }
 _ERROR_NOTES = {
     "hash_conflict": "The view changed since the app last saw it, so Slack kept the newer one.",
-    "not_found": "The person had closed this view already.",
+    "not_found": "No open view has this id.",
+    VIEW_CLOSED: "The person had closed this modal, so there was nothing left to update. No harm is done.",
     "expired_trigger_id": "More than 3 s had passed since the click or command.",
     "exchanged_trigger_id": "This trigger_id had already opened a view.",
     "invalid_blocks": "The blocks break a limit of Block Kit; response_metadata says where.",
@@ -96,6 +101,10 @@ class Inspector:
     def entries(self) -> list[Json]:
         """Return the entries, oldest first."""
         return list(self._entries)
+
+    def clear(self) -> None:
+        """Remove every entry."""
+        self._entries.clear()
 
     def record(self, entry: Json, *, error: str | None = None) -> None:
         """Add one request or call without its secrets.

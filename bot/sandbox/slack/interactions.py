@@ -271,6 +271,18 @@ class Interactions:
         ack = await self._context.deliveries.send(request)
         return self._context.deliveries.keep(request, ack, failure=ack.failure)
 
+    def has_app_home(self, user: str) -> bool:
+        """Return whether Slack shows the app's Home to this person: it is installed in their workspace.
+
+        A person of another workspace meets the app in shared channels only.
+
+        Raises:
+            LookupError: no person has this id, or the person is deactivated.
+        """
+        person = self.person(user)
+        via = self._context.access.installation_for(person)
+        return via is not None and person.team_id in via.team_ids
+
     async def open_home(self, user: str) -> Delivery | None:
         """Open App Home and send `app_home_opened` when the app subscribed to it."""
         person = self.person(user)

@@ -1,9 +1,11 @@
 """The JSON API of the workspace page: its data, its actions and its live feed."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from bot.sandbox.slack.delivery import Delivery
 from bot.sandbox.slack.feed import Feed
@@ -28,18 +31,36 @@ Restart = Callable[[], Awaitable[object]]
 PAGE = Path(__file__).parent / "page"
 PING_SECONDS = 15
 _CLOSED = "This view is closed."
+_NOT_BACK = "The app was not ready in time."
 
 
 @dataclass(kw_only=True)
 class PageOptions:
-    """Optional features of the page: a link to the portal, and a button that restarts the app."""
+    """Optional features of the page: a link to the portal, and buttons for what the demo can do.
+
+    Attributes:
+        restart_app: Kills the app and starts it again.
+        start_over: Brings everything to its first state, the app's database too if the demo has started
+            the app.
+    """
 
     portal_url: str | None
     restart_app: Restart | None
+    start_over: Restart | None = None
 
 
 class _BadRequestError(Exception):
     """The request body is invalid."""
+
+
+class _PageFiles(StaticFiles):
+    """Serve the page's files. Not every system knows the media type of a font."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if path.endswith(".woff2") and response.status_code == HTTPStatus.OK:
+            response.headers["content-type"] = "font/woff2"
+        return response
 
 
 class PageRoutes:
@@ -72,10 +93,11 @@ class PageRoutes:
             "close": self._close,
             "home": self._home,
             "restart": self._restart,
+            "start-over": self._start_over,
         }
         return [
             Route("/", self._index),
-            Mount("/page", StaticFiles(directory=PAGE, check_dir=False)),
+            Mount("/page", _PageFiles(directory=PAGE, check_dir=False)),
             Route("/sandbox/bootstrap", self._bootstrap),
             Route("/sandbox/state", self._state),
             Route("/sandbox/events", self._events),
@@ -97,10 +119,13 @@ class PageRoutes:
         return JSONResponse(
             {
                 "workspace": {"id": directory.home_team.id, "name": directory.home_team.name},
+                "teams": {team.id: team.name for team in directory.teams},
                 "app": {
                     "id": directory.app.id,
                     "name": directory.app.name,
+                    "description": directory.app.description,
                     "bot_user_id": directory.app.bot_user_id,
+                    "read_only": directory.app.read_only,
                 },
                 "commands": [asdict(command) for command in directory.app.commands],
                 "people": [asdict(person) for person in directory.people],
@@ -110,6 +135,7 @@ class PageRoutes:
                 ],
                 "portal_url": self._page_options.portal_url,
                 "can_restart": self._page_options.restart_app is not None,
+                "can_start_over": self._page_options.start_over is not None,
             }
         )
 
@@ -198,13 +224,34 @@ class PageRoutes:
 
     async def _home(self, body: Json) -> Json:
         (user,) = _texts(body, "user")
+        if not self._interactions.has_app_home(user):
+            return {"ok": False, "error": "not_installed"}
         delivery = await self._interactions.open_home(user)
         return {"ok": True} if delivery is None else _result_of(delivery)
 
     async def _restart(self, _body: Json) -> Json:
         if self._page_options.restart_app is None:
             return {"ok": False, "error": "This sandbox did not start the app."}
-        await self._page_options.restart_app()
+        started = time.perf_counter()
+        try:
+            await self._page_options.restart_app()
+        except (RuntimeError, TimeoutError) as error:
+            return {"ok": False, "error": str(error) or _NOT_BACK}
+        ms = (time.perf_counter() - started) * 1000
+        killed: Json = {"direction": "sandbox", "kind": "kill", "name": "kill -9", "status": None}
+        at = float(self._workspace.clock.ts())
+        self._inspector.record(
+            {**killed, "at": at, "ok": True, "ms": ms, "request": None, "response": None}
+        )
+        return {"ok": True}
+
+    async def _start_over(self, _body: Json) -> Json:
+        if self._page_options.start_over is None:
+            return {"ok": False, "error": "This sandbox cannot start over."}
+        try:
+            await self._page_options.start_over()
+        except (RuntimeError, TimeoutError) as error:
+            return {"ok": False, "error": str(error) or _NOT_BACK}
         return {"ok": True}
 
 

@@ -212,6 +212,20 @@ class SlackSandbox(Controls, UserActions):
         """
         return await self._parts.administration.deactivate(user)
 
+    async def clear(self) -> None:
+        """Return to the first state: no messages, modals, App Homes, traffic or pending retries.
+
+        The installations remain. Call `tell_started_over` when the page can be used again.
+        """
+        await self._parts.events.stop()
+        self._parts.views.clear_all()
+        self.workspace.clear()
+        self.inspector.clear()
+
+    def tell_started_over(self) -> None:
+        """Make every open page load itself again."""
+        self._parts.feed.started_over()
+
     @property
     def connections(self) -> int:
         """Return how many WebSockets the app has open."""

@@ -16,10 +16,11 @@ from starlette.types import Receive, Scope, Send
 
 from bot.sandbox.serving import drop_connection
 from bot.sandbox.slack.faults import Fault, Faults
-from bot.sandbox.slack.inspector import Inspector
+from bot.sandbox.slack.inspector import VIEW_CLOSED, Inspector
 from bot.sandbox.slack.messages import RefusedError
 from bot.sandbox.slack.response_urls import ResponseUrls
 from bot.sandbox.slack.settings import Settings
+from bot.sandbox.slack.views import Views
 from bot.sandbox.slack.web_api import Answer, WebApi, rate_limited, refusal
 
 Json = dict[str, Any]
@@ -61,12 +62,14 @@ class SlackRoutes:
         response_urls: ResponseUrls,
         faults: Faults,
         inspector: Inspector,
+        views: Views,
         settings: Settings,
     ) -> None:
         self._web_api = web_api
         self._response_urls = response_urls
         self._faults = faults
         self._inspector = inspector
+        self._views = views
         self._settings = settings
         self.calls: list[ApiCall] = []
 
@@ -138,6 +141,7 @@ class SlackRoutes:
             )
         )
         is_reply = method == "response_url"
+        error = VIEW_CLOSED if self._is_of_closed_view(method, args, answer) else answer.error
         entry: Json = {
             "at": at,
             "direction": "from_app",
@@ -151,12 +155,20 @@ class SlackRoutes:
         }
         if user is not None:
             entry["user"] = user
-        self._inspector.record(entry, error=answer.error)
+        if error == VIEW_CLOSED:
+            entry["closed"] = True
+        self._inspector.record(entry, error=error)
         if answer.error == DROPPED:
             return _NoAnswer()
         if is_reply and answer.error is None:
             return PlainTextResponse("ok")
         return JSONResponse(answer.body, status_code=answer.status, headers=answer.headers)
+
+    def _is_of_closed_view(self, method: str, args: Json, answer: Answer) -> bool:
+        """Return whether an update only came too late: the person had closed the modal."""
+        if (method, answer.error) != ("views.update", "not_found"):
+            return False
+        return self._views.was_closed(args.get("view_id") or args.get("external_id"))
 
 
 def _of_fault(fault: Fault) -> Answer:

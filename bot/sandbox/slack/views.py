@@ -56,6 +56,7 @@ class Views:
         self._stacks: dict[str, list[Json]] = {}
         self._homes: dict[str, Json] = {}
         self._abandoned: set[tuple[str, str]] = set()
+        self._closed: set[str] = set()
 
     def issue_trigger(self, user: str, via: Installation, *, in_modal: bool = False) -> str:
         """Issue a trigger id, which is valid for one view within 3 seconds."""
@@ -97,6 +98,7 @@ class Views:
             # The person left the old stack without closing it, for example by a reload.
             left, stack = stack, []
             self._abandoned.update(_external(one) for one in left if one["external_id"])
+            self._record_closed(left)
         shown = self._place(trigger.user, stack, view, self._owner_fields(trigger.user, via))
         trigger.used = True
         return trigger.user, shown
@@ -263,11 +265,24 @@ class Views:
         if everything or any(view["clear_on_close"] for view in stack[position:]):
             position = 0
         self._stacks[user] = stack[:position]
+        self._record_closed(stack[position:])
         return stack[position:][::-1]
+
+    def _record_closed(self, views: list[Json]) -> None:
+        self._closed.update(name for one in views for name in (one["id"], one["external_id"]) if name)
+
+    def was_closed(self, name: object) -> bool:
+        """Return whether a person closed or left the modal with this id or external id."""
+        return name in self._closed
 
     def close_submitted(self, user: str, view_id: str) -> None:
         """Close one submitted view and keep the other views of the stack."""
         self._stacks[user] = [view for view in self.stack(user) if view["id"] != view_id]
+
+    def clear_all(self) -> None:
+        """Close all modals and remove all App Homes."""
+        for kept in (self._stacks, self._homes, self._triggers, self._abandoned, self._closed):
+            kept.clear()
 
     def clear(self, user: str) -> None:
         """Close all modals of a person."""

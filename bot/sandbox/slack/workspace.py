@@ -70,6 +70,11 @@ class Workspace:
         """Return whether a person is deactivated."""
         return user in self._deactivated
 
+    def clear(self) -> None:
+        """Delete every message. Deactivated people are active again."""
+        for kept in (self._messages, self._ephemerals, self._deactivated):
+            kept.clear()
+
     def channel(self, channel: str) -> Channel | None:
         """Return the channel with this id. Return None for an unknown id or a direct message."""
         return self._channels.get(channel)

@@ -57,9 +57,9 @@ async def test_a_failed_charge_reports_its_reason_and_leaves_the_balance(
     assert (await client.state())["balanceUsd"] == BALANCE
 
 
-async def test_a_slow_charge_takes_forty_seconds(client: PortalClient) -> None:
+async def test_a_slow_charge_takes_twenty_five_seconds(client: PortalClient) -> None:
     charged = await client.charge("10.05")
-    client.clock.tick(39)
+    client.clock.tick(24)
     assert (await client.poll(charged))["status"] == "pending"
     client.clock.tick(1)
     assert (await client.poll(charged))["status"] == "settled"

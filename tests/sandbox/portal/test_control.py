@@ -17,6 +17,7 @@ async def test_the_scenarios_and_organizations_can_be_listed(client: PortalClien
     assert (acme["slug"], acme["name"], acme["scenario"]) == ("acme", "Acme Research", "by-amount")
     assert (acme["balanceUsd"], acme["card"]) == (BALANCE, "Visa 4242")
     assert [row["name"] for row in listed["scenarios"]] == list(SCENARIOS)
+    assert all(row["group"] for row in listed["scenarios"])
     amounts = {row["amount"] for row in listed["scenarios"] if "amount" in row}
     assert amounts == {str(amount) for amount in AMOUNT_SCENARIOS}
     assert "try" in listed["scenarios"][0]
@@ -59,7 +60,8 @@ async def test_the_charge_list_has_charges_and_posts(client: PortalClient) -> No
     book = exact(await client.http.get("/sandbox/charges"))
     (charge,) = book["charges"]
     assert (charge["amountUsd"], charge["status"]) == ("50", "settled")
-    assert charge["settledAt"] == "2026-09-17T12:00:03.000Z"
+    assert charge["settledAt"] == charge["endedAt"] == "2026-09-17T12:00:03.000Z"
+    assert charge["key"] == "k"
     assert [(post["key"], post["answer"]) for post in book["posts"]] == [("k", charge["id"])]
 
 
@@ -72,6 +74,22 @@ async def test_a_reset_clears_the_charges_and_keeps_the_sessions(client: PortalC
     assert (await client.state())["balanceUsd"] == BALANCE
     assert client.portal.organizations["acme"].scenario == "by-amount"
     assert (await client.charge(60, "k")).status_code == 202
+
+
+async def test_the_list_says_who_may_spend_and_who_is_connected(client: PortalClient) -> None:
+    people = exact(await client.http.get("/sandbox/scenarios"))["organisations"][0]["people"]
+    of = {person["key"]: person for person in people}
+    assert (of["ada"]["maySpend"], of["ada"]["connected"]) == (True, True)
+    assert (of["linus"]["maySpend"], of["linus"]["connected"]) == (False, False)
+
+
+async def test_starting_over_ends_the_sessions_too(client: PortalClient) -> None:
+    client.portal.set_scenario("acme", "no-card")
+    client.portal.people["omar"].role = "OWNER"
+    client.portal.start_over()
+    assert client.portal.organizations["acme"].scenario == "by-amount"
+    assert client.portal.people["omar"].role == "MEMBER"
+    assert error_of(await client.charge(10, "k"))[0] == 401
 
 
 async def test_the_clock_is_moved_forward_and_put_back_by_a_reset(client: PortalClient) -> None:

@@ -107,7 +107,14 @@ async def test_bootstrap_lists_people_channels_and_commands(page: Page, slack: S
     slack.portal_url = "http://127.0.0.1:9000"
     body = await page.get("bootstrap")
     assert body["workspace"] == {"id": "T0ACME", "name": "Acme Research"}
-    assert body["app"] == {"id": "A0BILLING", "name": "Billing", "bot_user_id": "U0BILLBOT"}
+    assert body["teams"] == {"T0ACME": "Acme Research", "T0OTHER": "Other Labs"}
+    assert body["app"] == {
+        "id": "A0BILLING",
+        "name": "Billing",
+        "description": "",
+        "bot_user_id": "U0BILLBOT",
+        "read_only": False,
+    }
     assert body["commands"][0]["command"] == "/billing"
     assert set(body["commands"][0]) == {"command", "usage_hint", "description"}
     assert [person["id"] for person in body["people"]] == [
@@ -259,6 +266,50 @@ async def test_restart_calls_the_demo(page: Page, slack: SlackSandbox) -> None:
     assert restarted.is_set()
 
 
+async def test_a_restart_is_an_entry_of_the_inspector_and_a_failed_one_says_why(
+    page: Page, slack: SlackSandbox
+) -> None:
+    async def restart() -> None:
+        await asyncio.sleep(0.01)
+
+    async def fail() -> None:
+        raise RuntimeError("the app did not start")
+
+    slack.restart_app = restart
+    await page.post("restart")
+    (entry,) = (await page.get("inspect"))["entries"]
+    assert (entry["kind"], entry["name"], entry["ok"]) == ("kill", "kill -9", True)
+    assert entry["ms"] >= 10
+    slack.restart_app = fail
+    assert await page.post("restart") == {"ok": False, "error": "the app did not start"}
+
+
+async def test_starting_over_calls_the_demo_and_makes_each_page_load_itself_again(
+    page: Page, slack: SlackSandbox, client: AsyncWebClient
+) -> None:
+    async def start_over() -> None:
+        await slack.clear()
+        slack.tell_started_over()
+
+    assert (await page.post("start-over"))["ok"] is False
+    slack.start_over = start_over
+    assert (await page.get("bootstrap"))["can_start_over"] is True
+    await client.chat_postMessage(channel=slack.dm("U0ADA"), text="old")
+    await client.views_publish(user_id="U0ADA", view={"type": "home", "blocks": [GO]})
+    async with page.events("U0ADA") as hers:
+        await next_of(hers, "home")
+        assert await page.post("start-over") == {"ok": True}
+        await next_of(hers, "started_over")
+    state = await page.get("state?user=U0ADA")
+    assert state["conversations"][state["dm"]]["messages"] == []
+    assert (state["home"], (await page.get("inspect"))["entries"]) == (None, [])
+    await client.chat_postMessage(channel=slack.dm("U0ADA"), text="new")
+
+
+async def test_the_home_of_a_person_from_elsewhere_says_that_the_app_is_not_there(page: Page) -> None:
+    assert await page.post("home", {"user": "U0STRANGER"}) == {"ok": False, "error": "not_installed"}
+
+
 @pytest.mark.usefixtures("app")
 async def test_the_feed_sends_each_change_to_the_people_who_see_it(
     page: Page, slack: SlackSandbox, client: AsyncWebClient
@@ -381,3 +432,11 @@ async def test_the_page_shows_the_app_of_a_manifest(http: aiohttp.ClientSession)
         assert refused["error"] == "/ledger is not a valid command."
         await slack.deactivate("W0MARY")
         assert (await page.post("command", typed))["error"] == "W0MARY is deactivated"
+
+
+async def test_a_font_of_the_page_has_its_media_type_on_every_system(
+    slack: SlackSandbox, http: aiohttp.ClientSession
+) -> None:
+    async with http.get(f"{slack.public_url}/page/fonts/lato-latin-400-normal.woff2") as response:
+        assert (response.status, response.content_type) == (200, "font/woff2")
+        assert (await response.read()).startswith(b"wOF2")

@@ -49,8 +49,11 @@ export const api = {
   /** @param {string} user */
   home: (user) => post("/sandbox/home", { user }),
   restart: () => post("/sandbox/restart", {}),
+  startOver: () => post("/sandbox/start-over", {}),
   /** @param {string} portal */
   scenarios: (portal) => call(`${portal}/sandbox/scenarios`),
+  /** @param {string} portal */
+  charges: (portal) => call(`${portal}/sandbox/charges`),
   /**
    * @param {string} portal
    * @param {string} organisation

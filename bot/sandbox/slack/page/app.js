@@ -1,16 +1,20 @@
 /**
  * Puts the page together.
  */
+import { mountAbout } from "./about.js";
 import { showToast } from "./announce.js";
 import { api } from "./api.js";
 import { mountComposer } from "./composer.js";
 import { h, icon } from "./dom.js";
+import { mountGuide } from "./guide.js";
 import { mountHome } from "./home.js";
-import { killCard, mountInspector } from "./inspector.js";
+import { mountInspector } from "./inspector.js";
+import { killCard } from "./kill.js";
 import { mountBar, mountRegionKeys, mountTabs } from "./layout.js";
 import { mountMessages } from "./messages.js";
 import { mountModal } from "./modal.js";
 import { words } from "./mrkdwn.js";
+import { Portal } from "./portal.js";
 import { mountScenarios } from "./scenarios.js";
 import { mountPlaceHeader, mountSidebar, placeOf } from "./sidebar.js";
 import { Store } from "./store.js";
@@ -37,37 +41,47 @@ async function start() {
     return;
   }
   const store = new Store(bootstrap);
+  const portal = new Portal(store);
   const [bar, sidebar, main, inspector] = ["bar", "sidebar", "main", "inspector"].map(part);
 
   mountSidebar(store, sidebar);
   mountPlaceHeader(store, part("place-header"));
   const messages = mountMessages(store, part("messages"));
   mountHome(store, part("home"));
+  mountAbout(store, part("about"));
   const composer = mountComposer(
     store,
     part("composer-area"),
     { onSend: messages.follow, onRefused: tellRefusal },
   );
   mountModal(store, part("modal-layer"), [sidebar, main]);
-  const frame = mountBar(store, bar, { sidebar, inspector });
+  const frame = mountBar(store, portal, bar, { sidebar, inspector });
   mountInspector(store, part("traffic"));
   const typeCommand = (/** @type {string} */ text) => {
-    if (store.place.kind === "home") location.hash = "#dm";
+    store.closeModals();
+    if (!store.canWrite && store.channels.length) location.hash = `#${store.channels[0].id}`;
     if (frame.overlays()) frame.closeInspector();
     composer.write(text);
   };
   const tabs = [{ label: "Traffic", panel: part("traffic") }];
-  if (bootstrap.portal_url) {
-    const scenarios = mountScenarios(store, part("scenarios"), typeCommand);
-    tabs.push(Object.assign({ label: "Scenarios", panel: part("scenarios") }, { onShow: scenarios.refresh }));
+  if (portal.exists) {
+    mountScenarios(store, portal, part("scenarios"), typeCommand);
+    tabs.push(
+      Object.assign({ label: "Scenarios", panel: part("scenarios") }, { onShow: () => portal.refresh() }),
+    );
   }
   mountTabs(part("inspector-tabs"), tabs);
-  if (bootstrap.can_restart) inspector.append(killCard());
+  if (bootstrap.can_restart) inspector.append(killCard(store, portal, typeCommand));
+  const showKill = () => {
+    frame.openInspector();
+    /** @type {HTMLElement | null} */ (inspector.querySelector(".kill .button"))?.focus();
+  };
+  mountGuide(store, portal, part("guide"), { typeCommand, showKill, leave: focusPlace });
   part("inspector-close").addEventListener("click", frame.closeInspector);
   document.querySelector(".skip")?.addEventListener("click", (event) => {
     // The address holds the conversation, so the skip link must leave it alone.
     event.preventDefault();
-    part("composer").focus();
+    focusPlace();
   });
   mountRegionKeys(() => [bar, sidebar, main, part("modal-layer"), inspector]);
 
@@ -99,16 +113,27 @@ async function start() {
   store.on("connection", () => (part("offline").hidden = store.connected));
 
   const follow = () => store.open(placeOf(location.hash, store));
+  /** Puts the focus where one goes on: the message box, or the open tab where nothing can be written. */
+  function focusPlace() {
+    const tab = /** @type {HTMLElement | null} */ (part("place-header").querySelector("[aria-current]"));
+    (store.canWrite ? part("composer") : tab)?.focus();
+  }
   // On a touch screen the focus would bring up the keyboard over what is to be read.
-  const focusComposer = () => matchMedia("(pointer: coarse)").matches || part("composer").focus();
+  const focusComposer = () => matchMedia("(pointer: coarse)").matches || focusPlace();
   window.addEventListener("hashchange", () => {
     follow();
     focusComposer();
   });
   // Another person may not be in the channel that is open, and has a Home of their own.
-  store.on("person", () => store.loaded && follow());
+  let isFirst = true;
+  store.on("person", () => {
+    if (!store.loaded) return;
+    follow();
+    if (isFirst) focusComposer();
+    isFirst = false;
+  });
   await store.start();
-  focusComposer();
+  portal.refresh();
 }
 
 start();

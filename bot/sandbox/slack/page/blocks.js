@@ -121,9 +121,12 @@ function section(block, surface) {
   );
 }
 
-/** @param {Json} block */
-function header(block) {
-  return h("h3", { class: "header-text" }, plainText(block.text));
+/**
+ * @param {Json} block
+ * @param {Surface} surface
+ */
+function header(block, surface) {
+  return h(surface.heading, { class: "header-text" }, plainText(block.text));
 }
 
 /**
@@ -221,7 +224,7 @@ function image(block) {
     "figure",
     { class: "image" },
     block.title && h("figcaption", {}, plainText(block.title)),
-    picture(block, "block-image"),
+    picture(block, "whole-image"),
   );
 }
 
@@ -230,14 +233,25 @@ function image(block) {
  * @param {string} className
  */
 function picture(element, className) {
+  const name = element.alt_text || "Image";
   const words = h(
     "span",
-    { class: `${className} missing`, title: element.image_url },
-    element.alt_text || "Image",
+    { class: `${className} missing`, role: "img", "aria-label": name, title: element.image_url },
+    icon("picture"),
+    h("span", { class: "missing-text" }, name),
   );
-  // The sandbox fetches nothing from outside; of such a picture its words are shown.
-  if (!/^(data:image\/|http:\/\/127\.0\.0\.1[:/])/.test(element.image_url ?? "")) return words;
-  const img = h("img", { class: className, src: element.image_url, alt: element.alt_text ?? "" });
+  // The sandbox fetches nothing from outside; in place of such a picture stands what it shows.
+  if (!/^(data:image\/|http:\/\/(127\.0\.0\.1|localhost)[:/])/.test(element.image_url ?? "")) return words;
+  const img = h(
+    "img",
+    {
+      class: className,
+      src: element.image_url,
+      alt: element.alt_text ?? "",
+      width: element.image_width,
+      height: element.image_height,
+    },
+  );
   img.addEventListener("error", () => img.replaceWith(words));
   return img;
 }

@@ -16,6 +16,7 @@ const COACHED_KEY = "sandbox.coached";
  */
 export function mountComposer(store, root, { onSend, onRefused }) {
   const listId = uniqueId("commands");
+  const hintId = uniqueId("hint");
   const commands = /** @type {Json[]} */ (store.bootstrap.commands);
   const example = commands[0]?.command ?? "/help";
   const list = h(
@@ -31,6 +32,7 @@ export function mountComposer(store, root, { onSend, onRefused }) {
     "aria-autocomplete": "list",
     "aria-controls": listId,
     "aria-haspopup": "listbox",
+    "aria-describedby": hintId,
   });
   const sendButton = h("button", { type: "submit", class: "send", "aria-label": "Send" }, icon("send"));
   const slashButton = h(
@@ -47,6 +49,12 @@ export function mountComposer(store, root, { onSend, onRefused }) {
     h("kbd", {}, "Enter"),
     h("span", { class: "coach-note" }, "This is a sandbox: nothing is charged."),
   );
+  const hint = h("p", { id: hintId, class: "command-hint", hidden: true, "data-testid": "command-hint" });
+  const closed = h(
+    "p",
+    { class: "read-only", hidden: true },
+    "Sending messages to this app has been turned off.",
+  );
   const form = h(
     "form",
     { class: "composer" },
@@ -59,7 +67,9 @@ export function mountComposer(store, root, { onSend, onRefused }) {
       sendButton,
     ),
   );
-  root.append(coach, h("div", { class: "composer-anchor" }, list, form));
+  const open = h("div", {}, coach, h("div", { class: "composer-anchor" }, list, hint, form));
+  root.append(open, closed);
+  root.hidden = true;
 
   /** @type {{command: Json, node: HTMLElement}[]} */
   let offers = [];
@@ -72,12 +82,27 @@ export function mountComposer(store, root, { onSend, onRefused }) {
     field.style.height = "auto";
     field.style.height = `${field.scrollHeight}px`;
     sendButton.setAttribute("aria-disabled", String(!field.value.trim()));
+    drawHint();
   };
 
   const hideOffers = () => {
     offers = [];
     list.hidden = true;
     field.removeAttribute("aria-activedescendant");
+  };
+
+  /** Says what a command takes for as long as its arguments are typed. */
+  const drawHint = () => {
+    const name = /^(\/\S+)\s/.exec(field.value)?.[1];
+    const command = commands.find((one) => one.command === name);
+    hint.hidden = !command || document.activeElement !== field;
+    if (!command || hint.dataset.command === name) return;
+    hint.dataset.command = name;
+    hint.replaceChildren(
+      h("strong", {}, command.command),
+      " ",
+      h("span", { class: "usage" }, command.usage_hint),
+    );
   };
 
   const mark = (/** @type {number} */ index) => {
@@ -146,7 +171,11 @@ export function mountComposer(store, root, { onSend, onRefused }) {
     fit();
     offer();
   });
-  field.addEventListener("blur", hideOffers);
+  field.addEventListener("blur", () => {
+    hideOffers();
+    drawHint();
+  });
+  field.addEventListener("focus", drawHint);
   field.addEventListener("keydown", (event) => {
     const { key } = event;
     if (event.isComposing) return;
@@ -178,7 +207,10 @@ export function mountComposer(store, root, { onSend, onRefused }) {
   slashButton.addEventListener("click", () => write("/"));
 
   const relabel = () => {
-    root.hidden = store.channel === null;
+    // Until the person's conversations are there, what is typed would belong nowhere.
+    root.hidden = store.channel === null || !store.loaded;
+    open.hidden = !store.canWrite;
+    closed.hidden = store.canWrite;
     const channel = store.channels.find((one) => one.id === store.channel);
     const label = `Message ${channel ? `#${channel.name}` : store.bootstrap.app.name}`;
     field.placeholder = label;

@@ -14,6 +14,7 @@ import { overflowMenu, selectMenu } from "./select.js";
  * @typedef {object} Surface
  * @property {import("./mrkdwn.js").Reader} reader
  * @property {import("./form.js").Form} form
+ * @property {"h2" | "h3"} heading the level of a header block
  * @property {Record<string, string>} errors by block id
  * @property {(element: Json, blockId: string, value: Json, control: HTMLElement) => Promise<boolean>} act
  *   sends the action; false when the person turned the confirm dialog down

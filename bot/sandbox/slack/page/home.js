@@ -17,18 +17,7 @@ export function mountHome(store, root) {
   /** @type {import("./elements.js").Surface | null} */
   let surface = null;
   const blocks = h("div", { class: "blocks home-blocks" });
-  const empty = h(
-    "div",
-    { class: "empty" },
-    icon("home"),
-    h("h2", {}, "Nothing here yet"),
-    h(
-      "p",
-      {},
-      `${store.bootstrap.app.name} draws this tab when someone opens it. `,
-      "If it stays empty, the app is not running.",
-    ),
-  );
+  const empty = h("div", { class: "empty", role: "status" });
 
   const draw = () => {
     root.hidden = store.place.kind !== "home";
@@ -36,6 +25,7 @@ export function mountHome(store, root) {
     const shown = view ? blocks : empty;
     if (root.firstElementChild !== shown) root.replaceChildren(shown);
     if (!view) {
+      empty.replaceChildren(...withoutHome(store));
       surface = null;
       blocks.replaceChildren();
       return;
@@ -51,4 +41,48 @@ export function mountHome(store, root) {
     blocks.replaceChildren();
     draw();
   });
+}
+
+/**
+ * What the tab says while there is nothing to draw.
+ *
+ * @param {Store} store
+ */
+function withoutHome(store) {
+  const { app, teams, workspace } = store.bootstrap;
+  const { real_name: name, team_id: team } = store.person;
+  const again = h(
+    "button",
+    { type: "button", class: "button", onclick: () => store.openHome() },
+    "Try again",
+  );
+  if (store.homeAnswer === "asking") {
+    return [h("span", { class: "waiting", "aria-hidden": "true" }), h("p", {}, `Opening ${app.name}…`)];
+  }
+  if (store.homeAnswer === "not_installed") {
+    return [
+      icon("home"),
+      h("h2", {}, `${app.name} has no Home for ${name}`),
+      h(
+        "p",
+        {},
+        `${teams[team]} does not have the app. ${name} meets it only in channels that are shared with `,
+        `${workspace.name}.`,
+      ),
+    ];
+  }
+  if (store.homeAnswer !== "asked") {
+    return [
+      icon("warning"),
+      h("h2", {}, `${app.name} did not answer`),
+      h("p", {}, "It is not running, or it is starting again."),
+      again,
+    ];
+  }
+  return [
+    icon("home"),
+    h("h2", {}, "Nothing here yet"),
+    h("p", {}, `${app.name} was told that ${name} opened this tab, and has not drawn it.`),
+    again,
+  ];
 }

@@ -1,12 +1,9 @@
 /**
  * What passes between Slack and the app, explained as it happens.
  */
-import { showToast } from "./announce.js";
-import { api } from "./api.js";
 import { append, h, icon, reconcile } from "./dom.js";
 import { followEnd } from "./follow.js";
 import { mrkdwn } from "./mrkdwn.js";
-import { setPending } from "./surface.js";
 import { entryTime } from "./time.js";
 
 /** @typedef {Record<string, any>} Json */
@@ -96,6 +93,7 @@ export function mountInspector(store, root) {
 function entryNode(store, entry) {
   const { reader } = store;
   const toApp = entry.direction === "to_app";
+  const { picture, label, mark, word } = looksOf(entry);
   const ms = Math.round(entry.ms ?? 0);
   const person = entry.user && reader.personName(entry.user);
   const content = h("div", { class: "entry-detail" });
@@ -105,14 +103,14 @@ function entryNode(store, entry) {
     h(
       "summary",
       { class: "entry-head" },
-      icon(toApp ? "arrow-right" : "arrow-left", toApp ? "to the app" : "from the app"),
+      icon(picture, label),
       h("span", { class: "entry-name" }, String(entry.name ?? entry.kind)),
       h(
         "span",
         { class: "entry-ms" },
         toApp ? `${count(ms)} of ${count(ACK_BUDGET_MS)} ms` : `${count(ms)} ms`,
       ),
-      h("span", { class: "entry-mark" }, icon(entry.ok ? "check" : "error"), entry.ok ? "ok" : "failed"),
+      h("span", { class: "entry-mark" }, icon(mark), word),
       h(
         "span",
         { class: "entry-sub" },
@@ -132,12 +130,27 @@ function entryNode(store, entry) {
   return h(
     "li",
     {
-      class: `entry ${toApp ? "to-app" : "from-app"}${entry.ok ? "" : " failed"}`,
+      class: `entry ${toApp ? "to-app" : "from-app"} ${word}`,
       "data-testid": "entry",
       "data-name": entry.name,
     },
     details,
   );
+}
+
+/**
+ * How an entry is pictured. A modal that the person closed before the app could update it is no
+ * failure.
+ *
+ * @param {Json} entry
+ */
+function looksOf(entry) {
+  const way = {
+    to_app: { picture: "arrow-right", label: "to the app" },
+    from_app: { picture: "arrow-left", label: "from the app" },
+  }[/** @type {string} */ (entry.direction)] ?? { picture: "bolt", label: "to the app's process" };
+  if (entry.closed) return { ...way, mark: "close", word: "closed" };
+  return entry.ok ? { ...way, mark: "check", word: "ok" } : { ...way, mark: "error", word: "failed" };
 }
 
 /**
@@ -155,6 +168,7 @@ const KINDS = /** @type {Record<string, string>} */ ({
   api: "Web API",
   command: "slash command",
   response_url: "answer to the person",
+  kill: "killed, and started again",
 });
 
 /** @param {number} number */
@@ -168,6 +182,7 @@ function count(number) {
  * @param {import("./mrkdwn.js").Reader} reader
  */
 function detail(entry, toApp, reader) {
+  if (entry.kind === "kill") return [h("p", { class: "entry-note" }, entry.note)];
   return [
     entry.note && h("p", { class: "entry-note" }, mrkdwn(entry.note, reader)),
     payload(toApp ? "What Slack sent" : "What the app asked", entry.request),
@@ -202,7 +217,7 @@ function payload(title, value, status) {
   return h(
     "section",
     { class: "payload" },
-    h("h4", {}, title, status ? h("span", { class: "muted" }, ` · ${status}`) : null, copy),
+    h("h3", {}, title, status ? h("span", { class: "muted" }, ` · ${status}`) : null, copy),
     text === "" ? h("p", { class: "muted" }, "An empty body.") : h(
       "pre",
       { class: "json", tabindex: "0", "aria-label": title },
@@ -231,40 +246,4 @@ function coloured(text) {
   }
   nodes.push(document.createTextNode(text.slice(from)));
   return nodes;
-}
-
-/**
- * What kills the app, below whatever the inspector shows.
- * @returns {HTMLElement}
- */
-export function killCard() {
-  const button = h(
-    "button",
-    { type: "button", class: "button risky", "data-testid": "kill" },
-    h("span", { class: "button-text" }, "Kill the app"),
-    h("span", { class: "spinner", "aria-hidden": "true" }),
-  );
-  button.addEventListener("click", async () => {
-    if (button.getAttribute("aria-disabled") === "true") return;
-    setPending(button, true);
-    const answer = await api.restart();
-    setPending(button, false);
-    showToast(
-      answer.ok
-        ? { title: "The app was killed and is back.", text: "Its work goes on.", picture: "check-circle" }
-        : { title: "The app did not come back.", text: answer.error, picture: "warning" },
-    );
-  });
-  return h(
-    "div",
-    { class: "kill" },
-    h(
-      "p",
-      {},
-      h("strong", {}, "Try it mid-purchase."),
-      " This stops the app as a crash would (kill -9) and starts it again. ",
-      "No charge is lost, none is made twice.",
-    ),
-    button,
-  );
 }

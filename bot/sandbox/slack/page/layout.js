@@ -2,12 +2,15 @@
  * The frame around the workspace: who one acts as, the theme, the two side panels that become
  * drawers on a narrow window.
  */
+import { announce, showToast } from "./announce.js";
 import { focusable, h, icon, wrapTab } from "./dom.js";
 import { avatar } from "./people.js";
+import { BY_AMOUNT } from "./portal.js";
 import { nextTheme, theme } from "./theme.js";
 
 /** @typedef {Record<string, any>} Json */
 /** @typedef {import("./store.js").Store} Store */
+/** @typedef {import("./portal.js").Portal} Portal */
 
 const INSPECTOR_KEY = "sandbox.inspector";
 const NARROW = matchMedia("(max-width: 760px)");
@@ -15,10 +18,11 @@ const INSPECTOR_OVERLAYS = matchMedia("(max-width: 1040px)");
 
 /**
  * @param {Store} store
+ * @param {Portal} portal
  * @param {HTMLElement} root
  * @param {{sidebar: HTMLElement, inspector: HTMLElement}} parts
  */
-export function mountBar(store, root, { sidebar, inspector }) {
+export function mountBar(store, portal, root, { sidebar, inspector }) {
   const sidebarButton = h(
     "button",
     { type: "button", class: "bar-button menu", "aria-label": "Conversations", "aria-controls": sidebar.id },
@@ -51,15 +55,67 @@ export function mountBar(store, root, { sidebar, inspector }) {
       h("strong", {}, store.bootstrap.workspace.name),
       h("span", { class: "sandbox-tag" }, "Sandbox"),
     ),
-    actAs(store),
+    scenarioChips(portal),
+    actAs(store, portal),
     themeButton(),
     inspectorButton,
   );
-  return { closeInspector: () => inspectorDrawer.set(false), overlays: () => INSPECTOR_OVERLAYS.matches };
+  return {
+    openInspector: () => inspectorDrawer.set(true),
+    closeInspector: () => inspectorDrawer.set(false),
+    overlays: () => INSPECTOR_OVERLAYS.matches,
+  };
 }
 
-/** @param {Store} store */
-function actAs(store) {
+/**
+ * One chip for each scenario that is on; a click ends it.
+ *
+ * @param {Portal} portal
+ */
+function scenarioChips(portal) {
+  const list = h("div", { class: "scenario-chips", role: "group", "aria-label": "Scenarios that are on" });
+  let signature = "";
+  portal.on(() => {
+    const { active } = portal;
+    const now = JSON.stringify(active.map((one) => [one.organization.slug, one.scenario.name]));
+    if (now === signature) return;
+    signature = now;
+    const focused = list.contains(document.activeElement);
+    list.hidden = active.length === 0;
+    list.replaceChildren(
+      ...active.map(({ organization, scenario }) => {
+        const isFirst = organization.slug === portal.organizations[0].slug;
+        const text = isFirst ? scenario.title : `${organization.name}: ${scenario.title}`;
+        return h(
+          "button",
+          {
+            type: "button",
+            class: "scenario-chip",
+            title: `End this scenario of ${organization.name}`,
+            "aria-label": `${text}: end this scenario`,
+            "data-testid": "scenario-chip",
+            onclick: async () => {
+              const answer = await portal.setScenario(organization.slug, BY_AMOUNT);
+              if (answer.ok) announce(`${scenario.title} has ended.`);
+              else showToast({ title: "The scenario goes on.", text: answer.error, picture: "warning" });
+            },
+          },
+          h("span", { class: "scenario-chip-text" }, text),
+          icon("close"),
+        );
+      }),
+    );
+    if (focused) (list.querySelector("button") ?? document.getElementById("act-as"))?.focus();
+  });
+  list.hidden = true;
+  return list;
+}
+
+/**
+ * @param {Store} store
+ * @param {Portal} portal
+ */
+function actAs(store, portal) {
   const people = /** @type {Json[]} */ (store.bootstrap.people);
   const select = h(
     "select",
@@ -70,22 +126,46 @@ function actAs(store) {
       "data-testid": "act-as",
       onchange: () => store.actAs(select.value),
     },
-    people.map((person) =>
-      h(
-        "option",
-        { value: person.id },
-        [person.real_name, person.title].filter(Boolean).join(", "),
-      ),
-    ),
+    people.map((person) => h("option", { value: person.id }, labelOf(person, store, portal))),
   );
+  portal.on(() =>
+    people.forEach((person, index) => {
+      const label = labelOf(person, store, portal);
+      if (select.options[index].text !== label) select.options[index].text = label;
+    }),
+  );
+  // The portal's pages find the same person signed in: its server gets this cookie of the shared host.
+  const signIn = () => {
+    document.cookie = `sandbox_person=${encodeURIComponent(store.person.name ?? "")}; path=/; SameSite=Lax`;
+  };
+  window.addEventListener("focus", signIn);
   const picture = h("span", { class: "act-as-picture" });
   store.on("person", () => {
     select.value = store.person.id;
+    signIn();
     picture.replaceChildren(
       avatar({ name: store.person.real_name ?? "", isApp: false, person: store.person }),
     );
   });
   return h("div", { class: "act-as-box" }, h("label", { for: "act-as" }, "Act as"), picture, select);
+}
+
+/**
+ * A person with the role that decides what the app offers.
+ *
+ * @param {Json} person
+ * @param {Store} store
+ * @param {Portal} portal
+ */
+function labelOf(person, store, portal) {
+  const { teams, workspace } = store.bootstrap;
+  const account = portal.accountOf(person);
+  let role = person.title;
+  if (person.team_id !== workspace.id) role = `guest from ${teams[person.team_id]}`;
+  else if (account) {
+    role = account.role.replaceAll("_", " ").toLowerCase() + (account.maySpend ? "" : ", can't buy");
+  }
+  return [person.real_name, role].filter(Boolean).join(" · ");
 }
 
 const THEMES = /** @type {Record<string, {icon: string, text: string}>} */ ({
@@ -174,7 +254,7 @@ export function mountRegionKeys(parts) {
     const now = reachable.findIndex((part) => part.contains(document.activeElement));
     const next = reachable[(now + (event.shiftKey ? -1 : 1) + reachable.length) % reachable.length];
     const field = /** @type {HTMLElement | null} */ (next?.querySelector("#composer"));
-    (field ?? focusable(next)[0])?.focus();
+    (field?.checkVisibility() ? field : focusable(next)[0])?.focus();
   });
 }
 

@@ -7,8 +7,9 @@ import { renderBlocks, unknownPart } from "./blocks.js";
 import { h, icon, reconcile } from "./dom.js";
 import { followEnd } from "./follow.js";
 import { Form } from "./form.js";
-import { mrkdwn, words } from "./mrkdwn.js";
+import { mrkdwn } from "./mrkdwn.js";
 import { avatar } from "./people.js";
+import { spokenMessage } from "./spoken.js";
 import { createSurface } from "./surface.js";
 import { clockTime, dayName, formatDate } from "./time.js";
 
@@ -75,7 +76,7 @@ export function mountMessages(store, root) {
     draw();
     const { reader } = store;
     const say = (/** @type {Json} */ message, /** @type {string} */ verb) =>
-      announce(`${authorOf(message, store).name}${verb}: ${words(message.text ?? "", reader)}`);
+      announce(`${authorOf(message, store).name}${verb}: ${spokenMessage(message, reader)}`);
     for (const message of change?.arrived ?? []) say(message, "");
     for (const message of change?.edited ?? []) say(message, " edited a message");
   });
@@ -109,7 +110,7 @@ function opening(store) {
   const { app } = store.bootstrap;
   const channel = store.channels.find((one) => one.id === store.channel);
   const title = channel ? `# ${channel.name}` : app.name;
-  let text = `This is your direct message with ${app.name}. What becomes of your purchases is told here.`;
+  let text = `This is your direct message with ${app.name}. It says here how each of your purchases ends.`;
   if (channel?.shared) {
     text = `People of another workspace are here too. They can click buttons, so ${app.name} must check who does.`;
   } else if (channel) {

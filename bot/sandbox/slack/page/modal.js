@@ -7,8 +7,9 @@ import { api } from "./api.js";
 import { renderBlocks } from "./blocks.js";
 import { h, icon, wrapTab } from "./dom.js";
 import { Form } from "./form.js";
-import { plainText, words } from "./mrkdwn.js";
+import { plainText } from "./mrkdwn.js";
 import { popupIsOpen } from "./popup.js";
+import { spokenView } from "./spoken.js";
 import { createSurface, setPending } from "./surface.js";
 
 /** @typedef {Record<string, any>} Json */
@@ -58,6 +59,8 @@ export function mountModal(store, root, behind) {
     for (const part of behind) part.inert = true;
     open.update(view, store.stack.length);
     open.focus();
+    // The focus has said the title.
+    announce(spokenView(view, store.reader));
   };
   store.on("stack", draw);
   document.addEventListener("keydown", (event) => {
@@ -79,13 +82,13 @@ export function mountModal(store, root, behind) {
 /**
  * @param {Store} store
  * @param {Json} first
- * @param {Form} form
+ * @param {Form} values
  * @returns {ModalNode}
  */
-function modalNode(store, first, form) {
+function modalNode(store, first, values) {
   const viewId = first.id;
   let view = first;
-  const surface = createSurface(store, { type: "view", view_id: viewId }, form);
+  const surface = createSurface(store, { type: "view", view_id: viewId }, values);
   const user = store.person.id;
 
   const close = () => api.close({ user, view_id: viewId });
@@ -108,20 +111,11 @@ function modalNode(store, first, form) {
     submitText,
     h("span", { class: "spinner", "aria-hidden": "true" }),
   );
-  const node = h(
+  const form = h(
     "form",
-    {
-      class: "modal",
-      role: "dialog",
-      "aria-modal": "true",
-      "aria-labelledby": "modal-title",
-      tabindex: "-1",
-      "data-testid": "modal",
-      "data-view-id": viewId,
-      novalidate: true,
-    },
+    { class: "modal-form", novalidate: true },
     h(
-      "header",
+      "div",
       { class: "modal-head" },
       back,
       h("span", { class: "avatar avatar-app", "aria-hidden": "true" }, icon("app")),
@@ -134,7 +128,7 @@ function modalNode(store, first, form) {
     ),
     body,
     h(
-      "footer",
+      "div",
       { class: "modal-foot" },
       h(
         "button",
@@ -143,6 +137,19 @@ function modalNode(store, first, form) {
       ),
       submitButton,
     ),
+  );
+  const node = h(
+    "div",
+    {
+      class: "modal",
+      role: "dialog",
+      "aria-modal": "true",
+      "aria-labelledby": "modal-title",
+      tabindex: "-1",
+      "data-testid": "modal",
+      "data-view-id": viewId,
+    },
+    form,
   );
 
   const update = (/** @type {Json} */ next, /** @type {number} */ depth) => {
@@ -163,14 +170,14 @@ function modalNode(store, first, form) {
     if (hadFocus && !node.contains(document.activeElement)) node.focus();
     // An app shows a loading view first; the fields that replace it are what the person came for.
     if (waiting) focus();
-    if (changed) announce(`${view.title?.text ?? ""}. ${openingWords(view, store)}`);
+    if (changed) announce(`${view.title?.text ?? ""}. ${spokenView(view, store.reader)}`);
   };
 
   const submit = async () => {
     if (!view.submit || submitButton.getAttribute("aria-disabled") === "true") return;
     trouble.replaceChildren();
     setPending(submitButton, true);
-    const answer = await api.submit({ user, view_id: viewId, state: form.values() });
+    const answer = await api.submit({ user, view_id: viewId, state: values.values() });
     setPending(submitButton, false);
     surface.errors = answer.errors ?? {};
     renderBlocks(blocks, view.blocks ?? [], surface);
@@ -187,7 +194,7 @@ function modalNode(store, first, form) {
     }
   };
 
-  node.addEventListener("submit", (event) => {
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
     submit();
   });
@@ -219,15 +226,4 @@ function modalNode(store, first, form) {
     /** @type {HTMLElement} */ (wanted ?? node).focus();
   };
   return { viewId, node, update, close, focus };
-}
-
-/**
- * What a reader of the modal meets first, for those who hear it change.
- *
- * @param {Json} view
- * @param {Store} store
- */
-function openingWords(view, store) {
-  const texts = (view.blocks ?? []).map((/** @type {Json} */ block) => block.text?.text).filter(Boolean);
-  return texts.slice(0, 3).map((/** @type {string} */ text) => words(text, store.reader)).join(" ");
 }

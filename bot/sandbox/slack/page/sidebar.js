@@ -23,7 +23,7 @@ function hashOf(place) {
  */
 export function placeOf(hash, store) {
   const name = hash.replace(/^#/, "");
-  if (name === "dm" || name === "home") return { kind: name };
+  if (name === "dm" || name === "home" || name === "about") return { kind: name };
   const wanted = store.channels.find((one) => one.id === name) ?? store.channels[0];
   return wanted ? { kind: "channel", id: wanted.id } : { kind: "dm" };
 }
@@ -112,8 +112,9 @@ export function mountPlaceHeader(store, root) {
         h(
           "nav",
           { class: "tabs", "aria-label": app.name },
-          tab(store, { kind: "dm" }, "Messages"),
           tab(store, { kind: "home" }, "Home"),
+          tab(store, { kind: "dm" }, "Messages"),
+          tab(store, { kind: "about" }, "About"),
         ),
       );
     }

@@ -5,10 +5,11 @@
 import { api, openStream } from "./api.js";
 
 /** @typedef {Record<string, any>} Json */
-/** @typedef {{kind: "channel", id: string} | {kind: "dm"} | {kind: "home"}} Place */
+/** @typedef {{kind: "channel", id: string} | {kind: "dm"} | {kind: "home"} | {kind: "about"}} Place */
 
 const PERSON_KEY = "sandbox.person";
 const KEPT_ENTRIES = 300;
+const HOME_WAIT_MS = 2500;
 
 export class Store {
   /** @type {Json} */
@@ -23,6 +24,8 @@ export class Store {
   dm = "";
   /** @type {Json | null} */
   home = null;
+  /** What became of the last opening of the Home tab: "asking", "asked", or Slack's error code. */
+  homeAnswer = "asking";
   /** @type {Json[]} */
   stack = [];
   /** @type {Set<string>} channel ids */
@@ -81,10 +84,16 @@ export class Store {
     return this.loaded ? all.filter((one) => this.conversations[one.id]) : all;
   }
 
-  /** The id of the conversation that is open, or null on the Home tab. */
+  /** The id of the conversation that is open, or null on the Home and About tabs. */
   get channel() {
-    if (this.place.kind === "home") return null;
-    return this.place.kind === "dm" ? this.dm : this.place.id;
+    if (this.place.kind === "channel") return this.place.id;
+    return this.place.kind === "dm" ? this.dm : null;
+  }
+
+  /** True where the person can write; a direct message with an app may be read-only. */
+  get canWrite() {
+    if (this.place.kind === "channel") return true;
+    return this.place.kind === "dm" && !this.bootstrap.app.read_only;
   }
 
   /** Starts with the person of this tab's last visit. */
@@ -165,6 +174,11 @@ export class Store {
       case "error":
         this.#tell("error", event);
         break;
+      case "started_over":
+        sessionStorage.removeItem(PERSON_KEY);
+        history.replaceState(null, "", location.pathname);
+        location.reload();
+        break;
     }
   }
 
@@ -206,8 +220,30 @@ export class Store {
   open(place) {
     this.place = place;
     if (this.channel) this.#setUnread(this.channel, false);
+    if (place.kind === "home") this.openHome();
     this.#tell("place");
-    if (place.kind === "home") api.home(this.person.id);
+  }
+
+  /** Tells the app that the person opened its Home tab. */
+  async openHome() {
+    const user = this.person.id;
+    this.homeAnswer = "asking";
+    this.#tell("home");
+    const answer = await api.home(user);
+    // The app publishes the tab by a call of its own, after it has acknowledged.
+    if (answer.ok) await new Promise((done) => setTimeout(done, HOME_WAIT_MS));
+    if (user !== this.person.id) return;
+    this.homeAnswer = answer.ok ? "asked" : answer.error ?? "";
+    this.#tell("home");
+  }
+
+  /** Closes every modal of the person, who goes on elsewhere. */
+  closeModals() {
+    const front = this.stack.at(-1);
+    if (!front) return;
+    api.close({ user: this.person.id, view_id: front.id, everything: true });
+    this.stack = [];
+    this.#tell("stack");
   }
 
   /**

@@ -20,6 +20,8 @@ export function createSurface(store, container, form) {
   return {
     reader,
     form,
+    // A message and a modal have a heading of their own above; the Home tab has the page's.
+    heading: container.type === "home" ? "h2" : "h3",
     errors: {},
     act: async (element, blockId, value, control) => {
       if (element.confirm && !(await askConfirm(element.confirm, reader))) {
