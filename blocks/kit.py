@@ -157,9 +157,14 @@ def header(words: str) -> Block:
     return Block(json={"type": "header", "text": plain(words)}, spoken=f"*{escape(words)}*")
 
 
-def drawn(words: str, drawing: str) -> Block:
-    """Make a section of mrkdwn with a drawing below it in messages; it is never read aloud."""
-    return Block(json=section(f"{words}\n{drawing}").json, spoken=words, undrawn=section(words).json)
+def drawn(words: str, drawing: str, *, picture: str) -> Block:
+    """Make a section of mrkdwn with a drawing below it in messages; it is never read aloud.
+
+    `picture` is the block's id. By it `bot.slack.pictures` puts a picture beside the words, in views too,
+    where Slack can fetch one.
+    """
+    made = section(f"{words}\n{drawing}").json | {"block_id": picture}
+    return Block(json=made, spoken=words, undrawn=section(words).json | {"block_id": picture})
 
 
 def section(words: str, *, accessory: Json | None = None) -> Block:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from blocks import ids, titles
 from blocks.kit import Block, Json, actions, button, context, drawn, modal, moment, portal_button, section
-from blocks.words import MANAGERS, manages, squares, whose
+from blocks.words import MANAGERS, manages, ring, squares, whose
 from bot.domain.money import show
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def cap_block(cap: MonthlyCap) -> Block:
     words = f"*Monthly limit* · {show(cap.left)} left of {show(cap.limit)} this month{ceiling}"
     used_up = cap.limit <= 0 or cap.spent >= cap.limit
     left = Decimal(0) if used_up else min(Decimal(1), cap.left / cap.limit)
-    return drawn(words, squares(left))
+    return drawn(words, squares(left), picture=ring(left, "limit"))
 
 
 def _none(state: BillingState) -> str:

@@ -20,7 +20,7 @@ from blocks.kit import (
     moment,
     section,
 )
-from blocks.words import manages, squares, whose
+from blocks.words import manages, ring, squares, whose
 from bot.domain.billing import BalanceLevel
 from bot.domain.money import nearest_cents, show
 
@@ -136,7 +136,7 @@ def plan_block(plan: PlanUsage) -> Block:
         None if plan.ends_on is None else f"ends {day(plan.ends_on)}",
     ]
     words = " · ".join(part for part in parts if part)
-    return section(words) if share is None else drawn(words, squares(share))
+    return section(words) if share is None else drawn(words, squares(share), picture=ring(share, "plan"))
 
 
 def _numbers(plan: PlanUsage) -> str | None:

@@ -41,6 +41,7 @@ _ROLES = {
 }
 
 _SQUARES = 10
+RING_PARTS = 20
 _COLORS = ((Decimal("0.25"), "green"), (Decimal("0.1"), "yellow"), (Decimal("-Infinity"), "red"))
 _NAME = 80
 _UNFORMATTED = re.compile(r"[*_~`]")
@@ -130,6 +131,12 @@ def switch_off(role: Role | None, name: str | None = None) -> str:
         return f"{words} You can turn it on {SWITCH_PAGE}."
     by = f"An owner or admin can turn it on {SWITCH_PAGE}."
     return f"{words} {by if role is not None else f'It can be turned on {SWITCH_PAGE}.'}"
+
+
+def ring(left: Decimal, what: str) -> str:
+    """Name the picture of the share that is left, in twentieths; `what` tells two on one screen apart."""
+    twentieths = round(max(Decimal(0), min(Decimal(1), left)) * RING_PARTS)
+    return f"ring-{max(twentieths, 1) if left > 0 else 0}-{what}"
 
 
 def squares(left: Decimal) -> str:

@@ -28,6 +28,7 @@ from bot.runtime import open_runtime
 from bot.slack.errors import SlackError
 from bot.slack.http import SecurityHeaders, events_route
 from bot.slack.installing import InstallPages, install_routes, make_oauth_flow
+from bot.slack.pictures import pictures_route
 from bot.slack.socket_mode import SocketMode
 from bot.startup import StartError, prepare_database, recognize_later, recognize_workspace
 from bot.timing import GRACE_SECONDS
@@ -102,7 +103,7 @@ async def open_app(
         sockets = _socket_mode(runtime, bolt) if listener is Listener.SOCKET else None
         health = HealthCheck(runtime, engine if worker else None, sockets)
         asgi = Starlette(
-            routes=[*_slack_routes(runtime, bolt, listener), *health.routes()],
+            routes=[*_slack_routes(runtime, bolt, listener), pictures_route(), *health.routes()],
             middleware=[
                 Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies)),
                 Middleware(SecurityHeaders),

@@ -22,6 +22,7 @@ from bot.portal.transport import Transport
 from bot.runtime import SystemClock
 from bot.slack.client import SlackClient
 from bot.slack.errors import RateLimitedError, SlackRefusedError, SlackUnavailableError
+from bot.slack.pictures import Pictures
 from bot.storage.cipher import Cipher
 from bot.storage.database import Database
 from bot.storage.postgresql import ISOLATION
@@ -78,6 +79,7 @@ async def _check_slack(settings: Settings) -> list[Finding]:
             timeout=SLACK_TIMEOUT_SECONDS,
             metrics=Metrics(),
             availability=Availability("slack", SystemClock()),
+            pictures=Pictures(None),
         )
         try:
             found = await (

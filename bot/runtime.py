@@ -34,6 +34,7 @@ from bot.services.second_person import SecondPerson
 from bot.services.workspaces import OneWorkspace, Workspaces
 from bot.slack.client import DirectMessages, SlackClient
 from bot.slack.delivery import Deliverer
+from bot.slack.pictures import Pictures
 from bot.slack.response_url import ResponseUrls
 from bot.storage.account_people import AccountPeople
 from bot.storage.app_home_viewers import AppHomeViewers
@@ -164,6 +165,7 @@ async def open_runtime(
         connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
     )
     oauth = OAuthClient(transport, hosts, clock, client_id=settings.portal_client_id)
+    pictures = Pictures(settings.public_url)
     slack = SlackClient(
         token=settings.bot_token,
         base_url=settings.slack_api_url,
@@ -171,8 +173,9 @@ async def open_runtime(
         timeout=SLACK_TIMEOUT_SECONDS,
         metrics=metrics,
         availability=slack_availability,
+        pictures=pictures,
     )
-    responses = ResponseUrls(http, settings.slack_api_url)
+    responses = ResponseUrls(http, settings.slack_api_url, pictures)
     entered = partial(metrics.charge_entered, now=clock.now)
     links = LinkStore(database, cipher)
     deliveries, messages = DeliveryStore(database, cipher), MessageStore(database, cipher)

@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="where HTTP listens")
     port: int = Field(3000, ge=0, le=65535, description="where HTTP listens")
+    public_url: str | None = Field(
+        None, description="where Slack can fetch pictures from the app: its address, https"
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="whose `X-Forwarded-For` is believed: addresses or networks, comma-separated"
     )
@@ -274,7 +277,7 @@ class Settings(BaseSettings):
             raise ValueError("empty; copy it from Basic Information in the app's settings")
         return secret
 
-    @field_validator("slack_api_url", "hermes_portal_base_url", "nous_portal_base_url")
+    @field_validator("slack_api_url", "hermes_portal_base_url", "nous_portal_base_url", "public_url")
     @classmethod
     def _check_url(cls, url: str | None) -> str | None:
         if url is not None and not _is_web_address(url):

@@ -11,7 +11,8 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.errors import SlackUnavailableError, slack_error
+from bot.slack.errors import SlackRefusedError, SlackUnavailableError, slack_error
+from bot.slack.pictures import REFUSALS, with_pictures
 from bot.slack.proxy import proxy_for
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from bot.availability import Availability
     from bot.metrics import Metrics
+    from bot.slack.pictures import Pictures
 
 _NO_ANSWER = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 
@@ -38,6 +40,7 @@ class SlackClient(AsyncWebClient):
         timeout: int,
         metrics: Metrics,
         availability: Availability,
+        pictures: Pictures,
     ) -> None:
         self._parts: dict[str, Any] = {
             "base_url": base_url,
@@ -45,6 +48,7 @@ class SlackClient(AsyncWebClient):
             "timeout": timeout,
             "metrics": metrics,
             "availability": availability,
+            "pictures": pictures,
         }
         super().__init__(
             token=token, base_url=base_url, session=session, timeout=timeout, retry_handlers=[]
@@ -52,17 +56,30 @@ class SlackClient(AsyncWebClient):
         self.proxy = proxy_for(base_url)
         self._metrics = metrics
         self._availability = availability
+        self._pictures = pictures
 
     def acting_as(self, token: str) -> SlackClient:
         """Return a client with this token on the same connections."""
         return self if token == self.token else SlackClient(token=token, **self._parts)
 
     async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:  # noqa: ANN401 - as slack-sdk has it
-        """Call a method.
+        """Call a method; a screen that Slack refuses with its pictures is sent without them.
 
         Raises:
             SlackError: Slack refuses, or gives no complete answer; see `bot.slack.errors`.
         """
+        pictured = with_pictures(self._pictures, arguments)
+        if pictured is arguments:
+            return await self._call(api_method, arguments)
+        try:
+            return await self._call(api_method, pictured)
+        except SlackRefusedError as error:
+            if error.code not in REFUSALS:
+                raise
+            self._pictures.refused()
+            return await self._call(api_method, arguments)
+
+    async def _call(self, api_method: str, arguments: dict[str, Any]) -> AsyncSlackResponse:
         started = time.perf_counter()
         result = "none"
         try:

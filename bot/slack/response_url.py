@@ -11,11 +11,15 @@ import structlog
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.slack.errors import SlackUnavailableError
+from bot.slack.pictures import REFUSALS
 from bot.slack.proxy import proxy_for
 from bot.timing import SLACK_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
+    from slack_sdk.webhook import WebhookResponse
+
     from bot.domain.delivery import Json
+    from bot.slack.pictures import Pictures
 
 SLACKS = ("https", "hooks.slack.com", None)
 
@@ -25,9 +29,10 @@ log = structlog.get_logger(__name__)
 class ResponseUrls:
     """Posts to Slack's response_urls, and to no other address."""
 
-    def __init__(self, http: aiohttp.ClientSession, api_url: str) -> None:
+    def __init__(self, http: aiohttp.ClientSession, api_url: str, pictures: Pictures) -> None:
         """Besides Slack's own host, the origin of `api_url` is taken: a sandbox serves both."""
         self._http = http
+        self._pictures = pictures
         self._origins = {SLACKS, _origin(api_url)}
 
     async def post(self, url: str, message: Json, *, replace: bool) -> bool:
@@ -50,14 +55,22 @@ class ResponseUrls:
             "unfurl_links": False,
             "unfurl_media": False,
         }
-        try:
-            answer = await client.send_dict(body)
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise SlackUnavailableError(type(error).__name__) from None
+        pictured = self._pictures.on(body)
+        answer = await self._send(client, pictured)
+        if pictured is not body and answer.body.strip() in REFUSALS:
+            self._pictures.refused()
+            answer = await self._send(client, body)
         taken = answer.status_code == HTTPStatus.OK
         if not taken:
             log.warning("response_url.refused", status=answer.status_code)
         return taken
+
+    @staticmethod
+    async def _send(client: AsyncWebhookClient, body: Json) -> WebhookResponse:
+        try:
+            return await client.send_dict(body)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise SlackUnavailableError(type(error).__name__) from None
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None] | None:

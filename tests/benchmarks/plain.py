@@ -28,6 +28,7 @@ from bot.portal.transport import Transport
 from bot.runtime import SystemClock
 from bot.serving import settle_memory
 from bot.slack.client import SlackClient
+from bot.slack.pictures import Pictures
 
 INTERVAL = 2.0
 
@@ -81,6 +82,7 @@ async def main(wire: int, what: str, count: int, seconds: float, transport_name:
             timeout=10,
             metrics=Metrics(),
             availability=Availability("slack", clock),
+            pictures=Pictures(None),
         )
         if what == "poll":
             await asyncio.gather(*(poll(portal, f"bg_{number}", seconds) for number in range(count)))

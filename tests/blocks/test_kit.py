@@ -40,7 +40,7 @@ def test_a_link_cannot_be_broken_out_of() -> None:
 def test_a_messages_text_is_all_that_its_blocks_say() -> None:
     made = message(
         kit.header("Title"),
-        kit.drawn("40% used", "███"),
+        kit.drawn("40% used", "███", picture="ring-12-plan"),
         kit.fields([("Total", "$50"), ("Card", "Visa")]),
         kit.context("small"),
         kit.divider(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import aiohttp
 import pytest
 
+from bot.slack.pictures import Pictures
 from bot.slack.response_url import ResponseUrls
 
 
@@ -23,5 +24,5 @@ from bot.slack.response_url import ResponseUrls
 )
 async def test_nothing_is_sent_to_an_address_that_is_not_slacks(url: str) -> None:
     async with aiohttp.ClientSession() as http:
-        responses = ResponseUrls(http, "https://slack.com/api/")
+        responses = ResponseUrls(http, "https://slack.com/api/", Pictures(None))
         assert await responses.post(url, {"text": "Balance $142.50"}, replace=False) is False
