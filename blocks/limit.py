@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 def limit_modal(state: BillingState, account: Account, read_at: datetime) -> Json:
     """Make the modal that shows the monthly limit at `read_at` (UTC). Only the portal can change it."""
+    who_sets_it = _who_sets_it(state)
     cap = section(_none(state)) if state.monthly_cap is None else cap_block(state.monthly_cap)
     return modal(
         titles.MONTHLY_LIMIT,
         cap,
-        context(_who_sets_it(state)),
+        None if who_sets_it is None else context(who_sets_it),
         context(f"{whose(account)}\n{moment('As of', read_at)}"),
         actions(
             button("Refresh", ids.MONTHLY_LIMIT),
@@ -33,9 +34,11 @@ def limit_modal(state: BillingState, account: Account, read_at: datetime) -> Jso
     )
 
 
-def _who_sets_it(state: BillingState) -> str:
+def _who_sets_it(state: BillingState) -> str | None:
     cap = state.monthly_cap
-    if cap is not None and cap.is_default_ceiling:
+    if cap is None:
+        return "You can set one in the portal." if state.may_change_plan else None
+    if cap.is_default_ceiling:
         return "This is the portal's default limit. You can set another one in the portal."
     return "The limit is set in the portal."
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from blocks.kit import Json
-    from bot.domain.billing import BillingState, Overview
+    from bot.domain.billing import BillingState, Overview, Usage
     from bot.domain.charge import Charge
     from bot.domain.rules import RuleError
 
@@ -119,7 +119,7 @@ def _gate(overview: Overview) -> Block | None:
     """Say what prevents this person from adding funds, and who can change that."""
     state = overview.state
     if not state.may_change_plan:
-        return None if _is_capped(overview) else context(_ask_a_manager(state))
+        return None if _is_capped(overview) else context(_ask_a_manager(state, overview.usage))
     if not state.billing_enabled:
         return context(switch_off(state.role, state.organization_name))
     if not overview.connection.may_bill:
@@ -131,12 +131,14 @@ def _is_capped(overview: Overview) -> bool:
     return overview.usage is not None and overview.usage.level is BalanceLevel.MEMBER_CAPPED
 
 
-def _ask_a_manager(state: BillingState) -> str:
+def _ask_a_manager(state: BillingState, usage: Usage | None) -> str:
     if manages(state.role):
         return (
             "The portal does not let your account add funds here. Its owner can change that in the portal."
         )
-    return f"{MANAGERS.capitalize()} can add funds. Ask one of them when the balance runs low."
+    low = usage is not None and usage.level in {BalanceLevel.LOW, BalanceLevel.DEPLETED}
+    ask = "Ask one of them." if low else "Ask one of them when the balance runs low."
+    return f"{MANAGERS.capitalize()} can add funds. {ask}"
 
 
 def _funds_help(overview: Overview, *, spending: bool) -> bool:

@@ -45,7 +45,7 @@ _LEVELS = {
 def usage_message(info: AccountInfo, read_at: datetime, *, applying: str | None = None) -> Message:
     """Make the answer to `/billing usage`, with the values at `read_at` (UTC)."""
     blocks = usage_blocks(info.usage, applying=applying)
-    if info.usage.topped_up:
+    if info.usage.topped_up and to_use(info.usage) is None:
         lasting = ", never expires" if info.usage.topped_up > 0 else ""
         blocks.append(section(f"*Top-ups* · {show(info.usage.topped_up)} left{lasting}"))
     warning = warning_words(info.usage, applying=applying)
@@ -78,14 +78,16 @@ def parts_line(usage: Usage) -> list[str]:
     """Say in one line what the whole consists of; empty if there is no whole, or no part is known."""
     if to_use(usage) is None:
         return []
+    plan, topped_up = usage.plan, usage.topped_up
     parts = []
-    plan = usage.plan
     if plan is not None and plan.left is not None and plan.left > 0:
         until = plan.ends_on or plan.renews_on
-        parts.append(f"{show(plan.left)} of your plan" + (f" until {day(until)}" if until else ""))
-    if usage.topped_up is not None and usage.topped_up > 0:
-        parts.append(f"{show(usage.topped_up)} top-ups")
-    return [" · ".join(parts)] if parts else []
+        parts.append((f"{show(plan.left)} of", "your plan" + (f" until {day(until)}" if until else "")))
+    if topped_up is not None and topped_up > 0:
+        parts.append((show(topped_up), "top-ups, which never expire"))
+    if len(parts) == 1:
+        return [f"All from {parts[0][1]}"]
+    return [" · ".join(f"{amount} {what}" for amount, what in parts)] if parts else []
 
 
 def warning_words(usage: Usage, *, applying: str | None = None) -> str | None:

@@ -42,6 +42,7 @@ TOLD_TO_SERVERS = {
     "bot/portal/transport.py": "a header's value",
     "bot/services/lifecycle.py": "the audit log's reason",
     "bot/slack/http.py": "what an answer of 4xx says to who is not Slack",
+    "bot/slack/pictures.py": "a header, and what an answer of 404 says",
     "bot/slack/installing.py": "the audit log's name of the browser",
     "handlers/manifest.py": "the manifest describes the app to Slack's own pages",
     "handlers/register.py": "what a body of 4xx or 5xx says to Slack",
