@@ -275,8 +275,8 @@ def _catalog(subscription: Subscription) -> list[Block | None]:
 
 
 def _what_one_gets(tier: Tier) -> str:
-    price = f", {escape(tier.price)} a month" if tier.price else ""
-    return price + (f", {show(tier.monthly)} to use" if tier.monthly else "")
+    price = f" · {escape(tier.price)}/mo" if tier.price else ""
+    return price + (f" · {show(tier.monthly)} to use" if tier.monthly else "")
 
 
 def _who_changes(subscription: Subscription) -> str:

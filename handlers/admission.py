@@ -80,8 +80,14 @@ def _require_rules(context: Context) -> None:
     if _disconnects(request):
         return  # whoever was taken off the list must be able to take their account back
     rules.require_person(context.identity)
-    if request.in_home and request.action.action_id not in ids.LINKS:
+    if request.in_home and not _is_link(request):
         rules.require_no_channels()
+
+
+def _is_link(request: SlackRequest) -> bool:
+    """Tell whether the click has only opened a page."""
+    action_id = request.action.action_id
+    return action_id in ids.LINKS or (action_id == ids.MORE and request.value == ids.PORTAL)
 
 
 def _disconnects(request: SlackRequest) -> bool:

@@ -92,6 +92,7 @@ MATRIX = {
         "the charge is settled",
         "chat.update",
         "GET /api/oauth/account",
+        "GET /api/billing/subscription",
         "views.publish",
         "the message is edited, done with its modal",
     ),

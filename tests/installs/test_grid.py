@@ -27,7 +27,7 @@ async def link_of(house: House, user: str, team: str) -> object:
 
 
 async def home_shows_balance(house: House, user: str) -> None:
-    await house.until(lambda: "Balance" in house.home(user).text)
+    await house.until(lambda: "to use" in house.home(user).text)
 
 
 async def test_one_installation_serves_every_workspace_of_the_organization(

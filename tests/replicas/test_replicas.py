@@ -175,10 +175,13 @@ async def test_a_reply_that_two_have_posted_is_taken_back_by_the_late_one(cluste
         program="tests.crash.killable", PAUSE_AT="before chat.postMessage in the thread"
     )
     await cluster.link(ADA)
-    person = Person(slack=cluster.slack, portal=cluster.portal, user=ADA, account="ada", amount="10.01")
-    while not paused.stopped:
-        await person.step()
-        await asyncio.sleep(0.02)
+    person = Person(
+        slack=cluster.slack, portal=cluster.portal, user=ADA, account="ada", amount="10.01", closes=True
+    )
+    async with asyncio.timeout(60):
+        while not paused.stopped:
+            await person.step()
+            await asyncio.sleep(0.02)
     await cluster.start()
     await cluster.until(lambda: len(cluster.slack.messages(cluster.slack.dm(ADA))) == 2, 40)
     paused.signal(signal.SIGCONT)

@@ -17,13 +17,13 @@ from tests.support.steps import ask, modal, overview
 async def test_a_plus_subscriber_with_the_plan_spent_sees_the_plan_and_the_top_ups(house: House) -> None:
     text = await overview(house, "pia")
     assert "*Plus plan* · 0% left · $0 of $22" in text
-    assert "*Top-ups* · $32.08 left, never expires" in text
+    assert "*$32.08 to use*\nAll from top-ups, which never expire" in text
     assert "no plan" not in text
     usage = await ask(house, "/billing usage")
     assert "*Plus plan* · 0% left · $0 of $22" in usage
-    assert "*Top-ups* · $32.08 left" in usage
+    assert "*$32.08 to use*" in usage
     await house.slack.open_home(ADA)
-    await house.until(lambda: "$32.08 left, never expires" in house.home().text)
+    await house.until(lambda: "$32.08 to use" in house.home().text)
     shown = await modal(house, "/billing buy 50", "Pay $50 now")
     assert "pia@" in shown.text
 
@@ -87,7 +87,7 @@ async def test_an_organization_with_extreme_texts_and_amounts_can_be_looked_at_a
     house: House,
 ) -> None:
     text = await overview(house, "xena")
-    assert "Balance $10,000,000,000,000,000,000,000,000" in text
+    assert "$10,000,000,000,000,000,000,000,000 to use" in text
     for command, words in (
         ("/billing limit", "Monthly limit"),
         ("/billing auto-reload", "Auto-reload is"),
@@ -98,7 +98,7 @@ async def test_an_organization_with_extreme_texts_and_amounts_can_be_looked_at_a
         assert "Something went wrong" not in shown.text
         await house.slack.close(ADA, everything=True)
     await house.slack.open_home(ADA)
-    await house.until(lambda: "Balance $10" in house.home().text)
+    await house.until(lambda: "$10,000" in house.home().text)
 
 
 async def test_the_default_ceiling_says_that_another_limit_can_be_set(house: House) -> None:

@@ -131,7 +131,7 @@ async def test_a_wrong_amount_shows_an_error_beside_its_field(
     assert answer.errors == {field: words}
 
 
-@pytest.mark.parametrize("typed", ["5", "5 25 50", "on", "25 5", "x y", "5 100000"])
+@pytest.mark.parametrize("typed", ["5 25 50", "on", "25 5", "x y", "5 100000"])
 async def test_unreadable_amounts_open_the_form_with_one_sentence(house: House, typed: str) -> None:
     await house.link()
     await house.slack.command(ADA, f"/billing auto-reload {typed}")

@@ -10,7 +10,7 @@ from freezegun import freeze_time
 
 from bot.sandbox.portal import Fault
 from tests.support.house import ADA, House
-from tests.support.steps import token_requests
+from tests.support.steps import disconnect, token_requests
 
 
 async def begin(house: House, user: str = ADA) -> str:
@@ -149,8 +149,7 @@ async def test_a_person_can_connect_from_app_home_in_a_modal(house: House) -> No
 
 async def test_disconnect_deletes_the_connection_and_names_the_account(house: House) -> None:
     await house.link()
-    await house.slack.command(ADA, "/billing disconnect")
-    await house.until(lambda: "*Disconnected.*" in house.last_ephemeral()["text"])
+    await disconnect(house)
     assert "ada@acme.example" in house.last_ephemeral()["text"]
     await house.slack.command(ADA, "/billing disconnect")
     await house.until(lambda: "nothing to forget" in house.last_ephemeral()["text"])

@@ -119,7 +119,7 @@ async def test_a_changed_purchase_that_may_have_been_sent_becomes_unconfirmed(ho
 async def test_a_deleted_lock_and_a_forged_unlock_release_nothing(house: House) -> None:
     await house.restart(lock_users=(GRACE,))
     await house.link()
-    await house.slack.command(GRACE, "/billing lock")
+    await house.slack.command(GRACE, "/billing lock Audit week")
     await house.until(lambda: "Spending is paused" in house.last_ephemeral(GRACE)["text"])
     async with house.app.runtime.database.read() as connection:
         entry = (await connection.execute(select(audit).where(audit.c.action == "lock"))).one()
@@ -145,7 +145,7 @@ async def test_a_deleted_lock_and_a_forged_unlock_release_nothing(house: House) 
 async def test_an_unlock_from_before_the_lock_cannot_be_used_again(house: House) -> None:
     await house.restart(lock_users=(GRACE,))
     await house.link()
-    for command in ("lock", "unlock", "lock"):
+    for command in ("lock Audit", "unlock", "lock Audit"):
         seen = len(house.slack.ephemerals(GRACE))
         await house.slack.command(GRACE, f"/billing {command}")
         await house.until(partial(_is_answered, house, seen))
@@ -174,7 +174,7 @@ async def test_a_new_key_signs_nothing_that_was_changed(house: House) -> None:
 
 async def test_what_was_unlocked_stays_unlocked_when_the_old_key_goes(house: House) -> None:
     await house.restart(lock_users=(GRACE,))
-    for command in ("lock", "unlock"):
+    for command in ("lock Audit", "unlock"):
         seen = len(house.slack.ephemerals(GRACE))
         await house.slack.command(GRACE, f"/billing {command}")
         await house.until(partial(_is_answered, house, seen))

@@ -33,7 +33,7 @@ async def test_connections_limits_and_a_lock_follow_their_workspace_with_one_tok
         await house.restart(slack_api_url=f"{url}/api/")
         assert "card stolen" in await ask(house, "/billing")
         await ask(house, "/billing unlock")
-        assert "Add funds" in house.last_ephemeral()["text"] or "Balance" in await ask(house, "/billing")
+        assert "Add funds" in house.last_ephemeral()["text"] or "to use" in await ask(house, "/billing")
         assert "$60" in await ask(house, "/billing history")
         await house.slack.command(ADA, "/billing buy 60")
         await shown_in_modal(house, "The largest amount is $40")

@@ -55,11 +55,11 @@ async def test_a_lock_while_a_request_waits_for_a_free_connection_stops_it(house
         await places.acquire()
     await house.slack.submit(ADA)
     await house.state(ChargeState.CONFIRMED)
-    await house.slack.command(GRACE, "/billing lock")
+    await house.slack.command(GRACE, "/billing lock Audit week")
     await answered(house, "Spending is paused", GRACE)
     for _ in range(CONCURRENT_REQUESTS):
         places.release()
-    await house.told("was paused before this was sent")
+    await house.told("paused spending from Slack before this was sent")
     assert money_requests(house) == 0
 
 

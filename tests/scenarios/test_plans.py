@@ -56,7 +56,7 @@ async def test_a_malformed_tier_does_not_hide_the_other_tiers(house: House) -> N
 async def test_the_free_plan_lists_the_catalog_with_links_to_the_portal(house: House) -> None:
     await house.link(ADA, "mara")
     shown = await modal(house, "/billing subscription", "free plan")
-    assert "Super*, $100 a month, $110 to use" in shown.text
+    assert "Super* · $100/mo · $110 to use" in shown.text
     assert any(link.endswith("&plan=super") for link in shown.links)
 
 

@@ -16,7 +16,7 @@ from tests.support.steps import answered
 
 async def test_a_command_that_is_sent_again_within_five_minutes_changes_nothing(house: House) -> None:
     await house.restart(lock_users=(GRACE,))
-    lock = await house.slack.command(GRACE, "/billing lock")
+    lock = await house.slack.command(GRACE, "/billing lock Audit week")
     await answered(house, "Spending is paused", GRACE)
     body, stamp = lock.raw_body.replace("text=lock", "text=unlock"), str(int(time.time()))
     headers = {
@@ -26,7 +26,7 @@ async def test_a_command_that_is_sent_again_within_five_minutes_changes_nothing(
     }
     await house.slack.send_raw(body, headers)
     await house.until_async(lambda: is_locked(house, locked=False))
-    await house.slack.command(GRACE, "/billing lock")
+    await house.slack.command(GRACE, "/billing lock Audit week")
     await house.until_async(lambda: is_locked(house, locked=True))
     await house.restart()
     again = await house.slack.send_raw(body, headers)

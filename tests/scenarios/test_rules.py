@@ -353,7 +353,7 @@ async def test_the_log_tells_who_did_what_from_where_and_how_it_ended(house: Hou
         "slack view_submission",
         "worker",
         "worker",
-        "slack command C0GENERAL",
+        "slack block_actions C0GENERAL",
     ]
     assert told[1].details["amount"] == "50.00"
     assert (await audit.verify()).broken is None

@@ -81,7 +81,7 @@ async def test_a_token_ends_by_the_computers_clock(house: House) -> None:
         await house.link(minutes=15)
         frozen.tick(HOUR)
         await house.slack.command("U0ADA", "/billing")
-        await house.until(lambda: "Balance" in house.last_ephemeral()["text"])
+        await house.until(lambda: "to use" in house.last_ephemeral()["text"])
     assert any(each.path == "/api/oauth/token" for each in house.portal.requests)
 
 

@@ -8,7 +8,7 @@ from freezegun import freeze_time
 from bot.sandbox.portal import Fault
 from tests.support.house import ADA, House
 from tests.support.shown import Shown
-from tests.support.steps import keys_sent
+from tests.support.steps import disconnect, keys_sent
 
 
 @pytest.mark.behavior(24)
@@ -112,7 +112,7 @@ async def test_a_charge_whose_access_is_lost_is_called_unclear_and_not_failed(
     elif lose == "spending":
         house.portal.revoke_spending("ada")
     else:
-        await house.slack.command(ADA, "/billing disconnect")
+        await disconnect(house)
     message = await house.told("may or may not have been charged")
     assert words in message["text"]
     assert "was not charged" not in message["text"]
@@ -127,8 +127,7 @@ async def test_an_overdue_charge_of_a_disconnected_person_says_why_there_is_no_a
         await house.submitted()
         frozen.tick(301)
         await house.told("a timeout, not a failure")
-        await house.slack.command(ADA, "/billing disconnect")
-        await house.until(lambda: "*Disconnected.*" in house.last_ephemeral()["text"])
+        await disconnect(house)
         frozen.tick(31)
         await house.told("may or may not have been charged")
         await house.link()
