@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ from blocks import ids
 from blocks.charge import charge_message, charge_modal, charge_reply
 from blocks.connect import connected_note
 from blocks.errors import error_copy
-from blocks.kit import moment
+from blocks.kit import Message, moment
 from blocks.overview import overview_message
 from blocks.purchase import AmountForm, add_card_modal, amount_modal, amount_problem, confirm_modal
 from blocks.refusals import refusal_copy
@@ -34,11 +34,9 @@ from bot.domain.money import AmountError, AmountProblem, Bounds, show
 from bot.domain.offer import AmountOffer
 from bot.domain.payment import PaymentMethod
 from bot.sandbox.slack.validation import validate_blocks, validate_view
+from tests.support.catalogue import SCREENS, Screen
 from tests.support.samples import ACCOUNT, CHARGE, CONNECTION, NOW, PLAN, PORTAL, STATE, USAGE
 from tests.support.shown import Shown
-
-if TYPE_CHECKING:
-    from blocks.kit import Message
 
 NASTY = "<!channel> *Evil* & Co\n" + "x" * 200
 
@@ -327,3 +325,20 @@ def test_every_problem_with_an_amount_is_one_sentence(problem: AmountProblem) ->
 def test_a_connection_without_the_permission_says_who_can_give_it() -> None:
     note = connected_note(ACCOUNT, may_bill=False, for_purchase=True)
     assert "an org admin or owner has to approve it; your card was not charged" in note
+
+
+MESSAGES = [each for each in SCREENS if isinstance(each.shown, Message)]
+
+
+@pytest.mark.parametrize("screen", MESSAGES, ids=lambda screen: screen.name)
+def test_what_a_push_message_shows_has_no_address_in_its_first_line(screen: Screen) -> None:
+    assert "://" not in screen.json["text"].split("\n")[0]
+
+
+@pytest.mark.parametrize(
+    "screen", [each for each in MESSAGES if each.name.startswith("charge-")], ids=lambda screen: screen.name
+)
+def test_a_purchases_message_begins_with_what_happened_to_the_money(screen: Screen) -> None:
+    first = screen.json["text"].split("\n")[0]
+    money = ("$", "Upgrad", "view-only, so nothing was charged")
+    assert any(words in first for words in money)
