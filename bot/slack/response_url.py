@@ -56,13 +56,13 @@ class ResponseUrls:
             "unfurl_media": False,
         }
         pictured = self._pictures.on(body)
-        answer = await self._send(client, pictured)
-        if pictured is not body and answer.body.strip() in REFUSALS:
+        response = await self._send(client, pictured)
+        if pictured is not body and response.body.strip() in REFUSALS:
             self._pictures.refused()
-            answer = await self._send(client, body)
-        taken = answer.status_code == HTTPStatus.OK
+            response = await self._send(client, body)
+        taken = response.status_code == HTTPStatus.OK
         if not taken:
-            log.warning("response_url.refused", status=answer.status_code)
+            log.warning("response_url.refused", status=response.status_code)
         return taken
 
     @staticmethod

@@ -205,7 +205,9 @@ class Stage:
 
 @asynccontextmanager
 async def stage(folder: Path, way: Way, **extra: str) -> AsyncIterator[Stage]:
-    portal = PortalSandbox(seed=1, now=PortalClock())
+    clock = PortalClock()
+    clock.speed = 5  # so that the pending message is there before the end of the charge
+    portal = PortalSandbox(seed=1, now=clock)
     slack = make_slack()
     portal.sign_in.interval = 1
     async with serve(portal.app) as portal_url, serve(slack.app) as slack_url:
