@@ -84,7 +84,7 @@ def parts_line(usage: Usage) -> list[str]:
         until = plan.ends_on or plan.renews_on
         parts.append((f"{show(plan.left)} of", "your plan" + (f" until {day(until)}" if until else "")))
     if topped_up is not None and topped_up > 0:
-        parts.append((show(topped_up), "top-ups, which never expire"))
+        parts.append((show(topped_up), "top-ups"))
     if len(parts) == 1:
         return [f"All from {parts[0][1]}"]
     return [" · ".join(f"{amount} {what}" for amount, what in parts)] if parts else []

@@ -244,7 +244,7 @@ def test_the_overview_reads_from_the_balance_to_the_buttons() -> None:
     acceptable(made)
     assert made.text.splitlines() == [
         "*$155.70 to use*",
-        "$13.20 of your plan until Dec 1, 2026 · $142.50 top-ups, which never expire",
+        "$13.20 of your plan until Dec 1, 2026 · $142.50 top-ups",
         "Acme Research · Owner · ada@acme.example",
         moment("As of", NOW),
         "*Plus plan* · 60% left · $13.20 of $22 · renews Dec 1, 2026",
