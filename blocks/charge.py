@@ -198,8 +198,10 @@ def _again(charge: Charge) -> Json:
     if charge.kind is ChargeKind.TOP_UP:
         amount = show(charge.amount)
         return button(f"Try {amount} again", ids.GO_ON, value=f"buy {amount}")
-    plan = charge.tier_name or ""
-    return button(f"Try {plan} again"[:BUTTON_TEXT], ids.GO_ON, value=f"subscription {plan}".strip())
+    if not charge.tier_name:
+        return _other(charge)
+    label = f"Try {charge.tier_name} again"[:BUTTON_TEXT]
+    return button(label, ids.GO_ON, value=f"subscription {charge.tier_name}")
 
 
 def _other(charge: Charge) -> Json:
