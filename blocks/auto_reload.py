@@ -19,7 +19,7 @@ from blocks.kit import (
 )
 from blocks.words import MANAGERS, auto_reload_line, manages, method_name, organization, switch_off, whose
 from bot.domain.billing import AutoReloadCardKind, AutoReloadChoice
-from bot.domain.money import show
+from bot.domain.money import nearest_cents, payable, show
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -177,7 +177,7 @@ def _line(
         block_id=block_id,
         action_id=block_id,
         placeholder="e.g. 25",
-        initial=show(current) if set_now else None,
+        initial=show(current) if current is not None and payable(nearest_cents(current)) else None,
         hint=". ".join(hint for hint in hints if hint) or None,
         optional=set_now,
         focused=asked,

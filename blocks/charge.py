@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _FAILURES = {
     FailureReason.AUTHENTICATION_REQUIRED: (
         "Your {method} requires verification: {amount} was not paid",
-        "Your bank wants you to approve it. {unchanged}. Finish it in the portal.",
+        "{unchanged}. Approve it in the portal; try again only if you can't do it there.",
     ),
     FailureReason.PAYMENT_METHOD_EXPIRED: (
         "Your {method} has expired: {amount} was not paid",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -12,6 +12,8 @@ from blocks import ids, titles
 from blocks.charge import buy_again
 from blocks.errors import rule_words
 from blocks.kit import (
+    OPTION_TEXT,
+    TITLE,
     TYPED_LENGTH,
     Block,
     Json,
@@ -65,6 +67,9 @@ class AmountForm:
     usual: Decimal | None = None
     """The preset to choose at first: the one bought last, or else the middle one."""
 
+    typed: str | None = None
+    """What stood in the text input at first."""
+
     owner: str | None = None
     """The account's name as `blocks.words.whose` writes it (escaped)."""
 
@@ -100,6 +105,8 @@ class AmountForm:
                 "read_at": self.read_at and self.read_at.isoformat(),
                 "left": _text(self.left),
                 "owner": self.owner,
+                "usual": _text(self.usual),
+                "typed": self.typed,
             }
         )
 
@@ -122,6 +129,8 @@ class AmountForm:
                 read_at=datetime.fromisoformat(read_at) if read_at else None,
                 left=parse_wire(found["left"]),
                 owner=found.get("owner"),
+                usual=parse_wire(found.get("usual")),
+                typed=found.get("typed"),
             )
         except (ValueError, KeyError, TypeError):
             return cls(offer=AmountOffer(presets=(), bounds=Bounds()), balance=None)
@@ -142,7 +151,7 @@ def amount_modal(
     """Make the modal that asks for an amount.
 
     `chosen` is a preset's value; without it, the form's usual one is chosen. `typed` is an amount as the
-    person wrote it; it goes before the chosen one, since a choice cannot be taken back in Slack.
+    person wrote it.
     """
     options = {format(amount, "f"): _preset(form, amount) for amount in form.offer.presets}
     preset = next((_text(amount) for amount in form.offer.presets if show(amount) == typed), None)
@@ -153,12 +162,13 @@ def amount_modal(
         action_id=ids.AMOUNT_PRESET,
         chosen=preset or chosen or _text(form.usual),
     )
+    first = typed[:TYPED_LENGTH] if typed and preset is None else None
     line = text_input(
         "Or another amount" if options else "Amount",
         block_id=ids.AMOUNT_CUSTOM,
         action_id=ids.AMOUNT_CUSTOM,
         placeholder="e.g. 100",
-        initial=typed[:TYPED_LENGTH] if typed and preset is None else None,
+        initial=first,
         hint=_bounds_hint(form),
         optional=bool(options),
     )
@@ -171,14 +181,17 @@ def amount_modal(
         callback_id=ids.AMOUNT_VIEW,
         submit="Continue",
         close="Cancel",
-        private_metadata=form.remember(),
+        private_metadata=replace(
+            form, usual=parse_wire(preset or chosen) or form.usual, typed=first
+        ).remember(),
     )
 
 
 def _preset(form: AmountForm, amount: Decimal) -> str:
     """Name an amount, and the balance that it leads to."""
     after = "" if form.balance is None else f" → new balance {show(form.balance + amount)}"
-    return show(amount) + after
+    whole = show(amount) + after
+    return whole if len(whole) <= OPTION_TEXT else show(amount)
 
 
 def closed_modal(form: AmountForm, state: BillingState) -> Json:
@@ -207,6 +220,7 @@ def confirm_modal(charge: Charge, *, open_equal: Charge | None, state: BillingSt
     the billing state before the charge, if it is known.
     """
     amount = show(charge.amount)
+    again = f"Pay {amount} again"
     return modal(
         titles.POSSIBLE_DUPLICATE if open_equal else titles.CONFIRM_PURCHASE,
         section(buy_again(charge, open_equal)) if open_equal else None,
@@ -217,7 +231,7 @@ def confirm_modal(charge: Charge, *, open_equal: Charge | None, state: BillingSt
         actions(button("Back", ids.BACK_TO_AMOUNT, value=charge.id)),
         portal_line(charge.portal_url),
         callback_id=ids.CONFIRM_VIEW,
-        submit=f"Pay {amount} again" if open_equal else f"Pay {amount} now",
+        submit=again if open_equal and len(again) <= TITLE else f"Pay {amount} now",
         close="Cancel",
         private_metadata=f"{charge.id} {open_equal.id}" if open_equal else charge.id,
         notify_on_close=True,

@@ -54,16 +54,16 @@ async def handle_more(context: Context) -> None:
 
 async def run_typed(context: Context, typed: str) -> None:
     """Run the command that was typed after `/billing`."""
-    typed = _MEANT.get(typed.lower(), typed)
+    typed = _meant(typed)
     context.wanted = typed[:_REMEMBERED] or None
     row = _row(typed)
     if row is None:
         await context.reply.message(_said(typed))
         return
     context.text = typed if _is_amount(typed) else typed.partition(" ")[2].strip()
+    await row.handle(context)
     if context.text and not row.arguments:
         await context.reply.message(ignored_message(row.typed, context.text), is_last=False)
-    await row.handle(context)
 
 
 def _said(typed: str) -> Message:
@@ -71,7 +71,7 @@ def _said(typed: str) -> Message:
     word, _, rest = typed.partition(" ")
     if word.lower() not in _HELP:
         return unknown_message(typed[:_SHOWN], near=near_miss(word))
-    asked = rest.strip()
+    asked = "" if rest.strip().lower() in _HELP else rest.strip()
     row = _row(asked) if asked else None
     if row is not None:
         return help_about_message(row.typed, row.does, also=row.also)
@@ -84,8 +84,13 @@ def _usage() -> Message:
 
 
 def _row(typed: str) -> Subcommand | None:
-    word = _MEANT.get(typed.lower(), typed).partition(" ")[0].lower()
+    word = _meant(typed).partition(" ")[0].lower()
     return _BY_NAME.get(_BUY if _is_amount(typed) else word)
+
+
+def _meant(typed: str) -> str:
+    """Return the whole command that a word stands for, or what was typed."""
+    return _MEANT.get(typed.partition(" ")[0].lower(), typed)
 
 
 def _is_amount(typed: str) -> bool:

@@ -85,8 +85,9 @@ class Delivery:
         return replace(self, digest=digest, edited_at=now)
 
     def gone(self) -> Delivery:
-        """The message was deleted, so a new one will be posted."""
-        return replace(self, channel=None, ts=None, posting_since=None, digest=None, reply_key=None)
+        """The message was deleted, so a new one will be posted: to the person, or in the same channel."""
+        channel = None if is_direct(self.channel or "") else self.channel
+        return replace(self, channel=channel, ts=None, posting_since=None, digest=None, reply_key=None)
 
     def place_gone(self) -> Delivery:
         """The place that was to be replaced no longer exists."""
@@ -107,6 +108,11 @@ class Delivery:
     def told_in_modal(self, key: str) -> Delivery:
         """The open modal has told this outcome, so no thread reply does."""
         return replace(self, replied_key=key)
+
+
+def is_direct(channel: str) -> bool:
+    """Tell whether a conversation is the app's direct messages with one person, by Slack's id."""
+    return channel.startswith("D")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

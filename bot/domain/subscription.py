@@ -125,8 +125,9 @@ class Subscription:
         return None if price is None else parse_wire(price.strip().removeprefix("$").replace(",", ""))
 
     def named(self, name: str) -> Tier | None:
-        """Return the choice of that name, in any case; None if there is none."""
-        return next((tier for tier in self.choices if tier.name.casefold() == name.casefold()), None)
+        """Return the only choice of that name, in any case; None if there is none, or several."""
+        found = [tier for tier in self.choices if tier.name.casefold() == name.casefold()]
+        return found[0] if len(found) == 1 else None
 
     def tier(self, tier_id: str) -> Tier | None:
         """Return one of the choices; None if there is no such choice."""

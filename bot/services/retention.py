@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.domain.identity import GRANT_LIFE
+from bot.services.lock_announcements import LOCK
 from bot.services.reminders import CONNECTION
 from bot.services.second_person import SECOND_PERSON, WAITING
 from bot.storage.pending_confirmations import PENDING_LIFE
@@ -52,7 +53,7 @@ class Retention:
         now = self._clock.now()
         await self._ended.delete_old()
         await self._ended.delete_seen_requests(before=now - SIGNATURES_FOR)
-        for kind in (CONNECTION, SECOND_PERSON, WAITING):
+        for kind in (CONNECTION, SECOND_PERSON, WAITING, LOCK):
             await self._ended.delete_notices(kind, before=now - GRANT_LIFE)
         await self._pending.delete_old(before=now - PENDING_LIFE)
         await self._overviews.delete_old()

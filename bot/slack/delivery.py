@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import simplejson
 import structlog
 
+from bot.domain.delivery import is_direct
 from bot.domain.errors import NotInstalledError, StoreUnavailableError
 from bot.engine import LeaseLostError
 from bot.slack.errors import (
@@ -314,7 +315,12 @@ class _Run:
         return str(answer["ts"])
 
     async def _find_message(self, channel: str) -> str | None:
-        """Return the ts of a post whose answer was lost; None if it did not arrive."""
+        """Return the ts of a post whose answer was lost; None if it did not arrive.
+
+        The app may not read a channel: there a notice is posted again, as twice is better than never.
+        """
+        if not is_direct(channel):
+            return None
         oldest = f"{(self.delivery.created_at - timedelta(minutes=5)).timestamp():.6f}"
         cursor: str | None = None
         while True:
@@ -329,7 +335,9 @@ class _Run:
                 return None
 
     async def _find_reply(self, key: str) -> str | None:
-        """Return the ts of the first thread reply with this key; None if there is none."""
+        """Return the ts of the first thread reply with this key; None if there is none, as above."""
+        if not is_direct(str(self.delivery.channel)):
+            return None
         answer = await self.slack.conversations_replies(
             channel=str(self.delivery.channel),
             ts=str(self.delivery.ts),

@@ -57,7 +57,7 @@ class ResponseUrls:
         }
         pictured = self._pictures.on(body)
         response = await self._send(client, pictured)
-        if pictured is not body and response.body.strip() in REFUSALS:
+        if pictured is not body and any(code in response.body for code in REFUSALS):
             self._pictures.refused()
             response = await self._send(client, body)
         taken = response.status_code == HTTPStatus.OK

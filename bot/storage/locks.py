@@ -6,6 +6,7 @@ until a signed unlock follows it in the log.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +128,9 @@ class LockStore:
             at = transaction.now() if lock is None else max(transaction.now(), lock.locked_at)
             await record_unlock(transaction, self._cipher, tenant, identity.key, result=result, at=at)
             if lock is not None and self._announce is not None:
-                await self._announce(transaction, lock)
+                # Who locked it is stored without a workspace; the other is in the same tenant.
+                by = replace(identity, user=lock.locked_by.user)
+                await self._announce(transaction, replace(lock, locked_by=by))
         return lock
 
 

@@ -26,6 +26,9 @@ SIGNS_OF_LIFE_SECONDS = (10, 20, 40, 80, 160)
 """When an open modal says how long a charge has been in progress, counted from the confirmation."""
 
 USUAL = timedelta(seconds=SIGNS_OF_LIFE_SECONDS[0])
+LONGEST = timedelta(minutes=10)
+"""After that, what was unclear is being asked about again: no one watches it."""
+
 LOOK_AGAIN = timedelta(minutes=2)
 LOOK_AGAIN_LATER = timedelta(minutes=15)
 """How often to check a charge in progress, and one without a certain end for its day.
@@ -63,7 +66,7 @@ async def draw_charge(runtime: Runtime, delivery: Delivery) -> Drawing | None:
 def _under_way(charge: Charge, delivery: Delivery, now: datetime) -> Drawing:
     """Return what a charge in progress shows: after ten seconds, that it takes longer than usual."""
     waited = now - charge.expected_since
-    is_slow = charge.confirmed_at is not None and waited >= USUAL
+    is_slow = charge.confirmed_at is not None and USUAL <= waited < LONGEST
     steps = (timedelta(seconds=each) for each in SIGNS_OF_LIFE_SECONDS)
     following = next((each for each in steps if each > waited), None)
     has_more_to_show = not is_slow or delivery.view_id is not None

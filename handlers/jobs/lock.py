@@ -13,16 +13,20 @@ if TYPE_CHECKING:
     from bot.runtime import Runtime
 
 WORTH_POSTING = timedelta(days=1)
-"""For how long to try a channel that takes no message."""
+"""For how long to try a channel that takes no message or edit."""
 
 
 async def draw_lock(runtime: Runtime, delivery: Delivery) -> Drawing | None:
-    """Return what became of a lock; None if it is unknown, or no channel has taken it for a day."""
+    """Return what became of a lock; None if it is unknown, or the channel has not taken it for a day."""
     tenant = delivery.recipient.tenant
     story = await runtime.permission.lock_story(tenant, delivery.created_at)
-    is_late = delivery.ts is None and runtime.clock.now() > delivery.created_at + WORTH_POSTING
-    if story is None or is_late:
+    if story is None:
         return None
     lock, unlock = story
-    reply = None if unlock is None else Reply(key="resumed", message=resumed_reply(unlock).json)
+    if runtime.clock.now() > (unlock.at if unlock is not None else lock.locked_at) + WORTH_POSTING:
+        return None
+    told = delivery.ts is not None  # a message that begins with the end needs no reply that repeats it
+    reply = (
+        Reply(key="resumed", message=resumed_reply(unlock).json) if unlock is not None and told else None
+    )
     return Drawing(message=announcement(lock, unlock).json, reply=reply)

@@ -38,6 +38,7 @@ CONFIRMATION_KIND = "auto-reload"
 
 async def handle_auto_reload(context: Context) -> None:
     """Show the form, or the confirmation of the typed setting."""
+    context.wanted = context.wanted or "auto-reload"
     await context.reply.open_modal(TITLE)
     context.runtime.permission.require_changes(context.identity)
     state = await context.runtime.billing.state(context.identity)

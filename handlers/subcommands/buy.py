@@ -27,7 +27,7 @@ from blocks.purchase import (
 from blocks.subscription import upgrade_modal
 from bot.domain.charge import ON_ITS_WAY, OPEN, ChargeKind
 from bot.domain.errors import BillingError, PermissionMissingError
-from bot.domain.money import AmountError, parse_typed, show
+from bot.domain.money import AmountError, parse_typed, parse_wire, show
 from bot.domain.next_step import ChooseAmount, Confirm, NeedsPaymentMethod
 from bot.services.purchases import BuyAgainError
 from handlers.home import remember_overview
@@ -73,7 +73,7 @@ async def handle_amount(context: Context) -> None:
     context.reply.in_submitted_modal(titles.ADD_FUNDS)
     form = AmountForm.recall(context.request.metadata)
     try:
-        amount = form.offer.bounds.check(_chosen_amount(context))
+        amount = form.offer.bounds.check(_chosen_amount(context, form))
     except AmountError as error:
         words = {ids.AMOUNT_CUSTOM: form.problem(error)}
         await context.reply.ack(response_action="errors", errors=words)
@@ -205,10 +205,15 @@ async def _state(context: Context) -> BillingState | None:
         return None
 
 
-def _chosen_amount(context: Context) -> Decimal:
-    """Return the amount that was typed, or else the chosen one: a choice cannot be taken back in Slack."""
+def _chosen_amount(context: Context, form: AmountForm) -> Decimal:
+    """Return the amount that was typed, or else the chosen one: a choice cannot be taken back in Slack.
+
+    What stood there at first gives way to a choice that the person has changed.
+    """
     typed = (context.request.entered(ids.AMOUNT_CUSTOM) or "").strip()
-    return parse_typed(typed or context.request.entered(ids.AMOUNT_PRESET) or "")
+    chosen = context.request.entered(ids.AMOUNT_PRESET) or ""
+    is_left_over = typed == form.typed and parse_wire(chosen) not in {None, form.usual}
+    return parse_typed(chosen if is_left_over or not typed else typed)
 
 
 ACTIONS = {

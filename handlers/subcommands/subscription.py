@@ -42,8 +42,9 @@ CANCEL = "cancel"
 
 async def handle_subscription(context: Context) -> None:
     """Show the plan, the preview of the typed one, or the question whether to cancel."""
+    context.wanted = context.wanted or COMMAND
     named = context.text
-    if named.lower() == CANCEL:
+    if named.partition(" ")[0].lower() == CANCEL:
         await handle_cancel_plan(context)
         return
     await context.reply.open_modal(TITLE)
@@ -53,6 +54,9 @@ async def handle_subscription(context: Context) -> None:
 async def _named(context: Context, name: str) -> Json:
     """Return the preview of the plan of that name, or the plans if there is none."""
     subscription, _, _ = await context.runtime.billing.subscription(context.identity)
+    if subscription.applying is not None:
+        return await _plan(context)
+    _require_role(subscription)
     tier = subscription.named(name)
     if tier is None:
         return await _plan(context, note=no_such_plan(name))
@@ -96,13 +100,12 @@ async def handle_cancel_plan(context: Context) -> None:
     await context.reply.open_modal(TITLE)
     subscription, _, connection = await context.runtime.billing.subscription(context.identity)
     _require_role(subscription)
-    if subscription.current is None or subscription.is_team:
+    current = subscription.current
+    if current is None or current.cancels or subscription.is_team or subscription.applying is not None:
         await context.reply.show(await _plan(context))
     else:
         confirmation_id = await _store_confirmation(context, connection.account, PlanChange.CANCEL, None)
-        await context.reply.show(
-            cancel_modal(subscription.current, connection.account, confirmation_id=confirmation_id)
-        )
+        await context.reply.show(cancel_modal(current, connection.account, confirmation_id=confirmation_id))
 
 
 async def handle_keep(context: Context) -> None:

@@ -102,3 +102,13 @@ async def test_back_returns_to_the_amount_and_cancels_the_purchase(house: House)
     assert house.modal().fields["amount_custom"].initial == "$42"
     charge = await house.app.runtime.purchases.cancel(house.identity(), view["private_metadata"])
     assert charge.state is ChargeState.CANCELLED
+
+
+async def test_an_amount_that_was_left_over_gives_way_to_a_choice_that_was_changed(house: House) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 99999")
+    await house.until(lambda: "The largest amount is" in house.modal().text)
+    assert house.modal().fields["amount_custom"].initial == "$99,999"
+    await house.slack.select(ADA, "amount_preset", "100")
+    await house.slack.submit(ADA)
+    await house.until(lambda: house.modal().submit == "Pay $100 now")

@@ -381,20 +381,42 @@ async def test_a_lock_without_a_reason_asks_first(house: House) -> None:
     assert await audited(house, "lock") == [("T0ACME:U0GRACE", "locked")]
 
 
+def announced(house: House) -> list[dict[str, Any]]:
+    """The announcements in the channel that the operator named, with the replies."""
+    found = house.slack.messages("C0BILLING")
+    return [each for each in found if "Spending from Slack" in each["text"]]
+
+
 async def test_a_lock_and_its_end_are_announced_in_one_message_of_the_channel(house: House) -> None:
-    channel = "C0BILLING"
-    await house.restart(lock_users=(GRACE, LINUS), announce_channel=channel)
-    await house.slack.command(GRACE, "/billing lock Audit week")
-
-    def announced() -> list[dict[str, Any]]:
-        return [each for each in house.slack.messages(channel) if "Spending from Slack" in each["text"]]
-
-    await house.until(announced)
-    assert "<@U0GRACE>" in announced()[0]["text"]
-    assert "Reason: Audit week." in announced()[0]["text"]
+    await house.restart(lock_users=(GRACE, LINUS), announce_channel="C0BILLING")
+    await house.slack.command(GRACE, "/billing lock *Audit* week")
+    await house.until(lambda: announced(house))
+    assert "<@U0GRACE>" in announced(house)[0]["text"]
+    assert "Reason: Audit week." in announced(house)[0]["text"]
     await house.slack.command(LINUS, "/billing unlock")
-    await house.until(lambda: len(announced()) > 1)
-    message, reply = announced()
+    await house.until(lambda: len(announced(house)) > 1)
+    message, reply = announced(house)
     assert message["text"].startswith(":unlock: *Spending from Slack is resumed*\n<@U0LINUS>")
     assert reply["thread_ts"] == message["ts"]
     assert "resumed* by <@U0LINUS>" in reply["text"]
+
+
+async def test_an_announcement_that_slack_did_not_answer_is_posted_again_and_later_ends(
+    house: House,
+) -> None:
+    await house.restart(lock_users=(GRACE,), announce_channel="C0BILLING")
+    house.slack.faults.add("chat.postMessage", "drop_before", times=1)
+    await house.slack.command(GRACE, "/billing lock Audit week")
+    await house.until(lambda: announced(house))
+    await house.slack.command(GRACE, "/billing unlock")
+    await house.until(lambda: "resumed" in announced(house)[0]["text"])
+
+
+async def test_a_deleted_announcement_goes_to_the_channel_again_and_to_no_one_else(house: House) -> None:
+    await house.restart(lock_users=(GRACE,), announce_channel="C0BILLING")
+    await house.slack.command(GRACE, "/billing lock Audit week")
+    await house.until(lambda: announced(house))
+    house.slack.faults.add("chat.update", "error", error="message_not_found", times=1)
+    await house.slack.command(GRACE, "/billing unlock")
+    await house.until(lambda: "resumed" in announced(house)[-1]["text"])
+    assert house.dm(GRACE) == []

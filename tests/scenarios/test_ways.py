@@ -93,7 +93,7 @@ async def test_what_is_typed_after_a_command_that_takes_nothing_is_said_to_be_ig
     await house.link()
     await house.slack.command(ADA, "/billing usage last week")
     await house.until(lambda: len(house.slack.ephemerals(ADA)) > 1)
-    first, second = (each["text"] for each in house.slack.ephemerals(ADA)[-2:])
+    second, first = (each["text"] for each in house.slack.ephemerals(ADA)[-2:])
     assert first == "`/billing usage` takes nothing after it, so `last week` was ignored."
     assert "to use*" in second
 
@@ -113,7 +113,9 @@ async def test_a_typed_plan_that_there_is_not_leads_to_those_there_are(house: Ho
     assert "plan_tier" in shown.fields
 
 
-@pytest.mark.parametrize("typed", ["/billing cancel", "/billing subscription cancel"])
+@pytest.mark.parametrize(
+    "typed", ["/billing cancel", "/billing cancel plan", "/billing subscription cancel"]
+)
 async def test_a_typed_cancellation_asks_first_and_then_every_screen_says_when_it_ends(
     house: House, typed: str
 ) -> None:
@@ -167,3 +169,17 @@ async def test_one_typed_amount_of_auto_reload_is_kept_and_the_other_is_asked_fo
     await house.slack.type(ADA, ids.RELOAD_TO, "60")
     await house.slack.submit(ADA)
     await shown_in_modal(house, "charges up to *$60*")
+
+
+async def test_help_about_help_is_the_help(house: House) -> None:
+    assert "What you can type" in await ask(house, "/billing help help")
+
+
+async def test_a_plan_that_is_canceled_already_is_not_asked_about_again(house: House) -> None:
+    await house.link()
+    await modal(house, "/billing cancel", "You can undo this until then.")
+    await house.slack.submit(ADA)
+    await shown_in_modal(house, "· ends ")
+    await house.slack.close(ADA, everything=True)
+    shown = await modal(house, "/billing cancel", "· ends ")
+    assert shown.title == "Plan"

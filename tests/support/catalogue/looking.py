@@ -116,7 +116,7 @@ def screens() -> list[Screen]:
         ),
         screen(
             "help-ignored",
-            "`/billing usage today`, above the answer",
+            "`/billing usage today`, below the answer",
             ignored_message("/billing usage", "today"),
         ),
         screen(
