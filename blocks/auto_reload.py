@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 TITLE = "Auto-reload"
 ORDER = "Choose more than the amount it falls below"
 BOTH = "Enter both amounts"
+ALREADY_OFF = "Auto-reload is off already."
 _WHAT_IT_DOES = "Automatically adds funds when the balance drops below an amount you choose."
 SAVING = "Saving…"
 

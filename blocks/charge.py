@@ -120,7 +120,7 @@ def buy_again(charge: Charge, other: Charge) -> str:
     what = f"a {show(other.amount)} purchase"
     if other.kind is ChargeKind.UPGRADE:
         what = f"an upgrade to {_tier(other)}"
-    when = moment("", other.expected_since)
+    when = moment("confirmed", other.expected_since)
     if other.state is ChargeState.SETTLED:
         just = f":warning: {who} just completed *{what}* ({when})."
         return f"{just} If you pay again, you'll pay twice."
@@ -182,7 +182,8 @@ def _refused(charge: Charge, now: datetime | None) -> list[Block | None]:
     code = charge.refusal or RefusalCode.OTHER
     copy = refusal_copy(code, detail=charge.refusal_detail, retry_at=charge.retry_at, now=now)
     words = f":x: *{show(charge.amount)} was not charged*\n{copy.words}"
-    again = None if copy.connect else {Again.SAME: _again, Again.OTHER: _other}.get(copy.again)
+    waits = now is not None and charge.retry_at is not None and now < charge.retry_at
+    again = None if copy.connect or waits else {Again.SAME: _again, Again.OTHER: _other}.get(copy.again)
     return [
         section(words),
         actions(

@@ -20,7 +20,7 @@ from blocks.kit import (
     portal_button,
     section,
 )
-from blocks.words import SUPPORT, organization
+from blocks.words import MANAGERS, SUPPORT, organization
 from bot.domain.money import show
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def connected_note(account: Account, *, may_bill: bool, for_purchase: bool = Fal
         return (
             f"{words} It is view-only: an org admin or owner has to approve it; your card was not charged."
         )
-    return f"{words} It is view-only: to add funds here, connect again and allow billing."
+    who = MANAGERS.capitalize()
+    return f"{words} It is view-only. {who} can connect again and allow billing to add funds."
 
 
 def connected_message(note: str, *, go_on: str | None = None, enable: str | None = None) -> Message:

@@ -24,7 +24,7 @@ DOES = {
     "connect": "link your Nous Portal account",
     "disconnect": "unlink your Nous Portal account",
     "lock": "pause all spending from Slack (billing managers only)",
-    "unlock": "resume spending",
+    "unlock": "resume spending (billing managers only)",
     "help": "this list",
 }
 """What each subcommand does; the empty one is `/billing` alone."""

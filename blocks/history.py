@@ -72,17 +72,14 @@ def history_message(charges: Sequence[Charge], *, page: int, more: bool) -> Mess
     if not charges:
         words = "No older purchases." if page else "You haven't added funds through this app yet."
         return message(header("Your purchases"), section(words), _pages(page, more=False))
-    blocks: list[Block | None] = [header("Your purchases")]
-    for charge in charges:
-        blocks += [_entry(charge), context(_small_print(charge))]
-    return message(*blocks, _pages(page, more=more))
+    return message(header("Your purchases"), *map(_entry, charges), _pages(page, more=more))
 
 
 def recent_blocks(charges: Sequence[Charge]) -> list[Block | None]:
     """Make the list of the latest charges for App Home."""
     if not charges:
         return []
-    lines = "\n".join(f"{charge_line(charge)}, {_when(charge)}" for charge in charges)
+    lines = "\n".join(f"{charge_line(charge)} · {_when(charge)}" for charge in charges)
     return [section(f"*Recent purchases*\n{lines}"), actions(button("All purchases", ids.HISTORY))]
 
 
@@ -170,7 +167,7 @@ def _entry(charge: Charge) -> Block:
     details = button(
         "Details", ids.TRACE, value=charge.id, label=f"Details of {_what(charge)}, {outcome(charge)}"
     )
-    return section(charge_line(charge), accessory=details)
+    return section(f"{charge_line(charge)}\n{_small_print(charge)}", accessory=details)
 
 
 def _small_print(charge: Charge) -> str:

@@ -39,7 +39,7 @@ def _who_sets_it(state: BillingState) -> str | None:
     if cap is None:
         return "You can set one in the portal." if state.may_change_plan else None
     if cap.is_default_ceiling:
-        return "This is the portal's default limit. You can set another one in the portal."
+        return "You can set another limit in the portal."
     return "The limit is set in the portal."
 
 

@@ -32,7 +32,7 @@ def unlocked_message(lock: Lock | None, *, by: str) -> Message:
     if lock is None:
         return message(section("Spending was not paused. Nothing has changed."))
     return message(
-        section(f":unlock: *Spending is resumed*\n<@{escape(by)}> resumed spending. {_was_paused(lock)}")
+        section(f":unlock: *Spending resumed*\n<@{escape(by)}> resumed spending. {_was_paused(lock)}")
     )
 
 
@@ -54,13 +54,13 @@ def announcement(lock: Lock, unlock: Unlock | None) -> Message:
         return message(section(f":lock: *Spending from Slack is paused*\n{lock_line(lock)} {STOPS}"))
     by = f"<@{escape(unlock.by)}> {moment('resumed it', unlock.at)}."
     return message(
-        section(f":unlock: *Spending from Slack is resumed*\n{by} {_was_paused(lock)}"),
+        section(f":unlock: *Spending from Slack resumed*\n{by} {_was_paused(lock)}"),
     )
 
 
 def resumed_reply(unlock: Unlock) -> Message:
     """Make the reply in the announcement's thread."""
-    return message(section(f":unlock: *Spending from Slack is resumed* by <@{escape(unlock.by)}>"))
+    return message(section(f":unlock: *Spending from Slack resumed* by <@{escape(unlock.by)}>"))
 
 
 def lock_line(lock: Lock) -> str:

@@ -169,7 +169,9 @@ def amount_modal(
         action_id=ids.AMOUNT_CUSTOM,
         placeholder="e.g. 100",
         initial=first,
-        hint=_bounds_hint(form),
+        hint=" ".join(
+            filter(None, ["Used instead of the choice above." if options else None, _bounds_hint(form)])
+        ),
         optional=bool(options),
     )
     return modal(
@@ -326,6 +328,12 @@ def _standing(form: AmountForm) -> Block | None:
     ]
     words = "\n".join(filter(None, facts))
     return section(words, accessory=button("Refresh", ids.REFRESH_AMOUNT)) if words else None
+
+
+def _hint(form: AmountForm) -> str | None:
+    """Say that the typed amount counts, and which amounts are allowed."""
+    counts = "Used instead of the choice above." if form.offer.presets else None
+    return " ".join(filter(None, [counts, _bounds_hint(form)])) or None
 
 
 def _bounds_hint(form: AmountForm) -> str | None:

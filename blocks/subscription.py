@@ -93,6 +93,11 @@ def no_such_plan(name: str) -> str:
     return f"There is no plan “{name[:SHOWN_NAME]}” to change to here."
 
 
+def same_plan(name: str) -> str:
+    """Say that the typed plan is the current one (not escaped)."""
+    return f"You are on {name[:SHOWN_NAME]} already."
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Then:
     """What an upgrade costs from then on: the price as the portal writes it, and when it renews."""
@@ -303,5 +308,5 @@ def _starts(tier: Tier, subscription: Subscription) -> str | None:
     if current is None or mine is None:
         return None
     if tier.order > mine.order:
-        return "today"
-    return f"from {day(current.cycle_ends)}" if current.cycle_ends else None
+        return "starts today"
+    return f"starts {day(current.cycle_ends)}" if current.cycle_ends else None

@@ -84,9 +84,9 @@ def parts_line(usage: Usage) -> list[str]:
         until = plan.ends_on or plan.renews_on
         parts.append((f"{show(plan.left)} of", "your plan" + (f" until {day(until)}" if until else "")))
     if topped_up is not None and topped_up > 0:
-        parts.append((show(topped_up), "top-ups"))
+        parts.append((show(topped_up), "balance (top-ups)"))
     if len(parts) == 1:
-        return [f"All from {parts[0][1]}"]
+        return [f"All from your {parts[0][1].removeprefix('your ')}"]
     return [" · ".join(f"{amount} {what}" for amount, what in parts)] if parts else []
 
 

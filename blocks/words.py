@@ -151,7 +151,7 @@ def auto_reload_line(setting: AutoReload) -> str:
     """Describe auto-reload in one line (escaped)."""
     if not setting.enabled:
         return "off"
-    words = f"on: below {show(setting.threshold)}, reload to {show(setting.reload_to)}"
+    words = f"on, below {show(setting.threshold)} reload to {show(setting.reload_to)}"
     if setting.card_kind is AutoReloadCardKind.DISTINCT:
         words += f", with {escape(method_name(setting.card)) if setting.card else 'a different card'}"
     return words

@@ -113,6 +113,7 @@ SUBCOMMANDS = (
     ),
     Subcommand(
         name="connect",
+        also=("account",),
         handle=connect.handle_connect,
         actions=connect.ACTIONS,
     ),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bot.engine import Lease, Released
     from bot.runtime import Runtime
 
-SIGNS_OF_LIFE_SECONDS = (10, 20, 40, 80, 160)
+SIGNS_OF_LIFE_SECONDS = (10, 20, 30, 40, 50, 60, 80, 100, 120, 150, 180, 240)
 """When an open modal says how long a charge has been in progress, counted from the confirmation."""
 
 USUAL = timedelta(seconds=SIGNS_OF_LIFE_SECONDS[0])

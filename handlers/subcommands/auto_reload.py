@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from blocks import ids
 from blocks.auto_reload import (
+    ALREADY_OFF,
     BOTH,
     ORDER,
     SAVING,
@@ -47,6 +48,10 @@ async def handle_auto_reload(context: Context) -> None:
         await context.reply.show(_form(context, state))
         return
     state.require_charging()
+    is_off = state.auto_reload is None or not state.auto_reload.enabled
+    if [word.lower() for word in words] == [OFF] and is_off:
+        await context.reply.show(_form(context, state, note=f"*{ALREADY_OFF}*"))
+        return
     if len(words) == 1 and words[0].lower() != OFF:
         await context.reply.show(_half_typed(context, state, words[0]))
         return

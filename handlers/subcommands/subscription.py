@@ -19,6 +19,7 @@ from blocks.subscription import (
     cancel_modal,
     charged_method,
     no_such_plan,
+    same_plan,
     schedule_modal,
     subscription_modal,
     upgrade_modal,
@@ -57,6 +58,9 @@ async def _named(context: Context, name: str) -> Json:
     if subscription.applying is not None:
         return await _plan(context)
     _require_role(subscription)
+    current = subscription.current
+    if current is not None and current.name.casefold() == name.casefold():
+        return await _plan(context, note=same_plan(current.name))
     tier = subscription.named(name)
     if tier is None:
         return await _plan(context, note=no_such_plan(name))

@@ -212,14 +212,14 @@ def test_the_screen_says_why_this_card_is_charged(via: str | None, words: str | 
 @pytest.mark.parametrize(
     ("kind", "card", "words"),
     [
-        (AutoReloadCardKind.CANONICAL, None, "on: below $5, reload to $25"),
-        (AutoReloadCardKind.NONE, None, "on: below $5, reload to $25"),
-        (None, PaymentMethod(brand="visa", last4="1"), "on: below $5, reload to $25"),
-        (AutoReloadCardKind.DISTINCT, None, "on: below $5, reload to $25, with a different card"),
+        (AutoReloadCardKind.CANONICAL, None, "on, below $5 reload to $25"),
+        (AutoReloadCardKind.NONE, None, "on, below $5 reload to $25"),
+        (None, PaymentMethod(brand="visa", last4="1"), "on, below $5 reload to $25"),
+        (AutoReloadCardKind.DISTINCT, None, "on, below $5 reload to $25, with a different card"),
         (
             AutoReloadCardKind.DISTINCT,
             PaymentMethod(brand="visa", last4="1111"),
-            "on: below $5, reload to $25, with Visa ····1111",
+            "on, below $5 reload to $25, with Visa ····1111",
         ),
     ],
 )
@@ -244,7 +244,7 @@ def test_the_overview_reads_from_the_balance_to_the_buttons() -> None:
     acceptable(made)
     assert made.text.splitlines() == [
         "*$155.70 to use*",
-        "$13.20 of your plan until Dec 1, 2026 · $142.50 top-ups",
+        "$13.20 of your plan until Dec 1, 2026 · $142.50 balance (top-ups)",
         "Acme Research · Owner · ada@acme.example",
         moment("As of", NOW),
         "*Plus plan* · 60% left · $13.20 of $22 · renews Dec 1, 2026",

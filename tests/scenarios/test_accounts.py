@@ -17,7 +17,7 @@ from tests.support.steps import ask, modal, overview
 async def test_a_plus_subscriber_with_the_plan_spent_sees_the_plan_and_the_top_ups(house: House) -> None:
     text = await overview(house, "pia")
     assert "*Plus plan* · 0% left · $0 of $22" in text
-    assert "*$32.08 to use*\nAll from top-ups" in text
+    assert "*$32.08 to use*\nAll from your balance (top-ups)" in text
     assert "no plan" not in text
     usage = await ask(house, "/billing usage")
     assert "*Plus plan* · 0% left · $0 of $22" in usage

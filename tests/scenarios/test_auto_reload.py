@@ -91,6 +91,7 @@ async def test_typed_amounts_go_straight_to_the_confirmation(house: House) -> No
 async def test_turning_auto_reload_off_sends_the_current_amounts(house: House) -> None:
     await house.link()
     before = setting(house)
+    before.enabled = True
     await house.slack.command(ADA, "/billing auto-reload off")
     assert "Turn off auto-reload?" in (await confirmation(house)).text
     await house.slack.submit(ADA)

@@ -182,7 +182,7 @@ async def test_a_lock_stops_a_purchase_at_every_step_and_both_are_in_the_log(hou
     await house.slack.command(GRACE, "/billing lock again")
     await answered(house, "Spending was already paused", GRACE)
     await house.slack.command(GRACE, "/billing unlock")
-    await answered(house, "Spending is resumed", GRACE)
+    await answered(house, "Spending resumed", GRACE)
     await house.buy("50")
     await house.told("$50 added to your balance")
     assert await audited(house, "lock") == [
@@ -226,7 +226,7 @@ async def test_a_lock_stops_the_retry_of_an_unanswered_charge(house: House) -> N
         await house.told("nothing new yet")
         assert money_requests(house) == sent
         await house.slack.command(GRACE, "/billing unlock")
-        await answered(house, "Spending is resumed", GRACE)
+        await answered(house, "Spending resumed", GRACE)
         await house.slack.click_text(ADA, "Check again")
         await house.told("Adding")
         frozen.tick(3)
@@ -313,6 +313,9 @@ async def test_spending_can_be_reduced_while_it_is_locked(house: House) -> None:
     await house.link()
     await house.slack.command(GRACE, "/billing lock Audit week")
     await answered(house, "Spending is paused", GRACE)
+    setting = house.portal.organizations["acme"].auto_reload
+    assert setting is not None
+    setting.enabled = True
     await house.slack.command(ADA, "/billing auto-reload off")
     await house.until(lambda: house.modal().submit)
     await house.slack.submit(ADA)
@@ -396,7 +399,7 @@ async def test_a_lock_and_its_end_are_announced_in_one_message_of_the_channel(ho
     await house.slack.command(LINUS, "/billing unlock")
     await house.until(lambda: len(announced(house)) > 1)
     message, reply = announced(house)
-    assert message["text"].startswith(":unlock: *Spending from Slack is resumed*\n<@U0LINUS>")
+    assert message["text"].startswith(":unlock: *Spending from Slack resumed*\n<@U0LINUS>")
     assert reply["thread_ts"] == message["ts"]
     assert "resumed* by <@U0LINUS>" in reply["text"]
 

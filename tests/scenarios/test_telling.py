@@ -10,6 +10,7 @@ from bot.sandbox.portal import Fault
 from bot.storage.leases import wake
 from bot.storage.tables import charges, deliveries
 from tests.support.house import ADA, House
+from tests.support.shown import Shown
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -223,3 +224,14 @@ async def test_a_settlement_without_a_balance_is_told_all_the_same(house: House)
     message = await house.told("$50 added to your balance")
     assert "New balance" not in message["text"]
     assert "Acme Research" in message["text"]
+
+
+async def test_the_button_to_try_again_comes_when_the_time_has_come(house: House) -> None:
+    await house.link()
+    refusal = Fault(status=503, body='{"error": "temporarily_unavailable"}', retry_after="3")
+    house.portal.fail("/api/billing/charge", refusal, times=1, method="POST")
+    await house.buy("50")
+    message = await house.told("Try again in about 10 seconds.")
+    assert "Try $50 again" not in Shown(message).buttons
+    message = await house.told("You can try again now.")
+    assert "Try $50 again" in Shown(message).buttons

@@ -137,7 +137,7 @@ async def test_the_plans_say_what_one_gets_and_when(house: House) -> None:
     await house.link()
     shown = await modal(house, "/billing plan", "Plus plan")
     assert any(
-        label.startswith("Super · $100/mo · $110 to use · today")
+        label.startswith("Super · $100/mo · $110 to use · starts today")
         for label in shown.fields["plan_tier"].options
     )
 
@@ -183,3 +183,14 @@ async def test_a_plan_that_is_canceled_already_is_not_asked_about_again(house: H
     await house.slack.close(ADA, everything=True)
     shown = await modal(house, "/billing cancel", "· ends ")
     assert shown.title == "Plan"
+
+
+async def test_a_typed_plan_that_is_the_current_one_says_so(house: House) -> None:
+    await house.link()
+    shown = await modal(house, "/billing subscription plus", "You are on Plus already.")
+    assert shown.title == "Plan"
+
+
+async def test_turning_auto_reload_off_while_it_is_off_says_so(house: House) -> None:
+    await house.link()
+    await modal(house, "/billing auto-reload off", "Auto-reload is off already.")
