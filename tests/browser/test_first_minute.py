@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from playwright.async_api import expect
@@ -28,13 +29,15 @@ async def expect_ticked(page: Page, *numbers: int) -> None:
         await expect(step(page, number)).to_have_text(re.compile(f"{state}$"), timeout=10_000)
 
 
-async def test_each_step_is_ticked_when_it_has_happened_and_a_kill_has_its_story(house: House) -> None:
-    async def restart() -> None:
-        await house.stop()
-        await house.start()
+async def restart(house: House) -> None:
+    await house.stop()
+    await house.start()
 
+
+async def test_each_step_is_ticked_when_it_has_happened_and_a_kill_has_its_story(house: House) -> None:
     house.portal_clock.speed = 1
-    house.slack.portal_url, house.slack.restart_app = house.portal.public_url, restart
+    house.slack.portal_url = house.portal.public_url
+    house.slack.restart_app = partial(restart, house)
     async with browsing(house) as page:
         await expect_ticked(page)
         await house.link()
@@ -71,6 +74,28 @@ async def test_each_step_is_ticked_when_it_has_happened_and_a_kill_has_its_story
         await expect(page.get_by_role("option", name="Linus · member, can't buy")).to_be_attached()
         await expect(guide).to_be_hidden()
     assert [charge.status for charge in house.portal.charges] == ["settled", "failed", "settled"]
+
+
+async def test_a_kills_story_tells_of_each_charge_what_became_of_it(house: House) -> None:
+    house.portal_clock.speed = 1
+    house.slack.portal_url = house.portal.public_url
+    house.slack.restart_app = partial(restart, house)
+    async with browsing(house) as page:
+        await house.link()
+        for amount in ("10.06", "10.06", "10.05"):
+            await house.buy(amount)
+            await house.slack.close(ADA, everything=True)
+        await house.until(lambda: len(house.portal.charges) == 3)
+        await page.get_by_test_id("kill").click()
+        story = page.get_by_test_id("kill-story")
+        both = "$10.06 (twice) and $10.05 are in flight… See their traces: $10.06, $10.06, $10.05"
+        await expect(story).to_contain_text(both, timeout=10_000)
+        house.portal.advance(30)
+        ended = "$10.05 settled once; $10.06 (twice) still pending. See their traces:"
+        await expect(story).to_contain_text(ended, timeout=10_000)
+        await story.get_by_role("button", name="$10.05").click()
+        trace = f"/billing trace {house.portal.charges[-1].id}"
+        await expect(page.get_by_test_id("composer")).to_have_value(trace)
 
 
 async def test_a_hidden_guide_stays_away_and_a_scenario_can_be_found_and_ended(house: House) -> None:
