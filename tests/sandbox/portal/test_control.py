@@ -77,10 +77,12 @@ async def test_a_reset_clears_the_charges_and_keeps_the_sessions(client: PortalC
 
 
 async def test_the_list_says_who_may_spend_and_who_is_connected(client: PortalClient) -> None:
+    client.clock.tick(1.5)
     people = exact(await client.http.get("/sandbox/scenarios"))["organisations"][0]["people"]
     of = {person["key"]: person for person in people}
     assert (of["ada"]["maySpend"], of["ada"]["connected"]) == (True, True)
     assert (of["linus"]["maySpend"], of["linus"]["connected"]) == (False, False)
+    assert (of["ada"]["connectedMs"], of["linus"]["connectedMs"]) == (1500, None)
 
 
 async def test_starting_over_ends_the_sessions_too(client: PortalClient) -> None:
