@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = ["pytestmark"]
 
+FOUND = {
+    "3ds": "3D Secure needed",
+    "3-d secure": "3D Secure needed",
+    "rate limit": "429, too many charges",
+    "timeout": "Never settles",
+    "declined": "Card declined",
+    "decline": "Card expired",
+}
+"""What people type into the filter of the scenarios, and what they look for."""
+
 
 def step(page: Page, number: int) -> Locator:
     return page.get_by_test_id(f"guide-{number}")
@@ -154,6 +164,11 @@ async def test_a_hidden_guide_stays_away_and_a_scenario_can_be_found_and_ended(h
         assert house.portal.organizations["acme"].scenario == "by-amount"
         await page.get_by_test_id("scenario-filter").fill("timeout")
         await expect(page.get_by_text("In the demo it is a timeout after 30 seconds")).to_be_visible()
+
+        for words, title in FOUND.items():
+            await page.get_by_test_id("scenario-filter").fill(words)
+            await expect(page.get_by_text(title, exact=True)).to_be_visible()
+            await expect(page.get_by_text("Portal down", exact=True)).to_be_hidden()
 
         note = "Empties the portal and every conversation here. Your app keeps its own database."
         await expect(page.get_by_text(note)).to_be_visible()

@@ -129,7 +129,13 @@ def _payment_method(organization: Organization) -> str | None:
 
 
 def _scenario(row: Scenario, group: str) -> dict[str, object]:
-    shown: dict[str, object] = {"name": row.name, "group": group, "title": row.title, "try": row.hint}
+    shown: dict[str, object] = {
+        "name": row.name,
+        "group": group,
+        "title": row.title,
+        "try": row.hint,
+        "keywords": row.keywords,
+    }
     amount = amount_of(row.name)
     return shown if amount is None else {**shown, "amount": f"{amount:.2f}"}
 
