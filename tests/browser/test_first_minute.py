@@ -174,12 +174,17 @@ async def test_a_hidden_guide_stays_away_and_a_scenario_can_be_found_and_ended(h
         await expect(page.get_by_text(note)).to_be_visible()
         await page.get_by_test_id("nav-dm").click()
         await page.get_by_test_id("act-as").select_option(LINUS)
+        other = await page.context.new_page()
+        await other.goto(house.slack.public_url)
+        await other.get_by_test_id("composer").wait_for()
+        await expect(other.get_by_test_id("guide")).to_be_hidden()
         await page.get_by_test_id("start-over").click()
         async with page.expect_navigation():
             await page.get_by_test_id("confirm").get_by_role("button", name="Start over").click()
         await page.get_by_test_id("composer").wait_for()
         await expect(page.get_by_test_id("act-as")).to_have_value(ADA)
-        await expect(page.get_by_test_id("guide")).to_be_visible()
+        for each in (page, other):
+            await expect(each.get_by_test_id("guide")).to_be_visible()
     assert started_over == [True]
 
 
