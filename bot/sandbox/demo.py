@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
 from bot.sandbox.slack import Directory, SlackSandbox, app_of
+from bot.sandbox.slack.directory import ADA, GRACE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,6 +29,8 @@ READY_SECONDS = 30
 STOP_SECONDS = 10
 POLL_CAP_SECONDS = 30
 """When a charge counts as timed out: soon enough to be watched."""
+LOCK_USERS = f"{ADA.id},{GRACE.id}"
+"""Not everybody: the demo shows the refusal of pausing too."""
 
 
 @asynccontextmanager
@@ -102,7 +105,7 @@ async def run_demo(
                 "DATABASE_URL": f"sqlite:///{Path(folder) / 'demo.db'}",
                 "BILLING_BOT_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
                 "POLL_CAP_SECONDS": str(POLL_CAP_SECONDS),
-                "LOCK_USERS": ",".join(person.id for person in slack.workspace.directory.people),
+                "LOCK_USERS": LOCK_USERS,
                 "LOG_FORMAT": "console",
                 "LOG_LEVEL": "WARNING",
             }

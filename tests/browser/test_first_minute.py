@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from playwright.async_api import expect
@@ -17,6 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = ["pytestmark"]
 
+FOUND = {
+    "3ds": "3D Secure needed",
+    "3-d secure": "3D Secure needed",
+    "rate limit": "429, too many charges",
+    "timeout": "Never settles",
+    "declined": "Card declined",
+    "decline": "Card expired",
+}
+"""What people type into the filter of the scenarios, and what they look for."""
+
 
 def step(page: Page, number: int) -> Locator:
     return page.get_by_test_id(f"guide-{number}")
@@ -28,13 +40,15 @@ async def expect_ticked(page: Page, *numbers: int) -> None:
         await expect(step(page, number)).to_have_text(re.compile(f"{state}$"), timeout=10_000)
 
 
-async def test_each_step_is_ticked_when_it_has_happened_and_a_kill_has_its_story(house: House) -> None:
-    async def restart() -> None:
-        await house.stop()
-        await house.start()
+async def restart(house: House) -> None:
+    await house.stop()
+    await house.start()
 
+
+async def test_each_step_is_ticked_when_it_has_happened_and_a_kill_has_its_story(house: House) -> None:
     house.portal_clock.speed = 1
-    house.slack.portal_url, house.slack.restart_app = house.portal.public_url, restart
+    house.slack.portal_url = house.portal.public_url
+    house.slack.restart_app = partial(restart, house)
     async with browsing(house) as page:
         await expect_ticked(page)
         await house.link()
@@ -65,12 +79,58 @@ async def test_each_step_is_ticked_when_it_has_happened_and_a_kill_has_its_story
         await expect(page.get_by_test_id("act-as")).to_have_value(LINUS)
         await expect(story.get_by_role("button")).to_have_count(0)
         await say(page, "/billing")
+        await expect(guide).to_contain_text("You are Linus. Run /billing, choose Connect")
+        await house.connect(LINUS, "linus", billing=False)
+        await expect(guide).to_contain_text("Linus is connected. Run /billing again", timeout=10_000)
+        await expect_ticked(page, 1, 2, 3, 4)
+        await say(page, "/billing")
         await expect_ticked(page, 1, 2, 3, 4, 5)
         await expect(guide).to_contain_text("That was everything.")
         await page.reload()
         await expect(page.get_by_role("option", name="Linus · member, can't buy")).to_be_attached()
         await expect(guide).to_be_hidden()
     assert [charge.status for charge in house.portal.charges] == ["settled", "failed", "settled"]
+
+
+async def test_a_kills_story_tells_of_each_charge_what_became_of_it(house: House) -> None:
+    house.portal_clock.speed = 1
+    house.slack.portal_url = house.portal.public_url
+    house.slack.restart_app = partial(restart, house)
+    async with browsing(house) as page:
+        await house.link()
+        for amount in ("10.06", "10.06", "10.05"):
+            await house.buy(amount)
+            await house.slack.close(ADA, everything=True)
+        await house.until(lambda: len(house.portal.charges) == 3)
+        await step(page, 4).click()
+        guide = page.get_by_test_id("guide")
+        await expect(guide).to_contain_text("A purchase is in flight. Kill the app now.", timeout=10_000)
+        await page.get_by_test_id("kill").click()
+        story = page.get_by_test_id("kill-story")
+        both = "$10.06 (twice) and $10.05 are in flight… See their traces: $10.06, $10.06, $10.05"
+        await expect(story).to_contain_text(both, timeout=10_000)
+        await expect(guide).to_contain_text("Killed in mid-purchase.")
+        house.portal.advance(30)
+        ended = "$10.05 settled once; $10.06 (twice) still pending. See their traces:"
+        await expect(story).to_contain_text(ended, timeout=10_000)
+        await expect_ticked(page, 1, 4)
+        await story.get_by_role("button", name="$10.05").click()
+        trace = f"/billing trace {house.portal.charges[-1].id}"
+        await expect(page.get_by_test_id("composer")).to_have_value(trace)
+
+
+async def test_a_purchase_that_never_settles_is_no_reason_to_kill_the_app(house: House) -> None:
+    house.portal_clock.speed = 1
+    house.slack.portal_url = house.portal.public_url
+    house.slack.restart_app = partial(restart, house)
+    async with browsing(house) as page:
+        await house.link()
+        await step(page, 4).click()
+        await house.buy("10.06")
+        guide = page.get_by_test_id("guide")
+        await expect(guide.get_by_role("button", name="Show me the button")).to_be_visible(timeout=10_000)
+        await page.clock.set_fixed_time(time.time() + 40)
+        await expect(guide.get_by_role("button", name="Type /billing buy 10.05")).to_be_visible()
 
 
 async def test_a_hidden_guide_stays_away_and_a_scenario_can_be_found_and_ended(house: House) -> None:
@@ -105,15 +165,26 @@ async def test_a_hidden_guide_stays_away_and_a_scenario_can_be_found_and_ended(h
         await page.get_by_test_id("scenario-filter").fill("timeout")
         await expect(page.get_by_text("In the demo it is a timeout after 30 seconds")).to_be_visible()
 
+        for words, title in FOUND.items():
+            await page.get_by_test_id("scenario-filter").fill(words)
+            await expect(page.get_by_text(title, exact=True)).to_be_visible()
+            await expect(page.get_by_text("Portal down", exact=True)).to_be_hidden()
+
         note = "Empties the portal and every conversation here. Your app keeps its own database."
         await expect(page.get_by_text(note)).to_be_visible()
         await page.get_by_test_id("nav-dm").click()
         await page.get_by_test_id("act-as").select_option(LINUS)
+        other = await page.context.new_page()
+        await other.goto(house.slack.public_url)
+        await other.get_by_test_id("composer").wait_for()
+        await expect(other.get_by_test_id("guide")).to_be_hidden()
         await page.get_by_test_id("start-over").click()
         async with page.expect_navigation():
             await page.get_by_test_id("confirm").get_by_role("button", name="Start over").click()
         await page.get_by_test_id("composer").wait_for()
         await expect(page.get_by_test_id("act-as")).to_have_value(ADA)
+        for each in (page, other):
+            await expect(each.get_by_test_id("guide")).to_be_visible()
     assert started_over == [True]
 
 

@@ -47,9 +47,9 @@ async def demo(folder: Path) -> AsyncIterator[str]:
             await running.wait()
 
 
-async def answer(http: httpx.AsyncClient, text: str) -> str:
+async def answer(http: httpx.AsyncClient, text: str, user: str = "U0ADA") -> str:
     """Type a command in the first channel; return the newest message that the person then sees."""
-    user, channel = "U0ADA", "C0GENERAL"
+    channel = "C0GENERAL"
 
     async def seen() -> list[dict[str, Any]]:
         state = (await http.get("/sandbox/state", params={"user": user})).json()
@@ -66,6 +66,7 @@ async def answer(http: httpx.AsyncClient, text: str) -> str:
 
 async def test_the_demo_opens_the_page_and_starting_over_empties_the_apps_database(tmp_path: Path) -> None:
     async with demo(tmp_path) as page, httpx.AsyncClient(base_url=page, timeout=READY_SECONDS) as http:
+        assert "You can't pause" in await answer(http, "/billing lock books", "U0LINUS")
         assert "Reason: books" in await answer(http, "/billing lock books")
         portal = (await http.get("/sandbox/bootstrap")).json()["portal_url"]
         switched = {"organisation": "acme", "scenario": "portal-down"}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bot.sandbox.portal.ledger import Charge
     from bot.sandbox.portal.models import MonthlyCap, Organization
 
-_TABS = '<nav aria-label="Organisations"><ul class="tabs">{tabs}</ul></nav>'
+_TABS = '<nav aria-label="Organizations"><ul class="tabs">{tabs}</ul></nav>'
 _TAB = '<li><a href="{href}"{current}>{name}</a></li>'
 _BILLING = """{tabs}
 <section class="sheet">

@@ -14,12 +14,14 @@ OUTCOMES = (
         name="settles",
         title="Settles in 3 s",
         hint="Buy anything: the message turns from pending to added after about three seconds.",
+        keywords="success succeeds paid approved",
         outcome=SETTLES,
     ),
     Scenario(
         name="settles-slowly",
         title="Settles slowly",
         hint="The charge takes 25 seconds: long enough to close the window, or to kill the app.",
+        keywords="slow delay pending kill crash",
         outcome=Outcome(after=SLOW_SECONDS),
     ),
     Scenario(
@@ -29,30 +31,35 @@ OUTCOMES = (
             "The charge stays pending. In the demo it is a timeout after 30 seconds, otherwise after five "
             "minutes; a timeout is not a failure."
         ),
+        keywords="timeout timed out stuck pending forever",
         outcome=Outcome(status="pending"),
     ),
     Scenario(
         name="declined",
         title="Card declined",
         hint="The bank says no after three seconds.",
+        keywords="declined decline refused insufficient funds card_declined",
         outcome=Outcome(status="failed", reason="card_declined"),
     ),
     Scenario(
         name="expired-card",
         title="Card expired",
         hint="The card on file is out of date, which shows after three seconds.",
+        keywords="declined decline payment_method_expired",
         outcome=Outcome(status="failed", reason="payment_method_expired"),
     ),
     Scenario(
         name="authentication-required",
         title="3D Secure needed",
         hint="The bank wants the cardholder to confirm in the portal.",
+        keywords="declined decline 3ds 3-d secure sca authentication_required",
         outcome=Outcome(status="failed", reason="authentication_required"),
     ),
     Scenario(
         name="3ds-behind-payment-failed",
         title="3D Secure, called a failed payment",
         hint="Upgrade: the answer says payment_failed, and only its reason says what to do.",
+        keywords="declined decline 3ds 3-d secure sca authentication_required",
         outcome=Outcome(status="failed", reason="authentication_required"),
         upgrade_status="payment_failed",
     ),
@@ -60,6 +67,7 @@ OUTCOMES = (
         name="processing-error",
         title="Processing error",
         hint="The payment processor fails without saying why.",
+        keywords="declined decline processing_error",
         outcome=Outcome(status="failed", reason="processing_error"),
     ),
 )
@@ -68,6 +76,7 @@ REFUSALS = (
         name="rate-limited",
         title="429, too many charges",
         hint="The charge is refused for two minutes; nothing is charged and nothing is retried.",
+        keywords="rate limit rate_limited throttled",
         outcome=SETTLES,
         charge=refusal_fault(429, "rate_limited", "Too many charges. Try again in 2 minutes.", "120"),
     ),
@@ -75,6 +84,7 @@ REFUSALS = (
         name="temporarily-unavailable",
         title="503, gate closed",
         hint="The charge gate is closed for a minute; nothing is charged.",
+        keywords="temporarily_unavailable maintenance paused",
         outcome=SETTLES,
         charge=refusal_fault(
             503, "temporarily_unavailable", "Charges are paused for a moment. Try again soon.", "60"
@@ -84,6 +94,7 @@ REFUSALS = (
         name="stripe-unavailable",
         title="503, processor down",
         hint="The payment processor is down: nobody made too many charges.",
+        keywords="stripe_unavailable outage",
         outcome=SETTLES,
         charge=refusal_fault(
             503, "stripe_unavailable", "Our payment processor is not available right now.", "30"
@@ -151,6 +162,7 @@ UNCLEAR_ANSWERS = (
         name="slow-answer",
         title="Charged, answers too late",
         hint="The card is charged at once, but the first answer takes longer than anyone waits.",
+        keywords="timeout timed out slow",
         outcome=SETTLES,
         charge=Fault(hangs=True, after_work=True, first_try_only=True),
     ),

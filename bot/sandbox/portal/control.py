@@ -65,7 +65,7 @@ async def switch_scenario(accounts: Accounts, request: Request) -> Response:
     body = await json_object(request)
     slug, name = body.get("organisation"), body.get("scenario")
     if not isinstance(slug, str) or slug not in accounts.organizations:
-        raise RefusalError.of("not_found", message="There is no such organisation.")
+        raise RefusalError.of("not_found", message="There is no such organization.")
     if not isinstance(name, str) or name not in SCENARIOS:
         raise invalid("There is no such scenario.")
     accounts.set_scenario(slug, name)
@@ -110,12 +110,14 @@ def _organization(accounts: Accounts, organization: Organization) -> dict[str, o
 
 
 def _person(accounts: Accounts, person: Person) -> dict[str, object]:
+    sessions = [each for each in accounts.sign_in.sessions_of(person.key) if not each.ended]
     return {
         "key": person.key,
         "name": person.name,
         "role": person.role,
         "maySpend": person.may_change_plan,
-        "connected": any(not session.ended for session in accounts.sign_in.sessions_of(person.key)),
+        "connected": bool(sessions),
+        "connectedMs": round((accounts.now() - sessions[0].began_at) * 1000) if sessions else None,
     }
 
 
@@ -127,7 +129,13 @@ def _payment_method(organization: Organization) -> str | None:
 
 
 def _scenario(row: Scenario, group: str) -> dict[str, object]:
-    shown: dict[str, object] = {"name": row.name, "group": group, "title": row.title, "try": row.hint}
+    shown: dict[str, object] = {
+        "name": row.name,
+        "group": group,
+        "title": row.title,
+        "try": row.hint,
+        "keywords": row.keywords,
+    }
     amount = amount_of(row.name)
     return shown if amount is None else {**shown, "amount": f"{amount:.2f}"}
 

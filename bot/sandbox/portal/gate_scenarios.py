@@ -73,12 +73,14 @@ GATE_SCENARIOS = (
         name="cap-exceeded",
         title="Monthly limit nearly used up",
         hint="$12.50 of the month is left: $25 is refused, $10 goes through.",
+        keywords="monthly cap",
         prepare=_use_up_cap,
     ),
     Scenario(
         name="role-required",
         title="Role not sufficient",
         hint="The portal says that the person may not charge, whatever the role.",
+        keywords="permission forbidden",
         gate=Gate(error="role_required"),
     ),
     Scenario(
@@ -109,6 +111,7 @@ GATE_SCENARIOS = (
         name="upgrade-cap",
         title="Five upgrades today already",
         hint="Upgrades are refused until tomorrow; charges go through.",
+        keywords="rate limit",
         gate=Gate(error="upgrade_cap_exceeded"),
     ),
     Scenario(
@@ -133,11 +136,12 @@ GATE_SCENARIOS = (
         name="session-revoked",
         title="Logged out everywhere",
         hint="Every call says that the session is over; only a new link could help.",
+        keywords="signed out session_revoked",
         gate=Gate(error="session_revoked"),
     ),
     Scenario(
         name="org-access-denied",
-        title="Organisation not accessible",
+        title="Organization not accessible",
         hint="The token is not bound to an organization that the person manages.",
         gate=Gate(error="org_access_denied"),
     ),

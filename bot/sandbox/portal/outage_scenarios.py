@@ -16,6 +16,7 @@ OUTAGE_SCENARIOS = (
         name="polls-rate-limited",
         title="Polls answer 429",
         hint="Asking for a charge is told to wait three seconds each time.",
+        keywords="rate limit rate_limited throttled",
         poll=refusal_fault(429, "rate_limited", "Too many requests.", "3"),
     ),
     Scenario(
@@ -34,12 +35,14 @@ OUTAGE_SCENARIOS = (
         name="portal-hangs",
         title="Portal hangs",
         hint="Every billing call waits 20 seconds before anything happens.",
+        keywords="timeout timed out slow",
         billing=Fault(hangs=True),
     ),
     Scenario(
         name="portal-down",
         title="Portal down",
         hint="Every billing call loses its connection before anything happens.",
+        keywords="outage offline unreachable",
         billing=Fault(drop=True),
     ),
     Scenario(

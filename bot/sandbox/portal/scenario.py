@@ -42,6 +42,7 @@ class Scenario:
         name: The name in `set_scenario` and in the control API.
         title: A short title for people.
         hint: One sentence for people that says what to try.
+        keywords: Other words under which people look for it.
         outcome: The result of charges. None selects it by the amount.
         charge: The fault of `POST /charge` and of upgrades, after all gates.
         poll: The fault of `GET /charge/{id}`.
@@ -58,6 +59,7 @@ class Scenario:
     name: str
     title: str
     hint: str
+    keywords: str = ""
     outcome: Outcome | None = None
     charge: Fault | None = None
     poll: Fault | None = None

@@ -63,6 +63,7 @@ class Session:
     """One login of one person. Only the newest refresh token is valid.
 
     Attributes:
+        began_at: When the session was opened, in Unix seconds.
         ends_at: The end of the session in Unix seconds. A refresh does not extend it.
         spending_revoked_by: `self`, `admin`, or None while spending is not revoked.
     """
@@ -72,6 +73,7 @@ class Session:
     client_id: str
     scope: tuple[str, ...]
     refresh_token: str
+    began_at: float
     ends_at: float
     ended: bool = False
     spending_revoked: bool = False
@@ -220,6 +222,7 @@ class SignIn:
             client_id=client_id,
             scope=tuple(scope),
             refresh_token=self.ids.opaque("rt_", 40),
+            began_at=self.now(),
             ends_at=began + self.session_seconds,
         )
         self.sessions.append(session)

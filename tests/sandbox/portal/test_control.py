@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,21 @@ async def test_the_scenarios_and_organizations_can_be_listed(client: PortalClien
     assert all(row["group"] for row in listed["scenarios"])
     amounts = {row["amount"] for row in listed["scenarios"] if "amount" in row}
     assert amounts == {str(amount) for amount in AMOUNT_SCENARIOS}
-    assert "try" in listed["scenarios"][0]
+    assert {"try", "keywords"} <= set(listed["scenarios"][0])
+    failing = [
+        row for row in listed["scenarios"] if row["group"] == "How a charge ends" and "amount" in row
+    ]
+    assert ["decline" in row["keywords"] for row in failing] == [False, False, True, True, True, True]
+
+
+async def test_the_words_on_the_screens_are_american(client: PortalClient) -> None:
+    listed = exact(await client.http.get("/sandbox/scenarios"))["scenarios"]
+    pages = [(await client.http.get(path)).text for path in ("/billing", "/manage-subscription", "/device")]
+    shown = " ".join([*pages, *(f"{row['group']} {row['title']} {row['try']}" for row in listed)])
+    found = re.findall(
+        r"\w*(?:ganis|thoris|cognis)\w*|\w*(?:lou|viou|vou|nou)r\b|cancelled", shown, re.IGNORECASE
+    )
+    assert found == []
 
 
 async def test_long_names_in_the_list_are_truncated(client: PortalClient) -> None:
@@ -77,10 +92,12 @@ async def test_a_reset_clears_the_charges_and_keeps_the_sessions(client: PortalC
 
 
 async def test_the_list_says_who_may_spend_and_who_is_connected(client: PortalClient) -> None:
+    client.clock.tick(1.5)
     people = exact(await client.http.get("/sandbox/scenarios"))["organisations"][0]["people"]
     of = {person["key"]: person for person in people}
     assert (of["ada"]["maySpend"], of["ada"]["connected"]) == (True, True)
     assert (of["linus"]["maySpend"], of["linus"]["connected"]) == (False, False)
+    assert (of["ada"]["connectedMs"], of["linus"]["connectedMs"]) == (1500, None)
 
 
 async def test_starting_over_ends_the_sessions_too(client: PortalClient) -> None:

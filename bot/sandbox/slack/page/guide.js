@@ -8,7 +8,15 @@ import { inFlight } from "./kill.js";
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./portal.js").Portal} Portal */
 
+/** What is kept where says that the guide stays away. */
 const KEY = "sandbox.guide";
+/** A charge that takes longer may be one that never settles: no reason to kill the app. */
+const FRESH_MS = 30_000;
+
+/** Brings the guide back at the next load. */
+export function forgetGuide() {
+  localStorage.removeItem(KEY);
+}
 
 /**
  * @typedef {object} Step
@@ -54,34 +62,51 @@ export function mountGuide(store, portal, root, { typeCommand, showKill, leave }
       },
     ]);
     if (store.bootstrap.can_restart) {
-      const pending = portal.charges.some((one) => one.status === "pending");
+      const isFresh = (/** @type {Json} */ one) =>
+        one.status === "pending" && Date.now() - Date.parse(one.createdAt) < FRESH_MS;
+      const caught = store.entries
+        .filter((one) => one.kind === "kill")
+        .flatMap((one) => inFlight(one, portal.charges, store.entries));
+      const now = portal.charges.some((one) => isFresh(one) && !caught.includes(one));
+      const buy = type(`${command} buy 10.05`);
+      const [text, action] = now
+        ? /** @type {const} */ ([
+          "A purchase is in flight. Kill the app now.",
+          { label: "Show me the button", run: () => showKill() },
+        ])
+        : caught.some(isFresh)
+        ? /** @type {const} */ ([
+          "Killed in mid-purchase. This is done once the charge settles; if it never does, buy $10.05.",
+          buy,
+        ])
+        : /** @type {const} */ ([
+          "A payment of $10.05 takes 25 seconds: time to kill the app in the middle of it.",
+          buy,
+        ]);
       steps.push({
         label: "Kill the app",
-        text: pending
-          ? "A purchase is in flight. Kill the app now."
-          : "A payment of $10.05 takes 25 seconds: time to kill the app in the middle of it.",
-        action: pending
-          ? { label: "Show me the button", run: () => showKill() }
-          : type(`${command} buy 10.05`),
-        happened: () =>
-          store.entries.some(
-            (one) =>
-              one.kind === "kill" &&
-              inFlight(one, portal.charges, store.entries).some((each) => each.status === "settled"),
-          ),
+        text,
+        action,
+        happened: () => caught.some((one) => one.status === "settled"),
       });
     }
     if (member) {
       const name = member.real_name.split(" ")[0];
       const acts = store.person.id === member.id;
+      const since = portal.connectedSince(member);
       steps.push({
         label: `Act as ${name}`,
         text: acts
-          ? `You are ${name}. Run ${command} and connect: a member sees the balance and cannot buy.`
+          ? since === null
+            ? `You are ${name}. Run ${command}, choose Connect, and approve in the tab that opens.`
+            : `${name} is connected. Run ${command} again: a member sees the balance and cannot buy.`
           : `${name} is a member who cannot buy. See what the app offers to a member.`,
         action: acts ? type(command) : { label: `Act as ${name}`, run: () => store.actAs(member.id) },
         happened: () =>
-          store.entries.some((one) => one.kind === "command" && one.user === member.id && one.ok),
+          since !== null &&
+          store.entries.some(
+            (one) => one.kind === "command" && one.user === member.id && one.ok && one.at > since,
+          ),
       });
     }
     return steps;
@@ -105,13 +130,15 @@ export function mountGuide(store, portal, root, { typeCommand, showKill, leave }
     // Before the portal's first answer it is not known what has happened already.
     if (portal.organizations.length === 0) return;
     const steps = build();
+    const before = done.size;
     for (const step of steps) {
       if (done.has(step.label) || !step.happened()) continue;
       done.add(step.label);
       if (chosen === step.label) chosen = null;
     }
     const next = steps.find((one) => !done.has(one.label));
-    if (!next) localStorage.setItem(KEY, "gone");
+    // Only then: a page that is about to start over is drawn once more.
+    if (!next && done.size > before) localStorage.setItem(KEY, "gone");
     const shown = steps.find((one) => one.label === chosen) ?? next;
     const now = JSON.stringify([[...done], shown?.label, shown?.text]);
     if (now === signature) return;

@@ -221,7 +221,7 @@ function payload(title, value, status) {
     text === "" ? h("p", { class: "muted" }, "An empty body.") : h(
       "pre",
       { class: "json", tabindex: "0", "aria-label": title },
-      ...coloured(text),
+      ...colored(text),
     ),
   );
 }
@@ -232,7 +232,7 @@ function payload(title, value, status) {
  * @param {string} text
  * @returns {Node[]}
  */
-function coloured(text) {
+function colored(text) {
   /** @type {Node[]} */
   const nodes = [];
   let from = 0;

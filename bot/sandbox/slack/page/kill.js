@@ -13,7 +13,8 @@ import { entryTime } from "./time.js";
 /** @typedef {import("./portal.js").Portal} Portal */
 
 const LATE_SECONDS = 60;
-const LOOK_MS = 4000;
+/** Until then a charge may still show up. */
+const LOOK_SECONDS = 4;
 const LOOK_AGAIN_MS = 700;
 /** What a person may cause a charge by. */
 const CLICKS = new Set(["command", "block_actions", "view_submission"]);
@@ -59,59 +60,46 @@ export function killCard(store, portal, typeCommand) {
     h("span", { class: "spinner", "aria-hidden": "true" }),
   );
   const story = h("p", { class: "kill-story", role: "status", "data-testid": "kill-story", hidden: true });
-  let lookUntil = 0;
   let said = "";
+  let looking = false;
 
   const draw = () => {
     const kill = store.entries.filter((one) => one.kind === "kill").at(-1);
     story.hidden = !kill;
     if (!kill) return;
-    const looking = Date.now() < lookUntil;
     const caught = inFlight(kill, portal.charges, store.entries);
+    const ago = Date.now() / 1000 - kill.at;
+    const open = caught.length === 0 ? ago < LOOK_SECONDS : caught.some((one) => one.status === "pending");
+    if (open && ago < LATE_SECONDS) lookAgain();
     const at = entryTime(kill.at - kill.ms / 1000, store.reader.tz);
     const took = (kill.ms / 1000).toFixed(1);
-    const sentence = `Killed at ${at}, back after ${took} s. ${outcome(caught, looking)}`;
-    const traced = caught.filter((one) => isOf(one, store)).at(-1);
-    const text = `${sentence} ${traced?.id ?? ""}`;
+    const sentence = `Killed at ${at}, back after ${took} s. ${outcome(caught, ago)}`;
+    const traced = caught.filter((one) => isOf(one, store));
+    const text = [sentence, ...traced.map((one) => one.id)].join(" ");
     // What is drawn again would be read out again.
     if (text === said) return;
     said = text;
-    story.replaceChildren(
-      sentence,
-      ...(traced
-        ? [
-          " ",
-          h(
-            "button",
-            {
-              type: "button",
-              class: "link",
-              onclick: () => typeCommand(`${command} trace ${traced.id}`),
-            },
-            "See its trace",
-          ),
-        ]
-        : []),
-    );
+    story.replaceChildren(sentence, ...traces(traced, (id) => typeCommand(`${command} trace ${id}`)));
   };
   store.on("entries", draw);
   store.on("person", draw);
   portal.on(draw);
 
-  const look = async () => {
-    await portal.refresh();
-    draw();
-    if (Date.now() < lookUntil) setTimeout(look, LOOK_AGAIN_MS);
-    else draw();
+  const lookAgain = () => {
+    if (looking) return;
+    looking = true;
+    setTimeout(async () => {
+      await portal.refresh();
+      looking = false;
+      draw();
+    }, LOOK_AGAIN_MS);
   };
   button.addEventListener("click", async () => {
     if (button.getAttribute("aria-disabled") === "true") return;
     setPending(button, true);
-    lookUntil = Infinity;
     const answer = await api.restart();
     setPending(button, false);
-    lookUntil = Date.now() + LOOK_MS;
-    if (answer.ok) look();
+    if (answer.ok) portal.refresh();
     else showToast({ title: "The app did not come back.", text: answer.error, picture: "warning" });
   });
   return h(
@@ -145,23 +133,68 @@ function isOf(charge, store) {
 }
 
 /**
- * @param {Json[]} caught
- * @param {boolean} looking true while a charge may still show up
+ * One link to the trace of each charge.
+ *
+ * @param {Json[]} charges
+ * @param {(id: string) => void} show
+ * @returns {(Node | string)[]}
  */
-function outcome(caught, looking) {
+function traces(charges, show) {
+  const link = (/** @type {Json} */ one, /** @type {string} */ words) =>
+    h("button", { type: "button", class: "link", onclick: () => show(one.id) }, words);
+  if (charges.length === 1) return [" ", link(charges[0], "See its trace")];
+  return charges.flatMap((one, index) => [
+    index === 0 ? " See their traces: " : ", ",
+    link(one, dollars(one.amountUsd)),
+  ]);
+}
+
+const LIST = new Intl.ListFormat("en-US", { type: "conjunction" });
+/** What is said of charges in each status, in this order. */
+const ENDS = /** @type {[string, string][]} */ ([
+  ["settled", "settled once"],
+  ["failed", "declined"],
+  ["pending", "still pending"],
+]);
+
+/**
+ * The amounts as a list, an equal one only once: "$10.05 and $10.06 (twice)".
+ *
+ * @param {Json[]} charges
+ */
+function amounts(charges) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const one of charges) {
+    const amount = dollars(one.amountUsd);
+    counts.set(amount, (counts.get(amount) ?? 0) + 1);
+  }
+  const times = (/** @type {number} */ count) => (count === 2 ? "twice" : `${count} times`);
+  return LIST.format(
+    [...counts].map(([amount, count]) => (count === 1 ? amount : `${amount} (${times(count)})`)),
+  );
+}
+
+/**
+ * What became of each charge that the kill caught.
+ *
+ * @param {Json[]} caught
+ * @param {number} ago the seconds since the app was back
+ */
+function outcome(caught, ago) {
   if (caught.length === 0) {
-    return looking ? "Looking for what was in flight…" : "No purchase was in flight.";
+    return ago < LOOK_SECONDS ? "Looking for what was in flight…" : "No purchase was in flight.";
   }
-  const amounts = caught.map((one) => dollars(one.amountUsd)).join(" and ");
   const some = caught.length > 1;
-  const pending = caught.filter((one) => one.status === "pending").length;
-  if (pending) return `${amounts} ${some ? "are" : "is"} in flight…`;
-  const were = `${amounts} ${some ? "were" : "was"} in flight`;
-  if (caught.every((one) => one.status === "settled")) {
-    return `${were}: ${some ? "each" : "it"} settled once.`;
-  }
-  if (caught.every((one) => one.status === "failed")) {
-    return `${were}: ${some ? "each" : "it"} was declined, and nothing was charged.`;
-  }
-  return `${were}: ${caught.map((one) => `${dollars(one.amountUsd)} ${one.status}`).join(", ")}.`;
+  const all = (/** @type {string} */ status) => caught.every((one) => one.status === status);
+  if (all("pending") && ago < LATE_SECONDS) return `${amounts(caught)} ${some ? "are" : "is"} in flight…`;
+  const were = `${amounts(caught)} ${some ? "were" : "was"} in flight`;
+  if (all("settled")) return `${were}: ${some ? "each" : "it"} settled once.`;
+  if (all("failed")) return `${were}: ${some ? "each" : "it"} was declined, and nothing was charged.`;
+  if (all("pending")) return `${were}, and ${some ? "are" : "is"} still pending.`;
+  const parts = ENDS.map(([status, words]) => {
+    const these = caught.filter((one) => one.status === status);
+    return these.length ? `${amounts(these)} ${words}` : "";
+  });
+  return `${parts.filter(Boolean).join("; ")}.`;
 }

@@ -1,5 +1,5 @@
 /**
- * How people and apps are pictured: initials on a colour, and a drawn mark for the app.
+ * How people and apps are pictured: initials on a color, and a drawn mark for the app.
  */
 import { h, icon } from "./dom.js";
 

@@ -26,6 +26,8 @@ export class Portal {
 
   /** @type {Set<() => void>} */
   #listeners = new Set();
+  /** @type {Map<string, number>} when each person has connected, by the clock of this page */
+  #since = new Map();
   #url = "";
   #timer = 0;
 
@@ -53,6 +55,11 @@ export class Portal {
       this.organizations = /** @type {Json} */ (listed).organisations ?? [];
       this.scenarios = /** @type {Json} */ (listed).scenarios ?? [];
       this.charges = /** @type {Json} */ (charged).charges ?? [];
+      this.#since = new Map(
+        this.people
+          .filter((one) => one.connected)
+          .map((one) => [one.key, (Date.now() - one.connectedMs) / 1000]),
+      );
     }
     for (const listener of this.#listeners) listener();
     // A charge may settle while nothing passes between Slack and the app.
@@ -98,6 +105,15 @@ export class Portal {
    */
   accountOf(person) {
     return this.people.find((one) => one.key === person.name);
+  }
+
+  /**
+   * When a person of the workspace has connected, in Unix seconds; null for one who is not connected.
+   *
+   * @param {Json} person
+   */
+  connectedSince(person) {
+    return this.#since.get(person.name) ?? null;
   }
 
   /** The people of all organizations. */

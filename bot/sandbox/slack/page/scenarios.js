@@ -34,7 +34,7 @@ export function mountScenarios(store, portal, root, typeCommand) {
   const filter = h("input", {
     type: "search",
     class: "text-input",
-    placeholder: "Filter: decline, timeout, 503…",
+    placeholder: "Filter: decline, timeout, 3ds…",
     "aria-label": "Filter the scenarios",
     autocomplete: "off",
     "data-testid": "scenario-filter",
@@ -72,7 +72,8 @@ export function mountScenarios(store, portal, root, typeCommand) {
     for (const group of list.children) {
       let any = false;
       for (const row of /** @type {NodeListOf<HTMLElement>} */ (group.querySelectorAll(".scenario"))) {
-        const text = `${row.textContent} ${group.firstElementChild?.textContent}`.toLowerCase();
+        const words = [row.textContent, group.firstElementChild?.textContent, row.dataset.keywords];
+        const text = words.join(" ").toLowerCase();
         row.hidden = !wanted.every((word) => text.includes(word));
         if (row.hidden) continue;
         any = true;
@@ -193,7 +194,7 @@ function scenarioRow(scenario, name, isOn, on) {
   const sentence = h("span", { class: "scenario-try" }, mrkdwn(scenario.try ?? "", PLAIN_READER));
   return h(
     "div",
-    { class: "scenario" },
+    { class: "scenario", "data-keywords": scenario.keywords },
     h("label", {}, box, h("span", {}, h("strong", {}, scenario.title), sentence)),
     scenario.amount &&
       h(

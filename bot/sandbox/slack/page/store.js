@@ -3,6 +3,7 @@
  * `conversation`, `home`, `stack`, `unread`, `entries`, `connection`, `error`.
  */
 import { api, openStream } from "./api.js";
+import { forgetGuide } from "./guide.js";
 
 /** @typedef {Record<string, any>} Json */
 /** @typedef {{kind: "channel", id: string} | {kind: "dm"} | {kind: "home"} | {kind: "about"}} Place */
@@ -176,6 +177,7 @@ export class Store {
         break;
       case "started_over":
         sessionStorage.removeItem(PERSON_KEY);
+        forgetGuide();
         history.replaceState(null, "", location.pathname);
         location.reload();
         break;

@@ -96,7 +96,7 @@ const TOKENS = {
 };
 
 /**
- * Slack's date template. A relative day that opens the template is capitalised, as Slack does it.
+ * Slack's date template. A relative day that opens the template is capitalized, as Slack does it.
  *
  * @param {number} unix seconds
  * @param {string} template e.g. `{date_short_pretty} at {time}`
