@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from blocks import ids, titles
@@ -39,7 +40,9 @@ from bot.domain.payment import CARD, PaymentMethod
 from bot.domain.subscription import Effect
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date, datetime
+    from decimal import Decimal
 
     from bot.domain.billing import BillingState
     from bot.domain.charge import Charge
@@ -55,9 +58,17 @@ NAMED_FOR = frozenset({"subPin", "customerDefault"})
 
 
 def subscription_modal(
-    subscription: Subscription, account: Account, read_at: datetime, *, note: str | None = None
+    subscription: Subscription,
+    account: Account,
+    read_at: datetime,
+    *,
+    note: str | None = None,
+    due_today: Mapping[str, Decimal] = MappingProxyType({}),
 ) -> Json:
-    """Make the plan modal with the state at `read_at` (UTC)."""
+    """Make the plan modal with the state at `read_at` (UTC).
+
+    `due_today` is what larger plans would cost now (US dollars), by their id, as far as it is known.
+    """
     current = subscription.current
     may = subscription.may_change_plan and current is not None and not subscription.is_team
     waits = subscription.applying is not None
@@ -72,7 +83,7 @@ def subscription_modal(
         *_rest(subscription),
         select(
             "Change to",
-            [(tier.id, _offer(tier, subscription)) for tier in choices],
+            [(tier.id, _offer(tier, subscription, due_today)) for tier in choices],
             block_id=ids.PLAN_TIER,
             action_id=ids.PLAN_TIER,
         )
@@ -290,13 +301,13 @@ def _who_changes(subscription: Subscription) -> str:
     return f"{MANAGERS.capitalize()} can change the plan."
 
 
-def _offer(tier: Tier, subscription: Subscription) -> str:
+def _offer(tier: Tier, subscription: Subscription, due_today: Mapping[str, Decimal]) -> str:
     """Return a plan's menu entry: what it costs, what one gets, and from when; as far as it is known."""
     parts = [
         tier.name,
         f"{tier.price}/mo" if tier.price else None,
         f"{show(tier.monthly)} to use" if tier.monthly else None,
-        _starts(tier, subscription),
+        f"{show(due_today[tier.id])} today" if tier.id in due_today else _starts(tier, subscription),
     ]
     return " · ".join(part for part in parts if part)
 
@@ -304,9 +315,6 @@ def _offer(tier: Tier, subscription: Subscription) -> str:
 def _starts(tier: Tier, subscription: Subscription) -> str | None:
     """Say when a plan would start: a larger one today, a smaller one when the cycle ends."""
     current = subscription.current
-    mine = next((each for each in subscription.tiers if current and each.id == current.tier_id), None)
-    if current is None or mine is None:
-        return None
-    if tier.order > mine.order:
+    if tier in subscription.larger:
         return "starts today"
-    return f"starts {day(current.cycle_ends)}" if current.cycle_ends else None
+    return f"starts {day(current.cycle_ends)}" if current is not None and current.cycle_ends else None

@@ -119,6 +119,13 @@ class Subscription:
         now_on = self.current.tier_id
         return tuple(tier for tier in self.catalog if not tier.is_current and tier.id != now_on)
 
+    @property
+    def larger(self) -> tuple[Tier, ...]:
+        """The choices that are larger than the current plan; none if its own order is not known."""
+        now_on = self.current.tier_id if self.current is not None else None
+        mine = next((tier for tier in self.tiers if tier.id == now_on), None)
+        return () if mine is None else tuple(tier for tier in self.choices if tier.order > mine.order)
+
     def price_of(self, tier_id: str) -> Decimal | None:
         """Return a plan's price a month (US dollars); None if it is not known."""
         price = next((tier.price for tier in self.tiers if tier.id == tier_id), None)

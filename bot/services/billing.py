@@ -20,16 +20,17 @@ from bot.domain.errors import (
     RelinkRequiredError,
 )
 from bot.domain.rules import RuleError
-from bot.domain.subscription import PlanChange
+from bot.domain.subscription import PlanChange, Preview
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from decimal import Decimal
 
     from bot.domain.billing import AccountInfo, AutoReloadChoice, BillingState, Usage
     from bot.domain.charge import Charge
     from bot.domain.clock import Clock
     from bot.domain.identity import Account, Connection, Identity
-    from bot.domain.subscription import Preview, Subscription
+    from bot.domain.subscription import Subscription
     from bot.portal.client import PortalClient
     from bot.services.accounts import Accounts
     from bot.services.permission import Permission
@@ -45,6 +46,11 @@ APPLYING = timedelta(minutes=2)
 The portal shows a new plan up to 30 s after the payment (docs/portal.md, section 8.4). This is four times
 that.
 """
+
+
+MOST_PREVIEWS = 3
+PREVIEWS_SECONDS = 2
+"""How long the plans wait for what each would cost today; without it they say only when they start."""
 
 
 class Billing:
@@ -126,6 +132,26 @@ class Billing:
         """Return what changing to a plan would do, without doing it."""
         _, portal = await self._accounts.portal(identity)
         return await portal.preview_plan(tier_id)
+
+    async def due_today(self, identity: Identity, subscription: Subscription) -> dict[str, Decimal]:
+        """Return what each larger plan would cost today (US dollars), by its id.
+
+        Only what the portal says within PREVIEWS_SECONDS is there.
+        """
+        larger = subscription.larger[:MOST_PREVIEWS]
+        if not larger:
+            return {}
+        _, portal = await self._accounts.portal(identity)
+        try:
+            async with asyncio.timeout(PREVIEWS_SECONDS):
+                previews = await asyncio.gather(
+                    *(portal.preview_plan(tier.id) for tier in larger), return_exceptions=True
+                )
+        except TimeoutError:
+            return {}
+        found = zip(larger, previews, strict=True)
+        due = {tier.id: each.due_now for tier, each in found if isinstance(each, Preview)}
+        return {tier_id: amount for tier_id, amount in due.items() if amount is not None}
 
     async def change_plan(self, identity: Identity, change: PlanChange, tier_id: str | None) -> str | None:
         """Schedule, cancel or keep a plan, without a charge; return the server's message.

@@ -183,8 +183,14 @@ async def _change(context: Context, change: PlanChange, tier_id: str | None) -> 
 
 async def _plan(context: Context, *, note: str | None = None) -> Json:
     subscription, _, connection = await context.runtime.billing.subscription(context.identity)
-    now = context.runtime.clock.wall()
-    return subscription_modal(subscription, connection.account, now, note=escape(note) if note else None)
+    due_today = await context.runtime.billing.due_today(context.identity, subscription)
+    return subscription_modal(
+        subscription,
+        connection.account,
+        context.runtime.clock.wall(),
+        note=escape(note) if note else None,
+        due_today=due_today,
+    )
 
 
 def _require_role(subscription: Subscription) -> None:

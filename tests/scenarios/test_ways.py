@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from blocks import ids
+from bot.sandbox.portal import Fault
 from tests.support.house import ADA, LINUS, House
 from tests.support.steps import answered, ask, modal, shown_in_modal
 
@@ -137,9 +138,16 @@ async def test_the_plans_say_what_one_gets_and_when(house: House) -> None:
     await house.link()
     shown = await modal(house, "/billing plan", "Plus plan")
     assert any(
-        label.startswith("Super · $100/mo · $110 to use · starts today")
+        label.startswith("Super · $100/mo · $110 to use · $80 today")
         for label in shown.fields["plan_tier"].options
     )
+
+
+async def test_the_plans_are_shown_although_the_portal_says_no_price_of_today(house: House) -> None:
+    await house.link()
+    house.portal.fail("/api/billing/subscription/preview", Fault(status=503), times=99, method="POST")
+    shown = await modal(house, "/billing plan", "Plus plan")
+    assert any("· starts today" in label for label in shown.fields["plan_tier"].options)
 
 
 async def test_a_member_reaches_the_plan_usage_and_the_limit_too(house: House) -> None:

@@ -31,7 +31,7 @@ ON = AutoReloadChoice(enabled=True, threshold=Decimal(20), reload_to=Decimal(100
 
 
 def _plan(subscription: Subscription) -> Json:
-    return subscription_modal(subscription, ACCOUNT, NOW)
+    return subscription_modal(subscription, ACCOUNT, NOW, due_today={"max": Decimal(30)})
 
 
 def screens() -> list[Screen]:
