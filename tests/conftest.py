@@ -36,7 +36,7 @@ SAMPLED = {
 """Tests of many cases, of which every second, third … runs; `make prove` runs all of them."""
 
 QUICK = bool(os.environ.get("QUICK"))
-SAMPLED_SCENARIOS = 12 if QUICK else 3
+SAMPLED_SCENARIOS = 12 if QUICK else 4
 """The same for scenarios and installations on PostgreSQL: on SQLite each of them runs."""
 
 settings.register_profile("prove", max_examples=2_000, deadline=None, print_blob=True)
