@@ -137,13 +137,22 @@ MATRIX = {
     "Slack away at first": (
         "the release of a delivery",
         "conversations.history",
-        "the message is to be replied to, done with its modal",
     ),
 }
 """What happens on each way, in the order of the story; a process is killed before it and after it."""
 
-SOMETIMES = {"before the release of a device_grant", "after the release of a device_grant"}
-"""Seen in one slow run: a grant that was superseded, or had ended, while it was looked at is given back."""
+SOMETIMES = {
+    f"{when} {what}"
+    for when in ("before", "after")
+    for what in (
+        "the release of a device_grant",
+        "the message is done with its modal",
+        "the message is told in its modal, done with its modal",
+        "the message is to be replied to, done with its modal",
+    )
+}
+"""Seen where something else was slow: a grant that was superseded, or had ended, while it was looked at is
+given back; a modal is gone already, or a charge has ended before its message was posted."""
 
 
 def points(way: str) -> list[str]:

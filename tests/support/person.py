@@ -88,8 +88,9 @@ class Person:
         # Nobody resumes again and again what stands where it stood.
         if f"'Resume ${self.amount}'" in seen and (self._last_step != resume or in_message is None):
             return resume
-        if self.messages():
-            return in_message
+        is_under_way = (view.get("title") or {}).get("text") == "Processing"
+        if self.messages() or is_under_way:
+            return in_message  # the confirmation is stored, and a message follows
         pay = str((view.get("submit") or {}).get("text") or "")
         if pay == f"Pay ${self.amount} now" and "again" not in str(view):
             return "pay"
