@@ -182,7 +182,7 @@ def _refused(charge: Charge, now: datetime | None) -> list[Block | None]:
     code = charge.refusal or RefusalCode.OTHER
     copy = refusal_copy(code, detail=charge.refusal_detail, retry_at=charge.retry_at, now=now)
     words = f":x: *{show(charge.amount)} was not charged*\n{copy.words}"
-    waits = now is not None and charge.retry_at is not None and now < charge.retry_at
+    waits = now is not None and charge.must_wait(now) is not None
     again = None if copy.connect or waits else {Again.SAME: _again, Again.OTHER: _other}.get(copy.again)
     return [
         section(words),

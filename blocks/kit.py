@@ -322,6 +322,11 @@ def _input(label: str, element: Json, *, block_id: str, hint: str | None, option
     return Block(json=json, spoken=label)
 
 
+def fitting(words: str, otherwise: str, most: int = TITLE) -> str:
+    """Return the words if Slack takes so many characters; `most` is by default that of a modal's titles."""
+    return words if len(words) <= most else otherwise
+
+
 def _limit(what: str, length: int, most: int) -> None:
     if length > most:
         raise LimitError(f"{what}: {length} is more than {most}")

@@ -13,7 +13,6 @@ from blocks.charge import buy_again
 from blocks.errors import rule_words
 from blocks.kit import (
     OPTION_TEXT,
-    TITLE,
     TYPED_LENGTH,
     Block,
     Json,
@@ -22,6 +21,7 @@ from blocks.kit import (
     context,
     escape,
     fields,
+    fitting,
     modal,
     moment,
     portal_button,
@@ -192,8 +192,7 @@ def amount_modal(
 def _preset(form: AmountForm, amount: Decimal) -> str:
     """Name an amount, and the balance that it leads to."""
     after = "" if form.balance is None else f" → new balance {show(form.balance + amount)}"
-    whole = show(amount) + after
-    return whole if len(whole) <= OPTION_TEXT else show(amount)
+    return fitting(show(amount) + after, show(amount), OPTION_TEXT)
 
 
 def closed_modal(form: AmountForm, state: BillingState) -> Json:
@@ -222,7 +221,7 @@ def confirm_modal(charge: Charge, *, open_equal: Charge | None, state: BillingSt
     the billing state before the charge, if it is known.
     """
     amount = show(charge.amount)
-    again = f"Pay {amount} again"
+    pay = f"Pay {amount} now"
     return modal(
         titles.POSSIBLE_DUPLICATE if open_equal else titles.CONFIRM_PURCHASE,
         section(buy_again(charge, open_equal)) if open_equal else None,
@@ -233,7 +232,7 @@ def confirm_modal(charge: Charge, *, open_equal: Charge | None, state: BillingSt
         actions(button("Back", ids.BACK_TO_AMOUNT, value=charge.id)),
         portal_line(charge.portal_url),
         callback_id=ids.CONFIRM_VIEW,
-        submit=again if open_equal and len(again) <= TITLE else f"Pay {amount} now",
+        submit=fitting(f"Pay {amount} again", pay) if open_equal else pay,
         close="Cancel",
         private_metadata=f"{charge.id} {open_equal.id}" if open_equal else charge.id,
         notify_on_close=True,

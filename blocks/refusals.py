@@ -24,7 +24,7 @@ class Again(Enum):
     OTHER = auto()
     """With another amount or plan."""
     NO = auto()
-    """Not by buying: somebody else decides, or it may have been charged."""
+    """Buying does not help: another person decides, or it may have been charged."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

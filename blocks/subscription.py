@@ -19,6 +19,7 @@ from blocks.kit import (
     day,
     escape,
     fields,
+    fitting,
     modal,
     moment,
     portal_button,
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from bot.domain.subscription import CurrentPlan, Preview, Subscription, Tier
 
 TITLE = "Plan"
-TITLE_LENGTH = 24
 SHOWN_NAME = 60
 PREVIEWING = "Loading the preview…"
 SAVING = "Saving…"
@@ -119,9 +119,13 @@ class Then:
     @classmethod
     def of(cls, subscription: Subscription, tier_id: str) -> Then | None:
         """Return it for a plan; None if its price is not known."""
-        price = next((tier.price for tier in subscription.tiers if tier.id == tier_id), None)
-        renews_on = subscription.current.cycle_ends if subscription.current else None
-        return None if price is None else cls(price=price, renews_on=renews_on)
+        tier = subscription.known(tier_id)
+        if tier is None or tier.price is None:
+            return None
+        return cls(
+            price=tier.price,
+            renews_on=subscription.current.cycle_ends if subscription.current else None,
+        )
 
     @property
     def words(self) -> str:
@@ -161,14 +165,13 @@ def cancel_modal(current: CurrentPlan, account: Account, *, confirmation_id: str
     """Make the consent modal for a cancellation; it carries `confirmation_id`."""
     until = f" until {day(current.cycle_ends)}" if current.cycle_ends else " until the billing period ends"
     words = f"*{escape(current.name)}* stays{until}; nothing is charged. You can undo this until then."
-    question, keep = f"Cancel {current.name}?", f"Keep {current.name}"
     return _change_modal(
         words,
         account,
         confirmation_id,
         "Cancel plan",
-        title=question if len(question) <= TITLE_LENGTH else "Cancel this plan?",
-        close=keep if len(keep) <= TITLE_LENGTH else "Keep this plan",
+        title=fitting(f"Cancel {current.name}?", "Cancel this plan?"),
+        close=fitting(f"Keep {current.name}", "Keep this plan"),
     )
 
 
@@ -246,7 +249,7 @@ def _scheduled(subscription: Subscription) -> list[Block | None]:
     if current is None or not current.change_scheduled or subscription.is_team:
         return []
     if current.cancels:
-        when = current.cancels_on or current.cycle_ends
+        when = current.ends_on
         words = f":warning: *{escape(current.name)} ends*" + (f" on {day(when)}." if when else ".")
     else:
         when = current.becomes_on or current.cycle_ends
@@ -281,7 +284,7 @@ def _catalog(subscription: Subscription) -> list[Block | None]:
     """List the plans with their prices; each button opens the portal with that plan preselected."""
     return [
         section(
-            f"*{escape(tier.name)}*{_what_one_gets(tier)}",
+            " · ".join([f"*{escape(tier.name)}*", *map(escape, _terms(tier))]),
             accessory=button(
                 "See in portal", f"{ids.OPEN_PLAN}_{number}", url=subscription.plan_url(tier.id)
             ),
@@ -290,9 +293,10 @@ def _catalog(subscription: Subscription) -> list[Block | None]:
     ]
 
 
-def _what_one_gets(tier: Tier) -> str:
-    price = f" · {escape(tier.price)}/mo" if tier.price else ""
-    return price + (f" · {show(tier.monthly)} to use" if tier.monthly else "")
+def _terms(tier: Tier) -> list[str]:
+    """Return what a plan costs and what one gets, as far as it is known (not escaped)."""
+    price = [f"{tier.price}/mo"] if tier.price else []
+    return [*price, f"{show(tier.monthly)} to use"] if tier.monthly else price
 
 
 def _who_changes(subscription: Subscription) -> str:
@@ -303,13 +307,8 @@ def _who_changes(subscription: Subscription) -> str:
 
 def _offer(tier: Tier, subscription: Subscription, due_today: Mapping[str, Decimal]) -> str:
     """Return a plan's menu entry: what it costs, what one gets, and from when; as far as it is known."""
-    parts = [
-        tier.name,
-        f"{tier.price}/mo" if tier.price else None,
-        f"{show(tier.monthly)} to use" if tier.monthly else None,
-        f"{show(due_today[tier.id])} today" if tier.id in due_today else _starts(tier, subscription),
-    ]
-    return " · ".join(part for part in parts if part)
+    starts = f"{show(due_today[tier.id])} today" if tier.id in due_today else _starts(tier, subscription)
+    return " · ".join([tier.name, *_terms(tier), *([starts] if starts else [])])
 
 
 def _starts(tier: Tier, subscription: Subscription) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -62,32 +63,41 @@ def to_use(usage: Usage) -> str | None:
     """Say what can be used in all; None if nothing can, or that is not known."""
     if usage.usable is None or usage.level not in {BalanceLevel.HEALTHY, BalanceLevel.LOW}:
         return None
-    shown = sum((nearest_cents(amount) for amount in _parts(usage)), Decimal(0))
+    shown = sum((nearest_cents(part.amount) for part in _parts(usage)), Decimal(0))
     # Where the parts are shown below, the whole is their sum to the cent.
     whole = shown if abs(shown - usage.usable) < ROUNDING else usage.usable
     return f"{show(whole)} to use"
 
 
-def _parts(usage: Usage) -> list[Decimal]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """A part of what can be used: how it is named beside another part, and as the only one."""
+
+    amount: Decimal
+    beside: str
+    alone: str
+
+
+def _parts(usage: Usage) -> list[_Part]:
     """Return what is left of the plan and the top-ups, as far as it is known."""
-    left = usage.plan.left if usage.plan is not None else None
-    return [amount for amount in (left, usage.topped_up) if amount is not None and amount > 0]
-
-
-def parts_line(usage: Usage) -> list[str]:
-    """Say in one line what the whole consists of; empty if there is no whole, or no part is known."""
-    if to_use(usage) is None:
-        return []
     plan, topped_up = usage.plan, usage.topped_up
     parts = []
     if plan is not None and plan.left is not None and plan.left > 0:
         until = plan.ends_on or plan.renews_on
-        parts.append((f"{show(plan.left)} of", "your plan" + (f" until {day(until)}" if until else "")))
+        named = "your plan" + (f" until {day(until)}" if until else "")
+        parts.append(_Part(amount=plan.left, beside=f"of {named}", alone=named))
     if topped_up is not None and topped_up > 0:
-        parts.append((show(topped_up), "balance (top-ups)"))
+        named = "balance (top-ups)"
+        parts.append(_Part(amount=topped_up, beside=named, alone=f"your {named}"))
+    return parts
+
+
+def parts_line(usage: Usage) -> list[str]:
+    """Say in one line what the whole consists of; empty if there is no whole, or no part is known."""
+    parts = [] if to_use(usage) is None else _parts(usage)
     if len(parts) == 1:
-        return [f"All from your {parts[0][1].removeprefix('your ')}"]
-    return [" · ".join(f"{amount} {what}" for amount, what in parts)] if parts else []
+        return [f"All from {parts[0].alone}"]
+    return [" · ".join(f"{show(part.amount)} {part.beside}" for part in parts)] if parts else []
 
 
 def warning_words(usage: Usage, *, applying: str | None = None) -> str | None:

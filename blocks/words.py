@@ -135,16 +135,20 @@ def switch_off(role: Role | None, name: str | None = None) -> str:
 
 def ring(left: Decimal, what: str) -> str:
     """Name the picture of the share that is left, in twentieths; `what` tells two on one screen apart."""
-    twentieths = round(max(Decimal(0), min(Decimal(1), left)) * RING_PARTS)
-    return f"ring-{max(twentieths, 1) if left > 0 else 0}-{what}"
+    return f"ring-{_steps(left, RING_PARTS)}-{what}"
 
 
 def squares(left: Decimal) -> str:
-    """Draw the share that is left as ten squares; none is colored only if nothing is left."""
-    full = round(max(Decimal(0), min(Decimal(1), left)) * _SQUARES)
-    full = max(full, 1) if left > 0 else 0
+    """Draw the share that is left as ten squares."""
+    full = _steps(left, _SQUARES)
     color = next(color for least, color in _COLORS if left >= least)
     return f":large_{color}_square:" * full + ":white_large_square:" * (_SQUARES - full)
+
+
+def _steps(left: Decimal, most: int) -> int:
+    """Return the share that is left in steps of one `most`-th; none only if nothing is left."""
+    full = round(max(Decimal(0), min(Decimal(1), left)) * most)
+    return max(full, 1) if left > 0 else 0
 
 
 def auto_reload_line(setting: AutoReload) -> str:

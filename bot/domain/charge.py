@@ -250,6 +250,12 @@ class Charge:
         """When the person started to expect the charge: the confirmation, or else the proposal."""
         return self.confirmed_at or self.created_at
 
+    def must_wait(self, now: datetime) -> timedelta | None:
+        """Return how long a refused charge may not be tried again yet; None if it may."""
+        if self.state is not ChargeState.REFUSED or self.retry_at is None or self.retry_at <= now:
+            return None
+        return self.retry_at - now
+
     def is_of(self, account: Account) -> bool:
         """Tell whether it was confirmed for this account and organization: no other may be charged."""
         return (self.account_id, self.organization_id) == account.grant

@@ -105,8 +105,8 @@ class Delivery:
         """The app must not change the modal any more: the person may have opened something else there."""
         return replace(self, view_id=None)
 
-    def told_in_modal(self, key: str) -> Delivery:
-        """The open modal has told this outcome, so no thread reply does."""
+    def shown_in_modal(self, key: str) -> Delivery:
+        """The open modal shows this outcome, so there is no thread reply about it."""
         return replace(self, replied_key=key)
 
 
@@ -129,7 +129,7 @@ class Drawing:
 
     `is_news`: there is more to say than that it is under way. `modal` is what an open modal shows now,
     `modal_ends` whether that is its last word, and `modal_at` (UTC) the moment before which Slack may
-    overwrite it. There is no `reply` where the open modal tells it. `posts_anew`: where the place that the
+    overwrite it. There is no `reply` where the open modal shows it. `posts_anew`: where the place that the
     message should replace is gone, it is posted to the person. `look_again`: when to look again by itself
     whether the subject has changed. `after` brings up to date what else shows the subject; it is called
     each time the message was brought up to date.

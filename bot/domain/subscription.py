@@ -122,13 +122,17 @@ class Subscription:
     @property
     def larger(self) -> tuple[Tier, ...]:
         """The choices that are larger than the current plan; none if its own order is not known."""
-        now_on = self.current.tier_id if self.current is not None else None
-        mine = next((tier for tier in self.tiers if tier.id == now_on), None)
+        mine = None if self.current is None else self.known(self.current.tier_id)
         return () if mine is None else tuple(tier for tier in self.choices if tier.order > mine.order)
+
+    def known(self, tier_id: str) -> Tier | None:
+        """Return a plan that the portal names, a choice or not; None if it names no such plan."""
+        return next((tier for tier in self.tiers if tier.id == tier_id), None)
 
     def price_of(self, tier_id: str) -> Decimal | None:
         """Return a plan's price a month (US dollars); None if it is not known."""
-        price = next((tier.price for tier in self.tiers if tier.id == tier_id), None)
+        tier = self.known(tier_id)
+        price = None if tier is None else tier.price
         return None if price is None else parse_wire(price.strip().removeprefix("$").replace(",", ""))
 
     def named(self, name: str) -> Tier | None:

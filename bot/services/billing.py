@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -23,7 +23,7 @@ from bot.domain.rules import RuleError
 from bot.domain.subscription import PlanChange, Preview
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
     from decimal import Decimal
 
     from bot.domain.billing import AccountInfo, AutoReloadChoice, BillingState, Usage
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from bot.services.permission import Permission
     from bot.storage.audit import AuditStore
     from bot.storage.charges.store import ChargeStore
+
+_Answer = TypeVar("_Answer")
 
 log = structlog.get_logger(__name__)
 
@@ -139,7 +141,7 @@ class Billing:
         Only what the portal says within PREVIEWS_SECONDS is there.
         """
         larger = subscription.larger[:MOST_PREVIEWS]
-        if not larger:
+        if not larger or subscription.applying is not None:
             return {}
         _, portal = await self._accounts.portal(identity)
         try:
@@ -223,21 +225,22 @@ def _applying(upgrade: Charge | None, usage: Usage | None) -> str | None:
 
 async def _dated_usage(portal: PortalClient) -> Usage | None:
     """Return the usage, with the end of a canceled plan; the account call does not name that."""
-    usage, subscription = await asyncio.gather(_usage(portal), _subscription(portal))
-    return usage if usage is None or subscription is None else subscription.dated(usage)
+    info, subscription = await asyncio.gather(
+        _unless_away(portal.account(), "billing.no_usage"), _subscription(portal)
+    )
+    if info is None or subscription is None:
+        return None if info is None else info.usage
+    return subscription.dated(info.usage)
 
 
 async def _subscription(portal: PortalClient) -> Subscription | None:
-    try:
-        return await portal.subscription()
-    except (PortalUnavailableError, PortalRefusalError, RelinkRequiredError) as error:
-        log.info("billing.no_subscription", problem=type(error).__name__)
-        return None
+    return await _unless_away(portal.subscription(), "billing.no_subscription")
 
 
-async def _usage(portal: PortalClient) -> Usage | None:
+async def _unless_away(call: Awaitable[_Answer], event: str) -> _Answer | None:
+    """Return what the portal answers; None, with this event in the log, if it does not, or refuses."""
     try:
-        return (await portal.account()).usage
+        return await call
     except (PortalUnavailableError, PortalRefusalError, RelinkRequiredError) as error:
-        log.info("billing.no_usage", problem=type(error).__name__)
+        log.info(event, problem=type(error).__name__)
         return None

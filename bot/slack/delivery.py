@@ -267,7 +267,7 @@ class _Run:
             self.delivery = self.delivery.modal_finished()
             return
         if drawing.reply is not None:
-            self.delivery = self.delivery.told_in_modal(drawing.reply.key)
+            self.delivery = self.delivery.shown_in_modal(drawing.reply.key)
         if drawing.modal_ends:
             self.delivery = self.delivery.modal_finished()
 

@@ -8,6 +8,7 @@ then the screen is sent without pictures, and for a while every other one too.
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -66,16 +67,19 @@ class Pictures:
 
 def pictures_route() -> Route:
     """Return the route of the pictures, `/ring/0.png` to `/ring/20.png`: static, and anybody's to see."""
-    folder = files("bot.slack") / "rings"
-    drawn: dict[str, bytes] = {str(n): (folder / f"{n}.png").read_bytes() for n in range(PARTS + 1)}
 
     async def ring(request: Request) -> Response:
-        content = drawn.get(request.path_params["n"])
-        if content is None:
+        n = request.path_params["n"]
+        if n > PARTS:
             return PlainTextResponse("not found", 404)
-        return Response(content, media_type="image/png", headers=_KEPT)
+        return Response(_picture(n), media_type="image/png", headers=_KEPT)
 
-    return Route("/ring/{n}.png", ring)
+    return Route("/ring/{n:int}.png", ring)
+
+
+@cache
+def _picture(n: int) -> bytes:
+    return (files("bot.slack") / "rings" / f"{n}.png").read_bytes()
 
 
 def with_pictures(pictures: Pictures, arguments: dict[str, Any]) -> dict[str, Any]:

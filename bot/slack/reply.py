@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from slack_bolt.context.ack.async_ack import AsyncAck
+    from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
     from bot.domain.delivery import Json
     from bot.slack.client import DirectMessages, SlackClient
@@ -181,7 +182,11 @@ class Reply:
         answer = await self.slack.views_open(
             trigger_id=self._request.payload.trigger_id or "", view=self._screens.modal(title)
         )
-        view: dict[str, Any] = answer.get("view") or {}
+        self._answer_in(answer)
+
+    def _answer_in(self, opened: AsyncSlackResponse) -> None:
+        """Answer from now on in the modal that Slack has opened."""
+        view: dict[str, Any] = opened.get("view") or {}
         self.view_id, self._view_hash = view.get("id"), view.get("hash")
 
     async def push_modal(self, title: str) -> None:
@@ -204,8 +209,7 @@ class Reply:
                 raise
             await self.open_modal(title)
             return
-        view: dict[str, Any] = answer.get("view") or {}
-        self.view_id, self._view_hash = view.get("id"), view.get("hash")
+        self._answer_in(answer)
 
     async def await_outcome(self, view: Json, title: str) -> None:
         """Show `view` in the clicked modal until an outcome is shown there, unless one already is.

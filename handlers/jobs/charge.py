@@ -50,15 +50,14 @@ async def draw_charge(runtime: Runtime, delivery: Delivery) -> Drawing | None:
     now = runtime.clock.now()
     if not charge.has_news:
         return _under_way(charge, delivery, now)
-    until = charge.retry_at if charge.state is ChargeState.REFUSED else None
-    waits = until is not None and now < until
+    wait = charge.must_wait(now)
     return Drawing(
         message=charge_message(charge, now).json,
         reply=_reply(charge, delivery),
         modal=None if charge.check_under_way else charge_modal(charge, now),
         modal_at=charge.confirmed_at and charge.confirmed_at + timedelta(seconds=AFTER_ACK_SECONDS),
-        modal_ends=not waits,
-        look_again=until - now if until is not None and waits else _look_again(charge, now),
+        modal_ends=wait is None,
+        look_again=wait or _look_again(charge, now),
         after=partial(_show_new_balance, runtime, charge),
     )
 

@@ -25,8 +25,7 @@ async def draw_lock(runtime: Runtime, delivery: Delivery) -> Drawing | None:
     lock, unlock = story
     if runtime.clock.now() > (unlock.at if unlock is not None else lock.locked_at) + WORTH_POSTING:
         return None
-    told = delivery.ts is not None  # a message that begins with the end needs no reply that repeats it
-    reply = (
-        Reply(key="resumed", message=resumed_reply(unlock).json) if unlock is not None and told else None
-    )
+    reply = None
+    if unlock is not None and delivery.ts is not None:  # not if the message itself begins with the end
+        reply = Reply(key="resumed", message=resumed_reply(unlock).json)
     return Drawing(message=announcement(lock, unlock).json, reply=reply)

@@ -43,16 +43,15 @@ async def handle_auto_reload(context: Context) -> None:
     await context.reply.open_modal(TITLE)
     context.runtime.permission.require_changes(context.identity)
     state = await context.runtime.billing.state(context.identity)
-    words = context.text.split()
+    words = context.text.lower().split()
     if not words:
         await context.reply.show(_form(context, state))
         return
     state.require_charging()
-    is_off = state.auto_reload is None or not state.auto_reload.enabled
-    if [word.lower() for word in words] == [OFF] and is_off:
+    if words == [OFF] and not _setting(state).enabled:
         await context.reply.show(_form(context, state, note=f"*{ALREADY_OFF}*"))
         return
-    if len(words) == 1 and words[0].lower() != OFF:
+    if len(words) == 1 and words != [OFF]:
         await context.reply.show(_half_typed(context, state, words[0]))
         return
     await context.reply.show(await _confirm_modal(context, state, lambda: _typed_choice(words, state)))
@@ -174,7 +173,7 @@ def _read(written: str) -> AutoReloadChoice:
 
 
 def _typed_choice(words: list[str], state: BillingState) -> AutoReloadChoice:
-    if [word.lower() for word in words] == [OFF]:
+    if words == [OFF]:
         return AutoReloadChoice.off(_setting(state))
     # With too many or too few words, read an invalid amount, so that one clear error is shown.
     below, to = words if len(words) == ARGUMENTS else ("", "")

@@ -22,11 +22,6 @@ async def handle_disconnect(context: Context) -> None:
     await context.reply.message(disconnect_question(link.account))
 
 
-async def handle_keep_connection(context: Context) -> None:
-    """Show the balance in place of the question: nothing has changed."""
-    await handle_overview(context)
-
-
 async def handle_disconnect_button(context: Context) -> None:
     """Delete the link and its tokens, and say whose account it was."""
     for grant in await context.runtime.linking.cancel(context.identity):
@@ -37,5 +32,5 @@ async def handle_disconnect_button(context: Context) -> None:
 
 ACTIONS = {
     ids.DISCONNECT: handle_disconnect_button,
-    ids.KEEP_CONNECTION: handle_keep_connection,
+    ids.KEEP_CONNECTION: handle_overview,
 }

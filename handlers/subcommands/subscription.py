@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from blocks import ids
 from blocks.charge import charge_modal
@@ -31,10 +31,12 @@ from bot.services.purchases import BuyAgainError
 
 if TYPE_CHECKING:
     from blocks.kit import Json
-    from bot.domain.identity import Account
+    from bot.domain.billing import BillingState
+    from bot.domain.identity import Account, Connection
     from bot.domain.subscription import Subscription
     from handlers.context import Context
 
+    Loaded: TypeAlias = tuple[Subscription, BillingState, Connection]
 
 CONFIRMATION_KIND = "plan"
 COMMAND = "subscription"
@@ -54,17 +56,19 @@ async def handle_subscription(context: Context) -> None:
 
 async def _named(context: Context, name: str) -> Json:
     """Return the preview of the plan of that name, or the plans if there is none."""
-    subscription, _, _ = await context.runtime.billing.subscription(context.identity)
+    loaded = await context.runtime.billing.subscription(context.identity)
+    subscription, _, _ = loaded
     if subscription.applying is not None:
-        return await _plan(context)
+        return await _plan(context, loaded)
     _require_role(subscription)
     current = subscription.current
     if current is not None and current.name.casefold() == name.casefold():
-        return await _plan(context, note=same_plan(current.name))
+        return await _plan(context, loaded, note=same_plan(current.name))
     tier = subscription.named(name)
     if tier is None:
-        return await _plan(context, note=no_such_plan(name))
-    return await _preview(context, tier.id)
+        return await _plan(context, loaded, note=no_such_plan(name))
+    context.runtime.permission.require_changes(context.identity)
+    return await _preview(context, loaded, tier.id)
 
 
 async def handle_tier(context: Context) -> None:
@@ -72,12 +76,16 @@ async def handle_tier(context: Context) -> None:
     context.reply.in_submitted_modal(TITLE)
     context.wanted = COMMAND
     tier_id = context.request.entered(ids.PLAN_TIER) or ""
-    await context.reply.become(loading_modal(TITLE, doing=PREVIEWING), _preview(context, tier_id))
+    await context.reply.become(loading_modal(TITLE, doing=PREVIEWING), _chosen(context, tier_id))
 
 
-async def _preview(context: Context, tier_id: str) -> Json:
+async def _chosen(context: Context, tier_id: str) -> Json:
     context.runtime.permission.require_changes(context.identity)
-    subscription, state, connection = await context.runtime.billing.subscription(context.identity)
+    return await _preview(context, await context.runtime.billing.subscription(context.identity), tier_id)
+
+
+async def _preview(context: Context, loaded: Loaded, tier_id: str) -> Json:
+    subscription, state, connection = loaded
     _require_role(subscription)
     if subscription.tier(tier_id) is None:
         raise StaleError
@@ -102,11 +110,12 @@ async def handle_cancel_plan(context: Context) -> None:
     """Ask for a confirmation to cancel the plan."""
     context.wanted = COMMAND
     await context.reply.open_modal(TITLE)
-    subscription, _, connection = await context.runtime.billing.subscription(context.identity)
+    loaded = await context.runtime.billing.subscription(context.identity)
+    subscription, _, connection = loaded
     _require_role(subscription)
     current = subscription.current
     if current is None or current.cancels or subscription.is_team or subscription.applying is not None:
-        await context.reply.show(await _plan(context))
+        await context.reply.show(await _plan(context, loaded))
     else:
         confirmation_id = await _store_confirmation(context, connection.account, PlanChange.CANCEL, None)
         await context.reply.show(cancel_modal(current, connection.account, confirmation_id=confirmation_id))
@@ -181,8 +190,9 @@ async def _change(context: Context, change: PlanChange, tier_id: str | None) -> 
     return await _plan(context, note=words)
 
 
-async def _plan(context: Context, *, note: str | None = None) -> Json:
-    subscription, _, connection = await context.runtime.billing.subscription(context.identity)
+async def _plan(context: Context, loaded: Loaded | None = None, *, note: str | None = None) -> Json:
+    """Return the plan; `loaded` is what the portal has just said of it."""
+    subscription, _, connection = loaded or await context.runtime.billing.subscription(context.identity)
     due_today = await context.runtime.billing.due_today(context.identity, subscription)
     return subscription_modal(
         subscription,

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from blocks.kit import Block, message
 from blocks.usage import plan_block
+from blocks.words import RING_PARTS
 from bot.sandbox.serving import serve
 from bot.slack.pictures import PARTS, Pictures
 from bot.slack.response_url import ResponseUrls
@@ -30,6 +31,10 @@ AT = "https://bot.example.com"
 def shown(left: str) -> dict[str, object]:
     block: Block = plan_block(PLAN.__class__(name="Plus", monthly=Decimal(20), left=Decimal(left)))
     return message(block).json
+
+
+def test_a_screen_names_no_picture_that_is_not_served() -> None:
+    assert RING_PARTS == PARTS
 
 
 def test_without_an_address_the_squares_stay() -> None:

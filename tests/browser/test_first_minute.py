@@ -45,10 +45,15 @@ async def restart(house: House) -> None:
     await house.start()
 
 
-async def test_each_step_is_ticked_when_it_has_happened_and_a_kill_has_its_story(house: House) -> None:
+def killable(house: House) -> None:
+    """Let the page kill the app, and charges take as long as the portal says."""
     house.portal_clock.speed = 1
     house.slack.portal_url = house.portal.public_url
     house.slack.restart_app = partial(restart, house)
+
+
+async def test_each_step_is_ticked_when_it_has_happened_and_a_kill_has_its_story(house: House) -> None:
+    killable(house)
     async with browsing(house) as page:
         await expect_ticked(page)
         await house.link()
@@ -93,9 +98,7 @@ async def test_each_step_is_ticked_when_it_has_happened_and_a_kill_has_its_story
 
 
 async def test_a_kills_story_tells_of_each_charge_what_became_of_it(house: House) -> None:
-    house.portal_clock.speed = 1
-    house.slack.portal_url = house.portal.public_url
-    house.slack.restart_app = partial(restart, house)
+    killable(house)
     async with browsing(house) as page:
         await house.link()
         for amount in ("10.06", "10.06", "10.05"):
@@ -120,9 +123,7 @@ async def test_a_kills_story_tells_of_each_charge_what_became_of_it(house: House
 
 
 async def test_a_purchase_that_never_settles_is_no_reason_to_kill_the_app(house: House) -> None:
-    house.portal_clock.speed = 1
-    house.slack.portal_url = house.portal.public_url
-    house.slack.restart_app = partial(restart, house)
+    killable(house)
     async with browsing(house) as page:
         await house.link()
         await step(page, 4).click()

@@ -100,7 +100,7 @@ def delivery_name(_store: object, _lease: object, before: Delivery, after: Deliv
         "edited": before.edited_at != after.edited_at,
         "to be replied to": before.reply_key != after.reply_key,
         "replied to": before.replied_at != after.replied_at,
-        "told in its modal": before.replied_key != after.replied_key
+        "shown in its modal": before.replied_key != after.replied_key
         and before.replied_at == after.replied_at,
         "done with its modal": before.view_id != after.view_id,
     }

@@ -127,7 +127,7 @@ MATRIX = {
     "from the overview": ("the answer to a response_url",),
     "declined": (
         "the charge is failed",
-        "the message is edited, told in its modal, done with its modal",
+        "the message is edited, shown in its modal, done with its modal",
     ),
     "declined after the modal was closed": (
         "the message is edited, to be replied to, done with its modal",
@@ -147,7 +147,7 @@ SOMETIMES = {
     for what in (
         "the release of a device_grant",
         "the message is done with its modal",
-        "the message is told in its modal, done with its modal",
+        "the message is shown in its modal, done with its modal",
         "the message is to be replied to, done with its modal",
     )
 }

@@ -7,7 +7,7 @@ from decimal import Decimal
 from bot.domain.charge import ChargeState
 from tests.support.house import ADA, GRACE, House
 from tests.support.shown import Shown
-from tests.support.steps import buy_without_permission
+from tests.support.steps import bought, buy_without_permission
 
 
 async def test_a_purchase_equal_to_one_settled_without_a_message_is_a_duplicate(
@@ -28,9 +28,7 @@ async def test_a_purchase_equal_to_one_settled_without_a_message_is_a_duplicate(
 
 
 async def test_a_purchase_equal_to_an_open_one_is_called_a_possible_duplicate(house: House) -> None:
-    await house.link()
-    await house.buy("10.06")
-    await house.submitted()
+    await bought(house, "10.06")
     await house.slack.command(ADA, "/billing buy 10.06")
     await house.confirm_shown()
     assert house.modal().title == "Possible duplicate"

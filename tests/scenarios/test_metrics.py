@@ -8,6 +8,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.house import ADA, BOT_TOKEN, House
+from tests.support.steps import bought
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,9 +56,7 @@ async def test_the_metrics_count_a_purchase_from_its_confirmation_to_its_end(hou
 
 async def test_the_metrics_show_the_age_of_an_open_charge(house: House) -> None:
     house.portal_clock.speed = 1
-    await house.link()
-    await house.buy("10.06")
-    await house.submitted()
+    await bought(house, "10.06")
     assert await value(house, "billing_charges_unfinished", state="submitted") == 1
     assert await value(house, "billing_charges_unfinished", state="overdue") == 0
     assert 0 < await value(house, "billing_charges_oldest_unfinished_seconds", state="submitted") < 10
@@ -65,9 +64,7 @@ async def test_the_metrics_show_the_age_of_an_open_charge(house: House) -> None:
 
 
 async def test_a_restart_does_not_count_as_a_takeover_and_a_refusal_has_its_code(house: House) -> None:
-    await house.link()
-    await house.buy("50")
-    await house.submitted()
+    await bought(house, "50")
     await house.restart()
     house.slack.faults.add("chat.update", "error", error="fatal_error")
     await house.told("$50 added to your balance")

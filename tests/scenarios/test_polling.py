@@ -10,6 +10,7 @@ from freezegun import freeze_time
 from bot.sandbox.portal import Fault
 from tests.support.house import ADA, House
 from tests.support.shown import Shown
+from tests.support.steps import bought
 
 
 @pytest.mark.behavior(32)
@@ -42,9 +43,7 @@ async def test_the_app_follows_an_overdue_charge_across_restarts_and_updates_its
 async def test_a_charge_pending_at_the_time_limit_is_a_timeout_and_not_a_failure(house: House) -> None:
     house.portal_clock.speed = 1
     with freeze_time(real_asyncio=True) as frozen:
-        await house.link()
-        await house.buy("10.06")
-        await house.submitted()
+        await bought(house, "10.06")
         await house.slack.close(ADA, everything=True)
         frozen.tick(299)
         polls = house.polls()
@@ -61,9 +60,7 @@ async def test_a_charge_that_settles_after_the_cap_is_told_in_the_same_message(h
     await house.restart(poll_cap_seconds=20)
     house.portal_clock.speed = 1
     with freeze_time(real_asyncio=True) as frozen:
-        await house.link()
-        await house.buy("10.05")
-        await house.submitted()
+        await bought(house, "10.05")
         await house.slack.close(ADA, everything=True)
         frozen.tick(21)
         await house.told("a timeout, not a failure")
@@ -78,9 +75,7 @@ async def test_a_charge_that_settles_after_the_cap_is_told_in_the_same_message(h
 async def test_check_again_while_still_pending_says_when_it_was_checked(house: House) -> None:
     house.portal_clock.speed = 1
     with freeze_time(real_asyncio=True) as frozen:
-        await house.link()
-        await house.buy("10.06")
-        await house.submitted()
+        await bought(house, "10.06")
         frozen.tick(301)
         await house.told("a timeout, not a failure")
         await house.slack.click_text(ADA, "Check again")
@@ -124,9 +119,7 @@ async def test_the_server_names_the_amount_that_settled(house: House) -> None:
 async def test_a_slow_settlement_is_notified_in_the_thread(house: House) -> None:
     house.portal_clock.speed = 1
     with freeze_time(real_asyncio=True) as frozen:
-        await house.link()
-        await house.buy("10.05")
-        await house.submitted()
+        await bought(house, "10.05")
         await house.slack.close(ADA, everything=True)
         frozen.tick(41)
         await house.told("added to your balance")

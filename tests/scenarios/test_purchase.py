@@ -10,7 +10,7 @@ from freezegun import freeze_time
 from bot.domain.charge import ChargeState
 from tests.support.house import ADA, House
 from tests.support.shown import Shown
-from tests.support.steps import keys_sent
+from tests.support.steps import bought, keys_sent
 
 
 @pytest.mark.behavior(7)
@@ -165,9 +165,7 @@ async def test_a_message_whose_answer_was_lost_is_found_after_a_rate_limit(house
 
 
 async def test_a_charge_goes_on_after_a_restart_with_one_message(house: House) -> None:
-    await house.link()
-    await house.buy("50")
-    await house.submitted()
+    await bought(house, "50")
     await house.restart()
     await house.told("$50 added to your balance")
     assert len(house.portal.charges) == 1

@@ -13,6 +13,7 @@ from bot.domain.errors import ACCESS_LOST, OURS, RefusalCode
 from bot.sandbox.portal import Fault
 from tests.support.house import ADA, House
 from tests.support.shown import Shown
+from tests.support.steps import bought
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,9 +184,7 @@ async def test_a_confirmed_charge_shows_each_refusal(house: House, row: Row) -> 
 @pytest.mark.behavior(34)
 @each_row
 async def test_a_refusal_while_polling_is_never_called_a_failure(house: House, row: Row) -> None:
-    await house.link()
-    await house.buy("10.06")
-    await house.submitted()
+    await bought(house, "10.06")
     polls = house.polls()
     house.portal.fail("/api/billing/charge/", row.fault, times=2, method="GET")
     if row.code in ACCESS_LOST:

@@ -16,7 +16,7 @@ from bot.domain.next_step import Confirm
 from bot.domain.rules import RuleError
 from bot.sandbox.portal import Fault
 from tests.support.house import ADA, GRACE, LINUS, House, identity
-from tests.support.steps import answered, disconnect, money_requests, shown_in_modal
+from tests.support.steps import answered, bought, disconnect, money_requests, shown_in_modal
 
 if TYPE_CHECKING:
     from bot.domain.next_step import Proposal
@@ -61,9 +61,7 @@ async def test_a_confirmation_from_before_the_limit_was_lowered_is_refused(house
 async def test_the_daily_limit_says_what_is_left_and_ends_with_the_day(house: House) -> None:
     with freeze_time(real_asyncio=True) as frozen:
         await house.restart(max_charge_per_day=Decimal(100))
-        await house.link()
-        await house.buy("60")
-        await house.submitted()
+        await bought(house, "60")
         frozen.tick(10)
         await house.told("$60 added to your balance")
         await house.slack.close(ADA, everything=True)

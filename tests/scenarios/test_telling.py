@@ -11,6 +11,7 @@ from bot.storage.leases import wake
 from bot.storage.tables import charges, deliveries
 from tests.support.house import ADA, House
 from tests.support.shown import Shown
+from tests.support.steps import bought
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -163,9 +164,7 @@ async def test_an_outcome_that_the_open_modal_shows_is_not_told_again_in_the_thr
 async def test_an_open_modal_says_how_long_a_purchase_takes_and_then_its_end(house: House) -> None:
     house.portal_clock.speed = 1
     with freeze_time(real_asyncio=True) as frozen:
-        await house.link()
-        await house.buy("10.06")
-        await house.submitted()
+        await bought(house, "10.06")
         assert "Usually takes a few seconds." in house.modal().text
         frozen.tick(11)
         house.app.engine.wake("delivery")
@@ -182,9 +181,7 @@ async def test_an_open_modal_says_how_long_a_purchase_takes_and_then_its_end(hou
 async def test_a_modal_in_which_something_else_was_opened_is_left_alone(house: House) -> None:
     house.portal_clock.speed = 1
     with freeze_time(real_asyncio=True) as frozen:
-        await house.link()
-        await house.buy("10.06")
-        await house.submitted()
+        await bought(house, "10.06")
         await house.slack.close(ADA, everything=True)
         await house.slack.command(ADA, "/billing limit")
         await house.until(lambda: house.modal().title == "Monthly limit")

@@ -8,7 +8,7 @@ from freezegun import freeze_time
 from bot.sandbox.portal import Fault
 from tests.support.house import ADA, House
 from tests.support.shown import Shown
-from tests.support.steps import disconnect, keys_sent
+from tests.support.steps import bought, disconnect, keys_sent
 
 
 @pytest.mark.behavior(24)
@@ -104,9 +104,7 @@ async def test_check_again_in_the_modal_shows_what_the_check_found(house: House)
 async def test_a_charge_whose_access_is_lost_is_called_unclear_and_not_failed(
     house: House, lose: str, words: str
 ) -> None:
-    await house.link()
-    await house.buy("10.06")
-    await house.submitted()
+    await bought(house, "10.06")
     if lose == "session":
         house.portal.revoke_session("ada")
     elif lose == "spending":
@@ -122,9 +120,7 @@ async def test_an_overdue_charge_of_a_disconnected_person_says_why_there_is_no_a
     house: House,
 ) -> None:
     with freeze_time(real_asyncio=True) as frozen:
-        await house.link()
-        await house.buy("10.06")
-        await house.submitted()
+        await bought(house, "10.06")
         frozen.tick(301)
         await house.told("a timeout, not a failure")
         await disconnect(house)

@@ -44,6 +44,13 @@ async def ask(house: House, command: str, user: str = ADA) -> str:
     return str(house.last_ephemeral(user)["text"])
 
 
+async def bought(house: House, amount: str) -> None:
+    """Connect and buy, until the portal has the charge and was asked about it."""
+    await house.link()
+    await house.buy(amount)
+    await house.submitted()
+
+
 async def disconnect(house: House, user: str = ADA) -> None:
     """Type it, and answer the question with yes."""
     await ask(house, "/billing disconnect", user)

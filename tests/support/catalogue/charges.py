@@ -13,10 +13,14 @@ from blocks.charge import (
     permission_missing_message,
     resumed_message,
 )
-from bot.domain.charge import ChargeState, FailureReason
+from bot.domain.charge import Charge, ChargeState, FailureReason
 from bot.domain.errors import RefusalCode
 from tests.support.catalogue.screen import Screen, charge, screen
 from tests.support.samples import CHARGE, LINK, NOW, UPGRADE
+
+
+def _refused(code: RefusalCode, wait: timedelta) -> Charge:
+    return charge(ChargeState.REFUSED, refusal=code, ended_at=NOW, retry_at=NOW + wait)
 
 
 def screens() -> list[Screen]:
@@ -26,27 +30,10 @@ def screens() -> list[Screen]:
         "settled": charge(ChargeState.SETTLED, balance_after=Decimal("192.50"), ended_at=NOW),
         "settled-alone": charge(ChargeState.SETTLED),
         **failures,
-        "refused": charge(
-            ChargeState.REFUSED,
-            refusal=RefusalCode.RATE_LIMITED,
-            ended_at=NOW,
-            retry_at=NOW + timedelta(seconds=28),
-        ),
-        "refused-for-minutes": charge(
-            ChargeState.REFUSED,
-            refusal=RefusalCode.TEMPORARILY_UNAVAILABLE,
-            ended_at=NOW,
-            retry_at=NOW + timedelta(minutes=3),
-        ),
-        "refused-for-long": charge(
-            ChargeState.REFUSED,
-            refusal=RefusalCode.STRIPE_UNAVAILABLE,
-            ended_at=NOW,
-            retry_at=NOW + timedelta(minutes=30),
-        ),
-        "refused-until-now": charge(
-            ChargeState.REFUSED, refusal=RefusalCode.RATE_LIMITED, ended_at=NOW, retry_at=NOW
-        ),
+        "refused": _refused(RefusalCode.RATE_LIMITED, timedelta(seconds=28)),
+        "refused-for-minutes": _refused(RefusalCode.TEMPORARILY_UNAVAILABLE, timedelta(minutes=3)),
+        "refused-for-long": _refused(RefusalCode.STRIPE_UNAVAILABLE, timedelta(minutes=30)),
+        "refused-until-now": _refused(RefusalCode.RATE_LIMITED, timedelta(0)),
         "needs-scope": charge(ChargeState.NEEDS_SCOPE),
         "permitted": charge(ChargeState.NEEDS_SCOPE, permitted_at=NOW),
         "declined-link": charge(
