@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from bot.domain.charge import Charge
     from bot.domain.rules import RuleError
 
+FUNDS_HELP_AT = frozenset({BalanceLevel.FREE, BalanceLevel.LOW, BalanceLevel.DEPLETED})
+"""Where adding funds helps: not where a plan is missing, or the portal forbids use."""
+
 
 def overview_message(
     overview: Overview, *, note: str | None = None, stopped: RuleError | None = None
@@ -80,7 +83,8 @@ def _overview(overview: Overview, note: str | None, stopped: RuleError | None) -
     payment_lines = _payment_lines(state)
     warning = warning_words(usage, applying=overview.applying) if usage else None
     helps = _funds_help(overview, spending=stopped is None) and overview.connection.may_bill
-    add = button("Add funds", ids.ADD_FUNDS, style="primary") if warning and helps else None
+    is_due = usage is not None and usage.level in FUNDS_HELP_AT and warning is not None
+    add = button("Add funds", ids.ADD_FUNDS, style="primary") if is_due and helps else None
     facts = [
         *(parts_line(usage) if usage else []),
         whose(connection.account, state.role),

@@ -21,6 +21,7 @@ from blocks.refusals import refusal_copy
 from blocks.usage import parts_line, to_use, usage_message
 from blocks.words import auto_reload_line, method_name, squares, why_this_method
 from bot.domain.billing import (
+    AccessReason,
     AccountInfo,
     AutoReload,
     AutoReloadCardKind,
@@ -266,6 +267,20 @@ def test_what_helps_stands_beside_a_low_balance_and_nowhere_else() -> None:
     assert made.content["blocks"][0]["accessory"]["text"]["text"] == "Add funds"
     assert made.text.startswith(":warning: *Running low:*")
     assert made.buttons.count("Add funds") == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "plan"), [(AccessReason.NO_SUBSCRIPTION, None), (AccessReason.ACCOUNT_MISSING, PLAN)]
+)
+def test_funds_are_not_offered_beside_a_warning_that_they_do_not_mend(
+    reason: AccessReason, plan: PlanUsage | None
+) -> None:
+    usage = Usage(plan=plan, topped_up=Decimal(32), allowed=False, reason=reason)
+    made = Shown(
+        overview_message(Overview(state=STATE, usage=usage, connection=CONNECTION, read_at=NOW)).json
+    )
+    assert made.text.startswith(":warning:")
+    assert "accessory" not in made.content["blocks"][0]
 
 
 @given(
