@@ -225,7 +225,8 @@ def _needs_scope(charge: Charge) -> list[Block | None]:
         "Your connection is view-only. Choose *Enable billing* once, then finish this purchase here."
     )
     enable = button("Enable billing", ids.ENABLE_BILLING, value=charge.id, style="primary")
-    return [section(words), actions(enable)]
+    leave = button("Leave it to others", ids.LEAVE_TO_OTHERS, value=charge.id)
+    return [section(words), actions(enable, leave if charge.request_id is not None else None)]
 
 
 def _overdue(charge: Charge) -> list[Block | None]:

@@ -76,7 +76,8 @@ def connected_message(note: str, *, go_on: str | None = None, enable: str | None
     balance = button("Show my balance", ids.SHOW_OVERVIEW)
     first = None
     if go_on is not None:
-        words = f"Continue with /billing {go_on}"[:BUTTON_SHOWN]
+        is_review = go_on.startswith("review ")
+        words = "Review" if is_review else f"Continue with /billing {go_on}"[:BUTTON_SHOWN]
         first = button(words, ids.GO_ON, value=go_on, style="primary")
     if enable is not None:
         first = button("Enable billing", ids.ENABLE_FOR_COMMAND, value=enable, style="primary")

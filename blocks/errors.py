@@ -49,7 +49,8 @@ from bot.domain.errors import (
     StoreUnavailableError,
     TooFastError,
 )
-from bot.domain.money import show
+from bot.domain.money import AmountError, parse_typed, show
+from bot.domain.request import NotFullMemberError, RequestNotFoundError
 from bot.domain.rules import Rule, RuleError
 
 NO_ORGANIZATION = (
@@ -73,6 +74,8 @@ _ERRORS: dict[type[Exception], Copy] = {
     NotLinkedError: Copy(words="Connect your Nous Portal account first.", connect=True),
     RelinkRequiredError: REFUSALS[RefusalCode.UNAUTHORIZED],
     ChargeNotFoundError: Copy(words="This purchase is not yours, or it no longer exists.", overview=True),
+    RequestNotFoundError: Copy(words="There is no such request here, or it is not yours.", overview=True),
+    NotFullMemberError: Copy(words="Only full members of this workspace can do this."),
     StaleError: Copy(words="This has expired. Nothing was charged; start again.", overview=True),
     SeveralChargesError: Copy(words="Several purchases begin with that. Type more of it."),
     CannotAskError: Copy(
@@ -199,7 +202,7 @@ def _not_allowed(error: NotAllowedError) -> Copy:
         return replace(copy, words=switch_off(error.role))
     if error.code is RefusalCode.ROLE_REQUIRED and not manages(error.role):
         words = f"Only {MANAGERS} of your organization can do this. Ask one of them."
-        return replace(copy, words=words)
+        return replace(copy, words=words, ask=True)
     return copy
 
 
@@ -220,6 +223,19 @@ def _steps(copy: Copy, portal_url: str | None, wanted: str | None = None) -> Blo
         if copy.enable
         else None,
         button("Show who", ids.SHOW_WAITING) if copy.waiting else None,
+        _ask(wanted) if copy.ask else None,
         portal_button(portal_url) if copy.portal and portal_url else None,
         button("Try again", ids.SHOW_OVERVIEW) if copy.overview else None,
     )
+
+
+def _ask(wanted: str | None) -> Json | None:
+    """Make the button to ask others for what the person wanted to buy; None for anything else."""
+    command, _, amount = (wanted or "").partition(" ")
+    if command != "buy":
+        return None
+    try:
+        words = f"Ask for {show(parse_typed(amount))}"
+    except AmountError:
+        words = "Ask for funds"
+    return button(words, ids.GO_ON, value=f"request {amount}".strip(), style="primary")

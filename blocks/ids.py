@@ -71,6 +71,27 @@ TRACE = "trace"
 GO_ON = "go_on"
 SHOW_HELP = "show_help"
 
+ASK = "ask"
+"""Opens the form to ask for funds; its value is empty, or the request to ask for again."""
+
+ASK_ANYWAY = "ask_anyway"
+"""The same, although asking may not help; its value is what was typed."""
+
+ASK_VIEW = "ask_form"
+REASON = "reason"
+REVIEW = "review"
+"""Its value is the request's id, as that of the following."""
+
+DENY = "deny"
+DENY_VIEW = "deny_form"
+EDIT_REQUEST = "edit_request"
+WITHDRAW_REQUEST = "withdraw_request"
+REMIND = "remind"
+SHOW_REQUEST = "show_request"
+REQUESTS = "requests"
+LEAVE_TO_OTHERS = "leave_to_others"
+"""Its value is the charge's id."""
+
 CHARGE_EVENT = "billing_charge"
 """The event_type of a charge's message metadata."""
 

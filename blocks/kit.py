@@ -176,6 +176,13 @@ def section(words: str, *, accessory: Json | None = None) -> Block:
     return Block(json=json, spoken=words)
 
 
+def quoted(words: str) -> Block:
+    """Make a section of what a person wrote: plain text, in which no link or mention works."""
+    _limit("section", len(words), SECTION_TEXT)
+    text: Json = {"type": "plain_text", "text": words, "emoji": False}
+    return Block(json={"type": "section", "text": text}, spoken=escape(words))
+
+
 def fields(pairs: Iterable[tuple[str, str]]) -> Block:
     """Make a section of labeled values in two columns (mrkdwn, escaped already)."""
     present = list(pairs)
@@ -289,9 +296,10 @@ def text_input(
     hint: str | None = None,
     optional: bool = False,
     focused: bool = False,
+    most: int = TYPED_LENGTH,
 ) -> Block:
     """Make a one-line text input; `focused`: the person types there as soon as the modal is open."""
-    element: Json = {"type": "plain_text_input", "action_id": action_id, "max_length": TYPED_LENGTH}
+    element: Json = {"type": "plain_text_input", "action_id": action_id, "max_length": most}
     if focused:
         element["focus_on_load"] = True
     if placeholder is not None:

@@ -24,6 +24,7 @@ from blocks.kit import (
     section,
 )
 from blocks.limit import cap_block
+from blocks.request import own_blocks, waiting_blocks
 from blocks.usage import parts_line, to_use, usage_blocks, warning_words
 from blocks.words import (
     MANAGERS,
@@ -40,10 +41,12 @@ from bot.domain.money import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from blocks.kit import Json
     from bot.domain.billing import BillingState, Overview, Usage
     from bot.domain.charge import Charge
+    from bot.domain.request_views import RequestList
     from bot.domain.rules import RuleError
 
 FUNDS_HELP_AT = frozenset({BalanceLevel.FREE, BalanceLevel.LOW, BalanceLevel.DEPLETED})
@@ -61,11 +64,22 @@ def overview_message(
 
 
 def overview_home(
-    overview: Overview, recent: Sequence[Charge], *, stopped: RuleError | None = None
+    overview: Overview,
+    recent: Sequence[Charge],
+    *,
+    stopped: RuleError | None = None,
+    listed: RequestList | None = None,
 ) -> Json:
-    """Make the App Home of a connected person: the overview, the monthly limit, the latest purchases."""
+    """Make the App Home of a connected person.
+
+    First what waits for them and what they have asked for, then the overview, the monthly limit, and the
+    latest purchases.
+    """
     cap = overview.state.monthly_cap
+    requests = [] if listed is None else _requests(listed, overview.read_at)
     return home(
+        *requests,
+        divider() if requests else None,
         *_overview(overview, None, stopped),
         divider(),
         cap_block(cap) if cap is not None else None,
@@ -76,6 +90,12 @@ def overview_home(
             "Or type `/billing` in any channel; `/billing help` lists the rest. Only you see the answers."
         ),
     )
+
+
+def _requests(listed: RequestList, now: datetime) -> list[Block | None]:
+    """Return the requests that wait for the reader, and the reader's own that go on."""
+    own = [each for each in listed.own if not each.is_over]
+    return [*waiting_blocks(listed.waiting), *own_blocks(own, now)]
 
 
 def _overview(overview: Overview, note: str | None, stopped: RuleError | None) -> list[Block | None]:
@@ -99,7 +119,7 @@ def _overview(overview: Overview, note: str | None, stopped: RuleError | None) -
         *(usage_blocks(usage, applying=overview.applying, role=state.role) if usage else []),
         section("\n".join(payment_lines)) if payment_lines else None,
         context(rule_words(stopped)) if stopped else _gate(overview),
-        _buttons(overview, spending=stopped is None, adds=add is None),
+        _buttons(overview, spending=stopped is None, adds=add is None, is_due=is_due),
         *ends_soon_blocks(connection, overview.read_at),
     ]
 
@@ -151,15 +171,20 @@ def _funds_help(overview: Overview, *, spending: bool) -> bool:
     return spending and overview.state.may_charge and not _is_capped(overview)
 
 
-def _buttons(overview: Overview, *, spending: bool, adds: bool) -> Block | None:
-    """Return the ways on; `adds`: the button to add funds is not elsewhere. Slack shows five at most."""
+def _buttons(overview: Overview, *, spending: bool, adds: bool, is_due: bool) -> Block | None:
+    """Return the ways on; `adds`: the button to add funds is not elsewhere. Slack shows five at most.
+
+    `is_due`: more funds are needed now.
+    """
     state = overview.state
     may_add = spending and state.may_charge
     enabled = overview.connection.may_bill
     style = "primary" if enabled and _funds_help(overview, spending=spending) else None
     enable = button("Enable billing", ids.ENABLE_FOR_COMMAND, value="buy", style="primary")
+    asks = spending and overview.may_ask and not _is_capped(overview)
     return actions(
         button("Add funds", ids.ADD_FUNDS, style=style) if may_add and adds else None,
+        button("Ask for funds", ids.ASK, style="primary" if is_due else None) if asks else None,
         button("Auto-reload", ids.AUTO_RELOAD),
         button("Plan", ids.SHOW_PLAN),
         enable if may_add and not enabled else button("Usage", ids.REFRESH_USAGE),

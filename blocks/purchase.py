@@ -153,6 +153,23 @@ def amount_modal(
     `chosen` is a preset's value; without it, the form's usual one is chosen. `typed` is an amount as the
     person wrote it.
     """
+    inputs, kept = amount_inputs(form, chosen=chosen, typed=typed)
+    return modal(
+        titles.ADD_FUNDS,
+        _standing(form),
+        section(f"*{problem}.*") if problem else None,
+        *inputs,
+        callback_id=ids.AMOUNT_VIEW,
+        submit="Continue",
+        close="Cancel",
+        private_metadata=kept.remember(),
+    )
+
+
+def amount_inputs(
+    form: AmountForm, *, chosen: str | None = None, typed: str | None = None
+) -> tuple[list[Block | None], AmountForm]:
+    """Make the choice of an amount and the line to type one; return the form to keep in the modal too."""
     options = {format(amount, "f"): _preset(form, amount) for amount in form.offer.presets}
     preset = next((_text(amount) for amount in form.offer.presets if show(amount) == typed), None)
     choice = radios(
@@ -174,19 +191,8 @@ def amount_modal(
         ),
         optional=bool(options),
     )
-    return modal(
-        titles.ADD_FUNDS,
-        _standing(form),
-        section(f"*{problem}.*") if problem else None,
-        choice if options else None,
-        line,
-        callback_id=ids.AMOUNT_VIEW,
-        submit="Continue",
-        close="Cancel",
-        private_metadata=replace(
-            form, usual=parse_wire(preset or chosen) or form.usual, typed=first
-        ).remember(),
-    )
+    kept = replace(form, usual=parse_wire(preset or chosen) or form.usual, typed=first)
+    return [choice if options else None, line], kept
 
 
 def _preset(form: AmountForm, amount: Decimal) -> str:
@@ -226,7 +232,7 @@ def confirm_modal(charge: Charge, *, open_equal: Charge | None, state: BillingSt
         titles.POSSIBLE_DUPLICATE if open_equal else titles.CONFIRM_PURCHASE,
         section(buy_again(charge, open_equal)) if open_equal else None,
         section(f"Add *{amount}* to the balance of *{organization(charge.organization_name)}*."),
-        fields([("Total", amount), method_field(charge), *(_after(charge, state) if state else [])]),
+        fields([("Total", amount), method_field(charge), *(balance_after(charge, state) if state else [])]),
         context(f"You act as {escape(charge.account_email)}.") if charge.account_email else None,
         section(consent(charge.payment_method)),
         actions(button("Back", ids.BACK_TO_AMOUNT, value=charge.id)),
@@ -239,7 +245,7 @@ def confirm_modal(charge: Charge, *, open_equal: Charge | None, state: BillingSt
     )
 
 
-def _after(charge: Charge, state: BillingState) -> list[tuple[str, str]]:
+def balance_after(charge: Charge, state: BillingState) -> list[tuple[str, str]]:
     """Return the balance after the charge, and what the monthly limit leaves then."""
     after = []
     if state.balance is not None:
@@ -327,12 +333,6 @@ def _standing(form: AmountForm) -> Block | None:
     ]
     words = "\n".join(filter(None, facts))
     return section(words, accessory=button("Refresh", ids.REFRESH_AMOUNT)) if words else None
-
-
-def _hint(form: AmountForm) -> str | None:
-    """Say that the typed amount counts, and which amounts are allowed."""
-    counts = "Used instead of the choice above." if form.offer.presets else None
-    return " ".join(filter(None, [counts, _bounds_hint(form)])) or None
 
 
 def _bounds_hint(form: AmountForm) -> str | None:

@@ -37,6 +37,9 @@ class Copy:
     portal: bool = False
     overview: bool = False
     waiting: bool = False
+    ask: bool = False
+    """Whether the person may ask others to pay what they wanted to buy."""
+
     again: Again = Again.SAME
 
 
@@ -56,6 +59,13 @@ REFUSALS = {
         connect=True,
     ),
     RefusalCode.BILLING_DISABLED: Copy(words=switch_off(None), portal=True, again=Again.NO),
+    RefusalCode.REQUEST_ENDED: Copy(
+        words="The request that it was to pay was withdrawn. Nothing was sent.", again=Again.NO
+    ),
+    RefusalCode.LEFT_TO_OTHERS: Copy(words="You left it to others. Nothing was sent.", again=Again.NO),
+    RefusalCode.TAKEN_OVER: Copy(
+        words="Somebody else pays the request that it was to pay. Nothing was sent.", again=Again.NO
+    ),
     RefusalCode.ROLE_REQUIRED: Copy(
         words=("Your role in the portal does not allow this. Check your role there."),
         portal=True,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 ADD_FUNDS = "Add funds"
+APPROVE_REQUEST = "Approve request"
+ASK_FOR_FUNDS = "Ask for funds"
+DENY = "Deny"
 ADD_CARD = "Add a card first"
 AUTO_RELOAD = "Auto-reload"
 CHECKING = "Checking"
@@ -14,3 +17,5 @@ PAUSE_SPENDING = "Pause all spending?"
 POSSIBLE_DUPLICATE = "Possible duplicate"
 PURCHASE_DETAILS = "Purchase details"
 PROCESSING = "Processing"
+REQUEST = "Request"
+REQUESTS = "Requests"

@@ -12,6 +12,8 @@ from bot.domain.money import show
 from bot.domain.payment import LINK
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bot.domain.billing import AutoReload
     from bot.domain.identity import Account
     from bot.domain.payment import PaymentMethod
@@ -109,6 +111,19 @@ def person(name: str | None, workspace: str) -> str:
     """Name a Slack person and their workspace (escaped, without formatting)."""
     named, place = (escape(_UNFORMATTED.sub("", words))[:_NAME] for words in (name or "", workspace))
     return f"{named or 'A person'} ({place})" if place else named or "A person in Slack"
+
+
+def mention(key: str) -> str:
+    """Mention a person by their key or Slack id, so that Slack shows the name that its reader knows."""
+    return f"<@{escape(key.rpartition(':')[2])}>"
+
+
+def mentions(keys: Sequence[str]) -> str:
+    """Mention several people: `Ada and Grace`, `Ada, Grace and Linus`."""
+    named = [mention(key) for key in keys]
+    if len(named) < 2:  # noqa: PLR2004 - one needs no "and"
+        return "".join(named)
+    return f"{', '.join(named[:-1])} and {named[-1]}"
 
 
 def reason_words(reason: str | None) -> str:

@@ -89,6 +89,11 @@ async def end_unanswered(runtime: Runtime) -> None:
     await runtime.second_person.end_unanswered()
 
 
+async def end_switched_off(runtime: Runtime) -> None:
+    """Where requests for funds are switched off, withdraw those that are open."""
+    await runtime.requests.end_switched_off()
+
+
 LOOPS = (
     Loop(name="follow the database's clock", every=600, run=follow_clock, worker=False),
     Loop(name="seal the whole audit log", every=86_400, run=seal_whole_audit),
@@ -96,6 +101,7 @@ LOOPS = (
     Loop(name="forget", every=3_600, run=forget_old),
     Loop(name="remind", every=3_600, run=remind),
     Loop(name="end unanswered", every=300, run=end_unanswered),
+    Loop(name="end switched off", every=3_600, run=end_switched_off),
     Loop(name="look for dead installations", every=3_600, run=look_for_dead_installations),
 )
 

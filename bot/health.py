@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.domain.charge import UNFINISHED
+from bot.domain.request import GOING_ON
 from bot.elapsed import elapsed
 from bot.timing import HEARTBEAT_SECONDS, PING_SECONDS
 
@@ -64,21 +65,30 @@ class HealthCheck:
         return []
 
     async def measure_ledger(self) -> None:
-        """Set the gauges of unfinished charges. Without a database they are absent rather than outdated."""
+        """Set the gauges of what is unfinished. Without a database they are absent rather than outdated."""
         metrics = self._runtime.metrics
-        metrics.unfinished.clear()
-        metrics.oldest_unfinished_seconds.clear()
+        gauges = (
+            (UNFINISHED, metrics.unfinished, metrics.oldest_unfinished_seconds),
+            (GOING_ON, metrics.requests_open, metrics.oldest_request_seconds),
+        )
+        for _, number, oldest in gauges:
+            number.clear()
+            oldest.clear()
         try:
             async with asyncio.timeout(PING_SECONDS):
-                unfinished = await self._runtime.charges.unfinished()
+                found = (
+                    await self._runtime.charges.unfinished(),
+                    await self._runtime.request_store.unfinished(),
+                )
         except Exception as error:  # noqa: BLE001 - every driver error means the same here
             log.warning("metrics.database", problem=type(error).__name__)
             return
         now = self._runtime.clock.now()
-        for state in UNFINISHED:
-            count, since = unfinished.get(state.value, (0, now))
-            metrics.unfinished.labels(state.value).set(count)
-            metrics.oldest_unfinished_seconds.labels(state.value).set((now - since).total_seconds())
+        for unfinished, (states, number, oldest) in zip(found, gauges, strict=True):
+            for state in states:
+                count, since = unfinished.get(state.value, (0, now))
+                number.labels(state.value).set(count)
+                oldest.labels(state.value).set((now - since).total_seconds())
 
     def routes(self) -> list[Route]:
         """Return the three routes. They expose no secret, but are for internal use (docs/security.md)."""

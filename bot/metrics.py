@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from bot.domain.charge import Charge, ChargeKind, ChargeState
+from bot.domain.request import Obstacle, RequestState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
+    from bot.domain.request import FundsRequest
+
 OUTCOME_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 3_600, 86_400)
+DECISION_BUCKETS = (60, 300, 900, 3_600, 4 * 3_600, 12 * 3_600, 86_400, 3 * 86_400, 14 * 86_400)
 CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 ACK_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)
 
@@ -96,6 +100,35 @@ class Metrics:
             ["kind"],
             registry=registry,
         )
+        self.requests = Counter(
+            "billing_requests", "Requests for funds that entered each state", ["state"], registry=registry
+        )
+        for request_state in RequestState:
+            self.requests.labels(request_state.value)
+        self.requests_open = Gauge(
+            "billing_requests_open", "Requests for funds that go on", ["state"], registry=registry
+        )
+        self.oldest_request_seconds = Gauge(
+            "billing_requests_oldest_open_seconds",
+            "Seconds since the oldest request that goes on was filed; 0 if there is none",
+            ["state"],
+            registry=registry,
+        )
+        self.decision_seconds = Histogram(
+            "billing_request_decision_seconds",
+            "Seconds from a request's filing to its end",
+            ["outcome"],
+            buckets=DECISION_BUCKETS,
+            registry=registry,
+        )
+        self.approvals_refused = Counter(
+            "billing_approvals_refused",
+            "Decisions about requests that did not count, by reason",
+            ["why"],
+            registry=registry,
+        )
+        for why in Obstacle:
+            self.approvals_refused.labels(why.value)
         self.seal_failures = Counter(
             "billing_audit_seal_failures", "Failed attempts to seal the audit log", registry=registry
         )
@@ -121,6 +154,17 @@ class Metrics:
         if charge.confirmed_at is not None and charge.has_news:
             waited = now() - charge.confirmed_at
             self.outcome_seconds.labels(charge.state.value).observe(waited.total_seconds())
+
+    def request_entered(self, request: FundsRequest) -> None:
+        """Count a state that a request has entered, and the time until its end."""
+        self.requests.labels(request.state.value).inc()
+        if request.is_over and request.decided_at is not None:
+            waited = request.decided_at - request.asked_at
+            self.decision_seconds.labels(request.state.value).observe(waited.total_seconds())
+
+    def approval_refused(self, why: Obstacle) -> None:
+        """Count a decision that did not count."""
+        self.approvals_refused.labels(why.value).inc()
 
     def expect_work(self, kinds: Iterable[str]) -> None:
         """Show these kinds of work with the value 0 from the start."""

@@ -20,16 +20,21 @@ from bot.portal.oauth import OAuthClient
 from bot.portal.transport import Transport
 from bot.rate_limit import RateLimiter
 from bot.services.accounts import Accounts
+from bot.services.approving import Approving
 from bot.services.billing import Billing
 from bot.services.charge_worker import ChargeWorker
 from bot.services.lifecycle import Lifecycle
 from bot.services.linking import Linking
 from bot.services.lock_announcements import LockAnnouncements
+from bot.services.members import Members
 from bot.services.permission import Permission
 from bot.services.poll_waits import PollRules
+from bot.services.proposals import Proposals
 from bot.services.purchases import Purchases
 from bot.services.reminders import Reminders
+from bot.services.requests import Requests
 from bot.services.retention import Retention
+from bot.services.routing import Routing
 from bot.services.second_person import SecondPerson
 from bot.services.workspaces import OneWorkspace, Workspaces
 from bot.slack.client import DirectMessages, SlackClient
@@ -52,6 +57,9 @@ from bot.storage.links import LinkStore
 from bot.storage.locks import LockStore
 from bot.storage.overviews import OverviewStore
 from bot.storage.pending_confirmations import PendingConfirmations
+from bot.storage.requests.lists import RequestLists
+from bot.storage.requests.purge import RequestPurge
+from bot.storage.requests.store import RequestStore
 from bot.storage.tenant_move import TenantMoves
 from bot.timing import SLACK_TIMEOUT_SECONDS
 
@@ -116,6 +124,7 @@ class Runtime:
     deliverer: Deliverer
     # Services.
     accounts: Accounts
+    approving: Approving
     billing: Billing
     charge_worker: ChargeWorker
     lifecycle: Lifecycle
@@ -124,6 +133,7 @@ class Runtime:
     permission: Permission
     purchases: Purchases
     reminders: Reminders
+    requests: Requests
     retention: Retention
     second_person: SecondPerson
     workspaces: Workspaces
@@ -139,6 +149,7 @@ class Runtime:
     links: LinkStore
     overviews: OverviewStore
     pending_confirmations: PendingConfirmations
+    request_store: RequestStore
 
 
 @asynccontextmanager
@@ -180,10 +191,10 @@ async def open_runtime(
     links = LinkStore(database, cipher)
     deliveries, messages = DeliveryStore(database, cipher), MessageStore(database, cipher)
     grants = DeviceGrantStore(database, cipher, deliveries)
-    charges, confirmations = (
-        ChargeStore(database, cipher, entered),
-        ConfirmationStore(database, cipher, entered),
-    )
+    request_store = RequestStore(database, deliveries, metrics.request_entered, metrics.approval_refused)
+    lists = RequestLists(database)
+    charges = ChargeStore(database, cipher, request_store, entered)
+    confirmations = ConfirmationStore(database, cipher, request_store, entered)
     installations = InstallationStore(database, cipher)
     pending = PendingConfirmations(database)
     overviews = OverviewStore(database, cipher)
@@ -200,6 +211,20 @@ async def open_runtime(
     moves = TenantMoves(database, cipher)
     lifecycle = Lifecycle(workspaces, accounts, links, grants, (deliveries, messages), moves, clock)
     purge = ChargePurge(database)
+    members = Members(workspaces, clock, guests_ask=settings.request_guests)
+    routing = Routing(database, links, accounts, request_store, lists, deliveries, members, rules)
+    proposals = Proposals(charges, confirmations, clock)
+    approving = Approving(
+        request_store,
+        lists,
+        charges,
+        proposals,
+        accounts,
+        permission,
+        routing,
+        members,
+        clock,
+    )
     second_person = SecondPerson(
         database, links, AccountPeople(database), deliveries, accounts, workspaces, rules, clock
     )
@@ -219,7 +244,16 @@ async def open_runtime(
                 workspaces.slack_of, DirectMessages(), responses, clock, lifecycle.deactivated
             ),
             accounts=accounts,
-            billing=Billing(accounts, permission, charges, audit, clock),
+            approving=approving,
+            billing=Billing(
+                accounts,
+                permission,
+                charges,
+                audit,
+                routing,
+                clock,
+                people_ask=settings.team_spending,
+            ),
             charge_worker=ChargeWorker(charges, accounts, permission, clock, poll_rules, metrics),
             lifecycle=lifecycle,
             linking=Linking(
@@ -227,10 +261,27 @@ async def open_runtime(
             ),
             one_workspace=one,
             permission=permission,
-            purchases=Purchases(charges, confirmations, accounts, permission, clock),
+            purchases=Purchases(charges, confirmations, proposals, approving, accounts, permission, clock),
             reminders=Reminders(links, deliveries, clock),
+            requests=Requests(
+                request_store,
+                lists,
+                charges,
+                accounts,
+                permission,
+                routing,
+                members,
+                clock,
+                settings.request_life(),
+            ),
             retention=Retention(
-                purge, EndedWork(database), pending, overviews, clock, settings.purge_after_days
+                purge,
+                RequestPurge(database),
+                EndedWork(database),
+                pending,
+                overviews,
+                clock,
+                settings.purge_after_days,
             ),
             second_person=second_person,
             workspaces=workspaces,
@@ -245,6 +296,7 @@ async def open_runtime(
             messages=messages,
             overviews=overviews,
             pending_confirmations=pending,
+            request_store=request_store,
         )
     finally:
         await accounts.finish(REFRESH_GRACE_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from decimal import Decimal  # noqa: TC003 - pydantic reads it
 from ipaddress import ip_network
 from typing import Annotated, Literal, TypeVar
@@ -110,6 +111,16 @@ class Settings(BaseSettings):
     match_email: bool = Field(
         default=False,
         description="refuse a portal account with another e-mail address than the Slack profile's",
+    )
+    team_spending: bool = Field(
+        default=True,
+        description="let people ask for funds, and others pay them; `off` withdraws what is open",
+    )
+    request_life_hours: int = Field(
+        72, ge=1, le=336, description="how many hours a request for funds is open"
+    )
+    request_guests: bool = Field(
+        default=False, description="let guests of the workspace ask for funds; they never decide"
     )
     purge_after_days: int | None = Field(
         None,
@@ -321,6 +332,10 @@ class Settings(BaseSettings):
             one_person_per_account=self.one_person_per_account,
             match_email=self.match_email,
         )
+
+    def request_life(self) -> timedelta | None:
+        """Return how long a request for funds is open; None if requests are switched off."""
+        return timedelta(hours=self.request_life_hours) if self.team_spending else None
 
     def keys(self) -> tuple[str, ...]:
         """Return the encryption keys, newest first."""

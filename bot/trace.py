@@ -14,7 +14,8 @@ from bot.services.purchases import the_one
 from bot.storage.charges.store import ChargeStore
 from bot.storage.cipher import Cipher, generate_key
 from bot.storage.database import Database
-from bot.storage.deliveries import delivery_of
+from bot.storage.deliveries import DeliveryStore, delivery_of
+from bot.storage.requests.store import RequestStore
 
 if TYPE_CHECKING:
     from bot.domain.charge import Charge
@@ -31,7 +32,8 @@ async def trace(database_url: str, named: str) -> str:
     database = Database(database_url, SystemClock())
     try:
         beginning = clean(named, CHARGE_ID)
-        charges = ChargeStore(database, Cipher((generate_key(),)))
+        cipher = Cipher((generate_key(),))  # nothing is decrypted
+        charges = ChargeStore(database, cipher, RequestStore(database, DeliveryStore(database, cipher)))
         charge = the_one(await charges.find(None, beginning) if beginning else [])
         delivery = await delivery_of(database, charge.id)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -50,6 +51,7 @@ async def _report(context: Context, error: Exception, incident: str, *, acked: b
     else:
         log.error("request.failed", exc_info=error)
     copy, portal_url = error_copy(error, now=context.runtime.clock.now(), incident=incident)
+    copy = replace(copy, ask=copy.ask and context.runtime.requests.are_on)
     view = error_modal(context.reply.title, copy, portal_url, wanted=context.wanted)
     with contextlib.suppress(Exception):
         if not acked and context.reply.ack.response is None:

@@ -87,6 +87,7 @@ async def _home(runtime: Runtime, identity: Identity) -> Json:
         copy, portal_url = error_copy(error, now=runtime.clock.now(), incident="")
         return error_home(copy, portal_url)
     recent = await runtime.purchases.history(identity, limit=RECENT)
+    listed = await runtime.requests.listed(identity, everything=False) if runtime.requests.are_on else None
     channels = runtime.permission.rules.channels
     elsewhere = RuleError(Rule.CHANNELS, channels=channels) if channels else None
-    return overview_home(overview, recent, stopped=stopped or elsewhere)
+    return overview_home(overview, recent, stopped=stopped or elsewhere, listed=listed)

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from blocks.help import DOES
+from blocks.request_forms import REVIEW
 from handlers.subcommands import (
     auto_reload,
     buy,
@@ -16,6 +17,8 @@ from handlers.subcommands import (
     limit,
     lock,
     overview,
+    request,
+    requests,
     subscription,
     usage,
 )
@@ -34,7 +37,7 @@ class Subcommand:
 
     `also` are other words for it. `actions` are acknowledged before they run. `submissions` acknowledge
     with the modal's next view. `closings` are called when a modal was closed. `anywhere`: the rule about
-    channels does not apply.
+    channels does not apply. `of_team`: not known where the operator has switched requests off.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Subcommand:
     arguments: str = ""
     handle: Handle
     anywhere: bool = False
+    of_team: bool = False
     actions: Mapping[str, Handle] = field(default_factory=dict)
     submissions: Mapping[str, Handle] = field(default_factory=dict)
     closings: Mapping[str, Handle] = field(default_factory=dict)
@@ -72,6 +76,22 @@ SUBCOMMANDS = (
         actions=buy.ACTIONS,
         submissions=buy.SUBMISSIONS,
         closings=buy.CLOSINGS,
+    ),
+    Subcommand(
+        name="request",
+        arguments="[AMOUNT] [REASON]",
+        handle=request.handle_request,
+        actions=request.ACTIONS,
+        submissions=request.SUBMISSIONS,
+        of_team=True,
+    ),
+    Subcommand(
+        name="requests",
+        also=(REVIEW,),
+        handle=requests.handle_requests,
+        actions=requests.ACTIONS,
+        submissions=requests.SUBMISSIONS,
+        of_team=True,
     ),
     Subcommand(
         name="usage",
@@ -140,9 +160,9 @@ HELP = "help"
 
 
 @cache
-def usage_rows() -> tuple[tuple[str, str], ...]:
-    """Return (what to type, what it does) for every row, help last."""
-    rows = [(row.typed, row.does) for row in SUBCOMMANDS]
+def usage_rows(*, team: bool = True) -> tuple[tuple[str, str], ...]:
+    """Return (what to type, what it does) for every row, help last; without `team`, not those of it."""
+    rows = [(row.typed, row.does) for row in SUBCOMMANDS if team or not row.of_team]
     return (*rows, (f"/billing {HELP}", DOES[HELP]))
 
 

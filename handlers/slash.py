@@ -22,6 +22,9 @@ _BUY = "buy"
 _MEANT = {subscription.CANCEL: f"{subscription.COMMAND} {subscription.CANCEL}"}
 """Words that mean a command with what follows it."""
 
+_NEAR = {"ask": "request", "approve": "requests", "deny": "requests"}
+"""Words that people try for a command that is spelled otherwise."""
+
 _HELP = frozenset({HELP, "?", "-h", "--help"})
 _SHOWN = 40
 _REMEMBERED = 100
@@ -57,8 +60,9 @@ async def run_typed(context: Context, typed: str) -> None:
     typed = _meant(typed)
     context.wanted = typed[:_REMEMBERED] or None
     row = _row(typed)
-    if row is None:
-        await context.reply.message(_said(typed))
+    team = context.runtime.requests.are_on
+    if row is None or (row.of_team and not team):
+        await context.reply.message(_said(typed, team=team))
         return
     context.text = typed if _is_amount(typed) else typed.partition(" ")[2].strip()
     await row.handle(context)
@@ -66,21 +70,26 @@ async def run_typed(context: Context, typed: str) -> None:
         await context.reply.message(ignored_message(row.typed, context.text), is_last=False)
 
 
-def _said(typed: str) -> Message:
-    """Answer with the help, with that about one command, or that a word is not known."""
+def _said(typed: str, *, team: bool) -> Message:
+    """Answer with the help, with that about one command, or that a word is not known.
+
+    Without `team`, the commands about requests are not known.
+    """
     word, _, rest = typed.partition(" ")
     if word.lower() not in _HELP:
-        return unknown_message(typed[:_SHOWN], near=near_miss(word))
+        return unknown_message(typed[:_SHOWN], near=near_miss(word, team=team))
     asked = "" if rest.strip().lower() in _HELP else rest.strip()
     row = _row(asked) if asked else None
-    if row is not None:
+    if row is not None and (team or not row.of_team):
         return help_about_message(row.typed, row.does, also=row.also)
-    return unknown_message(asked[:_SHOWN], near=near_miss(asked)) if asked else _usage()
+    if asked:
+        return unknown_message(asked[:_SHOWN], near=near_miss(asked, team=team))
+    return _usage(team=team)
 
 
 @cache
-def _usage() -> Message:
-    return help_message(usage_rows())
+def _usage(*, team: bool) -> Message:
+    return help_message(usage_rows(team=team))
 
 
 def _row(typed: str) -> Subcommand | None:
@@ -98,8 +107,8 @@ def _is_amount(typed: str) -> bool:
     return typed.removeprefix("$").lstrip()[:1].isdecimal()
 
 
-def near_miss(word: str) -> str | None:
-    """Return the subcommand most similar to a mistyped word; None if none is similar."""
-    names = [*filter(None, _BY_NAME), HELP]
-    found = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
-    return found[0] if found else None
+def near_miss(word: str, *, team: bool = True) -> str | None:
+    """Return the subcommand that a word probably means; None if there is none like it."""
+    names = [name for name, row in _BY_NAME.items() if name and (team or not row.of_team)]
+    found = difflib.get_close_matches(word.lower(), [*names, HELP], n=1, cutoff=0.6)
+    return _NEAR.get(word.lower()) if team and word.lower() in _NEAR else next(iter(found), None)

@@ -46,6 +46,7 @@ class Action(StrEnum):
     """What was done. An entry's result says how it ended."""
 
     CHARGE = "charge"
+    REQUEST = "request"
     AUTO_RELOAD = "auto-reload"
     PLAN = "plan"
     CONNECT = "connect"

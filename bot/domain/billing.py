@@ -287,7 +287,7 @@ class Overview:
     """The content of the overview at `read_at` (UTC).
 
     `usage` is None if the account call failed. `applying` names a plan that was paid for a moment ago and
-    that the portal does not show yet.
+    that the portal does not show yet. `may_ask`: this person may ask others for funds.
     """
 
     state: BillingState
@@ -295,6 +295,7 @@ class Overview:
     connection: Connection
     read_at: datetime
     applying: str | None = None
+    may_ask: bool = False
 
 
 class ChargeStatusKind(StrEnum):

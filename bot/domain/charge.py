@@ -205,6 +205,10 @@ class Charge:
     polls: int = 0
     first_poll_at: datetime | None = None
     last_poll_at: datetime | None = None
+    request_id: str | None = None
+    """The request for funds that it pays, if it pays one."""
+    request_version: int | None = None
+    """The version of that request that the person was shown."""
     offer_signature: str | None = field(default=None, repr=False)
     confirmation_signature: str | None = field(default=None, repr=False)
 
@@ -221,6 +225,7 @@ class Charge:
             self.idempotency_key,
             self.account_id,
             self.organization_id,
+            *(() if self.request_id is None else (self.request_id, str(self.request_version))),
         )
 
     @property

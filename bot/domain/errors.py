@@ -15,6 +15,7 @@ BillingError
 ├── ReplayedError             a request that was sent again; it does nothing and is not answered
 ├── TooFastError              more requests than a person makes
 ├── NotReadyError             the app has just started and does not know its workspace yet
+├── RequestError …            about requests for funds (`bot.domain.request`)
 ├── RuleError                 an operator's rule forbids it (`bot.domain.rules`)
 ├── NotInstalledError         the app is not, or no longer, installed where this person is
 └── PortalError
@@ -78,6 +79,12 @@ class RefusalCode(StrEnum):
     """The organization has the plan already."""
     NOT_VERIFIED = "not_verified"
     """The stored purchase is not what the person confirmed."""
+    REQUEST_ENDED = "request_ended"
+    """The request that it was to pay was withdrawn."""
+    TAKEN_OVER = "taken_over"
+    """Somebody else pays the request that it was to pay."""
+    LEFT_TO_OTHERS = "left_to_others"
+    """The person leaves the request that it was to pay to others."""
     NOT_RENEWED = "not_renewed"
     """The portal refuses to renew this grant's token, without ending the session."""
 
@@ -90,6 +97,9 @@ OURS = frozenset(
         RefusalCode.PRICE_CHANGED,
         RefusalCode.ALREADY_ON_TIER,
         RefusalCode.NOT_VERIFIED,
+        RefusalCode.REQUEST_ENDED,
+        RefusalCode.TAKEN_OVER,
+        RefusalCode.LEFT_TO_OTHERS,
         RefusalCode.NOT_RENEWED,
     }
 )

@@ -60,11 +60,15 @@ ENDS_SOON = timedelta(days=3)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Connection:
-    """A person's current grant, as screens need it: its account, its permission, and its end (UTC)."""
+    """A person's current grant, as screens need it: its account, its permission, and its end (UTC).
+
+    `may_charge` is what the portal last said of the person; None if it was not asked.
+    """
 
     account: Account
     may_bill: bool
     ends_at: datetime
+    may_charge: bool | None = None
 
     def ends_soon(self, now: datetime) -> bool:
         """Tell whether the person should connect again now."""

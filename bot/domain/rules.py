@@ -90,8 +90,12 @@ class Rules:
         Raises:
             RuleError: only other people may use it.
         """
-        if self.users and not _named(identity, self.users) and not _named(identity, self.lockers):
+        if not self.allow_person(identity):
             raise RuleError(Rule.USERS)
+
+    def allow_person(self, identity: Identity) -> bool:
+        """Tell whether a person may use the app."""
+        return not self.users or _named(identity, self.users) or _named(identity, self.lockers)
 
     def require_channel(self, channel: str) -> None:
         """Check that a command may be used in this channel.

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bot.portal.client import PortalClient
     from bot.services.accounts import Accounts
     from bot.services.permission import Permission
+    from bot.services.routing import Routing
     from bot.storage.audit import AuditStore
     from bot.storage.charges.store import ChargeStore
 
@@ -64,8 +65,14 @@ class Billing:
         permission: Permission,
         charges: ChargeStore,
         audit: AuditStore,
+        routing: Routing,
         clock: Clock,
+        *,
+        people_ask: bool,
     ) -> None:
+        """`people_ask`: whoever may not charge can ask others for funds."""
+        self._routing = routing
+        self._people_ask = people_ask
         self._accounts = accounts
         self._permission = permission
         self._charges = charges
@@ -93,12 +100,14 @@ class Billing:
             raise state
         if isinstance(upgrade, BaseException):
             raise upgrade
+        await self._routing.seen(identity, connection, state)
         return Overview(
             state=state,
             usage=usage,
             connection=connection,
             read_at=self._clock.now(),
             applying=_applying(upgrade, usage),
+            may_ask=self._people_ask and not state.may_charge,
         )
 
     async def account(self, identity: Identity) -> tuple[AccountInfo, str | None]:

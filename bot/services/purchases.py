@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bot.domain.charge import OPEN, Charge, ChargeKind, ChargeState
+from bot.domain.charge import OPEN, ChargeKind, ChargeState
 from bot.domain.errors import (
     AskedTooSoonError,
     BillingError,
@@ -22,8 +20,8 @@ from bot.domain.errors import (
 )
 from bot.domain.follow_up import PROPOSAL_LIFE, can_be_asked_about, may_be_sent_again_at
 from bot.domain.grant import Resume
-from bot.domain.money import CENT, AmountError
-from bot.domain.next_step import ChooseAmount, Confirm, NeedsPaymentMethod, Proposal
+from bot.domain.money import AmountError
+from bot.domain.next_step import ChooseAmount, Confirm, NeedsPaymentMethod
 from bot.domain.offer import AmountOffer
 from bot.domain.rules import Rule, RuleError
 from bot.domain.subscription import Effect
@@ -33,14 +31,17 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from bot.domain.billing import BillingState
+    from bot.domain.charge import Charge
     from bot.domain.clock import Clock
     from bot.domain.grant import DeviceGrant
     from bot.domain.identity import Account, Identity
-    from bot.domain.next_step import NextStep
+    from bot.domain.next_step import NextStep, Proposal
     from bot.domain.payment import PaymentMethod
     from bot.domain.subscription import Preview, Subscription
     from bot.services.accounts import Accounts
+    from bot.services.approving import Approving
     from bot.services.permission import Permission
+    from bot.services.proposals import Proposals
     from bot.storage.charges.confirmation import ConfirmationStore
     from bot.storage.charges.store import ChargeStore
 
@@ -64,12 +65,16 @@ class Purchases:
         self,
         charges: ChargeStore,
         confirmations: ConfirmationStore,
+        proposals: Proposals,
+        approving: Approving,
         accounts: Accounts,
         permission: Permission,
         clock: Clock,
     ) -> None:
         self._charges = charges
         self._confirmations = confirmations
+        self._proposals = proposals
+        self._approving = approving
         self._permission = permission
         self._accounts = accounts
         self._clock = clock
@@ -101,7 +106,7 @@ class Purchases:
         except (AmountError, RuleError) as error:
             return replace(choose, amount=amount, problem=error)
         return Confirm(
-            proposal=await self._propose(
+            proposal=await self._proposals.add(
                 identity,
                 account,
                 amount,
@@ -156,7 +161,7 @@ class Purchases:
         if monthly is not None:
             # The plan renews at its own price, without asking.
             self._permission.rules.require(monthly, None)
-        return await self._propose(
+        return await self._proposals.add(
             identity,
             link.account,
             preview.due_now,
@@ -165,39 +170,6 @@ class Purchases:
             portal_url=subscription.manage_url,
             tier=(preview.target_id, preview.target_name),
         )
-
-    async def _propose(
-        self,
-        identity: Identity,
-        account: Account,
-        amount: Decimal,
-        *,
-        organization: tuple[str, str | None],
-        payment_method: PaymentMethod | None,
-        portal_url: str,
-        tier: tuple[str, str] | None = None,
-    ) -> Proposal:
-        now = self._clock.now()
-        charge = Charge(
-            id=secrets.token_hex(8),
-            identity=identity,
-            kind=ChargeKind.TOP_UP if tier is None else ChargeKind.UPGRADE,
-            state=ChargeState.PROPOSED,
-            amount=amount.quantize(CENT),
-            tier_id=tier[0] if tier else None,
-            tier_name=tier[1] if tier else None,
-            idempotency_key=str(uuid.uuid4()),
-            account_id=account.account_id,
-            organization_id=organization[0],
-            organization_name=organization[1],
-            account_email=account.email,
-            payment_method=payment_method,
-            created_at=now,
-            portal_url=portal_url,
-        )
-        open_equal = await self._confirmations.open_equal(charge)
-        stored = await self._charges.add(charge, due_at=now + PROPOSAL_LIFE)
-        return Proposal(charge=stored, open_equal=open_equal)
 
     async def confirm(
         self,
@@ -216,6 +188,7 @@ class Purchases:
             StaleError: it has expired or was canceled, or it cannot be confirmed for changing reasons.
             RuleError: an operator's rule forbids it now.
             BuyAgainError: an equal charge with an unknown outcome appeared meanwhile; ask first.
+            RequestError: it was to pay a request, which this person may not decide on any more.
         """
         for _ in range(TRIES):
             confirmed = await self._confirm(identity, charge_id, view_id, warned_of)
@@ -255,6 +228,7 @@ class Purchases:
         """Raise the reason why a proposal was not confirmed; return if the reason has disappeared."""
         if self._clock.now() >= charge.created_at + PROPOSAL_LIFE:
             raise StaleError
+        await self._approving.explain(charge)
         other = await self._confirmations.open_equal(charge)
         if other is not None and other.id != warned_of:
             raise BuyAgainError(charge, other)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.storage.ended_work import EndedWork
     from bot.storage.overviews import OverviewStore
     from bot.storage.pending_confirmations import PendingConfirmations
+    from bot.storage.requests.purge import RequestPurge
 
 SIGNATURES_FOR = timedelta(minutes=15)
 """How long a request is remembered; it can be sent again within five minutes, by clocks that agree."""
@@ -35,6 +36,7 @@ class Retention:
     def __init__(
         self,
         charges: ChargePurge,
+        requests: RequestPurge,
         ended: EndedWork,
         pending: PendingConfirmations,
         overviews: OverviewStore,
@@ -42,6 +44,7 @@ class Retention:
         purge_after_days: int | None,
     ) -> None:
         self._charges = charges
+        self._requests = requests
         self._ended = ended
         self._pending = pending
         self._overviews = overviews
@@ -63,6 +66,7 @@ class Retention:
         total = 0
         while forgotten := await self._charges.forget_people(before=now - self._purge_after):
             total += forgotten
-        if total:
-            log.info("retention.purged", charges=total)
+        requests = await self._requests.delete_ended(before=now - self._purge_after)
+        if total or requests:
+            log.info("retention.purged", charges=total, requests=requests)
         return total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
@@ -45,13 +46,28 @@ class Source(Protocol):
         """Delete an installation that Slack has ended."""
 
 
+class Standing(StrEnum):
+    """What kind of person somebody is in a workspace, by Slack's flags in `users.info`."""
+
+    MEMBER = "member"
+    """A full member."""
+    GUEST = "guest"
+    """A guest of one or several channels."""
+    OUTSIDER = "outsider"
+    """Deleted, a bot, or from another workspace."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Profile:
-    """A Slack person as others see them. `email` needs the scope users:read.email."""
+    """A Slack person as others see them. `email` needs the scope users:read.email.
+
+    `standing` is None if Slack does not say what kind of person it is.
+    """
 
     name: str | None
     workspace: str
     email: str | None = field(default=None, repr=False)
+    standing: Standing | None = None
 
 
 class OneWorkspace:
@@ -188,10 +204,24 @@ class Workspaces:
             return Profile(name=None, workspace=installation.name)
         known: dict[str, Any] = user.get("profile") or {}
         name = known.get("real_name") or user.get("real_name") or user.get("name")
-        return Profile(name=name or None, workspace=installation.name, email=known.get("email") or None)
+        return Profile(
+            name=name or None,
+            workspace=installation.name,
+            email=known.get("email") or None,
+            standing=_standing(user),
+        )
 
     async def _installation_of(self, identity: Identity) -> Installation:
         installation = await self.find(Place(enterprise=identity.enterprise, team=identity.team))
         if installation is None:
             raise NotInstalledError
         return installation
+
+
+def _standing(user: dict[str, Any]) -> Standing | None:
+    if not user:
+        return None
+    if user.get("deleted") or user.get("is_bot") or user.get("is_stranger"):
+        return Standing.OUTSIDER
+    is_guest = user.get("is_restricted") or user.get("is_ultra_restricted")
+    return Standing.GUEST if is_guest else Standing.MEMBER

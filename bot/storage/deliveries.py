@@ -155,8 +155,30 @@ class DeliveryStore:
 
     async def wake_subject(self, subject_kind: str, subject_id: str, *, within: Transaction) -> None:
         """Have every message about this subject drawn again."""
+        await wake_subject(within, subject_kind, subject_id)
+
+    async def redraw(self, subject_kind: str, subject_id: str, reader: Identity) -> Delivery | None:
+        """Have a reader's message about a subject edited, whatever it shows; return it, None if none is."""
         row = deliveries.c
-        await self._wake(within, row.subject_kind == subject_kind, row.subject_id == subject_id)
+        mine = (row.subject_kind == subject_kind, row.subject_id == subject_id, row.owner == reader.key)
+        async with self._database.transaction() as transaction:
+            values = {"digest": None, "due_at": transaction.now(), "wakes": row.wakes + 1}
+            changed = update(deliveries).where(*mine).values(**values).returning(deliveries)
+            found = (await transaction.execute(changed)).one_or_none()
+            transaction.announce(deliveries)
+        return None if found is None else self._delivery(found)
+
+    async def readers(self, subject_kind: str, subject_id: str) -> Sequence[Identity]:
+        """Return the people who have a message about this subject, or soon will."""
+        row = deliveries.c
+        query = (
+            select(row.enterprise, row.team, row.user)
+            .where(row.subject_kind == subject_kind, row.subject_id == subject_id)
+            .order_by(row.created_at, row.owner)
+        )
+        async with self._database.read() as connection:
+            found = (await connection.execute(query)).all()
+        return [Identity(enterprise=each.enterprise, team=each.team, user=each.user) for each in found]
 
     async def _wake_where(self, *conditions: Any) -> None:  # noqa: ANN401 - SQLAlchemy's conditions
         async with self._database.transaction() as transaction:
@@ -276,6 +298,17 @@ async def wake_delivery(transaction: Transaction, charge_id: str) -> None:
     """Wake the message about a charge, in whichever table it is."""
     if not await wake(transaction, deliveries, charge_id):
         await wake(transaction, messages, charge_id)
+
+
+async def wake_subject(transaction: Transaction, subject_kind: str, subject_id: str) -> None:
+    """Have every message about this subject drawn again."""
+    row = deliveries.c
+    await transaction.execute(
+        update(deliveries)
+        .where(row.subject_kind == subject_kind, row.subject_id == subject_id)
+        .values(due_at=transaction.now(), wakes=row.wakes + 1)
+    )
+    transaction.announce(deliveries)
 
 
 async def watch_in_modal(transaction: Transaction, charge_id: str, view_id: str | None) -> None:

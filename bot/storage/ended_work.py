@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists
 
-from bot.storage.tables import deliveries, metadata, seen_requests
+from bot.storage.columns import metadata
+from bot.storage.tables import deliveries, seen_requests
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from sqlalchemy import Integer, String, and_, bindparam, case, func, literal, or_, select, update
 
 from bot.engine import Claim
-from bot.storage.tables import metadata
+from bot.storage.columns import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

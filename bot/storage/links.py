@@ -14,6 +14,7 @@ from bot.domain.identity import BILLING_SCOPE, GRANT_LIFE, Account, Connection, 
 from bot.storage.batch_loader import BatchLoader
 from bot.storage.charges.permits import withdraw_permission
 from bot.storage.cipher import SealBrokenError
+from bot.storage.requests.leaving import withdraw_left
 from bot.storage.tables import let_in, links, overviews
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Row, Update
 
     from bot.domain.delivery import Delivery
+    from bot.domain.request import OrganizationKey
     from bot.storage.cipher import Cipher
     from bot.storage.connection import Connection as DatabaseConnection
     from bot.storage.connection import Transaction
@@ -54,6 +56,8 @@ class Link:
     is_verified: bool = True
     linked_at: datetime
     waits_since: datetime | None = None
+    may_charge: bool | None = None
+    """What the portal last said of this person; None if it was not asked."""
 
     @property
     def dead(self) -> bool:
@@ -67,6 +71,7 @@ class Link:
             account=self.account,
             may_bill=has_scope(self.scope, BILLING_SCOPE),
             ends_at=self.linked_at + GRANT_LIFE,
+            may_charge=self.may_charge,
         )
 
 
@@ -128,6 +133,31 @@ class LinkStore:
         )
         return [self._link(found) for found in await within.execute(query)]
 
+    async def colleagues(self, key: OrganizationKey) -> Sequence[Link]:
+        """Return the live links to an organization from one workspace or grid, oldest first."""
+        row = links.c
+        query = (
+            select(links)
+            .where(
+                row.organization_id == key.organization_id,
+                row.base_url == key.base_url,
+                row.owner.startswith(f"{key.tenant}:", autoescape=True),
+                row.sealed_tokens.is_not(None),
+                row.waits_since.is_(None),
+                row.linked_at > self._database.clock.now() - GRANT_LIFE,
+            )
+            .order_by(row.linked_at)
+        )
+        async with self._database.read() as connection:
+            return [self._link(found) for found in await connection.execute(query)]
+
+    async def remember_role(self, link: Link, *, may_charge: bool, within: Transaction) -> bool:
+        """Keep what the portal says of a person; return False if the link is another grant's by now."""
+        row = links.c
+        this = (row.owner == link.identity.key, row.grant_id == link.grant_id)
+        changed = update(links).where(*this).values(may_charge=may_charge)
+        return bool((await within.execute(changed)).rowcount)
+
     async def waiting(self, *, since_before: datetime) -> Sequence[Link]:
         """Return the links that have waited to be let in since before then."""
         query = select(links).where(links.c.waits_since < since_before)
@@ -179,6 +209,7 @@ class LinkStore:
         await withdraw_permission(connection, owners)
         await connection.execute(delete(overviews).where(overviews.c.owner.in_(owners)))
         for owner in owners:
+            await withdraw_left(connection, owner)
             await connection.record(Action.DISCONNECT, actor=owner, subject=owner, result=why)
         return owners
 
@@ -273,6 +304,7 @@ class LinkStore:
         await connection.execute(
             statement.on_conflict_do_update(index_elements=[links.c.owner], set_=changed)
         )
+        await withdraw_left(connection, link.identity.key, but=link.account, base_url=link.base_url)
         await connection.record(
             Action.CONNECT,
             at=link.linked_at,
@@ -306,6 +338,7 @@ class LinkStore:
             "refreshing_until": None,
             "reminded_at": None,
             "waits_since": link.waits_since,
+            "may_charge": link.may_charge,
         }
 
     def _open(self, row: Row[Any]) -> dict[str, Any]:
@@ -338,4 +371,5 @@ class LinkStore:
             is_verified=row.is_verified,
             linked_at=row.linked_at,
             waits_since=row.waits_since,
+            may_charge=row.may_charge,
         )

@@ -15,8 +15,9 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.elapsed import elapsed
+from bot.storage.columns import Moment
 from bot.storage.postgresql_session import Sessions, is_read_only
-from bot.storage.tables import Moment, turns
+from bot.storage.tables import turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

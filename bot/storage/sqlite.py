@@ -14,8 +14,8 @@ from sqlalchemy import bindparam, create_engine, event, true
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import OperationalError
 
+from bot.storage.columns import Moment
 from bot.storage.connection import SecondProcessError
-from bot.storage.tables import Moment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

@@ -2,104 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
-    false,
     literal_column,
     true,
 )
 
 from bot.domain.charge import UNFINISHED
-
-if TYPE_CHECKING:
-    from sqlalchemy import Dialect
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-    }
-)
-
-
-class Moment(TypeDecorator[datetime]):
-    """A timezone-aware moment in UTC, on databases with and without time zones."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Convert to UTC; SQLite stores it without an offset, so that text order is time order."""
-        if value is None:
-            return None
-        moment = value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Return it timezone-aware."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Dollars(TypeDecorator[Decimal]):
-    """US dollars as exact decimal text: SQLite has no exact numbers, and no SQL here sums amounts."""
-
-    impl = String(64)
-    cache_ok = True
-
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Write plain digits, without an exponent."""
-        return None if value is None else format(value, "f")
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
-        """Read exactly what was written."""
-        return None if value is None else Decimal(value)
-
-
-def _who() -> list[Column[Any]]:
-    return [
-        Column("enterprise", String(32), nullable=False),
-        Column("team", String(32), nullable=False),
-        Column("user", String(32), nullable=False),
-        Column("owner", String(80), nullable=False),
-    ]
-
-
-def lease_columns() -> list[Column[Any]]:
-    """Return the columns that durable work needs besides its own.
-
-    The table's `info["kind"]` names the work. Rows with `info["keep_for"]`, and a column `created_at`, are
-    deleted that long after they were created, once they have ended (`bot.storage.ended_work`).
-    """
-    return [
-        Column("due_at", Moment, index=True),
-        Column("lease_token", String(32)),
-        Column("lease_until", Moment),
-        Column("attempts", Integer, nullable=False, server_default="0"),
-        Column("wakes", Integer, nullable=False, server_default="0"),
-        Column("taken_over", Boolean, nullable=False, server_default=false()),
-    ]
-
+from bot.domain.request import GOING_ON
+from bot.storage.columns import Dollars, Moment, lease_columns, metadata, who
 
 links = Table(
     "links",
@@ -123,7 +46,10 @@ links = Table(
     Column("refreshing_until", Moment),
     Column("reminded_at", Moment),
     Column("waits_since", Moment),
+    Column("may_charge", Boolean),
+    Index("ix_links_organisation", "organization_id"),
 )
+"""`may_charge`: what the portal last said of the person; it decides who is told, and allows nothing."""
 
 let_in = Table(
     "let_in",
@@ -139,7 +65,7 @@ charges = Table(
     "charges",
     metadata,
     Column("id", String(32), primary_key=True),
-    *_who(),
+    *who(),
     Column("kind", String(16), nullable=False),
     Column("state", String(16), nullable=False),
     Column("amount", Dollars, nullable=False),
@@ -178,6 +104,8 @@ charges = Table(
     Column("last_poll_at", Moment),
     Column("offer_signature", String(64)),
     Column("confirmation_signature", String(64)),
+    Column("request_id", String(32)),
+    Column("request_version", Integer),
     *lease_columns(),
     Index("ix_charges_owner_created_at", "owner", "created_at"),
     info={"kind": "charge"},
@@ -228,7 +156,7 @@ deliveries = Table(
     Column("id", String(32), primary_key=True),
     Column("subject_kind", String(32), nullable=False),
     Column("subject_id", String(32), nullable=False),
-    *_who(),
+    *who(),
     Column("created_at", Moment, nullable=False),
     Column("sealed_place", LargeBinary),
     Column("channel", String(32)),
@@ -248,11 +176,62 @@ deliveries = Table(
 )
 """`wakes` is the subject's newest version; `drawn` is the version that the message shows."""
 
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    *who(),
+    Column("tenant", String(32), nullable=False),
+    Column("base_url", String(500), nullable=False),
+    Column("account_id", String(255), nullable=False),
+    Column("organisation_id", String(255), key="organization_id", nullable=False),
+    Column("organisation_name", String(255), key="organization_name"),
+    Column("amount", Dollars, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("charge_id", String(32)),
+    Column("decided_at", Moment),
+    Column("decided_by", String(80)),
+    Column("deny_reason", Text),
+    Column("withdrawn_why", String(16)),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("problem", String(40)),
+    Column("not_before", Moment),
+    Column("reminders", Integer, nullable=False, server_default="0"),
+    Column("reminded_at", Moment),
+    *lease_columns(),
+    Index("ix_requests_owner_asked_at", "owner", "asked_at"),
+    Index("ix_requests_organisation", "tenant", "organization_id", "asked_at"),
+    info={"kind": "request"},
+)
+_GOING_ON = requests.c.state.in_([literal_column(f"'{state.value}'") for state in GOING_ON])
+Index(
+    "uq_requests_going_on",
+    requests.c.owner,
+    requests.c.base_url,
+    requests.c.organization_id,
+    requests.c.amount,
+    unique=True,
+    sqlite_where=_GOING_ON,
+    postgresql_where=_GOING_ON,
+)
+Index(
+    "ix_requests_going_on_of",
+    requests.c.tenant,
+    requests.c.organization_id,
+    sqlite_where=_GOING_ON,
+    postgresql_where=_GOING_ON,
+)
+
 device_grants = Table(
     "device_grants",
     metadata,
     Column("id", String(32), primary_key=True),
-    *_who(),
+    *who(),
     Column("state", String(16), nullable=False),
     Column("base_url", String(500), nullable=False),
     Column("asked_scope", Text, nullable=False),

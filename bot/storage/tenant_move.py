@@ -12,10 +12,11 @@ from sqlalchemy import String, delete, literal, select, update
 from bot.domain.audit import Action
 from bot.storage.charges.rows import charge_of
 from bot.storage.cipher import SealBrokenError
+from bot.storage.columns import metadata
 from bot.storage.locks import LockStore
 from bot.storage.rotation import SEALED
 from bot.storage.signatures import is_agreed, sign
-from bot.storage.tables import charges, installations, locks, metadata
+from bot.storage.tables import charges, installations, locks
 
 if TYPE_CHECKING:
     from sqlalchemy import Row, Table
@@ -76,8 +77,7 @@ async def _move_rows(
             await transaction.execute(delete(table).where(*this))
             continue
         values = {"owner": owner, **_sealed_for(cipher, table, row, owner)}
-        if "enterprise" in table.c:
-            values["enterprise"] = enterprise
+        values |= {name: enterprise for name in ("enterprise", "tenant") if name in table.c}
         await transaction.execute(update(table).where(*this).values(values))
         if table is charges:
             await _sign_for(transaction, cipher, row)

@@ -17,6 +17,7 @@ from handlers.jobs.charge import advance_charge, draw_charge
 from handlers.jobs.connection import draw_connection_end, draw_second_person, draw_waiting
 from handlers.jobs.device_grant import advance_device_grant, draw_device_grant
 from handlers.jobs.lock import draw_lock
+from handlers.jobs.request import advance_request, draw_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -65,6 +66,11 @@ WORK = (
         store=lambda runtime: runtime.device_grants,
         advance=advance_device_grant,
         draw=draw_device_grant,
+    ),
+    Work(
+        store=lambda runtime: runtime.request_store,
+        advance=advance_request,
+        draw=draw_request,
     ),
 )
 

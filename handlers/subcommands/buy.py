@@ -24,12 +24,15 @@ from blocks.purchase import (
     confirm_modal,
     processing_modal,
 )
+from blocks.request_forms import approval, obstacle_modal
 from blocks.subscription import upgrade_modal
 from bot.domain.charge import ON_ITS_WAY, OPEN, ChargeKind
 from bot.domain.errors import BillingError, PermissionMissingError
-from bot.domain.money import AmountError, parse_typed, parse_wire, show
+from bot.domain.money import AmountError, parse_typed, show
 from bot.domain.next_step import ChooseAmount, Confirm, NeedsPaymentMethod
+from bot.domain.request import RequestError
 from bot.services.purchases import BuyAgainError
+from handlers.chosen_amount import chosen_amount
 from handlers.home import remember_overview
 
 if TYPE_CHECKING:
@@ -73,7 +76,7 @@ async def handle_amount(context: Context) -> None:
     context.reply.in_submitted_modal(titles.ADD_FUNDS)
     form = AmountForm.recall(context.request.metadata)
     try:
-        amount = form.offer.bounds.check(_chosen_amount(context, form))
+        amount = form.offer.bounds.check(chosen_amount(context.request, form))
     except AmountError as error:
         words = {ids.AMOUNT_CUSTOM: form.problem(error)}
         await context.reply.ack(response_action="errors", errors=words)
@@ -115,8 +118,22 @@ async def _confirm(context: Context) -> Json:
             context.identity, charge_id, view_id=context.reply.view_id, warned_of=warned_of or None
         )
     except BuyAgainError as error:
-        return confirm_modal(error.charge, open_equal=error.other, state=await _state(context))
+        return await _ask_again(context, error)
+    except RequestError as error:
+        return obstacle_modal(error, context.runtime.clock.now())
     return processing_modal(charge) if charge.state in ON_ITS_WAY else charge_modal(charge)
+
+
+async def _ask_again(context: Context, error: BuyAgainError) -> Json:
+    """Return the confirmation that warns of an equal charge."""
+    charge, other = error.charge, error.other
+    if charge.kind is ChargeKind.UPGRADE:
+        return upgrade_modal(charge, open_equal=other)
+    state = await _state(context)
+    if charge.request_id is None:
+        return confirm_modal(charge, open_equal=other, state=state)
+    request = await context.runtime.approving.request(context.identity, charge.request_id)
+    return approval(request, charge, open_equal=other, state=state)
 
 
 async def handle_confirm_closed(context: Context) -> None:
@@ -148,11 +165,7 @@ async def handle_resume(context: Context) -> None:
         return
     except BuyAgainError as error:
         await context.reply.open_modal(titles.CONFIRM_PURCHASE)
-        if error.charge.kind is ChargeKind.UPGRADE:
-            await context.reply.show(upgrade_modal(error.charge, open_equal=error.other))
-        else:
-            state = await _state(context)
-            await context.reply.show(confirm_modal(error.charge, open_equal=error.other, state=state))
+        await context.reply.show(await _ask_again(context, error))
         return
     if not resumed:
         await context.reply.message(already_message(charge))
@@ -203,17 +216,6 @@ async def _state(context: Context) -> BillingState | None:
         return await context.runtime.billing.state(context.identity)
     except BillingError:
         return None
-
-
-def _chosen_amount(context: Context, form: AmountForm) -> Decimal:
-    """Return the amount that was typed, or else the chosen one: a choice cannot be taken back in Slack.
-
-    What stood there at first gives way to a choice that the person has changed.
-    """
-    typed = (context.request.entered(ids.AMOUNT_CUSTOM) or "").strip()
-    chosen = context.request.entered(ids.AMOUNT_PRESET) or ""
-    is_left_over = typed == form.typed and parse_wire(chosen) not in {None, form.usual}
-    return parse_typed(chosen if is_left_over or not typed else typed)
 
 
 ACTIONS = {

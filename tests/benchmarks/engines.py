@@ -23,6 +23,8 @@ from bot.metrics import Metrics
 from bot.runtime import SystemClock
 from bot.storage.charges.store import ChargeStore
 from bot.storage.database import Database
+from bot.storage.deliveries import DeliveryStore
+from bot.storage.requests.store import RequestStore
 from bot.storage.schema import migrate
 from tests.support.samples import CIPHER
 
@@ -53,7 +55,7 @@ async def ours(url: str, count: int, polls: int, seconds: float) -> float:
     clock, metrics, ended = SystemClock(), Metrics(), asyncio.Semaphore(0)
     database = Database(url, clock, works=True)
     await migrate(database, CIPHER)
-    store = ChargeStore(database, CIPHER)
+    store = ChargeStore(database, CIPHER, RequestStore(database, DeliveryStore(database, CIPHER)))
 
     async def advance(lease: Lease[Charge]) -> Released:
         await wait_often(polls, seconds)

@@ -25,7 +25,7 @@ READERS = {
             "bot/domain/money.py",
             "bot/portal/transport.py",  # JSON's own numbers
             "bot/portal/schemas/subscription.py",  # cents, already read as a whole number
-            "bot/storage/tables.py",  # what this app has stored
+            "bot/storage/columns.py",  # what this app has stored
             "handlers/subcommands/auto_reload.py",  # what this app has written into its own modal
         },
     ),
@@ -46,6 +46,7 @@ READERS = {
             "bot/storage/locks.py",
             "bot/storage/pending_confirmations.py",
             "blocks/purchase.py",
+            "blocks/request_forms.py",
             "handlers/subcommands/auto_reload.py",
             "handlers/subcommands/subscription.py",
         },

@@ -13,8 +13,9 @@ from sqlalchemy import Column, String, Table, insert, select, update
 from blocks.kit import message, section
 from bot.domain.delivery import Delivery, Drawing
 from bot.engine import Engine, LeaseLostError
+from bot.storage.columns import Moment, lease_columns, metadata
 from bot.storage.leases import LeaseStore
-from bot.storage.tables import Moment, deliveries, lease_columns, metadata
+from bot.storage.tables import deliveries
 from handlers.jobs.kinds import WORK, Work, kinds
 from tests.support.house import ADA, House, identity
 

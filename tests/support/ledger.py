@@ -12,6 +12,8 @@ from bot.engine import Engine, Kind, Lease
 from bot.metrics import Metrics
 from bot.storage.charges.confirmation import ConfirmationStore
 from bot.storage.charges.store import ChargeStore
+from bot.storage.deliveries import DeliveryStore
+from bot.storage.requests.store import RequestStore
 from bot.storage.tables import charges
 from tests.support.samples import CIPHER
 
@@ -29,8 +31,9 @@ class Ledger(ChargeStore):
     """Both stores of charges, and changes by state alone."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database, CIPHER)
-        confirmations = ConfirmationStore(database, CIPHER)
+        requests = RequestStore(database, DeliveryStore(database, CIPHER))
+        super().__init__(database, CIPHER, requests)
+        confirmations = ConfirmationStore(database, CIPHER, requests)
         self.confirm = confirmations.confirm
         self.resume = confirmations.resume
         self.open_equal = confirmations.open_equal

@@ -13,6 +13,7 @@ from bot.domain.grant import DeviceGrant, GrantState
 from bot.domain.identity import Account, Connection, Identity
 from bot.domain.money import Bounds
 from bot.domain.payment import PaymentMethod
+from bot.domain.request import FundsRequest
 from bot.domain.subscription import CurrentPlan, Effect, Preview, Subscription, Tier
 from bot.storage.cipher import Cipher, generate_key
 from bot.storage.links import Link
@@ -24,6 +25,7 @@ CIPHER = Cipher((generate_key(),))
 NOW = datetime(2026, 11, 22, 14, 3, tzinfo=UTC)
 ADA = Identity(enterprise="", team="T0ACME", user="U0ADA")
 GRACE = Identity(enterprise="", team="T0ACME", user="U0GRACE")
+LINUS = Identity(enterprise="", team="T0ACME", user="U0LINUS")
 PORTAL = "https://portal.nousresearch.com"
 VISA = PaymentMethod(brand="visa", last4="4242", resolved_via="subPin")
 STATE = BillingState(
@@ -68,6 +70,18 @@ CHARGE = Charge(
     created_at=NOW - timedelta(seconds=20),
     confirmed_at=NOW,
     portal_url=f"{PORTAL}/billing?topup=open",
+)
+REQUEST = FundsRequest(
+    id="7c1d04e9a2b85f36",
+    requester=LINUS,
+    base_url=PORTAL,
+    account_id="did:linus",
+    organization_id="org_acme",
+    organization_name="Acme Research",
+    amount=Decimal("50.00"),
+    reason="eval runs for the paper",
+    asked_at=NOW - timedelta(minutes=3),
+    expires_at=NOW + timedelta(days=3),
 )
 UPGRADE = replace(CHARGE, kind=ChargeKind.UPGRADE, amount=Decimal("30.00"), tier_id="max", tier_name="Max")
 TIERS = (

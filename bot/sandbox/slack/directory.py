@@ -38,6 +38,7 @@ class Person:
     team_id: str = "T0ACME"
     tz: str = "Europe/London"
     color: str = "4a6fa5"
+    is_guest: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

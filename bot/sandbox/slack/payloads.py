@@ -187,6 +187,8 @@ def user_object(directory: Directory, person: Person, via: Installation, *, dele
         "color": person.color,
         "deleted": deleted,
         "is_bot": False,
+        "is_restricted": person.is_guest,
+        "is_ultra_restricted": False,
         "is_stranger": foreign and (enterprise is None or enterprise != via.enterprise),
         "profile": {
             "real_name": person.real_name,

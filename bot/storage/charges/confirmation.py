@@ -21,8 +21,17 @@ from sqlalchemy import (
 )
 
 from bot.domain.charge import NOT_CHARGED, ChargeState, confirmation_of
+from bot.domain.errors import RefusalCode
+from bot.domain.request import TAKE_OVER_AFTER
 from bot.storage.charges.rows import charge_of
-from bot.storage.charges.store import LATELY, NEXT, THEIRS, UNFINISHED_STATES, record_charge
+from bot.storage.charges.store import (
+    LATELY,
+    NEXT,
+    THEIRS,
+    UNFINISHED_STATES,
+    end_waiting,
+    record_charge,
+)
 from bot.storage.deliveries import CHARGE, wake_delivery, watch_in_modal
 from bot.storage.tables import charges, deliveries, links, locks, messages
 
@@ -34,10 +43,12 @@ if TYPE_CHECKING:
 
     from bot.domain.charge import Charge
     from bot.domain.identity import Identity
+    from bot.domain.request import FundsRequest
     from bot.storage.charges.store import Observe
     from bot.storage.cipher import Cipher
     from bot.storage.connection import Connection, Transaction
     from bot.storage.database import Database
+    from bot.storage.requests.store import RequestStore
 
     LimitCheck = Callable[[Decimal, Decimal | None], None]
 
@@ -149,8 +160,11 @@ _NAMES = select(
 """Whose confirmations run one at a time, in this order: those with an account, and a person's."""
 
 
-class _EqualError(Exception):
-    """There is an equal charge that the person was not warned of: the transaction is rolled back."""
+class _ConditionError(Exception):
+    """There is an equal charge that the person was not warned of, or the request cannot be paid by them.
+
+    The transaction is rolled back.
+    """
 
 
 class ConfirmationStore:
@@ -159,10 +173,17 @@ class ConfirmationStore:
     A person's confirmations run one at a time, and so do those with one portal account.
     """
 
-    def __init__(self, database: Database, cipher: Cipher, entered: Observe = lambda _charge: None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        cipher: Cipher,
+        requests: RequestStore,
+        entered: Observe = lambda _charge: None,
+    ) -> None:
         """`entered` is called as in `ChargeStore`."""
         self._database = database
         self._cipher = cipher
+        self._requests = requests
         self._entered = entered
 
     async def confirm(
@@ -182,9 +203,10 @@ class ConfirmationStore:
         The charge must have been proposed after `made_after`, and spending must not be locked. The owner
         must not wait to be let in, and must have no equal charge with an unknown outcome, except up to the
         one they were `warned_of`. `check_limits` gets the amount and, with `since`, what the person has
-        spent since then; it raises to refuse.
+        spent since then; it raises to refuse. A charge for a request takes that request in the same
+        transaction, and is not confirmed if others may not pay it now.
 
-        Return None if the person has no such proposal (any more).
+        Return None if the person has no such proposal (any more), or a condition fails.
         """
         facts = {
             "this": charge_id,
@@ -204,19 +226,41 @@ class ConfirmationStore:
             "warned_of": warned_of or "",
             "lately": now - LATELY,
         }
-        with suppress(_EqualError):
+        request = None
+        with suppress(_ConditionError):
             async with self._database.transaction() as transaction:
                 row = (await transaction.execute(self._confirm, facts)).one_or_none()
                 if row is None:
                     return None
                 charge = await _confirmed(transaction, row, since, check_limits)
                 if (await transaction.execute(_NEW_DELIVERY, message)).one_or_none() is None:
-                    raise _EqualError
+                    raise _ConditionError
+                if charge.request_id is not None:
+                    request = await self._decide(transaction, charge)
                 transaction.announce(charges)
                 transaction.announce(deliveries)
             self._entered(charge)
+            if request is not None:
+                self._requests.entered(request)
             return charge
         return None
+
+    async def _decide(self, transaction: Transaction, charge: Charge) -> FundsRequest:
+        """Have a charge pay its request, if need be instead of one that has waited too long."""
+        request = await self._requests.decide(transaction, charge)
+        if request is not None:
+            return request
+        other = await self._requests.charge_of(transaction, charge.request_id or "")
+        if other is None:
+            raise _ConditionError
+        before = transaction.now() - TAKE_OVER_AFTER
+        # Charges are locked before requests.
+        taken = await end_waiting(transaction, other, RefusalCode.TAKEN_OVER, confirmed_before=before)
+        if taken is not None:
+            request = await self._requests.decide(transaction, charge, instead_of=other)
+        if request is None:
+            raise _ConditionError
+        return request
 
     async def resume(
         self,
@@ -246,17 +290,19 @@ class ConfirmationStore:
             "confirmation_signature": self._cipher.sign(*confirmation_of(charge_id, identity, now)),
         }
         beside = {"this": charge_id, "warned_of": warned_of or "", "lately": now - LATELY}
-        with suppress(_EqualError):
+        with suppress(_ConditionError):
             async with self._database.transaction() as transaction:
                 row = (await transaction.execute(self._resume, facts)).one_or_none()
                 if row is None:
                     return None
                 charge = await _confirmed(transaction, row, since, check_limits)
                 if (await transaction.execute(_BESIDE_NONE, beside)).one_or_none() is None:
-                    raise _EqualError
+                    raise _ConditionError
                 transaction.announce(charges)
                 await wake_delivery(transaction, charge_id)
                 await watch_in_modal(transaction, charge_id, view_id)
+                if charge.request_id is not None:
+                    await self._requests.follow(transaction, charge)
             self._entered(charge)
             return charge
         return None

@@ -19,6 +19,7 @@ from bot.domain.charge import (
     IllegalTransitionError,
     check_transition,
 )
+from bot.domain.errors import RefusalCode
 from bot.engine import LeaseLostError
 from bot.storage.batch_loader import BatchLoader
 from bot.storage.charges.rows import charge_of, difference, values_of
@@ -32,10 +33,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Executable, Row
 
+    from bot.domain.request import FundsRequest, OrganizationKey, Withdrawal
     from bot.engine import Lease
     from bot.storage.cipher import Cipher
     from bot.storage.connection import Transaction
     from bot.storage.database import Database
+    from bot.storage.requests.store import RequestStore
 
     Observe = Callable[[Charge], None]
 
@@ -50,15 +53,25 @@ _OF_IDS = select(charges).where(charges.c.id.in_(bindparam("ids", expanding=True
 _HELD = NEXT.where(charges.c.lease_token == bindparam("token", type_=String))
 _SAVE = _HELD.returning(charges)
 _CANCEL = NEXT.where(THEIRS).returning(charges)
+_END_WAITING = (
+    NEXT.where(charges.c.request_id.is_not(None)).values(wakes=charges.c.wakes + 1).returning(charges)
+)
 
 
 class ChargeStore:
     """The charges of all people. Queries for a person filter by `owner`; the worker sees all."""
 
-    def __init__(self, database: Database, cipher: Cipher, entered: Observe = lambda _charge: None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        cipher: Cipher,
+        requests: RequestStore,
+        entered: Observe = lambda _charge: None,
+    ) -> None:
         """`entered` is called with each charge that entered a state, after the commit."""
         self._database = database
         self._cipher = cipher
+        self._requests = requests
         self._entered = entered
         self._by_id = BatchLoader(self._read)
         self.leases = LeaseStore(database, charges, _loaders)
@@ -150,8 +163,8 @@ class ChargeStore:
     async def save(self, lease: Lease[Charge], before: Charge, after: Charge) -> Charge:
         """Write the changes under a lease; return the charge as it is stored now.
 
-        If there is news for the person, the delivery is woken in the same transaction. A charge in a final
-        state is released in the same transaction.
+        If there is news for the person, the delivery is woken in the same transaction; the request that the
+        charge pays moves with it. A charge in a final state is released in the same transaction.
 
         Raises:
             LeaseLostError: the row is no longer in `before`'s state, or another run holds it.
@@ -176,8 +189,13 @@ class ChargeStore:
                 await record_charge(transaction, saved)
             if _is_news(before, after):
                 await wake_delivery(transaction, lease.id)
+            request = None
+            if moves and saved.request_id is not None:
+                request = await self._requests.follow(transaction, saved)
         if moves:
             self._entered(saved)
+        if request is not None:
+            self._requests.entered(request)
         return saved
 
     @cached_property
@@ -203,6 +221,54 @@ class ChargeStore:
         self._entered(cancelled)
         return cancelled
 
+    async def withdraw_waiting(self, request: FundsRequest, why: Withdrawal) -> FundsRequest | None:
+        """Withdraw a request together with its charge, if that waits for the billing permission.
+
+        Return the request as it is then; None if the charge does not wait.
+        """
+        async with self._database.transaction() as transaction:
+            ended = await end_waiting(transaction, request.charge_id or "", RefusalCode.REQUEST_ENDED)
+            if ended is None:
+                return None
+            withdrawn = await self._requests.withdraw_with(transaction, request, why)
+        self._entered(ended)
+        self._requests.entered(withdrawn)
+        return withdrawn
+
+    async def leave_to_others(self, charge_id: str, owner: str) -> Charge | None:
+        """End the owner's charge that waits for the billing permission, so that others may pay its request.
+
+        Return it; None if it does not wait (any more).
+        """
+        async with self._database.transaction() as transaction:
+            ended = await end_waiting(transaction, charge_id, RefusalCode.LEFT_TO_OTHERS, owner=owner)
+            if ended is None:
+                return None
+            reopened = await self._requests.follow(transaction, ended)
+        self._entered(ended)
+        if reopened is not None:
+            self._requests.entered(reopened)
+        return ended
+
+    async def of_organization(self, key: OrganizationKey, *, since: datetime) -> Sequence[Charge]:
+        """Return the organization's charges that are under way, or were confirmed since then and paid."""
+        row = charges.c
+        theirs = (
+            row.organization_id == key.organization_id,
+            row.owner.startswith(f"{key.tenant}:", autoescape=True),
+        )
+        under_way = select(charges).where(*theirs, row.state.in_(UNFINISHED_STATES))
+        young = select(charges).where(
+            *theirs,
+            row.owner != literal_column("'forgotten'"),
+            row.created_at > since - LATELY,
+            row.confirmed_at > since,
+            row.state == ChargeState.SETTLED.value,
+        )
+        async with self._database.read() as connection:
+            found = [row for query in (under_way, young) for row in await connection.execute(query)]
+        return [charge_of(each) for each in sorted(found, key=lambda each: each.confirmed_at, reverse=True)]
+
     async def ask_check(self, charge_id: str, *, now: datetime, view_id: str | None) -> None:
         """Have a charge checked now, and show that in its message and in the modal."""
         async with self._database.transaction() as transaction:
@@ -218,6 +284,40 @@ class ChargeStore:
         )
         for charge_id in (await within.execute(waiting)).scalars().all():
             await wake(within, charges, charge_id)
+
+
+async def end_waiting(
+    transaction: Transaction,
+    charge_id: str,
+    code: RefusalCode,
+    *,
+    owner: str | None = None,
+    confirmed_before: datetime | None = None,
+) -> Charge | None:
+    """End a charge for a request, for which nothing was sent: it waits for the billing permission.
+
+    With `owner`, only this person's; with `confirmed_before`, only one that was confirmed before then.
+    Return it as it is then; None if there is no such charge.
+    """
+    conditions = [] if owner is None else [charges.c.owner == owner]
+    if confirmed_before is not None:
+        conditions.append(charges.c.confirmed_at < confirmed_before)
+    facts = {
+        "this": charge_id,
+        "before": ChargeState.NEEDS_SCOPE.value,
+        "state": ChargeState.REFUSED.value,
+        "refusal": code.value,
+        "permitted_at": None,
+        "ended_at": transaction.now(),
+        "due_at": None,
+    }
+    row = (await transaction.execute(_END_WAITING.where(*conditions), facts)).one_or_none()
+    if row is None:
+        return None
+    ended = charge_of(row)
+    await record_charge(transaction, ended)
+    await wake_delivery(transaction, ended.id)
+    return ended
 
 
 async def _loaders(rows: Sequence[Row[Any]]) -> dict[str, Callable[[], Charge]]:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import insert, select, text, update
 
 from bot.domain.charge import ChargeState
+from bot.domain.request import RequestState
 from bot.services.retention import Retention
 from bot.storage.audit import AuditStore
 from bot.storage.charges.purge import ChargePurge
 from bot.storage.charges.rows import charge_of
 from bot.storage.cipher import Cipher, generate_key
+from bot.storage.deliveries import DeliveryStore
 from bot.storage.ended_work import EndedWork
 from bot.storage.overviews import OverviewStore
 from bot.storage.pending_confirmations import PendingConfirmations
-from bot.storage.tables import charges, deliveries, device_grants
+from bot.storage.requests.purge import RequestPurge
+from bot.storage.requests.store import RequestStore, message_for
+from bot.storage.tables import charges, deliveries, device_grants, requests
 from tests.support.ledger import LONG_AGO, Ledger
-from tests.support.samples import ADA, sample_charge
+from tests.support.samples import ADA, CIPHER, REQUEST, sample_charge
 
 if TYPE_CHECKING:
     from bot.domain.charge import Charge
@@ -32,6 +38,7 @@ def retention(database: Database, clock: HandClock, days: int | None) -> Retenti
     cipher = Cipher((generate_key(),))
     return Retention(
         ChargePurge(database),
+        RequestPurge(database),
         EndedWork(database),
         PendingConfirmations(database),
         OverviewStore(database, cipher),
@@ -195,3 +202,21 @@ async def test_decided_device_grants_go_after_a_week(database: Database, clock: 
     async with database.transaction() as connection:
         left = (await connection.execute(text("SELECT id FROM device_grants ORDER BY id"))).scalars().all()
     assert left == ["going-on", "untold"]
+
+
+@pytest.mark.parametrize(("state", "stays"), [(RequestState.DENIED, False), (RequestState.OPEN, True)])
+async def test_an_ended_request_goes_with_what_was_written_and_an_open_one_stays(
+    database: Database, clock: HandClock, state: RequestState, stays: bool
+) -> None:
+    store = RequestStore(database, DeliveryStore(database, CIPHER))
+    asked = replace(REQUEST, asked_at=clock.now(), expires_at=clock.now() + timedelta(days=3))
+    await store.file(asked, [message_for(asked.id, asked.requester, clock.now())])
+    async with database.transaction() as transaction:
+        done = {"state": state.value, "due_at": None}
+        await transaction.execute(update(requests).values(**done))
+        await transaction.execute(update(deliveries).values(due_at=None))
+    clock.advance(days=31)
+    await retention(database, clock, 30).forget()
+    assert (await store.get(asked.id) is not None) is stays
+    async with database.read() as connection:
+        assert bool((await connection.execute(select(deliveries))).all()) is stays

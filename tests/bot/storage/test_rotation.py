@@ -8,11 +8,11 @@ import pytest
 
 from bot.domain.grant import DeviceCodes
 from bot.storage.cipher import Cipher, CipherKeyError, SealBrokenError, generate_key
+from bot.storage.columns import metadata
 from bot.storage.deliveries import DeliveryStore
 from bot.storage.device_grants import DeviceGrantStore
 from bot.storage.links import LinkStore
 from bot.storage.rotation import SEALED, Rotation, rotate
-from bot.storage.tables import metadata
 from tests.support.samples import ADA, sample_grant, sample_link
 
 if TYPE_CHECKING:

@@ -14,11 +14,12 @@ from freezegun import freeze_time
 from sqlalchemy import select, text
 
 from bot.services.second_person import SECOND_PERSON
+from bot.storage.columns import metadata
 from bot.storage.connection import SecondProcessError
 from bot.storage.database import Database, async_url
 from bot.storage.links import LinkStore
 from bot.storage.schema import is_current, migrate
-from bot.storage.tables import deliveries, metadata
+from bot.storage.tables import deliveries
 from tests.support.samples import ACCOUNT, ADA, CIPHER, GRACE, sample_link
 
 if TYPE_CHECKING:
@@ -84,6 +85,11 @@ async def test_of_those_who_share_an_account_at_the_upgrade_the_first_goes_on_an
         await connection.execute(text("DROP TABLE let_in"))
         await connection.execute(text("ALTER TABLE links DROP COLUMN waits_since"))
         await connection.execute(text("ALTER TABLE charges DROP COLUMN balance_after"))
+        await connection.execute(text("DROP TABLE requests"))
+        await connection.execute(text("DROP INDEX ix_links_organisation"))
+        await connection.execute(text("ALTER TABLE links DROP COLUMN may_charge"))
+        for column in ("request_id", "request_version"):
+            await connection.execute(text(f"ALTER TABLE charges DROP COLUMN {column}"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
     with freeze_time(clock.now()):
         await migrate(database, CIPHER)

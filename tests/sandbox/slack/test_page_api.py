@@ -127,6 +127,7 @@ async def test_bootstrap_lists_people_channels_and_commands(page: Page, slack: S
         "id",
         "name",
         "real_name",
+        "is_guest",
         "team_id",
         "tz",
         "title",

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.support.catalogue import buying, changing, charges, connecting, errors, governing, looking
+from tests.support.catalogue import (
+    asking,
+    buying,
+    changing,
+    charges,
+    connecting,
+    errors,
+    governing,
+    looking,
+)
 from tests.support.catalogue.screen import Screen
 
 __all__ = ["SCREENS", "SECTIONS", "Screen"]
@@ -12,6 +21,7 @@ SECTIONS: dict[str, list[Screen]] = {
     "Connecting": connecting.screens(),
     "Buying": buying.screens(),
     "A purchase's message": charges.screens(),
+    "Asking for funds": asking.screens(),
     "Auto-reload and the plan": changing.screens(),
     "The operator's rules": governing.screens(),
     "Errors and refusals": errors.screens(),

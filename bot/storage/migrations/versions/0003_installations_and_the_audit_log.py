@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from bot.storage.tables import Moment
+from bot.storage.columns import Moment
 
 revision = "0003"
 down_revision = "0002"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from bot.storage.tables import Moment
+from bot.storage.columns import Moment
 
 revision = "0006"
 down_revision = "0005"

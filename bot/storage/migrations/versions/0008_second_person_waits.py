@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from bot.domain.identity import GRANT_LIFE
-from bot.storage.tables import Moment
+from bot.storage.columns import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

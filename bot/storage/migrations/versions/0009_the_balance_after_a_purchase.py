@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from bot.storage.tables import Dollars
+from bot.storage.columns import Dollars
 
 revision = "0009"
 down_revision = "0008"

@@ -1,0 +1,230 @@
+"""A request's cards: one message for each reader, the replies in its thread, and the lists of requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blocks import ids
+from blocks.kit import (
+    Block,
+    Message,
+    actions,
+    button,
+    confirmed,
+    context,
+    divider,
+    header,
+    message,
+    moment,
+    quoted,
+    section,
+)
+from blocks.request_words import (
+    nobody_words,
+    own_status_words,
+    problem_words,
+    status_words,
+    told_words,
+    why,
+)
+from blocks.words import mention, organization
+from bot.domain.charge import ChargeState
+from bot.domain.money import show
+from bot.domain.request import RequestState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from blocks.kit import Json
+    from bot.domain.charge import Charge
+    from bot.domain.identity import Identity
+    from bot.domain.request import FundsRequest
+
+HOME_WAITING = 5
+HOME_OWN = 3
+_REPLIES = {
+    RequestState.DONE.value: ":white_check_mark: {payer} has added {added}.",
+    RequestState.DENIED.value: "{payer} said no.",
+    RequestState.EXPIRED.value: "{ended}. Nothing was charged.",
+    RequestState.FAILED.value: "Three payments of {amount} didn't go through. Nothing was added.",
+    RequestState.UNRESOLVED.value: (
+        "{amount} may or may not have been paid. Please don't ask for it again yet."
+    ),
+    "reopened": "{problem} It is still open for others.",
+}
+
+
+def approver_card(request: FundsRequest, charge: Charge | None, now: datetime, *, more: int = 0) -> Message:
+    """Make the card of a person who can pay; `more` people may decide who have no card."""
+    if not request.is_open(now):
+        waits = charge is not None and charge.state is ChargeState.NEEDS_SCOPE
+        return message(
+            section(status_words(request, charge, now)),
+            _asked(request) if request.state is not RequestState.DONE else None,
+            _denial(request),
+            actions(_review(request)) if waits and not request.is_over else None,
+        )
+    asks = f"*{mention(request.requester.key)} asks for {show(request.amount)}*"
+    again = f"*Open again:* {problem_words(request)}" if request.tries else None
+    others = f" · {more} more may decide" if more else ""
+    return message(
+        section(f"{asks} for {organization(request.organization_name)}"),
+        _asked(request),
+        section(again) if again else None,
+        actions(_review(request, style="primary"), button("Deny", ids.DENY, value=request.id)),
+        context(
+            f"You are asked because you may pay for {organization(request.organization_name)} · "
+            f"{moment('until', request.expires_at)} · only the buttons count{others}"
+        ),
+    )
+
+
+def requester_card(
+    request: FundsRequest, charge: Charge | None, now: datetime, told: Sequence[Identity], *, more: int = 0
+) -> Message:
+    """Make the requester's own card: how it stands, and what they can do."""
+    amount = show(request.amount)
+    if not request.is_open(now):
+        ended = request.is_over or request.state is RequestState.OPEN
+        return message(
+            section(own_status_words(request, charge, now)),
+            _asked(request) if request.state is not RequestState.DONE else None,
+            _denial(request),
+            actions(
+                button("Withdraw", ids.WITHDRAW_REQUEST, value=request.id)
+                if charge is not None and charge.state is ChargeState.NEEDS_SCOPE and not ended
+                else None,
+                button("Ask again", ids.ASK, value=request.id)
+                if ended and request.state is not RequestState.DONE
+                else None,
+            ),
+        )
+    was_told = nobody_words(request.organization_name)
+    if told:
+        was_told = f"{told_words(told, more)} {'was' if len(told) + more == 1 else 'were'} told"
+    return message(
+        section(f":hourglass_flowing_sand: *You asked for {amount}*"),
+        _asked(request),
+        section(f"*Still open:* {problem_words(request)}") if request.tries else None,
+        context(f"{was_told} · {moment('until', request.expires_at)} · nothing is charged until one pays"),
+        None if told else context(_share(request)),
+        actions(
+            button("Edit", ids.EDIT_REQUEST, value=request.id),
+            confirmed(
+                button("Withdraw", ids.WITHDRAW_REQUEST, value=request.id),
+                title="Withdraw it?",
+                words=f"Nobody can pay {amount} for you then. You can ask again.",
+                confirm="Withdraw",
+                deny="Keep it",
+            ),
+            button("Remind", ids.REMIND, value=request.id) if told else None,
+        ),
+    )
+
+
+def requester_reply(request: FundsRequest, charge: Charge | None) -> Message | None:
+    """Make the reply in the requester's thread about the last decision; None if there was none."""
+    stage = "reopened" if request.state is RequestState.OPEN and request.tries else request.state.value
+    if stage not in _REPLIES:
+        return None
+    words = _REPLIES[stage].format(
+        payer=mention(request.decided_by or ""),
+        amount=show(request.amount),
+        added=show(request.amount if charge is None else charge.display_amount),
+        ended=moment("Nobody decided until", request.expires_at),
+        problem=problem_words(request),
+    )
+    ask_again = button("Ask again", ids.ASK, value=request.id)
+    return message(
+        section(words),
+        _denial(request),
+        actions(ask_again) if request.state is RequestState.EXPIRED else None,
+    )
+
+
+def approver_reply(request: FundsRequest) -> Message | None:
+    """Make the reply in an approver's thread: it is open again, or the requester reminds."""
+    if request.state is not RequestState.OPEN:
+        return None
+    if request.reminders:
+        words = f"{mention(request.requester.key)} reminds you: {show(request.amount)} is still waiting."
+        return message(section(words))
+    if request.tries:
+        return message(section(f"Open again: {problem_words(request)}"))
+    return None
+
+
+def requests_message(
+    waiting: Sequence[FundsRequest],
+    own: Sequence[FundsRequest],
+    organization_wide: Sequence[FundsRequest] | None,
+    now: datetime,
+) -> Message:
+    """Make the answer to `/billing requests`."""
+    nothing = not (waiting or own or organization_wide)
+    others = [each for each in organization_wide or () if each not in waiting and each not in own]
+    return message(
+        header("Requests"),
+        *waiting_blocks(waiting, most=len(waiting)),
+        *own_blocks(own, now, most=HOME_WAITING),
+        divider() if others else None,
+        section("*In the organization, last 30 days*\n" + "\n".join(_line(each, now) for each in others))
+        if others
+        else None,
+        section("Nothing is waiting, and you have not asked for funds yet.") if nothing else None,
+        actions(button("Ask for funds", ids.ASK), button("Back", ids.BACK_TO_OVERVIEW)),
+    )
+
+
+def waiting_blocks(waiting: Sequence[FundsRequest], *, most: int = HOME_WAITING) -> list[Block | None]:
+    """Make the list of what waits for the reader's decision."""
+    if not waiting:
+        return []
+    shown: list[Block | None] = [section("*Waiting for you*")]
+    for request in waiting[:most]:
+        until = moment("until", request.expires_at)
+        who = f"{mention(request.requester.key)} asks for *{show(request.amount)}* · {until}"
+        label = f"Review {show(request.amount)}"
+        review = button("Review", ids.REVIEW, value=request.id, style="primary", label=label)
+        shown += [
+            section(who, accessory=review),
+            _asked(request),
+        ]
+    if len(waiting) > most:
+        shown.append(actions(button(f"All {len(waiting)}", ids.REQUESTS)))
+    return shown
+
+
+def own_blocks(own: Sequence[FundsRequest], now: datetime, *, most: int = HOME_OWN) -> list[Block | None]:
+    """Make the list of the reader's own requests."""
+    if not own:
+        return []
+    shown: list[Block | None] = [section("*Your requests*")]
+    for request in own[:most]:
+        look = button("Show", ids.SHOW_REQUEST, value=request.id, label=f"Show {show(request.amount)}")
+        shown.append(section(own_status_words(request, None, now), accessory=look))
+    return shown
+
+
+def _line(request: FundsRequest, now: datetime) -> str:
+    return f"• {status_words(request, None, now)}"
+
+
+def _asked(request: FundsRequest) -> Block | None:
+    return quoted(request.reason) if request.reason else None
+
+
+def _denial(request: FundsRequest) -> Block | None:
+    return quoted(why(request.deny_reason)) if request.deny_reason else None
+
+
+def _review(request: FundsRequest, *, style: str | None = None) -> Json:
+    return button("Review", ids.REVIEW, value=request.id, style=style)
+
+
+def _share(request: FundsRequest) -> str:
+    return (
+        "Ask somebody who may pay to type `/billing connect`. "
+        f"They get this request as soon as they are connected to {organization(request.organization_name)}."
+    )

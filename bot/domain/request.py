@@ -1,0 +1,392 @@
+"""A request for funds: one person asks, and another pays it as a purchase of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from bot.domain.charge import ChargeState
+from bot.domain.errors import BillingError
+from bot.domain.follow_up import can_be_asked_about
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from bot.domain.charge import Charge
+    from bot.domain.identity import Identity
+
+REQUEST_LIFE = timedelta(hours=72)
+"""How long a request is open, unless the operator says otherwise."""
+
+REMIND_EVERY = timedelta(hours=4)
+"""How often a requester may remind those who can pay."""
+
+MOST_FAILURES = 3
+"""After so many failed payments a request ends."""
+
+MOST_OPEN = 3
+MOST_OPEN_OF_ORGANIZATION = 20
+MOST_A_DAY = 10
+"""Requests that one person may file in 24 hours, whatever became of them."""
+
+REASON_LENGTH = 200
+DENIED_LATELY = timedelta(days=7)
+"""How long a denial is named where the same amount is asked for again."""
+
+LOOK_AGAIN = timedelta(minutes=15)
+"""How often a request looks by itself at the charge that pays it."""
+
+
+class RequestState(StrEnum):
+    """A request's state. TRANSITIONS lists the allowed steps."""
+
+    OPEN = "open"
+    """Somebody may pay or deny it."""
+    CHARGING = "charging"
+    """A charge for it is confirmed, and not known to have failed."""
+    DONE = "done"
+    """The charge was settled."""
+    DENIED = "denied"
+    """A person who may pay said no."""
+    WITHDRAWN = "withdrawn"
+    """The requester took it back, or may not ask any more."""
+    EXPIRED = "expired"
+    """Nobody decided in time; nothing was charged."""
+    FAILED = "failed"
+    """Three payments failed."""
+    UNRESOLVED = "unresolved"
+    """Whether it was paid is not known, and the app has stopped asking."""
+
+
+TRANSITIONS: dict[RequestState, frozenset[RequestState]] = {
+    RequestState.OPEN: frozenset(
+        {RequestState.CHARGING, RequestState.DENIED, RequestState.WITHDRAWN, RequestState.EXPIRED}
+    ),
+    RequestState.CHARGING: frozenset(
+        {
+            RequestState.OPEN,
+            RequestState.DONE,
+            RequestState.FAILED,
+            # Nothing was charged, and the time is over or the requester has left meanwhile.
+            RequestState.EXPIRED,
+            RequestState.WITHDRAWN,
+            RequestState.UNRESOLVED,
+        }
+    ),
+    RequestState.UNRESOLVED: frozenset({RequestState.DONE, RequestState.FAILED}),
+    RequestState.DONE: frozenset(),
+    RequestState.DENIED: frozenset(),
+    RequestState.WITHDRAWN: frozenset(),
+    RequestState.EXPIRED: frozenset(),
+    RequestState.FAILED: frozenset(),
+}
+
+GOING_ON = (RequestState.OPEN, RequestState.CHARGING, RequestState.UNRESOLVED)
+"""Not ended for certain: the same person cannot ask for the same amount again."""
+
+
+class Withdrawal(StrEnum):
+    """Why a request was withdrawn."""
+
+    BY_REQUESTER = "requester"
+    LEFT = "left"
+    """The requester is not connected to the organization any more."""
+    SWITCHED_OFF = "switched_off"
+    """The operator has switched requests off."""
+
+
+TAKE_OVER_AFTER = timedelta(minutes=10)
+"""How long a payer may take to enable billing before somebody else may pay instead."""
+
+SETUP = "setup"
+"""The problem of a payment for which billing was not enabled in time."""
+
+
+class Obstacle(StrEnum):
+    """Why a person cannot decide on a request now; also in the audit log and the metrics."""
+
+    SELF = "self"
+    ACCOUNT = "account"
+    """The same portal account as the requester's."""
+    ROLE = "role"
+    ORGANIZATION = "organization"
+    VERSION = "version"
+    EXPIRED = "expired"
+    DECIDED = "decided"
+    """It is not open any more."""
+    LIMIT = "limit"
+    LOCKED = "locked"
+
+
+class RequestError(BillingError):
+    """A request cannot be decided on by this person, or not any more. `request` is how it stands now.
+
+    `charge` is the one that is to pay it, and `take_over_at` (UTC) when somebody else may pay instead.
+    """
+
+    def __init__(
+        self,
+        request: FundsRequest,
+        why: Obstacle,
+        *,
+        charge: Charge | None = None,
+        take_over_at: datetime | None = None,
+    ) -> None:
+        super().__init__(f"{request.id} {why.value}")
+        self.request = request
+        self.why = why
+        self.charge = charge
+        self.take_over_at = take_over_at
+
+
+class RequestNotFoundError(BillingError):
+    """There is no such request in this person's workspace."""
+
+
+class NotFullMemberError(BillingError):
+    """Slack does not say that this person is a full member of the workspace: a guest, or not known."""
+
+
+class MayAddItselfError(BillingError):
+    """The requester may add funds, so they need not ask."""
+
+
+class MemberCapError(BillingError):
+    """The requester has reached their own cap at the organization: more funds do not lift it."""
+
+    def __init__(self, portal_url: str) -> None:
+        super().__init__()
+        self.portal_url = portal_url
+
+
+class TooMany(StrEnum):
+    """Which number of requests is reached."""
+
+    OWN = "own"
+    ORGANIZATION = "organization"
+    DAY = "day"
+
+
+class TooManyRequestsError(BillingError):
+    """The person, or the organization, has too many requests."""
+
+    def __init__(self, which: TooMany) -> None:
+        super().__init__(which.value)
+        self.which = which
+
+
+class AskedAlreadyError(BillingError):
+    """The person has asked for this amount already; `request` is that request."""
+
+    def __init__(self, request: FundsRequest) -> None:
+        super().__init__(request.id)
+        self.request = request
+
+
+class RemindedAlreadyError(BillingError):
+    """The requester has reminded a short time ago, and may again at `at` (UTC)."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__()
+        self.at = at
+
+
+class IllegalRequestTransitionError(Exception):
+    """A step that is not in TRANSITIONS: always a bug, never bad data."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrganizationKey:
+    """An organization as this app counts it: one of a portal, within one workspace or grid."""
+
+    tenant: str
+    base_url: str
+    organization_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FundsRequest:
+    """One request. Its row decides, not what a button carries. Times are UTC, amounts US dollars.
+
+    A method named after an event returns the request after that event. It raises
+    IllegalRequestTransitionError if the event is not possible in the request's state.
+    """
+
+    id: str
+    requester: Identity
+    base_url: str
+    account_id: str
+    """The requester's portal account: it may not pay the request."""
+    organization_id: str
+    organization_name: str | None
+    amount: Decimal
+    reason: str = field(repr=False)
+    asked_at: datetime
+    expires_at: datetime
+    state: RequestState = RequestState.OPEN
+    version: int = 1
+    """Counts the changes of amount and reason; a decision is bound to the version that was shown."""
+    charge_id: str | None = None
+    """The charge that pays it; None unless one may."""
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    """The key of the person who decided last: who denied it, or whose charge was to pay it."""
+    deny_reason: str | None = field(default=None, repr=False)
+    withdrawn_why: Withdrawal | None = None
+    tries: int = 0
+    """How many charges ended without any money."""
+    failures: int = 0
+    """How many of them were failed payments."""
+    problem: str | None = None
+    """Why the last charge added nothing: its failure, its refusal's code, or SETUP."""
+    not_before: datetime | None = None
+    """Until when the portal takes no charge of the organization."""
+    reminders: int = 0
+    reminded_at: datetime | None = None
+
+    @property
+    def key(self) -> OrganizationKey:
+        """The organization whose balance it is for."""
+        return OrganizationKey(
+            tenant=self.requester.tenant, base_url=self.base_url, organization_id=self.organization_id
+        )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its state is final."""
+        return not TRANSITIONS[self.state]
+
+    def is_open(self, now: datetime) -> bool:
+        """Tell whether somebody may decide on it now: a request whose time is over is not."""
+        return self.state is RequestState.OPEN and now < self.expires_at
+
+    def may_remind_at(self) -> datetime | None:
+        """Return when the requester may remind again (UTC); None if at once."""
+        return None if self.reminded_at is None else self.reminded_at + REMIND_EVERY
+
+    def edited(self, amount: Decimal, reason: str) -> FundsRequest:
+        """The requester changed it; what others were shown does not count any more."""
+        self._require(RequestState.OPEN)
+        return replace(self, amount=amount, reason=reason, version=self.version + 1)
+
+    def reminded(self, now: datetime) -> FundsRequest:
+        """The requester reminded those who can pay."""
+        self._require(RequestState.OPEN)
+        return replace(self, reminders=self.reminders + 1, reminded_at=now)
+
+    def denied(self, by: Identity, reason: str, now: datetime) -> FundsRequest:
+        """A person who may pay said no."""
+        return self._to(RequestState.DENIED, decided_by=by.key, decided_at=now, deny_reason=reason)
+
+    def withdrawn(self, why: Withdrawal, now: datetime) -> FundsRequest:
+        """The requester took it back, or may not ask any more."""
+        return self._to(RequestState.WITHDRAWN, withdrawn_why=why, decided_at=now, charge_id=None)
+
+    def expired(self, now: datetime) -> FundsRequest:
+        """Nobody decided in time."""
+        return self._to(RequestState.EXPIRED, decided_at=now)
+
+    def followed(self, charge: Charge, now: datetime) -> FundsRequest:
+        """Return the request after its charge has entered its state; unchanged while that is no end."""
+        match charge.state:
+            case ChargeState.SETTLED:
+                return self._to(RequestState.DONE, decided_at=now)
+            case ChargeState.FAILED:
+                failures = self.failures + 1
+                if failures >= MOST_FAILURES or self.state is RequestState.UNRESOLVED:
+                    facts = {"failures": failures, "problem": _problem(charge)}
+                    return self._to(RequestState.FAILED, decided_at=now, **facts)
+                return replace(self._reopened(charge, now), failures=failures)
+            case ChargeState.REFUSED | ChargeState.EXPIRED:
+                return self._reopened(charge, now)
+            case ChargeState.OVERDUE | ChargeState.UNCONFIRMED if (
+                self.state is RequestState.CHARGING and not _is_followed(charge, now)
+            ):
+                return self._to(RequestState.UNRESOLVED)
+        return self
+
+    def _reopened(self, charge: Charge, now: datetime) -> FundsRequest:
+        """Nothing was charged, so others may pay it; past its time it ends."""
+        facts = {
+            "charge_id": None,
+            "tries": self.tries + 1,
+            "problem": _problem(charge),
+            "not_before": charge.retry_at,
+        }
+        if now >= self.expires_at:
+            return self._to(RequestState.EXPIRED, decided_at=now, **facts)
+        return self._to(RequestState.OPEN, **facts)
+
+    def _to(self, state: RequestState, **changes: Any) -> FundsRequest:  # noqa: ANN401 - checked by each caller
+        check_step(self.state, state)
+        return replace(self, state=state, **changes)
+
+    def _require(self, state: RequestState) -> None:
+        if self.state is not state:
+            raise IllegalRequestTransitionError(f"{self.state} is not {state}")
+
+
+def check_step(before: RequestState, after: RequestState) -> None:
+    """Check that a step is allowed.
+
+    Raises:
+        IllegalRequestTransitionError: the step is not in TRANSITIONS.
+    """
+    if after not in TRANSITIONS[before]:
+        raise IllegalRequestTransitionError(f"{before} -> {after}")
+
+
+def _problem(charge: Charge) -> str:
+    if charge.failure is not None and charge.state is ChargeState.FAILED:
+        return charge.failure.value
+    return SETUP if charge.refusal is None or charge.state is ChargeState.EXPIRED else charge.refusal.value
+
+
+def _is_followed(charge: Charge, now: datetime) -> bool:
+    """Tell whether the app still asks the portal about a charge by itself."""
+    return can_be_asked_about(replace(charge, portal_charge_id=None), now)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Actor:
+    """A person about to decide, with the portal account and the version that they act with."""
+
+    identity: Identity
+    base_url: str
+    account_id: str
+    organization_id: str
+
+
+def take_over_at(charge: Charge | None) -> datetime | None:
+    """Return from when somebody else may pay instead (UTC); None if the charge may move money."""
+    if charge is None or charge.state is not ChargeState.NEEDS_SCOPE:
+        return None
+    return charge.expected_since + TAKE_OVER_AFTER
+
+
+def obstacle(
+    request: FundsRequest, actor: Actor, now: datetime, *, shown: int, charge: Charge | None = None
+) -> Obstacle | None:
+    """Return why a person cannot pay a request; None if they can.
+
+    `shown` is the version that they were shown, and `charge` the one that is to pay it. The statements that
+    decide have the same conditions (`bot.storage.requests.store`).
+    """
+    mine = OrganizationKey(
+        tenant=actor.identity.tenant, base_url=actor.base_url, organization_id=actor.organization_id
+    )
+    free_at = take_over_at(charge) if request.state is RequestState.CHARGING else None
+    is_free = request.state is RequestState.OPEN or (free_at is not None and free_at < now)
+    is_late = request.state is RequestState.EXPIRED or (is_free and now >= request.expires_at)
+    checks = (
+        (Obstacle.ORGANIZATION, request.key != mine),
+        (Obstacle.SELF, request.requester.key == actor.identity.key),
+        (Obstacle.ACCOUNT, request.account_id == actor.account_id),
+        (Obstacle.EXPIRED, is_late),
+        (Obstacle.DECIDED, not is_free),
+        (Obstacle.VERSION, request.version != shown),
+    )
+    return next((why for why, holds in checks if holds), None)

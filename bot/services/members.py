@@ -1,0 +1,78 @@
+"""Whether somebody is a full member of the workspace: only those ask for funds and decide on them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.domain.errors import NotInstalledError
+from bot.domain.request import NotFullMemberError
+from bot.services.workspaces import Standing
+from bot.slack.errors import SlackError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.domain.clock import Clock
+    from bot.domain.identity import Identity
+    from bot.services.workspaces import Workspaces
+
+KNOWN_FOR = timedelta(seconds=60)
+"""How long an answer of `users.info` counts."""
+
+MOST_KNOWN = 10_000
+
+log = structlog.get_logger(__name__)
+
+
+class Members:
+    """What Slack says of people, for a minute."""
+
+    def __init__(self, workspaces: Workspaces, clock: Clock, *, guests_ask: bool) -> None:
+        self._workspaces = workspaces
+        self._clock = clock
+        self._guests_ask = guests_ask
+        self._known: dict[str, tuple[Standing, datetime]] = {}
+
+    async def require_asker(self, identity: Identity) -> None:
+        """Check that a person may ask for funds.
+
+        Raises:
+            NotFullMemberError: they may not, or Slack does not say who they are.
+            SlackUnavailableError: Slack does not answer.
+        """
+        allowed = {Standing.MEMBER, Standing.GUEST} if self._guests_ask else {Standing.MEMBER}
+        if await self._standing(identity) not in allowed:
+            raise NotFullMemberError
+
+    async def require_full(self, identity: Identity) -> None:
+        """Check that a person is a full member.
+
+        Raises:
+            NotFullMemberError: they are not, or Slack does not say who they are.
+            SlackUnavailableError: Slack does not answer.
+        """
+        if await self._standing(identity) is not Standing.MEMBER:
+            raise NotFullMemberError
+
+    async def is_full(self, identity: Identity) -> bool:
+        """Tell whether a person is a full member; no answer is no."""
+        try:
+            return await self._standing(identity) is Standing.MEMBER
+        except (SlackError, NotInstalledError) as error:
+            log.info("members.not_known", problem=type(error).__name__)
+            return False
+
+    async def _standing(self, identity: Identity) -> Standing | None:
+        now = self._clock.now()
+        known = self._known.get(identity.key)
+        if known is not None and now < known[1]:
+            return known[0]
+        standing = (await self._workspaces.profile(identity)).standing
+        if standing is not None:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[identity.key] = standing, now + KNOWN_FOR
+        return standing

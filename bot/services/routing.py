@@ -1,0 +1,144 @@
+"""Who is told of a request. It allows nothing: the portal is asked when somebody decides."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.domain.errors import BillingError
+from bot.domain.request import OrganizationKey
+from bot.domain.request_views import Approvers
+from bot.storage.requests.rows import REQUEST
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.domain.billing import BillingState
+    from bot.domain.identity import Connection, Identity
+    from bot.domain.request import FundsRequest
+    from bot.domain.rules import Rules
+    from bot.services.accounts import Accounts
+    from bot.services.members import Members
+    from bot.storage.database import Database
+    from bot.storage.deliveries import DeliveryStore
+    from bot.storage.links import Link, LinkStore
+    from bot.storage.requests.lists import RequestLists
+    from bot.storage.requests.store import RequestStore
+
+MOST_TOLD = 10
+"""How many people get a message about one request; the others see it in App Home."""
+
+ENOUGH = 2
+"""With fewer people told, whoever can pay from now on is told of the open requests too."""
+
+MOST_ASKED = 10
+ASK_SECONDS = 2
+"""How long to wait for the portal to say who of those not known yet may pay."""
+
+log = structlog.get_logger(__name__)
+
+
+class Routing:
+    """Remembers who may pay, and finds them."""
+
+    def __init__(
+        self,
+        database: Database,
+        links: LinkStore,
+        accounts: Accounts,
+        requests: RequestStore,
+        lists: RequestLists,
+        deliveries: DeliveryStore,
+        members: Members,
+        rules: Rules,
+    ) -> None:
+        self._database = database
+        self._links = links
+        self._accounts = accounts
+        self._requests = requests
+        self._lists = lists
+        self._deliveries = deliveries
+        self._members = members
+        self._rules = rules
+
+    async def approvers(self, key: OrganizationKey, *, requester: Identity, account_id: str) -> Approvers:
+        """Return who can probably pay a request of this person, those who decided last first."""
+        colleagues = [
+            link
+            for link in await self._links.colleagues(key)
+            if link.identity.key != requester.key
+            and link.account.account_id != account_id
+            and self._rules.allow_person(link.identity)
+        ]
+        await self._ask_unknown([link for link in colleagues if link.may_charge is None])
+        able = [link.identity for link in await self._links.colleagues(key) if link.may_charge]
+        chosen = {link.identity.key for link in colleagues}
+        able = [each for each in able if each.key in chosen]
+        full = await asyncio.gather(*(self._members.is_full(each) for each in able))
+        able = [each for each, is_full in zip(able, full, strict=True) if is_full]
+        if len(able) > MOST_TOLD:
+            latest = {owner: place for place, owner in enumerate(await self._lists.deciders(key))}
+            able.sort(key=lambda each: latest.get(each.key, len(latest)))
+        return Approvers(told=tuple(able[:MOST_TOLD]), more=max(0, len(able) - MOST_TOLD))
+
+    async def _ask_unknown(self, links: Sequence[Link]) -> None:
+        """Ask the portal, with each person's own connection, who may pay."""
+        if not links:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ASK_SECONDS):
+                await asyncio.gather(*map(self._ask, links[:MOST_ASKED]))
+
+    async def _ask(self, link: Link) -> None:
+        try:
+            _, portal = await self._accounts.portal(link.identity)
+            await self.observe(link.identity, link, await portal.state(in_background=True))
+        except BillingError as error:
+            log.info("routing.not_known", problem=type(error).__name__)
+
+    async def seen(self, identity: Identity, connection: Connection, state: BillingState) -> None:
+        """Remember what the portal has just said of a person, if it is new; a failure is only logged."""
+        if connection.may_charge is state.may_charge:
+            return
+        try:
+            link = await self._accounts.former_link(identity)
+            if link is not None and link.account.grant == connection.account.grant:
+                await self.observe(identity, link, state)
+        except BillingError as error:
+            log.info("routing.not_remembered", problem=type(error).__name__)
+
+    async def observe(self, identity: Identity, link: Link, state: BillingState) -> None:
+        """Remember whether a person may pay. Whoever may from now on is told what waits."""
+        if link.may_charge is state.may_charge or state.organization_id != link.account.organization_id:
+            return
+        waiting = await self._untold(identity, link) if state.may_charge else []
+        async with self._database.transaction() as transaction:
+            is_current = await self._links.remember_role(
+                link, may_charge=state.may_charge, within=transaction
+            )
+            for request in waiting if is_current else ():
+                await self._requests.tell(transaction, request.id, identity)
+
+    async def _untold(self, identity: Identity, link: Link) -> Sequence[FundsRequest]:
+        """Return the open requests of which fewer than ENOUGH people were told, and not this person."""
+        key = key_of(identity, link)
+        found = []
+        for request in await self._lists.open_of(key, but=identity.key, limit=MOST_TOLD):
+            readers = {each.key for each in await self._deliveries.readers(REQUEST, request.id)}
+            others = readers - {request.requester.key}
+            is_other = request.account_id != link.account.account_id
+            if is_other and identity.key not in readers and len(others) < ENOUGH:
+                found.append(request)
+        if not found or not await self._members.is_full(identity):
+            return []
+        return found
+
+
+def key_of(identity: Identity, link: Link) -> OrganizationKey:
+    """Return the organization to which a person is connected."""
+    return OrganizationKey(
+        tenant=identity.tenant, base_url=link.base_url, organization_id=link.account.organization_id
+    )

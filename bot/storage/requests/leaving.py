@@ -1,0 +1,53 @@
+"""What becomes of the requests of a person who is not connected to the organization any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import or_, select, update
+
+from bot.domain.request import Withdrawal
+from bot.storage.deliveries import wake_subject
+from bot.storage.requests.rows import IS_OPEN, REQUEST, as_seen, difference, record_request, request_of
+from bot.storage.tables import links, requests
+
+if TYPE_CHECKING:
+    from bot.domain.identity import Account
+    from bot.domain.request import FundsRequest
+    from bot.storage.connection import Transaction
+
+
+async def withdraw_left(
+    transaction: Transaction, owner: str, *, but: Account | None = None, base_url: str = ""
+) -> None:
+    """Withdraw a person's open requests, but for those of the account they are connected to now."""
+    row = requests.c
+    left = [row.owner == owner, IS_OPEN]
+    if but is not None:
+        left.append(
+            or_(
+                row.account_id != but.account_id,
+                row.organization_id != but.organization_id,
+                row.base_url != base_url,
+            )
+        )
+    for found in (await transaction.execute(select(requests).where(*left))).all():
+        before = request_of(found)
+        after = before.withdrawn(Withdrawal.LEFT, transaction.now())
+        values = {**difference(before, after), "due_at": None, "wakes": row.wakes + 1}
+        changed = update(requests).where(row.id == before.id, *as_seen(before)).values(**values)
+        if (await transaction.execute(changed)).rowcount:
+            await record_request(transaction, after, after.state.value, actor="app")
+            await wake_subject(transaction, REQUEST, before.id)
+
+
+async def is_connected(transaction: Transaction, request: FundsRequest) -> bool:
+    """Tell whether the requester is still connected to the organization with the same account."""
+    row = links.c
+    mine = select(row.owner).where(
+        row.owner == request.requester.key,
+        row.account_id == request.account_id,
+        row.organization_id == request.organization_id,
+        row.base_url == request.base_url,
+    )
+    return (await transaction.execute(mine)).first() is not None

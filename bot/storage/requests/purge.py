@@ -1,0 +1,41 @@
+"""Deletes requests that ended long ago, with what people wrote in them, and their messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, exists
+
+from bot.storage.requests.rows import IS_GOING_ON, REQUEST
+from bot.storage.tables import deliveries, requests
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.storage.database import Database
+
+
+class RequestPurge:
+    """The audit log keeps what was asked and decided, with hashes in place of the reasons."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def delete_ended(self, *, before: datetime) -> int:
+        """Delete the requests that were filed before then and need no more work; return how many."""
+        row, shown = requests.c, deliveries.c
+        async with self._database.transaction() as transaction:
+            deleted = await transaction.execute(
+                delete(requests).where(
+                    row.asked_at < before, ~IS_GOING_ON, row.due_at.is_(None), row.lease_token.is_(None)
+                )
+            )
+            await transaction.execute(
+                delete(deliveries).where(
+                    shown.subject_kind == REQUEST,
+                    shown.due_at.is_(None),
+                    shown.lease_token.is_(None),
+                    ~exists().where(row.id == shown.subject_id),
+                )
+            )
+        return deleted.rowcount

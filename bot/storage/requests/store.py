@@ -1,0 +1,341 @@
+"""Requests for funds: filed once, decided once, and moved in the transactions of the charges that pay them.
+
+A transaction locks charges before requests.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Integer, String, bindparam, func, literal, select, update
+from sqlalchemy.exc import IntegrityError
+
+from bot.domain.delivery import Delivery
+from bot.domain.request import (
+    LOOK_AGAIN,
+    MOST_A_DAY,
+    MOST_OPEN,
+    MOST_OPEN_OF_ORGANIZATION,
+    AskedAlreadyError,
+    FundsRequest,
+    Obstacle,
+    RequestState,
+    TooMany,
+    TooManyRequestsError,
+    Withdrawal,
+    check_step,
+)
+from bot.engine import LeaseLostError
+from bot.storage.deliveries import wake_subject
+from bot.storage.leases import LeaseStore
+from bot.storage.requests.leaving import is_connected
+from bot.storage.requests.rows import (
+    IS_GOING_ON,
+    IS_OPEN,
+    REQUEST,
+    as_seen,
+    difference,
+    of_organization,
+    record_request,
+    request_of,
+    values_of,
+)
+from bot.storage.tables import links, requests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Row
+
+    from bot.domain.charge import Charge
+    from bot.domain.identity import Identity
+    from bot.engine import Lease
+    from bot.storage.connection import Transaction
+    from bot.storage.database import Database
+    from bot.storage.deliveries import DeliveryStore
+
+    Observe = Callable[[FundsRequest], None]
+
+DAY = timedelta(hours=24)
+_THIS = requests.c.id == bindparam("this", type_=String)
+# Every predicate is here: what is read before proves nothing (`bot.domain.request.obstacle` explains it).
+_DECIDE = (
+    update(requests)
+    .where(
+        _THIS,
+        requests.c.version == bindparam("shown", type_=Integer),
+        requests.c.amount == bindparam("asked", type_=requests.c.amount.type),
+        requests.c.expires_at > bindparam("now", type_=requests.c.expires_at.type),
+        requests.c.owner != bindparam("me", type_=String),
+        requests.c.account_id != bindparam("my_account", type_=String),
+        requests.c.tenant == bindparam("my_tenant", type_=String),
+        select(links.c.owner)
+        .where(
+            links.c.owner == bindparam("me", type_=String),
+            links.c.account_id == bindparam("my_account", type_=String),
+            links.c.base_url == requests.c.base_url,
+            links.c.organization_id == requests.c.organization_id,
+            links.c.sealed_tokens.is_not(None),
+            links.c.waits_since.is_(None),
+        )
+        .exists(),
+    )
+    .values(
+        state=RequestState.CHARGING.value,
+        charge_id=bindparam("charge", type_=String),
+        decided_by=bindparam("me", type_=String),
+        decided_at=bindparam("now", type_=requests.c.expires_at.type),
+        due_at=bindparam("next_due", type_=requests.c.due_at.type),
+        wakes=requests.c.wakes + 1,
+    )
+    .returning(requests)
+)
+_DECIDE_OPEN = _DECIDE.where(IS_OPEN, requests.c.charge_id.is_(None))
+_TAKE_OVER = _DECIDE.where(
+    requests.c.state == RequestState.CHARGING.value,
+    requests.c.charge_id == bindparam("other", type_=String),
+)
+
+
+class RequestStore:
+    """The requests of all people."""
+
+    def __init__(
+        self,
+        database: Database,
+        deliveries: DeliveryStore,
+        entered: Observe = lambda _request: None,
+        refused: Callable[[Obstacle], None] = lambda _why: None,
+    ) -> None:
+        """`entered` is called with each request that entered a state, after the commit.
+
+        `refused` is called with the reason for which a decision did not count.
+        """
+        self._count_refused = refused
+        self._database = database
+        self._deliveries = deliveries
+        self.entered = entered
+        self.leases = LeaseStore(database, requests, _loaders)
+
+    async def get(self, request_id: str, *, tenant: str | None = None) -> FundsRequest | None:
+        """Return a request; with `tenant`, only if it belongs to this workspace or grid."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(requests).where(_THIS), {"this": request_id})).first()
+        if row is None or tenant not in {None, row.tenant}:
+            return None
+        return request_of(row)
+
+    # Asking.
+
+    async def file(self, request: FundsRequest, readers: Sequence[Delivery]) -> None:
+        """Store a new request with its messages, once, if there are not too many.
+
+        Raises:
+            AskedAlreadyError: the same person has an equal one that is going on.
+            TooManyRequestsError: the person, or the organization, has too many.
+        """
+        async with self._database.transaction() as transaction:
+            await self._require_room(transaction, request)
+            statement = self._database.backend.insert(requests).values(**values_of(request))
+            stored = await transaction.execute(statement.on_conflict_do_nothing())
+            if not stored.rowcount:
+                raise AskedAlreadyError(request)
+            await record_request(transaction, request, "asked", actor=request.requester.key)
+            for reader in readers:
+                await self._deliveries.add(transaction, reader)
+            transaction.announce(requests)
+        self.entered(request)
+
+    async def _require_room(self, transaction: Transaction, request: FundsRequest) -> None:
+        """Check the numbers of requests; those of one organization are filed one at a time."""
+        key = request.key
+        turn = literal(f"requests:{key.tenant}:{key.organization_id}", String).label("name")
+        await transaction.execute(select(self._database.backend.take_turns(select(turn))))
+        row = requests.c
+        going_on = (
+            await transaction.execute(select(requests).where(*of_organization(key), IS_GOING_ON))
+        ).all()
+        own = [each for each in going_on if each.owner == request.requester.key]
+        equal = next((each for each in own if each.amount == request.amount), None)
+        if equal is not None:
+            raise AskedAlreadyError(request_of(equal))
+        if len([each for each in own if each.state == RequestState.OPEN.value]) >= MOST_OPEN:
+            raise TooManyRequestsError(TooMany.OWN)
+        if len(going_on) >= MOST_OPEN_OF_ORGANIZATION:
+            raise TooManyRequestsError(TooMany.ORGANIZATION)
+        since = transaction.now() - DAY
+        today = select(func.count()).where(row.owner == request.requester.key, row.asked_at > since)
+        if (await transaction.scalar(today) or 0) >= MOST_A_DAY:
+            raise TooManyRequestsError(TooMany.DAY)
+
+    # Changing, by whoever comes first.
+
+    async def change(self, before: FundsRequest, after: FundsRequest, result: str, *, actor: str) -> bool:
+        """Write a person's change if the request is open as they saw it; return False if it is not.
+
+        Raises:
+            AskedAlreadyError: it would be equal to another one of the same person.
+        """
+        statement = (
+            update(requests)
+            .where(_THIS, *as_seen(before), requests.c.expires_at > self._database.clock.now())
+            .values(**difference(before, after), wakes=requests.c.wakes + 1)
+        )
+        if after.is_over:
+            statement = statement.values(due_at=None)
+        try:
+            async with self._database.transaction() as transaction:
+                if not (await transaction.execute(statement, {"this": before.id})).rowcount:
+                    return False
+                await self._changed(transaction, after, result, actor=actor)
+        except IntegrityError as error:
+            raise AskedAlreadyError(before) from error
+        if after.state is not before.state:
+            self.entered(after)
+        return True
+
+    async def refused(self, request: FundsRequest, why: Obstacle, *, actor: str) -> None:
+        """Record that a person's decision did not count."""
+        async with self._database.transaction() as transaction:
+            await record_request(transaction, request, f"refused-{why.value}", actor=actor)
+        self._count_refused(why)
+
+    async def charge_of(self, transaction: Transaction, request_id: str) -> str | None:
+        """Return the charge that is to pay a request; None if none is."""
+        query = select(requests.c.charge_id).where(_THIS)
+        found: str | None = (await transaction.execute(query, {"this": request_id})).scalar_one_or_none()
+        return found
+
+    async def decide(
+        self, transaction: Transaction, charge: Charge, *, instead_of: str | None = None
+    ) -> FundsRequest | None:
+        """Have a charge, whose confirmation is in this transaction, pay its request.
+
+        With `instead_of`, it takes over from that charge, which has ended in this transaction. Return None
+        if any condition fails; then the transaction must not be committed.
+        """
+        now = self._database.clock.now()
+        facts = {
+            "this": charge.request_id,
+            "shown": charge.request_version,
+            "asked": charge.amount,
+            "now": now,
+            "me": charge.identity.key,
+            "my_account": charge.account_id,
+            "my_tenant": charge.identity.tenant,
+            "charge": charge.id,
+            "next_due": now + LOOK_AGAIN,
+        }
+        if instead_of is not None:
+            facts["other"] = instead_of
+        statement = _DECIDE_OPEN if instead_of is None else _TAKE_OVER
+        row = (await transaction.execute(statement, facts)).one_or_none()
+        if row is None:
+            return None
+        request = request_of(row)
+        await self._changed(transaction, request, request.state.value, actor=charge.identity.key)
+        return request
+
+    async def follow(self, transaction: Transaction, charge: Charge) -> FundsRequest | None:
+        """Move the request of a charge that has entered its state, in the same transaction.
+
+        Return the request if it entered another state. A request that another charge pays is left alone.
+        """
+        found = select(requests).where(_THIS, requests.c.charge_id == charge.id)
+        query = self._database.backend.locked(found)
+        row = (await transaction.execute(query, {"this": charge.request_id})).one_or_none()
+        if row is None:
+            return None
+        before = request_of(row)
+        now = self._database.clock.now()
+        after = before.followed(charge, now)
+        if after.state is RequestState.OPEN and not await is_connected(transaction, after):
+            after = before.withdrawn(Withdrawal.LEFT, now)
+        await self._write(transaction, before, after)
+        return after if after.state is not before.state else None
+
+    async def withdraw_with(
+        self, transaction: Transaction, request: FundsRequest, why: Withdrawal
+    ) -> FundsRequest:
+        """Withdraw a request together with its charge, for which nothing was sent."""
+        after = request.withdrawn(why, self._database.clock.now())
+        await self._write(transaction, request, after)
+        return after
+
+    async def _write(self, transaction: Transaction, before: FundsRequest, after: FundsRequest) -> None:
+        """Write a locked row, and have the messages drawn again."""
+        if after.state is before.state:
+            await wake_subject(transaction, REQUEST, before.id)
+            return
+        check_step(before.state, after.state)
+        due_at = after.expires_at if after.state is RequestState.OPEN else None
+        values = {**difference(before, after), "due_at": due_at, "wakes": requests.c.wakes + 1}
+        await transaction.execute(update(requests).where(_THIS).values(**values), {"this": before.id})
+        result = "reopened" if after.state is RequestState.OPEN else after.state.value
+        await self._changed(transaction, after, result, actor="app")
+        transaction.announce(requests)
+
+    async def save(self, lease: Lease[FundsRequest], before: FundsRequest, after: FundsRequest) -> None:
+        """Write what time has brought, under a lease.
+
+        Raises:
+            LeaseLostError: somebody else was faster, or another run holds the row.
+        """
+        check_step(before.state, after.state)
+        statement = (
+            update(requests)
+            .where(_THIS, *as_seen(before), requests.c.lease_token == lease.token)
+            .values(**difference(before, after))
+        )
+        async with self._database.transaction() as transaction:
+            if not (await transaction.execute(statement, {"this": before.id})).rowcount:
+                raise LeaseLostError(lease.id)
+            await self._changed(transaction, after, after.state.value, actor="app")
+        self.entered(after)
+
+    async def _changed(
+        self, transaction: Transaction, request: FundsRequest, result: str, *, actor: str
+    ) -> None:
+        await record_request(transaction, request, result, actor=actor)
+        await wake_subject(transaction, REQUEST, request.id)
+
+    async def wake_open(self) -> None:
+        """Have every open request looked at now."""
+        async with self._database.transaction() as transaction:
+            values = {"due_at": transaction.now(), "wakes": requests.c.wakes + 1}
+            await transaction.execute(update(requests).where(IS_OPEN).values(**values))
+            transaction.announce(requests)
+
+    async def unfinished(self) -> dict[str, tuple[int, datetime]]:
+        """Return for each state the number of requests that go on, and the oldest one's time (UTC)."""
+        row = requests.c
+        query = (
+            select(row.state, func.count(), func.min(row.asked_at, type_=row.asked_at.type))
+            .where(IS_GOING_ON)
+            .group_by(row.state)
+        )
+        async with self._database.read() as connection:
+            return {state: (count, since) for state, count, since in await connection.execute(query)}
+
+    async def tell(self, transaction: Transaction, request_id: str, reader: Identity) -> None:
+        """Store the message of another reader, if they have none yet."""
+        await self._deliveries.add(transaction, message_for(request_id, reader, transaction.now()))
+
+
+def message_for(request_id: str, reader: Identity, now: datetime) -> Delivery:
+    """Return a new message about a request to one reader; each reader has one."""
+    return Delivery(
+        id=secrets.token_hex(16),
+        subject_kind=REQUEST,
+        subject_id=request_id,
+        recipient=reader,
+        created_at=now,
+    )
+
+
+async def _loaders(rows: Sequence[Row[Any]]) -> dict[str, Callable[[], FundsRequest]]:
+    return {row.id: partial(request_of, row) for row in rows}

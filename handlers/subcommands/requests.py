@@ -1,0 +1,135 @@
+"""`/billing requests`: what waits, and deciding on a request: review, pay, deny."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blocks import ids, titles
+from blocks.charge import already_message
+from blocks.errors import error_copy
+from blocks.loading import loading_modal
+from blocks.purchase import amount_problem
+from blocks.request import requests_message
+from blocks.request_forms import (
+    DENIAL_NEEDED,
+    REVIEW,
+    add_card_for_modal,
+    approve_modal,
+    blocked_modal,
+    denied_modal,
+    deny_modal,
+    obstacle_modal,
+)
+from bot.domain.errors import NotAllowedError, PortalRefusalError, RefusalCode
+from bot.domain.money import AmountError
+from bot.domain.next_step import NeedsPaymentMethod
+from bot.domain.request import RequestError
+from bot.domain.rules import RuleError
+from bot.services.requests import one_line
+from handlers.requests import repair_card, show_obstacle
+
+if TYPE_CHECKING:
+    from blocks.kit import Json
+    from handlers.context import Context
+
+_CANNOT_PAY = (NotAllowedError, RuleError, AmountError, PortalRefusalError)
+
+
+async def handle_requests(context: Context) -> None:
+    """Show the requests that concern the person; with an id, that one."""
+    if context.text:
+        request_id, context.text = context.text, ""
+        await _review(context, request_id)
+        return
+    async with context.reply.patience():
+        found = await context.runtime.requests.listed(context.identity, everything=True)
+    now = context.runtime.clock.now()
+    await context.reply.message(requests_message(found.waiting, found.own, found.organization, now))
+
+
+async def handle_review(context: Context) -> None:
+    """Show what a person must know to pay another's request, or why they cannot."""
+    await _review(context, context.request.value)
+
+
+async def _review(context: Context, request_id: str) -> None:
+    context.wanted = f"{REVIEW} {request_id}"
+    await context.reply.open_modal(titles.APPROVE_REQUEST)
+    try:
+        review = await context.runtime.approving.review(context.identity, request_id)
+    except RequestError as error:
+        await show_obstacle(context, error)
+        await repair_card(context, error.request)
+    except _CANNOT_PAY as error:
+        await context.reply.show(await _blocked(context, request_id, error))
+    else:
+        now = context.runtime.clock.now()
+        if isinstance(review, NeedsPaymentMethod):
+            request = await context.runtime.approving.request(context.identity, request_id)
+            await context.reply.show(add_card_for_modal(request, review.state))
+        else:
+            await context.reply.show(approve_modal(review, now))
+
+
+async def _blocked(context: Context, request_id: str, error: Exception) -> Json:
+    """Return the view of a person who cannot pay now, and perhaps can deny."""
+    request = await context.runtime.approving.request(context.identity, request_id)
+    copy, portal_url = error_copy(error, now=context.runtime.clock.now(), incident="")
+    words = f"{amount_problem(error)}." if isinstance(error, AmountError) else copy.words
+    lacks_role = isinstance(error, NotAllowedError) and error.code is RefusalCode.ROLE_REQUIRED
+    return blocked_modal(request, words, portal_url, may_deny=not lacks_role)
+
+
+async def handle_deny(context: Context) -> None:
+    """Ask for the reason of a denial."""
+    context.wanted = f"{REVIEW} {context.request.value}"
+    charge_id = context.request.metadata.partition(" ")[0] if context.request.modal else ""
+    await context.reply.open_modal(titles.DENY)
+    if charge_id and context.request.view.callback_id == ids.CONFIRM_VIEW:
+        await context.runtime.purchases.cancel(context.identity, charge_id)
+    try:
+        request = await context.runtime.approving.require_denial(context.identity, context.request.value)
+    except RequestError as error:
+        await show_obstacle(context, error)
+        await repair_card(context, error.request)
+        return
+    await context.reply.show(deny_modal(request))
+
+
+async def handle_deny_form(context: Context) -> None:
+    """Deny with the reason that was typed."""
+    context.reply.in_submitted_modal(titles.DENY)
+    reason = one_line(context.request.entered(ids.REASON) or "")
+    if not reason:
+        words = {ids.REASON: DENIAL_NEEDED}
+        await context.reply.ack(response_action="errors", errors=words)
+        return
+    await context.reply.become(loading_modal(titles.DENY), _deny(context, reason))
+
+
+async def _deny(context: Context, reason: str) -> Json:
+    request_id, _, version = context.request.metadata.partition(" ")
+    try:
+        request = await context.runtime.approving.deny(
+            context.identity, request_id, reason, shown=int(version or 0)
+        )
+    except RequestError as error:
+        return obstacle_modal(error, context.runtime.clock.now())
+    return denied_modal(request)
+
+
+async def handle_leave(context: Context) -> None:
+    """Leave a request to others; the purchase's message says so."""
+    charge_id = context.request.value
+    if not await context.runtime.approving.leave(context.identity, charge_id):
+        charge = await context.runtime.purchases.trace(context.identity, charge_id)
+        await context.reply.message(already_message(charge))
+
+
+ACTIONS = {
+    ids.REQUESTS: handle_requests,
+    ids.REVIEW: handle_review,
+    ids.DENY: handle_deny,
+    ids.LEAVE_TO_OTHERS: handle_leave,
+}
+SUBMISSIONS = {ids.DENY_VIEW: handle_deny_form}

@@ -1,0 +1,106 @@
+"""What the people of a request do, each in one step: Linus asks, Ada and Grace may pay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import update
+
+from bot.storage.requests.rows import REQUEST
+from bot.storage.tables import requests
+from tests.support.house import ADA, GRACE, LINUS
+from tests.support.shown import Shown
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from bot.domain.request import FundsRequest, RequestState
+    from tests.support.house import House
+
+REASON = "eval runs for the paper"
+
+
+async def connected(house: House, **people: str) -> None:
+    """Connect Ada and Grace, who may pay, and Linus, who may not; or other portal people."""
+    for user, person in {ADA: "ada", GRACE: "grace", LINUS: "linus", **people}.items():
+        await house.link(user, person)
+
+
+async def ask(house: House, amount: str = "50", reason: str = REASON, user: str = LINUS) -> None:
+    """Ask for an amount by typing it, until the card of the requester is there."""
+    seen = len(house.dm(user))
+    await filled_in(house, amount, reason, user)
+    await house.slack.submit(user)
+    await house.until(lambda: len(house.dm(user)) > seen)
+
+
+async def filled_in(house: House, amount: str = "50", reason: str = REASON, user: str = LINUS) -> None:
+    """Type the command, until the form is open."""
+    await house.slack.command(user, f"/billing request {amount} {reason}")
+    await house.until(lambda: house.modal(user).submit.startswith("Ask"))
+
+
+async def asked(house: House, amount: str = "50", reason: str = REASON) -> None:
+    """Connect all three and ask, until Ada and Grace have their cards."""
+    await connected(house)
+    await ask(house, amount, reason)
+    for user in (ADA, GRACE):
+        await house.told(f"asks for ${amount}", user)
+
+
+async def review(house: House, user: str = ADA, words: str = "asks for") -> None:
+    """Click Review on the card, until the modal says these words."""
+    if house.slack.view(user) is not None:
+        await house.slack.close(user, everything=True)
+    await house.slack.click_text(user, "Review", in_="message")
+    await house.until(lambda: words in house.modal(user).text)
+
+
+async def pay(house: House, user: str = ADA) -> None:
+    """Review and pay."""
+    await review(house, user, "Total")
+    await house.slack.submit(user)
+
+
+async def the_request(house: House, user: str = LINUS) -> FundsRequest:
+    """The person's newest request as it is stored."""
+    listed = await house.app.runtime.requests.listed(house.identity(user), everything=False)
+    return listed.own[0]
+
+
+async def state_of(house: House, state: RequestState, *, tries: int | None = None) -> bool:
+    """Whether the newest request is in this state, after so many charges without money."""
+    request = await the_request(house)
+    return bool(request.state is state and (tries is None or request.tries == tries))
+
+
+async def expires_in(house: House, span: timedelta) -> None:
+    """Have the newest request end so soon."""
+    request = await the_request(house)
+    async with house.app.runtime.database.transaction() as transaction:
+        values = {"expires_at": house.app.runtime.clock.now() + span}
+        await transaction.execute(update(requests).where(requests.c.id == request.id).values(**values))
+
+
+def card(house: House, user: str) -> Shown:
+    """The newest card of a request in a person's conversation with the app."""
+    cards = [
+        each
+        for each in house.dm(user)
+        if (each.get("metadata") or {}).get("event_type") == f"billing_{REQUEST}"
+    ]
+    return Shown(cards[-1] if cards else {})
+
+
+class HeldButton:
+    """A button of a message as it stood on a slow screen, to be clicked later."""
+
+    def __init__(self, house: House, user: str, words: str) -> None:
+        def fits(_block: dict[str, Any], element: dict[str, Any]) -> bool:
+            return bool(element["type"] == "button" and element["text"]["text"] == words)
+
+        self._house, self._user = house, user
+        self._target = house.slack._parts.visible.find(user, fits, in_="message")
+
+    async def click(self) -> None:
+        await self._house.slack._parts.interactions.act(self._user, self._target, {})
