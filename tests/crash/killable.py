@@ -26,6 +26,7 @@ from bot.storage.deliveries import DeliveryStore
 from bot.storage.device_grants import DeviceGrantStore
 from bot.storage.leases import LeaseStore
 from bot.storage.links import LinkStore
+from bot.storage.requests.store import RequestStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,6 +125,8 @@ make_points(ChargeStore, "add", lambda *_arguments, **_named: "the proposal is s
 make_points(ChargeStore, "save", charge_name)
 make_points(ConfirmationStore, "confirm", lambda *_arguments, **_named: "the confirmation is stored")
 make_points(ConfirmationStore, "resume", lambda *_arguments, **_named: "the resumption is stored")
+make_points(RequestStore, "file", lambda *_arguments, **_named: "the request is filed")
+make_points(RequestStore, "save", lambda *_arguments, **_named: "the request is over")
 make_points(DeliveryStore, "save", delivery_name)
 make_points(DeliveryStore, "finish", delivery_name)
 make_points(DeviceGrantStore, "start", lambda *_arguments, **_named: "the grant is stored")

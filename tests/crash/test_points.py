@@ -9,7 +9,7 @@ import sqlite3
 import time
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +21,7 @@ from bot.storage.schema import migrate
 from tests.support.house import (
     ADA,
     GRACE,
+    LINUS,
     TEAM,
     PortalClock,
     identity,
@@ -28,7 +29,7 @@ from tests.support.house import (
     make_slack,
     store_link,
 )
-from tests.support.person import Person
+from tests.support.person import Approver, Asker, Person, cards
 from tests.support.process import AppProcess
 from tests.support.samples import CIPHER
 
@@ -55,6 +56,8 @@ class Way:
     overview: bool = False
     closes: bool = False
     """Whether the person closes the modal as soon as they have paid."""
+    asked: bool = False
+    """Whether Linus asks for the amount, and Ada pays that."""
     second: bool = False
     """Whether Grace is connected to the account already, and lets Ada in."""
 
@@ -66,6 +69,7 @@ WAYS = {
     "a second person": Way(linked=False, second=True),
     "permission missing": Way(billing=False),
     "from the overview": Way(overview=True),
+    "a request": Way(asked=True),
     "declined": Way(amount="10.01", told="was declined", state="failed"),
     "declined after the modal was closed": Way(
         amount="10.01", told="was declined", state="failed", closes=True
@@ -125,6 +129,22 @@ MATRIX = {
         "the resumption is stored",
     ),
     "from the overview": ("the answer to a response_url",),
+    "a request": (
+        "users.info",
+        "the request is filed",
+        "the claim of a delivery",
+        "conversations.open",
+        "chat.postMessage",
+        "the message is posted",
+        "the message is as it was",
+        "the proposal is stored",
+        "the confirmation is stored",
+        "the charge is settled",
+        "chat.update",
+        "the message is edited",
+        "chat.postMessage in the thread",
+        "the message is replied to",
+    ),
     "declined": (
         "the charge is failed",
         "the message is edited, shown in its modal, done with its modal",
@@ -169,6 +189,7 @@ class Stage:
     portal: PortalSandbox
     slack: SlackSandbox
     person: Person
+    asker: Asker | None = None
     ended: list[int] = field(default_factory=list)
 
     def ledger(self) -> list[tuple[str, str, int]]:
@@ -180,15 +201,29 @@ class Stage:
                 FROM charges c LEFT JOIN deliveries m ON m.id = c.id WHERE c.confirmed_at IS NOT NULL"""
             ).fetchall()
 
+    def cards_due(self) -> bool:
+        """Whether any message waits to be brought up to date."""
+        with closing(sqlite3.connect(self.app.folder / "app.db")) as connection:
+            due = "SELECT 1 FROM deliveries WHERE due_at IS NOT NULL OR lease_until IS NOT NULL"
+            return connection.execute(due).fetchone() is not None
+
+    def is_over(self, told: str) -> bool:
+        """Whether everybody was told the end, and nothing is due for it."""
+        if self.asker is not None and (not self.asker.told("added for you") or self.cards_due()):
+            return False
+        return self.person.told(told) and not any(due for _, _, due in self.ledger())
+
     async def play(self, told: str) -> int:
-        """Let the person go on until they are told the end; return how often the app had died."""
+        """Let the people go on until they are told the end; return how often the app had died."""
         deadline = time.monotonic() + SECONDS
-        while not self.person.told(told) or any(due for _, _, due in self.ledger()):
+        while not self.is_over(told):
             assert time.monotonic() < deadline, f"stuck: {self.person}\n{self.app.log.read_text()}"
             if self.app.exit_code is not None:
                 self.ended.append(self.app.exit_code)
                 self.app.extra.clear()
                 await self.app.start()
+            if self.asker is not None:
+                await self.asker.step()
             if not self.person.told(told):
                 await self.person.step()
                 await self.let_in()
@@ -209,7 +244,15 @@ class Stage:
         assert {post.key for post in self.portal.charge_posts} == {key}
         (message,) = self.person.messages()
         assert way.told in message["text"]
+        if self.asker is not None:
+            for user, words in ((LINUS, "$50 added for you"), (ADA, "$50 added* for <@U0LINUS>")):
+                (card,) = [each for each in cards(self.slack, user) if not _is_reply(each)]
+                assert words in card["text"]
         assert self.slack.violations == []
+
+
+def _is_reply(message: dict[str, Any]) -> bool:
+    return bool(message.get("thread_ts", message["ts"]) != message["ts"])
 
 
 @asynccontextmanager
@@ -230,6 +273,8 @@ async def stage(folder: Path, way: Way, **extra: str) -> AsyncIterator[Stage]:
             await runtime.app_home_viewers.opened(identity(ADA))
             if way.linked:
                 await store_link(runtime, portal, billing=way.billing, minutes=way.minutes)
+            if way.asked:
+                await store_link(runtime, portal, LINUS, "linus")
             if way.second:
                 await store_link(runtime, portal, GRACE)
             if way.overview:
@@ -243,11 +288,12 @@ async def stage(folder: Path, way: Way, **extra: str) -> AsyncIterator[Stage]:
         if way.slack_away:
             slack.faults.add("conversations.open", "drop_before", times=1)
         await app.start()
-        person = Person(
-            slack=slack, portal=portal, user=ADA, account="ada", amount=way.amount, closes=way.closes
-        )
+        made: dict[str, Any] = {"slack": slack, "portal": portal, "amount": way.amount}
+        kind = Approver if way.asked else Person
+        person = kind(user=ADA, account="ada", closes=way.closes, **made)
+        asker = Asker(user=LINUS, account="linus", **made) if way.asked else None
         try:
-            yield Stage(app=app, portal=portal, slack=slack, person=person)
+            yield Stage(app=app, portal=portal, slack=slack, person=person, asker=asker)
         finally:
             await app.kill()
 

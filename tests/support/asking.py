@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
 
-from bot.storage.requests.rows import REQUEST
 from bot.storage.tables import requests
 from tests.support.house import ADA, GRACE, LINUS
+from tests.support.person import cards
 from tests.support.shown import Shown
 
 if TYPE_CHECKING:
@@ -84,12 +84,8 @@ async def expires_in(house: House, span: timedelta) -> None:
 
 def card(house: House, user: str) -> Shown:
     """The newest card of a request in a person's conversation with the app."""
-    cards = [
-        each
-        for each in house.dm(user)
-        if (each.get("metadata") or {}).get("event_type") == f"billing_{REQUEST}"
-    ]
-    return Shown(cards[-1] if cards else {})
+    found = cards(house.slack, user)
+    return Shown(found[-1] if found else {})
 
 
 class HeldButton:

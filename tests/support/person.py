@@ -95,7 +95,11 @@ class Person:
         if pay == f"Pay ${self.amount} now" and "again" not in str(view):
             return "pay"
         labels = (f"Continue with /billing buy {self.amount}", "Connect")
-        return next((f"click {label}" for label in labels if f"'{label}'" in seen), "buy")
+        return next((f"click {label}" for label in labels if f"'{label}'" in seen), self._begin())
+
+    def _begin(self) -> str | None:
+        """Say how the purchase begins."""
+        return "buy"
 
     def _next_in_message(self) -> str | None:
         shown = str(self.messages()[-1]["blocks"])
@@ -116,3 +120,40 @@ class Person:
             case "buy":
                 there = self.slack.dm(self.user)
                 await self.slack.command(self.user, f"/billing buy {self.amount}", there)
+
+
+@dataclass(kw_only=True)
+class Approver(Person):
+    """Pays what another asks for, as soon as its card is there."""
+
+    def _begin(self) -> str | None:
+        found = cards(self.slack, self.user)
+        return "click Review" if found and "'Review'" in str(found[-1]["blocks"]) else None
+
+
+@dataclass(kw_only=True)
+class Asker(Person):
+    """Asks for the amount once, and waits for what becomes of it."""
+
+    def told(self, words: str) -> bool:
+        return any(words in card["text"] for card in cards(self.slack, self.user))
+
+    def _next(self) -> str | None:
+        if cards(self.slack, self.user):
+            return None
+        view = self.slack.view(self.user) or {}
+        is_form = str((view.get("submit") or {}).get("text") or "").startswith("Ask for")
+        return "pay" if is_form else "ask"
+
+    async def _do(self, what: str) -> None:
+        if what == "ask":
+            there = self.slack.dm(self.user)
+            await self.slack.command(self.user, f"/billing request {self.amount} evals", there)
+        else:
+            await super()._do(what)
+
+
+def cards(slack: SlackSandbox, user: str) -> list[dict[str, Any]]:
+    """The cards of requests in a person's conversation with the app, thread replies aside."""
+    found = slack.messages(slack.dm(user))
+    return [each for each in found if (each.get("metadata") or {}).get("event_type") == "billing_request"]
