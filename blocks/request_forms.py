@@ -282,7 +282,8 @@ def _notes(review: Review, now: datetime) -> list[Block | None]:
     denied = review.denied
     if denied is not None and denied.decided_at is not None:
         who = mention(denied.decided_by or "")
-        words = f":warning: {who} denied {show(denied.amount)} {moment('', denied.decided_at)}."
+        said = moment(f"denied {show(denied.amount)}", denied.decided_at)
+        words = f":warning: {who} {said}."
         notes += [section(words), quoted(why(denied.deny_reason or ""))]
     return notes
 

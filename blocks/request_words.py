@@ -27,7 +27,7 @@ _STATUS = {
     RequestState.UNRESOLVED.value: (
         ":warning: *{amount} for {who} may or may not have been paid* · please don't pay it again yet"
     ),
-    RequestState.DONE.value: ":white_check_mark: *{added} added* for {who} · paid by {payer}, {when}",
+    RequestState.DONE.value: ":white_check_mark: *{added} added* for {who} · paid by {payer}{when}",
     RequestState.DENIED.value: ":x: *Denied* by {payer} · {amount} for {who}",
     RequestState.EXPIRED.value: "*Ended without a decision* · {amount} for {who}, nothing was charged",
     RequestState.FAILED.value: ":x: *Failed:* three payments of {amount} didn't go through",
@@ -41,7 +41,7 @@ _OWN_STATUS = {
     RequestState.EXPIRED.value: "*Ended without a decision* · your {amount}, nothing was charged",
     RequestState.CHARGING.value: ":hourglass_flowing_sand: *{payer} is paying {amount} for you*",
     SETUP: ":lock: *{payer} is enabling billing* to pay {amount} for you",
-    RequestState.DONE.value: ":white_check_mark: *{added} added for you* · paid by {payer}, {when}",
+    RequestState.DONE.value: ":white_check_mark: *{added} added for you* · paid by {payer}{when}",
     RequestState.UNRESOLVED.value: (
         ":warning: *{amount} may or may not have been paid for you* · please don't ask for it again yet"
     ),
@@ -112,7 +112,7 @@ def _facts(request: FundsRequest, charge: Charge | None) -> dict[str, str]:
         "who": mention(request.requester.key),
         "payer": mention(request.decided_by or ""),
         "until": moment("until", request.expires_at),
-        "when": "" if request.decided_at is None else moment("", request.decided_at),
+        "when": "" if request.decided_at is None else moment(",", request.decided_at),
         "organization": organization(request.organization_name),
     }
 
@@ -138,8 +138,10 @@ def _decided(error: RequestError, now: datetime) -> str:
         case RequestState.WITHDRAWN if request.withdrawn_why is Withdrawal.BY_REQUESTER:
             return f"{who} has withdrawn this. Nothing was charged."
         case RequestState.DENIED:
-            when = moment("", request.decided_at) if request.decided_at is not None else ""
-            return f"{payer} denied this {when}. Nothing was charged."
+            said = (
+                "denied this" if request.decided_at is None else moment("denied this", request.decided_at)
+            )
+            return f"{payer} {said}. Nothing was charged."
     return f"{status_words(request, error.charge, now)}."
 
 

@@ -53,7 +53,7 @@ async def test_the_hint_of_a_command_stays_while_its_arguments_are_typed(house: 
         await composer.press("Tab")
         await composer.press_sequentially("buy 5")
         await expect(hint).to_be_visible()
-        await expect(hint).to_contain_text("/billing [buy | usage")
+        await expect(hint).to_contain_text("/billing [buy | request")
         await composer.fill("billing is a word")
         await expect(hint).to_be_hidden()
 

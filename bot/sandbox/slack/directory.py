@@ -121,6 +121,12 @@ GRACE = Person(
     color="2f6f5e",
 )
 LINUS = Person(id="U0LINUS", name="linus", real_name="Linus", title="Engineer", tz="Europe/Helsinki")
+OMAR = Person(
+    id="U0OMAR", name="omar", real_name="Omar Haddad", title="Intern", tz="Asia/Dubai", color="8a5a2b"
+)
+SASHA = Person(
+    id="U0SASHA", name="sasha", real_name="Sasha Okoye", title="Security", tz="Africa/Lagos", color="5a3f8a"
+)
 STRANGER = Person(
     id="U0STRANGER",
     name="sam",
@@ -130,7 +136,7 @@ STRANGER = Person(
     tz="Asia/Tokyo",
     color="9a5b2d",
 )
-_COLLEAGUES = frozenset({ADA.id, GRACE.id, LINUS.id})
+_COLLEAGUES = frozenset({ADA.id, GRACE.id, LINUS.id, OMAR.id, SASHA.id})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +144,7 @@ class Directory:
     """The teams, people, channels and app of a sandbox. The first team is the home team."""
 
     teams: tuple[Team, ...] = (ACME, OTHER)
-    people: tuple[Person, ...] = (ADA, GRACE, LINUS, STRANGER)
+    people: tuple[Person, ...] = (ADA, GRACE, LINUS, OMAR, SASHA, STRANGER)
     channels: tuple[Channel, ...] = (
         # The app is not a member: commands work, chat.postMessage does not.
         Channel(id="C0GENERAL", name="general", members=_COLLEAGUES, has_app=False),

@@ -97,6 +97,7 @@ class PageRoutes:
         }
         return [
             Route("/", self._index),
+            Route("/side", self._side),
             Mount("/page", _PageFiles(directory=PAGE, check_dir=False)),
             Route("/sandbox/bootstrap", self._bootstrap),
             Route("/sandbox/state", self._state),
@@ -109,10 +110,11 @@ class PageRoutes:
         ]
 
     async def _index(self, _request: Request) -> Response:
-        index = PAGE / "index.html"
-        if not index.is_file():
-            return PlainTextResponse("The page is not built in.", status_code=404)
-        return FileResponse(index)
+        return _page("index.html")
+
+    async def _side(self, _request: Request) -> Response:
+        """Two people side by side."""
+        return _page("side.html")
 
     async def _bootstrap(self, _request: Request) -> Response:
         directory = self._workspace.directory
@@ -292,3 +294,10 @@ def _object(body: Json, name: str) -> Json:
     if not isinstance(value, dict):
         raise _BadRequestError(f"{name} must be an object")
     return value
+
+
+def _page(name: str) -> Response:
+    page = PAGE / name
+    if not page.is_file():
+        return PlainTextResponse("The page is not built in.", status_code=404)
+    return FileResponse(page)

@@ -121,6 +121,8 @@ async def test_bootstrap_lists_people_channels_and_commands(page: Page, slack: S
         "U0ADA",
         "U0GRACE",
         "U0LINUS",
+        "U0OMAR",
+        "U0SASHA",
         "U0STRANGER",
     ]
     assert set(body["people"][0]) == {

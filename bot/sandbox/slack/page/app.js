@@ -26,7 +26,11 @@ function part(id) {
   return /** @type {HTMLElement} */ (document.getElementById(id));
 }
 
+/** One of several pages side by side: without the inspector and the guide. */
+const IS_PANE = new URLSearchParams(location.search).has("pane");
+
 async function start() {
+  document.body.classList.toggle("pane", IS_PANE);
   const bootstrap = await api.bootstrap();
   if (!bootstrap.ok) {
     part("main").replaceChildren(
@@ -76,7 +80,7 @@ async function start() {
     frame.openInspector();
     /** @type {HTMLElement | null} */ (inspector.querySelector(".kill .button"))?.focus();
   };
-  mountGuide(store, portal, part("guide"), { typeCommand, showKill, leave: focusPlace });
+  if (!IS_PANE) mountGuide(store, portal, part("guide"), { typeCommand, showKill, leave: focusPlace });
   part("inspector-close").addEventListener("click", frame.closeInspector);
   document.querySelector(".skip")?.addEventListener("click", (event) => {
     // The address holds the conversation, so the skip link must leave it alone.
@@ -119,7 +123,7 @@ async function start() {
     (store.canWrite ? part("composer") : tab)?.focus();
   }
   // On a touch screen the focus would bring up the keyboard over what is to be read.
-  const focusComposer = () => matchMedia("(pointer: coarse)").matches || focusPlace();
+  const focusComposer = () => IS_PANE || matchMedia("(pointer: coarse)").matches || focusPlace();
   window.addEventListener("hashchange", () => {
     follow();
     focusComposer();

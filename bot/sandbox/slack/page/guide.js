@@ -174,7 +174,8 @@ export function mountGuide(store, portal, root, { typeCommand, showKill, leave }
         : h(
           "div",
           { class: "guide-now" },
-          h("p", { role: "status" }, "That was everything. The Scenarios tab has more to try."),
+          h("p", { role: "status" }, "That was everything. Chapter two shows how a team asks, and somebody pays."),
+          h("a", { class: "button", href: "/side" }, "Chapter two"),
           h("button", { type: "button", class: "button", onclick: hide }, "Done"),
         ),
     );

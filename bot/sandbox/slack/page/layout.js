@@ -57,6 +57,12 @@ export function mountBar(store, portal, root, { sidebar, inspector }) {
     ),
     scenarioChips(portal),
     actAs(store, portal),
+    h(
+      "a",
+      { class: "bar-button to-side", href: "/side", "aria-label": "Two people, side by side" },
+      icon("panes"),
+      h("span", { class: "bar-text" }, "Two people"),
+    ),
     themeButton(),
     inspectorButton,
   );

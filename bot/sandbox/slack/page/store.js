@@ -9,6 +9,8 @@ import { forgetGuide } from "./guide.js";
 /** @typedef {{kind: "channel", id: string} | {kind: "dm"} | {kind: "home"} | {kind: "about"}} Place */
 
 const PERSON_KEY = "sandbox.person";
+/** Who a pane acts as: its address says so, and it keeps nothing. */
+const PANE = new URLSearchParams(location.search).get("as");
 const KEPT_ENTRIES = 300;
 const HOME_WAIT_MS = 2500;
 
@@ -102,14 +104,14 @@ export class Store {
     const entries = await api.inspect();
     this.entries = entries.entries ?? [];
     this.#tell("entries");
-    await this.actAs(sessionStorage.getItem(PERSON_KEY) ?? "");
+    await this.actAs(PANE ?? sessionStorage.getItem(PERSON_KEY) ?? "");
   }
 
   /** @param {string} id */
   async actAs(id) {
     const people = /** @type {Json[]} */ (this.bootstrap.people);
     this.person = people.find((one) => one.id === id) ?? people[0];
-    sessionStorage.setItem(PERSON_KEY, this.person.id);
+    if (PANE === null) sessionStorage.setItem(PERSON_KEY, this.person.id);
     this.#closeStream();
     Object.assign(
       this,
@@ -178,7 +180,7 @@ export class Store {
       case "started_over":
         sessionStorage.removeItem(PERSON_KEY);
         forgetGuide();
-        history.replaceState(null, "", location.pathname);
+        history.replaceState(null, "", location.pathname + location.search);
         location.reload();
         break;
     }
