@@ -21,6 +21,7 @@ def main(
     replicas: Annotated[int, typer.Option(help="how many processes")] = 3,
     seconds: Annotated[float, typer.Option(help="how long the storm lasts")] = 180,
     people: Annotated[int, typer.Option(help="who buy, each one thing after the other")] = 20,
+    asks: Annotated[bool, typer.Option(help="each is asked for, and two click at once to pay it")] = False,
     isolation: Annotated[str | None, typer.Option(help="the database's default for transactions")] = None,
 ) -> None:
     """Let purchases happen in a storm, then compare the portal's, Slack's and our own books."""
@@ -30,8 +31,10 @@ def main(
         replicas=replicas,
         seconds=seconds,
         people=people,
+        asks=asks,
     )
-    typer.echo(f"seed {plan.seed}: {purchases} purchases, {replicas} replicas, {seconds:.0f} s of storm")
+    what = "requests" if asks else "purchases"
+    typer.echo(f"seed {plan.seed}: {purchases} {what}, {replicas} replicas, {seconds:.0f} s of storm")
     with running_server() as server, tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         outcome = asyncio.run(_run(plan, Path(folder), server.url, isolation))
         typer.echo(outcome.table())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from blocks import ids
@@ -61,8 +61,16 @@ async def read_ledger(cluster: Cluster) -> list[Row]:
 
 
 async def audit(cluster: Cluster) -> Report:
-    """Compare the three books."""
+    """Compare the three books: each person wants each amount once."""
     ledger = await read_ledger(cluster)
+    report = await audit_rows(cluster, ledger)
+    wanted = Counter((row.user, row.amount) for row in ledger)
+    twice = [f"wanted once and bought {times} times: {what}" for what, times in wanted.items() if times > 1]
+    return replace(report, broken=[*report.broken, *twice])
+
+
+async def audit_rows(cluster: Cluster, ledger: list[Row]) -> Report:
+    """Compare what was confirmed with what was charged and told."""
     charged = Counter(charge.idempotency_key for charge in cluster.portal.charges)
     status = {charge.idempotency_key: charge.status for charge in cluster.portal.charges}
     messages = _messages(cluster, {row.user for row in ledger})
@@ -73,10 +81,6 @@ async def audit(cluster: Cluster) -> Report:
     ]
     for row in ledger:
         broken += _broken(row, charged[row.key], status.get(row.key), messages[row.id])
-    wanted = Counter((row.user, row.amount) for row in ledger)
-    broken += [
-        f"wanted once and bought {times} times: {what}" for what, times in wanted.items() if times > 1
-    ]
     broken += [
         f"a confirmation was acknowledged and is not stored: {charge}" for charge in await _lost(cluster)
     ]

@@ -10,6 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from bot.sandbox.slack.directory import Person as SlackPerson
+from tests.chaos.asking import Asked, Team, asked, audit_requests, connect, teams
 from tests.chaos.books import Report, audit
 from tests.chaos.storm import Storm
 from tests.support.cluster import Cluster, open_cluster
@@ -17,6 +18,7 @@ from tests.support.person import Person
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Sequence
     from pathlib import Path
 
 STEP_SECONDS = 0.25
@@ -35,6 +37,8 @@ class Plan:
     replicas: int
     seconds: float
     people: int
+    asks: bool = False
+    """Whether each purchase is asked for by one person, and two click at the same moment to pay it."""
 
 
 @dataclass(kw_only=True)
@@ -60,7 +64,8 @@ class Outcome:
         rows: list[tuple[str, object]] = [
             ("seed", plan.seed),
             ("replicas", plan.replicas),
-            ("purchases wanted, by so many people", f"{plan.purchases}, {plan.people}"),
+            ("requests" if plan.asks else "purchases wanted", plan.purchases),
+            ("teams of three" if plan.asks else "people", plan.people),
             ("the storm", f"{plan.seconds:.0f} s"),
             ("then, until all was told", f"{self.seconds - plan.seconds:.0f} s"),
             *sorted(self.storm.items()),
@@ -77,10 +82,12 @@ class Outcome:
 
 async def run(plan: Plan, folder: Path, database_url: str) -> Outcome:
     """Let it happen, then wait until all is told, and compare the books."""
-    people = tuple(
+    buyers = tuple(
         SlackPerson(id=f"U0C{number:03}", name=f"c{number}", real_name=f"Customer {number}")
         for number in range(plan.people)
     )
+    groups = teams(plan.people) if plan.asks else []
+    people = tuple(each for team in groups for each in team.everybody) if plan.asks else buyers
     async with open_cluster(folder, database_url, seed=plan.seed, people=people) as cluster:
         cluster.portal.charge_rate_limit = None
         cluster.portal_clock.speed = PORTAL_SPEED
@@ -88,7 +95,12 @@ async def run(plan: Plan, folder: Path, database_url: str) -> Outcome:
             organization.cap = None
         for _ in range(plan.replicas):
             await cluster.start(POLL_INTERVAL_SECONDS="0.5", LOG_LEVEL="INFO")
-        for person in people:
+        random = Random(plan.seed)  # noqa: S311 - to be repeated, not to be secret
+        if plan.asks:
+            for number, team in enumerate(groups):
+                await connect(cluster, team, number)
+            return await _play(plan, cluster, _asked(plan, cluster, groups), random)
+        for person in buyers:
             # Each acts with a portal account of their own: those with one account wait for one another.
             cluster.portal.people[person.id] = replace(
                 cluster.portal.people["ada"],
@@ -97,16 +109,22 @@ async def run(plan: Plan, folder: Path, database_url: str) -> Outcome:
                 account=f"did:{person.name}",
             )
             await cluster.link(person.id, person.id)
-        return await _play(plan, cluster, [person.id for person in people])
+        storm_seed = random.random()
+        wanted = _wanted(plan, cluster, [person.id for person in buyers], random)
+        return await _play(plan, cluster, wanted, random, storm_seed)
 
 
-async def _play(plan: Plan, cluster: Cluster, users: list[str]) -> Outcome:
-    random = Random(plan.seed)  # noqa: S311 - to be repeated, not to be secret
-    storm = Storm(cluster=cluster, random=Random(random.random()))  # noqa: S311
+async def _play(
+    plan: Plan,
+    cluster: Cluster,
+    wanted: Sequence[Sequence[Person | Asked]],
+    random: Random,
+    storm_seed: float | None = None,
+) -> Outcome:
+    storm = Storm(cluster=cluster, random=Random(storm_seed or random.random()))  # noqa: S311
     over, began = asyncio.Event(), time.monotonic()
-    wanted = _wanted(plan, cluster, users, random)
     blowing = asyncio.create_task(storm.blow(over))
-    crowd = [asyncio.create_task(_buy_all(cluster, storm, each, random, plan.seconds)) for each in wanted]
+    crowd = [asyncio.create_task(_go_on(cluster, storm, each, random, plan.seconds)) for each in wanted]
     await asyncio.wait(crowd, timeout=plan.seconds)
     await asyncio.sleep(max(0.0, plan.seconds - (time.monotonic() - began)))
     over.set()
@@ -120,13 +138,22 @@ async def _play(plan: Plan, cluster: Cluster, users: list[str]) -> Outcome:
     logs = "".join(path.read_text() for path in sorted(cluster.folder.glob("replica*.log")))
     return Outcome(
         plan=plan,
-        report=await audit(cluster),
+        report=await (audit_requests(cluster) if plan.asks else audit(cluster)),
         storm=storm.done,
         takeovers=logs.count("engine.taken_over"),
         taken_back=logs.count("delivery.taken_back"),
         seconds=time.monotonic() - began,
         unfinished=unfinished,
     )
+
+
+def _asked(plan: Plan, cluster: Cluster, groups: Sequence[Team]) -> list[list[Asked]]:
+    """Return what is asked for in each team, one after the other; no amount twice."""
+    made: list[list[Asked]] = [[] for _ in groups]
+    for number in range(plan.purchases):
+        place, turn = number % len(groups), number // len(groups)
+        made[place].append(asked(cluster, groups[place], str(11 + turn)))
+    return made
 
 
 def _wanted(plan: Plan, cluster: Cluster, users: list[str], random: Random) -> list[list[Person]]:
@@ -141,10 +168,10 @@ def _wanted(plan: Plan, cluster: Cluster, users: list[str], random: Random) -> l
     return wanted
 
 
-async def _buy_all(
-    cluster: Cluster, storm: Storm, persons: list[Person], random: Random, seconds: float
+async def _go_on(
+    cluster: Cluster, storm: Storm, persons: Sequence[Person | Asked], random: Random, seconds: float
 ) -> None:
-    """Buy one thing after the other, over all the storm; each click may land on any replica."""
+    """Do one thing after the other, over all the storm; each click may land on any replica."""
     began = time.monotonic()
     for number, person in enumerate(persons):
         due = seconds * (number + random.uniform(0, 0.8)) / len(persons)
@@ -161,6 +188,7 @@ async def _quiet(cluster: Cluster) -> None:
     async with asyncio.timeout(60):
         while await cluster.ask(
             """SELECT 1 FROM charges c JOIN deliveries m ON m.id = c.id
-            WHERE m.due_at IS NOT NULL OR m.lease_token IS NOT NULL OR c.lease_token IS NOT NULL"""
+            WHERE m.due_at IS NOT NULL OR m.lease_token IS NOT NULL OR c.lease_token IS NOT NULL
+            UNION ALL SELECT 1 FROM deliveries WHERE due_at IS NOT NULL OR lease_token IS NOT NULL"""
         ):
             await asyncio.sleep(0.5)

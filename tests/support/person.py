@@ -95,11 +95,7 @@ class Person:
         if pay == f"Pay ${self.amount} now" and "again" not in str(view):
             return "pay"
         labels = (f"Continue with /billing buy {self.amount}", "Connect")
-        return next((f"click {label}" for label in labels if f"'{label}'" in seen), self._begin())
-
-    def _begin(self) -> str | None:
-        """Say how the purchase begins."""
-        return "buy"
+        return next((f"click {label}" for label in labels if f"'{label}'" in seen), "buy")
 
     def _next_in_message(self) -> str | None:
         shown = str(self.messages()[-1]["blocks"])
@@ -126,9 +122,17 @@ class Person:
 class Approver(Person):
     """Pays what another asks for, as soon as its card is there."""
 
-    def _begin(self) -> str | None:
-        found = cards(self.slack, self.user)
-        return "click Review" if found and "'Review'" in str(found[-1]["blocks"]) else None
+    def _next(self) -> str | None:
+        view = self.slack.view(self.user) or {}
+        if (view.get("title") or {}).get("text") == "Processing":
+            return None
+        submit = str((view.get("submit") or {}).get("text") or "")
+        if submit in {f"Pay ${self.amount} now", f"Pay ${self.amount} again"}:
+            return "pay"
+        found = [card for card in cards(self.slack, self.user) if f"${self.amount}*" in card["text"]]
+        if found and "'Review'" in str(found[-1]["blocks"]):
+            return "click Review"
+        return self._next_in_message() if self.messages() else None
 
 
 @dataclass(kw_only=True)
@@ -136,13 +140,22 @@ class Asker(Person):
     """Asks for the amount once, and waits for what becomes of it."""
 
     def told(self, words: str) -> bool:
-        return any(words in card["text"] for card in cards(self.slack, self.user))
+        return any(words in card["text"] for card in self._cards())
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the person has been told what became of the request."""
+        return any(self.told(words) for words in ("added for you", "Failed:", "Ended without"))
+
+    def _cards(self) -> list[dict[str, Any]]:
+        mine = re.compile(rf"\${re.escape(self.amount)}(?![\d.]*\d)")
+        return [card for card in cards(self.slack, self.user) if mine.search(card["text"])]
 
     def _next(self) -> str | None:
-        if cards(self.slack, self.user):
+        if self._cards():
             return None
         view = self.slack.view(self.user) or {}
-        is_form = str((view.get("submit") or {}).get("text") or "").startswith("Ask for")
+        is_form = (view.get("submit") or {}).get("text") == f"Ask for ${self.amount}"
         return "pay" if is_form else "ask"
 
     async def _do(self, what: str) -> None:
