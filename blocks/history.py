@@ -17,9 +17,10 @@ from blocks.kit import (
     header,
     message,
     moment,
+    quoted,
     section,
 )
-from blocks.words import method_name, organization
+from blocks.words import mention, mentions, method_name, organization
 from bot.domain.charge import Charge, ChargeKind, ChargeState
 from bot.domain.money import show
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.delivery import Delivery
+    from bot.domain.identity import Identity
+    from bot.domain.request import FundsRequest
 
 PAGE = 5
 SHOWN_ID = 120
@@ -115,19 +118,44 @@ def _asked(
     return [(words, first), (f"{words}, {times} times in all, last", last)]
 
 
-def trace_message(charge: Charge, delivery: Delivery | None, *, key_fingerprint: str) -> Message:
-    """Make the trace of one charge for its owner: first how it went, then each event, without secrets."""
+def trace_message(
+    charge: Charge, delivery: Delivery | None, *, key_fingerprint: str, request: FundsRequest | None = None
+) -> Message:
+    """Make the trace of one charge for its owner: first how it went, then each event, without secrets.
+
+    `request` is what it pays; the trace begins with it.
+    """
     lines = [f"• {moment(words, when, seconds=True)}" for words, when in story(charge, delivery)]
     if charge.ended_at is None:
         lines.append(f"• Now: {outcome(charge)}")
     ids_shown = f"Key {key_fingerprint} · portal's charge {_shown_id(charge.portal_charge_id)}"
     return message(
         header("Purchase details"),
+        *(_asked_for(request) if request is not None else ()),
         section(f"{charge_line(charge)}\n{_way(charge)}\nReference: `{charge.id}`"),
         context(_small_print(charge)),
         divider(),
         context("\n".join(["*Technical details*", *lines, ids_shown])),
         actions(button("All purchases", ids.HISTORY)),
+    )
+
+
+def _asked_for(request: FundsRequest) -> tuple[Block, Block]:
+    """Return who asked for a purchase, when, and what for."""
+    who = f"{mention(request.requester.key)} {moment('asked for it', request.asked_at)}"
+    return section(f"{who}\nRequest: `{request.id}`"), quoted(request.reason)
+
+
+def request_trace_message(request: FundsRequest, status: str, told: Sequence[Identity]) -> Message:
+    """Make the trace of a request that has no charge of the reader's; `status` says how it stands."""
+    shown = [each.key for each in told]
+    return message(
+        header("Request details"),
+        *_asked_for(request),
+        section(status),
+        context(f"Told: {mentions(shown)}") if shown else None,
+        context(f"Version {request.version} · {request.tries} payments without money"),
+        actions(button("All requests", ids.REQUESTS)),
     )
 
 

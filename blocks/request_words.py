@@ -34,6 +34,9 @@ _STATUS = {
     Withdrawal.BY_REQUESTER.value: "*Withdrawn* by {who} · {amount}",
     Withdrawal.LEFT.value: "*Withdrawn:* {who} is not at {organization} here any more · {amount}",
     Withdrawal.SWITCHED_OFF.value: "*Withdrawn:* requests were switched off · {amount} for {who}",
+    Withdrawal.RESTORED.value: (
+        "*Ended:* this app's records were restored from a copy; it may have been paid · {amount} for {who}"
+    ),
 }
 _OWN_STATUS = {
     RequestState.OPEN.value: "*Open* · {amount}, {until}",

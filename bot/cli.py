@@ -252,7 +252,7 @@ def restored_command() -> None:
             marked, ended = await mark_restored(database)
         finally:
             await database.aclose()
-        _say(f"{marked} may have been sent before the restore; {ended} proposals were ended.")
+        _say(f"{marked} may have been sent before the restore; {ended} proposals and requests were ended.")
 
     _run(go)
 

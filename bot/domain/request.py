@@ -96,6 +96,8 @@ class Withdrawal(StrEnum):
     """The requester is not connected to the organization any more."""
     SWITCHED_OFF = "switched_off"
     """The operator has switched requests off."""
+    RESTORED = "restored"
+    """The app's records were restored from a copy: it may have been paid since the copy was made."""
 
 
 TAKE_OVER_AFTER = timedelta(minutes=10)

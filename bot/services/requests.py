@@ -162,6 +162,24 @@ class Requests:
             raise RequestNotFoundError
         return found
 
+    async def visible(self, identity: Identity, request_id: str) -> FundsRequest:
+        """Return a request that this person may see: their own, or one where they may charge.
+
+        Raises:
+            RequestNotFoundError: there is none.
+            PortalUnavailableError: the portal does not say whether they may charge.
+        """
+        found = await self._requests.get(request_id, tenant=identity.tenant)
+        if found is not None and found.requester.key == identity.key:
+            return found
+        link = await self._accounts.former_link(identity)
+        if found is None or link is None or link.dead or found.key != key_of(identity, link):
+            raise RequestNotFoundError
+        _, portal = await self._accounts.portal(identity)
+        if not (await portal.state()).may_charge:
+            raise RequestNotFoundError
+        return found
+
     async def edit(
         self, identity: Identity, request_id: str, amount: Decimal, reason: str, *, shown: int
     ) -> FundsRequest:

@@ -8,6 +8,8 @@ from sqlalchemy import func, update
 
 from bot.domain.audit import Action
 from bot.domain.charge import ChargeState
+from bot.domain.request import Withdrawal
+from bot.storage.requests.leaving import withdraw_where
 from bot.storage.tables import charges
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 async def mark_restored(database: Database) -> tuple[int, int]:
     """Mark what was under way in the copy as maybe sent, and end what was not confirmed yet.
 
-    After the copy was made, a confirmed purchase may have been sent, and a proposal may have been confirmed
-    and sent. Return how many were marked, and how many proposals were ended.
+    After the copy was made, a confirmed purchase may have been sent, a proposal may have been confirmed and
+    sent, and an open request may have been paid. Return how many were marked, and how many were ended.
     """
     row = charges.c
     waits = row.state.in_([ChargeState.CONFIRMED.value, ChargeState.NEEDS_SCOPE.value])
@@ -30,11 +32,12 @@ async def mark_restored(database: Database) -> tuple[int, int]:
             .where(row.state == ChargeState.PROPOSED.value)
             .values(state=ChargeState.EXPIRED.value, ended_at=transaction.now(), due_at=None)
         )
+        asked = await withdraw_where(transaction, Withdrawal.RESTORED)
         await transaction.record(
             Action.RESTORE,
             actor="operator",
             subject="charges",
             result="restored",
-            facts={"maybe_sent": marked.rowcount, "ended": ended.rowcount},
+            facts={"maybe_sent": marked.rowcount, "ended": ended.rowcount + asked},
         )
-    return marked.rowcount, ended.rowcount
+    return marked.rowcount, ended.rowcount + asked

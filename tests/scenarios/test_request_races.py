@@ -11,6 +11,7 @@ import pytest
 from freezegun import freeze_time
 
 from bot.domain.request import RequestState
+from bot.sandbox.portal import Fault
 from tests.support.asking import (
     HeldButton,
     ask,
@@ -136,7 +137,7 @@ async def test_r6_denied_and_paid_whoever_is_first_decides(house: House, first: 
         await house.slack.submit(GRACE)
         await shown_in_modal(house, "is told why", GRACE)
         await house.slack.submit(ADA)
-        await shown_in_modal(house, "<@U0GRACE> denied this")
+        await shown_in_modal(house, "denied this")
         assert money_requests(house) == 0
     else:
         house.portal.set_scenario("acme", "pending-for-ever")
@@ -247,6 +248,19 @@ async def test_r14_the_third_failed_payment_ends_it(house: House) -> None:
     assert "4242" not in str(house.dm(LINUS)) + str(house.replies(LINUS))
 
 
+async def test_r15_without_a_clear_answer_nobody_pays_again_until_it_is_known(house: House) -> None:
+    await asked(house)
+    await review(house, ADA, "Total")
+    house.portal.fail("/api/billing/charge", Fault(drop=True, after_work=True), times=99, method="POST")
+    await house.slack.submit(ADA)
+    await house.unanswered(ADA)
+    with freeze_time(real_asyncio=True) as frozen:
+        frozen.tick(timedelta(minutes=2))
+        await house.until(lambda: "may or may not have been paid" in card(house, GRACE).text, 20)
+        assert card(house, GRACE).buttons == []
+    assert len(house.portal.charges) == 1
+
+
 async def test_r16_still_pending_at_the_cap_nobody_can_pay_it_again(house: House) -> None:
     await house.restart(poll_cap_seconds=0.3)
     await asked(house)
@@ -354,6 +368,12 @@ async def test_r28_while_slack_is_away_the_payment_goes_on_and_the_cards_follow(
     await house.slack.submit(ADA)
     await house.until_async(lambda: state_of(house, RequestState.DONE))
     await house.told("$50 added for you", LINUS, seconds=20)
+
+
+async def test_r31_uninstalled_what_is_open_ends(house: House) -> None:
+    await asked(house)
+    await house.slack.uninstall()
+    await house.until_async(lambda: state_of(house, RequestState.WITHDRAWN))
 
 
 async def test_r32_a_purchase_of_the_organization_is_named_to_who_is_about_to_pay(house: House) -> None:

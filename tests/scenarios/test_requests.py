@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.storage.restored import mark_restored
 from tests.support.asking import REASON, ask, asked, connected, filled_in, pay, review, the_request
 from tests.support.house import ADA, DIRECTORY, GRACE, LINUS, make_slack, open_house
 from tests.support.steps import ask as typed
@@ -219,7 +220,7 @@ async def test_an_earlier_denial_is_named_when_the_same_is_asked_again(house: Ho
     await ask(house)
     await house.told("asks for $50", ADA)
     await review(house, ADA, "Total")
-    assert "<@U0GRACE> denied $50" in house.modal(ADA).text
+    assert "denied $50" in house.modal(ADA).text
     assert "use the shared key first" in house.modal(ADA).text
 
 
@@ -240,3 +241,56 @@ async def test_the_log_tells_who_asked_who_decided_and_what_did_not_count(house:
         ("T0ACME:U0GRACE", "refused-decided"),
     ]
     assert REASON not in str(entries)
+
+
+async def test_a_purchase_for_a_request_is_traced_from_the_asking(house: House) -> None:
+    await asked(house)
+    await pay(house, ADA)
+    await house.told("$50 added for you", LINUS)
+    said = await typed(house, "/billing trace", ADA)
+    assert "<@U0LINUS>" in said
+    assert REASON in said
+
+
+async def test_a_request_can_be_traced_by_who_asked_and_by_who_may_charge_alone(house: House) -> None:
+    await asked(house)
+    request = await the_request(house)
+    for user, words in ((LINUS, REASON), (GRACE, REASON)):
+        assert words in await typed(house, f"/billing trace {request.id}", user)
+    await house.link("U0OMAR", "omar")
+    assert "no such purchase" in await typed(house, f"/billing trace {request.id}", "U0OMAR")
+
+
+async def test_filing_asks_the_portal_twice_and_a_review_once(house: House) -> None:
+    await connected(house)
+    for user in (ADA, GRACE):
+        await typed(house, "/billing", user)  # what they may do is known from now on
+
+    def calls() -> list[str]:
+        return [each.path for each in house.portal.requests[before:]]
+
+    before = len(house.portal.requests)
+    await ask(house)
+    await house.told("asks for $50", ADA)
+    assert sorted(calls()) == ["/api/billing/state", "/api/oauth/account"]
+    before = len(house.portal.requests)
+    await review(house, ADA, "Total")
+    assert calls() == ["/api/billing/state"]
+
+
+async def test_open_requests_of_a_restored_copy_end_as_they_may_have_been_paid(house: House) -> None:
+    await asked(house)
+    await mark_restored(house.app.runtime.database)
+    await house.restart()
+    await house.told("it may have been paid", ADA)
+    assert house.last_message(ADA).buttons == []
+
+
+async def test_switched_off_the_commands_are_unknown_and_what_is_open_ends(house: House) -> None:
+    await asked(house)
+    await house.restart(team_spending=False)
+    await house.told("requests were switched off", ADA)
+    assert "There is no `/billing request`" in await typed(house, "/billing request", LINUS)
+    assert "/billing requests" not in await typed(house, "/billing help", LINUS)
+    await typed(house, "/billing", LINUS)
+    assert "Ask for funds" not in house.answer(LINUS).buttons

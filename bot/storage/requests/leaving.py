@@ -1,4 +1,4 @@
-"""What becomes of the requests of a person who is not connected to the organization any more."""
+"""Requests that end without a decision, because a requester has left or a ledger was restored."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from bot.storage.requests.rows import IS_OPEN, REQUEST, as_seen, difference, rec
 from bot.storage.tables import links, requests
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
     from bot.domain.identity import Account
     from bot.domain.request import FundsRequest
     from bot.storage.connection import Transaction
@@ -22,7 +24,7 @@ async def withdraw_left(
 ) -> None:
     """Withdraw a person's open requests, but for those of the account they are connected to now."""
     row = requests.c
-    left = [row.owner == owner, IS_OPEN]
+    left = [row.owner == owner]
     if but is not None:
         left.append(
             or_(
@@ -31,14 +33,22 @@ async def withdraw_left(
                 row.base_url != base_url,
             )
         )
-    for found in (await transaction.execute(select(requests).where(*left))).all():
+    await withdraw_where(transaction, Withdrawal.LEFT, *left)
+
+
+async def withdraw_where(transaction: Transaction, why: Withdrawal, *which: ColumnElement[bool]) -> int:
+    """Withdraw those of the open requests; return how many."""
+    row, withdrawn = requests.c, 0
+    for found in (await transaction.execute(select(requests).where(IS_OPEN, *which))).all():
         before = request_of(found)
-        after = before.withdrawn(Withdrawal.LEFT, transaction.now())
+        after = before.withdrawn(why, transaction.now())
         values = {**difference(before, after), "due_at": None, "wakes": row.wakes + 1}
         changed = update(requests).where(row.id == before.id, *as_seen(before)).values(**values)
         if (await transaction.execute(changed)).rowcount:
             await record_request(transaction, after, after.state.value, actor="app")
             await wake_subject(transaction, REQUEST, before.id)
+            withdrawn += 1
+    return withdrawn
 
 
 async def is_connected(transaction: Transaction, request: FundsRequest) -> bool:

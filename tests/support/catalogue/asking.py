@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from blocks.charge import charge_message
 from blocks.errors import error_copy, error_modal
+from blocks.history import request_trace_message
 from blocks.overview import overview_home, overview_message
 from blocks.purchase import AmountForm
 from blocks.request import approver_card, approver_reply, requester_card, requester_reply, requests_message
@@ -30,6 +31,7 @@ from blocks.request_forms import (
     reminded_message,
     too_soon_message,
 )
+from blocks.request_words import status_words
 from bot.domain.charge import ChargeState, FailureReason
 from bot.domain.errors import NotAllowedError, RefusalCode
 from bot.domain.next_step import Proposal
@@ -244,6 +246,11 @@ def _lists() -> list[Screen]:
     return [
         screen("requests", "`/billing requests`", requests_message([REQUEST], [], [REQUEST, other], NOW)),
         screen("requests-own", "by a member", requests_message([], [REQUEST, asked(id="d")], None, NOW)),
+        screen(
+            "request-details",
+            "`/billing trace 7c1d04e9a2b85f36`",
+            request_trace_message(REQUEST, status_words(REQUEST, None, NOW), TOLD),
+        ),
         screen("requests-none", "nothing was asked for yet", requests_message([], [], None, NOW)),
         screen("home-waiting", "App Home of who may pay", overview_home(overview(), [], listed=listed)),
         screen(
