@@ -50,7 +50,7 @@ from bot.domain.errors import (
     TooFastError,
 )
 from bot.domain.money import AmountError, parse_typed, show
-from bot.domain.request import NotFullMemberError, RequestNotFoundError
+from bot.domain.request_errors import NotFullMemberError, RequestNotFoundError
 from bot.domain.rules import Rule, RuleError
 
 NO_ORGANIZATION = (

@@ -89,6 +89,7 @@ WITHDRAW_REQUEST = "withdraw_request"
 REMIND = "remind"
 SHOW_REQUEST = "show_request"
 REQUESTS = "requests"
+BACK = "back"
 LEAVE_TO_OTHERS = "leave_to_others"
 """Its value is the charge's id."""
 

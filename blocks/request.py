@@ -148,8 +148,8 @@ def approver_reply(request: FundsRequest) -> Message | None:
     if request.state is not RequestState.OPEN:
         return None
     if request.reminders:
-        words = f"{mention(request.requester.key)} reminds you: {show(request.amount)} is still waiting."
-        return message(section(words))
+        words = f"Reminder: {mention(request.requester.key)} asks for {show(request.amount)}, and nobody"
+        return message(section(f"{words} has decided yet."))
     if request.tries:
         return message(section(f"Open again: {problem_words(request)}"))
     return None

@@ -32,13 +32,11 @@ from blocks.request_words import nobody_words, obstacle_words, told_words, why
 from blocks.words import consent, mention, organization
 from bot.domain.charge import ChargeState
 from bot.domain.money import show
-from bot.domain.request import (
-    REASON_LENGTH,
+from bot.domain.request import REASON_LENGTH, Obstacle, RequestState
+from bot.domain.request_errors import (
     AskedAlreadyError,
     MemberCapError,
     NotFullMemberError,
-    Obstacle,
-    RequestState,
     TooMany,
     TooManyRequestsError,
 )
@@ -50,7 +48,8 @@ if TYPE_CHECKING:
     from bot.domain.billing import BillingState
     from bot.domain.charge import Charge
     from bot.domain.errors import BillingError
-    from bot.domain.request import FundsRequest, RequestError
+    from bot.domain.request import FundsRequest
+    from bot.domain.request_errors import RequestError
     from bot.domain.request_views import Approvers, Review
 
 REASON_NEEDED = "Say in one line what it is for"

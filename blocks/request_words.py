@@ -9,7 +9,7 @@ from blocks.words import mention, mentions, organization
 from bot.domain.charge import ChargeState, FailureReason
 from bot.domain.errors import RefusalCode
 from bot.domain.money import show
-from bot.domain.request import SETUP, Obstacle, RequestError, RequestState, Withdrawal
+from bot.domain.request import SETUP, Obstacle, RequestState, Withdrawal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bot.domain.charge import Charge
     from bot.domain.identity import Identity
     from bot.domain.request import FundsRequest
+    from bot.domain.request_errors import RequestError
 
 _UNSURE = {ChargeState.OVERDUE, ChargeState.UNCONFIRMED}
 _STATUS = {

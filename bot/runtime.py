@@ -44,6 +44,7 @@ from bot.slack.response_url import ResponseUrls
 from bot.storage.account_people import AccountPeople
 from bot.storage.app_home_viewers import AppHomeViewers
 from bot.storage.audit import AuditStore
+from bot.storage.away import AwayStore
 from bot.storage.charges.confirmation import ConfirmationStore
 from bot.storage.charges.purge import ChargePurge
 from bot.storage.charges.store import ChargeStore
@@ -129,6 +130,7 @@ class Runtime:
     charge_worker: ChargeWorker
     lifecycle: Lifecycle
     linking: Linking
+    members: Members
     one_workspace: OneWorkspace | None
     permission: Permission
     purchases: Purchases
@@ -141,6 +143,7 @@ class Runtime:
     database: Database
     app_home_viewers: AppHomeViewers
     audit: AuditStore
+    away: AwayStore
     charges: ChargeStore
     deliveries: DeliveryStore
     device_grants: DeviceGrantStore
@@ -212,7 +215,8 @@ async def open_runtime(
     lifecycle = Lifecycle(workspaces, accounts, links, grants, (deliveries, messages), moves, clock)
     purge = ChargePurge(database)
     members = Members(workspaces, clock, guests_ask=settings.request_guests)
-    routing = Routing(database, links, accounts, request_store, lists, deliveries, members, rules)
+    away = AwayStore(database)
+    routing = Routing(database, links, accounts, request_store, lists, deliveries, members, away, rules)
     proposals = Proposals(charges, confirmations, clock)
     approving = Approving(
         request_store,
@@ -256,6 +260,7 @@ async def open_runtime(
             ),
             charge_worker=ChargeWorker(charges, accounts, permission, clock, poll_rules, metrics),
             lifecycle=lifecycle,
+            members=members,
             linking=Linking(
                 database, grants, links, charges, accounts, workspaces, oauth, second_person, clock
             ),
@@ -277,6 +282,7 @@ async def open_runtime(
             retention=Retention(
                 purge,
                 RequestPurge(database),
+                away,
                 EndedWork(database),
                 pending,
                 overviews,
@@ -288,6 +294,7 @@ async def open_runtime(
             database=database,
             app_home_viewers=AppHomeViewers(database),
             audit=audit,
+            away=away,
             charges=charges,
             deliveries=deliveries,
             device_grants=grants,

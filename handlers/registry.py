@@ -10,6 +10,7 @@ from blocks.help import DOES
 from blocks.request_forms import REVIEW
 from handlers.subcommands import (
     auto_reload,
+    away,
     buy,
     connect,
     disconnect,
@@ -91,6 +92,13 @@ SUBCOMMANDS = (
         handle=requests.handle_requests,
         actions=requests.ACTIONS,
         submissions=requests.SUBMISSIONS,
+        of_team=True,
+    ),
+    Subcommand(
+        name="away",
+        arguments="[UNTIL [@COLLEAGUE] | off]",
+        handle=away.handle_away,
+        actions=away.ACTIONS,
         of_team=True,
     ),
     Subcommand(

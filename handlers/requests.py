@@ -12,7 +12,8 @@ from bot.storage.requests.rows import REQUEST
 from handlers.jobs.request import request_card
 
 if TYPE_CHECKING:
-    from bot.domain.request import FundsRequest, RequestError
+    from bot.domain.request import FundsRequest
+    from bot.domain.request_errors import RequestError
     from handlers.context import Context
 
 

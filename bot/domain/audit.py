@@ -47,6 +47,7 @@ class Action(StrEnum):
 
     CHARGE = "charge"
     REQUEST = "request"
+    AWAY = "away"
     AUTO_RELOAD = "auto-reload"
     PLAN = "plan"
     CONNECT = "connect"

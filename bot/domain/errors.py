@@ -15,7 +15,7 @@ BillingError
 ├── ReplayedError             a request that was sent again; it does nothing and is not answered
 ├── TooFastError              more requests than a person makes
 ├── NotReadyError             the app has just started and does not know its workspace yet
-├── RequestError …            about requests for funds (`bot.domain.request`)
+├── RequestError …            about requests for funds (`bot.domain.request_errors`)
 ├── RuleError                 an operator's rule forbids it (`bot.domain.rules`)
 ├── NotInstalledError         the app is not, or no longer, installed where this person is
 └── PortalError

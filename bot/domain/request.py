@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from bot.domain.charge import ChargeState
-from bot.domain.errors import BillingError
 from bot.domain.follow_up import can_be_asked_about
+from bot.domain.working_hours import WorkingHours
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,6 +23,14 @@ REQUEST_LIFE = timedelta(hours=72)
 
 REMIND_EVERY = timedelta(hours=4)
 """How often a requester may remind those who can pay."""
+
+REMIND_AFTER = timedelta(hours=4)
+"""After so much working time they are reminded for the first time, and then each working morning."""
+
+REMIND_HOUR = 10
+MOST_REMINDERS = 3
+ESCALATE_AFTER = timedelta(hours=24)
+"""Without a decision by then, those are told who were not told at first."""
 
 MOST_FAILURES = 3
 """After so many failed payments a request ends."""
@@ -123,79 +131,6 @@ class Obstacle(StrEnum):
     LOCKED = "locked"
 
 
-class RequestError(BillingError):
-    """A request cannot be decided on by this person, or not any more. `request` is how it stands now.
-
-    `charge` is the one that is to pay it, and `take_over_at` (UTC) when somebody else may pay instead.
-    """
-
-    def __init__(
-        self,
-        request: FundsRequest,
-        why: Obstacle,
-        *,
-        charge: Charge | None = None,
-        take_over_at: datetime | None = None,
-    ) -> None:
-        super().__init__(f"{request.id} {why.value}")
-        self.request = request
-        self.why = why
-        self.charge = charge
-        self.take_over_at = take_over_at
-
-
-class RequestNotFoundError(BillingError):
-    """There is no such request in this person's workspace."""
-
-
-class NotFullMemberError(BillingError):
-    """Slack does not say that this person is a full member of the workspace: a guest, or not known."""
-
-
-class MayAddItselfError(BillingError):
-    """The requester may add funds, so they need not ask."""
-
-
-class MemberCapError(BillingError):
-    """The requester has reached their own cap at the organization: more funds do not lift it."""
-
-    def __init__(self, portal_url: str) -> None:
-        super().__init__()
-        self.portal_url = portal_url
-
-
-class TooMany(StrEnum):
-    """Which number of requests is reached."""
-
-    OWN = "own"
-    ORGANIZATION = "organization"
-    DAY = "day"
-
-
-class TooManyRequestsError(BillingError):
-    """The person, or the organization, has too many requests."""
-
-    def __init__(self, which: TooMany) -> None:
-        super().__init__(which.value)
-        self.which = which
-
-
-class AskedAlreadyError(BillingError):
-    """The person has asked for this amount already; `request` is that request."""
-
-    def __init__(self, request: FundsRequest) -> None:
-        super().__init__(request.id)
-        self.request = request
-
-
-class RemindedAlreadyError(BillingError):
-    """The requester has reminded a short time ago, and may again at `at` (UTC)."""
-
-    def __init__(self, at: datetime) -> None:
-        super().__init__()
-        self.at = at
-
-
 class IllegalRequestTransitionError(Exception):
     """A step that is not in TRANSITIONS: always a bug, never bad data."""
 
@@ -248,6 +183,10 @@ class FundsRequest:
     """Until when the portal takes no charge of the organization."""
     reminders: int = 0
     reminded_at: datetime | None = None
+    zone: str = "UTC"
+    """The requester's time zone when they asked: reminders come in its working hours."""
+    escalated_at: datetime | None = None
+    """When those were told who had not been at first."""
 
     @property
     def key(self) -> OrganizationKey:
@@ -268,6 +207,29 @@ class FundsRequest:
     def may_remind_at(self) -> datetime | None:
         """Return when the requester may remind again (UTC); None if at once."""
         return None if self.reminded_at is None else self.reminded_at + REMIND_EVERY
+
+    def reminds_at(self) -> datetime | None:
+        """Return when those who were told are reminded next (UTC), in working hours; None for no more."""
+        if self.reminders >= MOST_REMINDERS:
+            return None
+        hours = WorkingHours(zone=self.zone)
+        if self.reminded_at is None:
+            return hours.after(self.asked_at, REMIND_AFTER)
+        return hours.next_morning(self.reminded_at, REMIND_HOUR)
+
+    def escalates_at(self) -> datetime | None:
+        """Return when others are told as well (UTC); None if they were."""
+        return None if self.escalated_at is not None else self.asked_at + ESCALATE_AFTER
+
+    def due_at(self) -> datetime:
+        """Return when time does something with an open request next (UTC)."""
+        moments = (self.expires_at, self.reminds_at(), self.escalates_at())
+        return min(each for each in moments if each is not None)
+
+    def escalated(self, now: datetime) -> FundsRequest:
+        """Others were told as well."""
+        self._require(RequestState.OPEN)
+        return replace(self, escalated_at=now)
 
     def edited(self, amount: Decimal, reason: str) -> FundsRequest:
         """The requester changed it; what others were shown does not count any more."""

@@ -13,15 +13,8 @@ import structlog
 from bot.domain.errors import NotAllowedError, PortalRefusalError, RefusalCode
 from bot.domain.next_step import NeedsPaymentMethod
 from bot.domain.offer import AmountOffer, Ceiling
-from bot.domain.request import (
-    Actor,
-    FundsRequest,
-    Obstacle,
-    RequestError,
-    RequestNotFoundError,
-    obstacle,
-    take_over_at,
-)
+from bot.domain.request import Actor, FundsRequest, Obstacle, obstacle, take_over_at
+from bot.domain.request_errors import RequestError, RequestNotFoundError
 from bot.domain.request_views import Review
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.domain.errors import NotInstalledError
-from bot.domain.request import NotFullMemberError
+from bot.domain.request_errors import NotFullMemberError
 from bot.services.workspaces import Standing
 from bot.slack.errors import SlackError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
-    from bot.services.workspaces import Workspaces
+    from bot.services.workspaces import Profile, Workspaces
 
 KNOWN_FOR = timedelta(seconds=60)
 """How long an answer of `users.info` counts."""
@@ -34,7 +34,7 @@ class Members:
         self._workspaces = workspaces
         self._clock = clock
         self._guests_ask = guests_ask
-        self._known: dict[str, tuple[Standing, datetime]] = {}
+        self._known: dict[str, tuple[Profile, datetime]] = {}
 
     async def require_asker(self, identity: Identity) -> None:
         """Check that a person may ask for funds.
@@ -65,14 +65,25 @@ class Members:
             log.info("members.not_known", problem=type(error).__name__)
             return False
 
+    async def zone(self, identity: Identity) -> str:
+        """Return the name of a person's time zone; UTC if Slack does not say.
+
+        Raises:
+            SlackUnavailableError: Slack does not answer.
+        """
+        return (await self._profile(identity)).zone
+
     async def _standing(self, identity: Identity) -> Standing | None:
+        return (await self._profile(identity)).standing
+
+    async def _profile(self, identity: Identity) -> Profile:
         now = self._clock.now()
         known = self._known.get(identity.key)
         if known is not None and now < known[1]:
             return known[0]
-        standing = (await self._workspaces.profile(identity)).standing
-        if standing is not None:
+        profile = await self._workspaces.profile(identity)
+        if profile.standing is not None:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
-            self._known[identity.key] = standing, now + KNOWN_FOR
-        return standing
+            self._known[identity.key] = profile, now + KNOWN_FOR
+        return profile

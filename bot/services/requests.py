@@ -13,18 +13,13 @@ from bot.domain.billing import BalanceLevel
 from bot.domain.errors import StaleError
 from bot.domain.money import CENT
 from bot.domain.offer import AmountOffer
-from bot.domain.request import (
-    LOOK_AGAIN,
-    REASON_LENGTH,
-    FundsRequest,
+from bot.domain.request import LOOK_AGAIN, REASON_LENGTH, FundsRequest, Obstacle, RequestState, Withdrawal
+from bot.domain.request_errors import (
     MayAddItselfError,
     MemberCapError,
-    Obstacle,
     RemindedAlreadyError,
     RequestError,
     RequestNotFoundError,
-    RequestState,
-    Withdrawal,
 )
 from bot.domain.request_views import AskForm, RequestList
 from bot.domain.text import clean
@@ -33,6 +28,7 @@ from bot.services.routing import key_of
 from bot.storage.requests.store import message_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -142,6 +138,7 @@ class Requests:
             reason=one_line(reason),
             asked_at=now,
             expires_at=now + self._life,
+            zone=await self._members.zone(identity),
         )
         approvers = await self._routing.approvers(
             request.key, requester=identity, account_id=request.account_id
@@ -295,20 +292,39 @@ class Requests:
         if request.state is RequestState.OPEN:
             if self._life is None:
                 return await self._save(lease, request.withdrawn(Withdrawal.SWITCHED_OFF, now))
-            if now < request.expires_at:
-                return request.expires_at
-            return await self._save(lease, request.expired(now))
+            return await self._wait(lease, request, now)
         if request.is_over or request.charge_id is None:
             return None
         return await self._follow(lease, request)
 
-    async def _save(self, lease: Lease[FundsRequest], after: FundsRequest) -> datetime | None:
+    async def _wait(
+        self, lease: Lease[FundsRequest], request: FundsRequest, now: datetime
+    ) -> datetime | None:
+        """Do what is due with an open request: end it, tell others as well, remind."""
+        if now >= request.expires_at:
+            return await self._save(lease, request.expired(now))
+        escalates, reminds = request.escalates_at(), request.reminds_at()
+        if escalates is not None and now >= escalates:
+            others = await self._routing.others(request)
+            return await self._save(lease, request.escalated(now), "escalated", tell=others)
+        if reminds is not None and now >= reminds:
+            return await self._save(lease, request.reminded(now), "reminded")
+        return request.due_at()
+
+    async def _save(
+        self,
+        lease: Lease[FundsRequest],
+        after: FundsRequest,
+        result: str | None = None,
+        *,
+        tell: Sequence[Identity] = (),
+    ) -> datetime | None:
         """Write it, unless a person was faster; then look again at once."""
         try:
-            await self._requests.save(lease, lease.load(), after)
+            await self._requests.save(lease, lease.load(), after, result or after.state.value, tell=tell)
         except LeaseLostError:
             return self._clock.now()
-        return after.expires_at if after.state is RequestState.OPEN else None
+        return after.due_at() if after.state is RequestState.OPEN else None
 
     async def _follow(self, lease: Lease[FundsRequest], request: FundsRequest) -> datetime | None:
         """Look at the charge: a process of the release before does not move its request."""

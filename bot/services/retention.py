@@ -15,6 +15,7 @@ from bot.storage.pending_confirmations import PENDING_LIFE
 
 if TYPE_CHECKING:
     from bot.domain.clock import Clock
+    from bot.storage.away import AwayStore
     from bot.storage.charges.purge import ChargePurge
     from bot.storage.ended_work import EndedWork
     from bot.storage.overviews import OverviewStore
@@ -37,6 +38,7 @@ class Retention:
         self,
         charges: ChargePurge,
         requests: RequestPurge,
+        away: AwayStore,
         ended: EndedWork,
         pending: PendingConfirmations,
         overviews: OverviewStore,
@@ -45,6 +47,7 @@ class Retention:
     ) -> None:
         self._charges = charges
         self._requests = requests
+        self._away = away
         self._ended = ended
         self._pending = pending
         self._overviews = overviews
@@ -60,6 +63,7 @@ class Retention:
             await self._ended.delete_notices(kind, before=now - GRANT_LIFE)
         await self._pending.delete_old(before=now - PENDING_LIFE)
         await self._overviews.delete_old()
+        await self._away.delete_old()
         await self._charges.delete_unconfirmed(before=now - PROPOSALS_FOR)
         if self._purge_after is None:
             return 0

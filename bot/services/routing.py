@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bot.domain.rules import Rules
     from bot.services.accounts import Accounts
     from bot.services.members import Members
+    from bot.storage.away import AwayStore
     from bot.storage.database import Database
     from bot.storage.deliveries import DeliveryStore
     from bot.storage.links import Link, LinkStore
@@ -53,6 +54,7 @@ class Routing:
         lists: RequestLists,
         deliveries: DeliveryStore,
         members: Members,
+        away: AwayStore,
         rules: Rules,
     ) -> None:
         self._database = database
@@ -62,10 +64,31 @@ class Routing:
         self._lists = lists
         self._deliveries = deliveries
         self._members = members
+        self._away = away
         self._rules = rules
 
     async def approvers(self, key: OrganizationKey, *, requester: Identity, account_id: str) -> Approvers:
-        """Return who can probably pay a request of this person, those who decided last first."""
+        """Return who can probably pay a request of this person, those who decided last first.
+
+        Whoever is away is not told, unless nobody else is there; who is to be told instead comes first.
+        """
+        able = await self._able(key, requester=requester, account_id=account_id)
+        absent = await self._away.all_of([each.key for each in able])
+        here = [each for each in able if each.key not in absent] or able
+        if len(here) > MOST_TOLD:
+            latest = {owner: place for place, owner in enumerate(await self._lists.deciders(key))}
+            instead = {delegate for _, delegate in absent.values()}
+            here.sort(key=lambda each: (each.user not in instead, latest.get(each.key, len(latest))))
+        return Approvers(told=tuple(here[:MOST_TOLD]), more=len(able) - len(here[:MOST_TOLD]))
+
+    async def others(self, request: FundsRequest) -> Sequence[Identity]:
+        """Return those who can probably pay a request and were not told of it, away or not."""
+        able = await self._able(request.key, requester=request.requester, account_id=request.account_id)
+        readers = {each.key for each in await self._deliveries.readers(REQUEST, request.id)}
+        return [each for each in able if each.key not in readers][:MOST_TOLD]
+
+    async def _able(self, key: OrganizationKey, *, requester: Identity, account_id: str) -> list[Identity]:
+        """Return who can probably pay a request of this person, in the order in which they connected."""
         colleagues = [
             link
             for link in await self._links.colleagues(key)
@@ -78,11 +101,7 @@ class Routing:
         chosen = {link.identity.key for link in colleagues}
         able = [each for each in able if each.key in chosen]
         full = await asyncio.gather(*(self._members.is_full(each) for each in able))
-        able = [each for each, is_full in zip(able, full, strict=True) if is_full]
-        if len(able) > MOST_TOLD:
-            latest = {owner: place for place, owner in enumerate(await self._lists.deciders(key))}
-            able.sort(key=lambda each: latest.get(each.key, len(latest)))
-        return Approvers(told=tuple(able[:MOST_TOLD]), more=max(0, len(able) - MOST_TOLD))
+        return [each for each, is_full in zip(able, full, strict=True) if is_full]
 
     async def _ask_unknown(self, links: Sequence[Link]) -> None:
         """Ask the portal, with each person's own connection, who may pay."""

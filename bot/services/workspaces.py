@@ -61,13 +61,14 @@ class Standing(StrEnum):
 class Profile:
     """A Slack person as others see them. `email` needs the scope users:read.email.
 
-    `standing` is None if Slack does not say what kind of person it is.
+    `standing` is None if Slack does not say what kind of person it is. `zone` is the name of a time zone.
     """
 
     name: str | None
     workspace: str
     email: str | None = field(default=None, repr=False)
     standing: Standing | None = None
+    zone: str = "UTC"
 
 
 class OneWorkspace:
@@ -209,6 +210,7 @@ class Workspaces:
             workspace=installation.name,
             email=known.get("email") or None,
             standing=_standing(user),
+            zone=str(user.get("tz") or "UTC")[:64],
         )
 
     async def _installation_of(self, identity: Identity) -> Installation:

@@ -203,6 +203,8 @@ requests = Table(
     Column("not_before", Moment),
     Column("reminders", Integer, nullable=False, server_default="0"),
     Column("reminded_at", Moment),
+    Column("zone", String(64), nullable=False, server_default="UTC"),
+    Column("escalated_at", Moment),
     *lease_columns(),
     Index("ix_requests_owner_asked_at", "owner", "asked_at"),
     Index("ix_requests_organisation", "tenant", "organization_id", "asked_at"),
@@ -226,6 +228,15 @@ Index(
     sqlite_where=_GOING_ON,
     postgresql_where=_GOING_ON,
 )
+
+away = Table(
+    "away",
+    metadata,
+    Column("owner", String(80), primary_key=True),
+    Column("until", Moment, nullable=False, index=True),
+    Column("delegate", String(32)),
+)
+"""People who are not told of requests for a while; they may still decide."""
 
 device_grants = Table(
     "device_grants",

@@ -30,7 +30,7 @@ from bot.domain.charge import ON_ITS_WAY, OPEN, ChargeKind
 from bot.domain.errors import BillingError, PermissionMissingError
 from bot.domain.money import AmountError, parse_typed, show
 from bot.domain.next_step import ChooseAmount, Confirm, NeedsPaymentMethod
-from bot.domain.request import RequestError
+from bot.domain.request_errors import RequestError
 from bot.services.purchases import BuyAgainError
 from handlers.chosen_amount import chosen_amount
 from handlers.home import remember_overview

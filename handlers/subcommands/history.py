@@ -15,7 +15,7 @@ from blocks.history import (
 )
 from blocks.request_words import status_words
 from bot.domain.errors import ChargeNotFoundError, SeveralChargesError
-from bot.domain.request import RequestNotFoundError
+from bot.domain.request_errors import RequestNotFoundError
 from bot.log import fingerprint
 from bot.storage.deliveries import delivery_of
 from bot.storage.requests.rows import REQUEST

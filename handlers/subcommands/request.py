@@ -22,7 +22,7 @@ from blocks.request_forms import (
 )
 from bot.domain.errors import BillingError, StaleError
 from bot.domain.money import AmountError, parse_typed, show
-from bot.domain.request import (
+from bot.domain.request_errors import (
     AskedAlreadyError,
     MayAddItselfError,
     MemberCapError,

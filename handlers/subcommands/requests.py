@@ -23,7 +23,7 @@ from blocks.request_forms import (
 from bot.domain.errors import NotAllowedError, PortalRefusalError, RefusalCode
 from bot.domain.money import AmountError
 from bot.domain.next_step import NeedsPaymentMethod
-from bot.domain.request import RequestError
+from bot.domain.request_errors import RequestError
 from bot.domain.rules import RuleError
 from bot.services.requests import one_line
 from handlers.requests import repair_card, show_obstacle

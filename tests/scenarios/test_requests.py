@@ -181,7 +181,7 @@ async def test_a_withdrawn_request_has_no_buttons_left(house: House) -> None:
 async def test_a_reminder_is_a_reply_and_the_next_has_to_wait(house: House) -> None:
     await asked(house)
     await house.slack.click_text(LINUS, "Remind", in_="message")
-    await house.replied("reminds you", ADA)
+    await house.replied("nobody has decided yet", ADA)
     await house.slack.click_text(LINUS, "Remind", in_="message")
     await house.until(lambda: "You reminded them a short time ago" in house.last_ephemeral(LINUS)["text"])
 

@@ -40,7 +40,7 @@ def request_of(row: Row[Any]) -> FundsRequest:
 
 
 def values_of(request: FundsRequest) -> dict[str, Any]:
-    """Return the column values of a new row; it is due when its time is over."""
+    """Return the column values of a new row; it is due when time does something with it."""
     who = request.requester
     return {
         **{name: _stored(getattr(request, name)) for name in _PLAIN},
@@ -49,7 +49,7 @@ def values_of(request: FundsRequest) -> dict[str, Any]:
         "user": who.user,
         "owner": who.key,
         "tenant": who.tenant,
-        "due_at": request.expires_at,
+        "due_at": request.due_at(),
     }
 
 

@@ -19,15 +19,13 @@ from bot.domain.request import (
     MOST_A_DAY,
     MOST_OPEN,
     MOST_OPEN_OF_ORGANIZATION,
-    AskedAlreadyError,
     FundsRequest,
     Obstacle,
     RequestState,
-    TooMany,
-    TooManyRequestsError,
     Withdrawal,
     check_step,
 )
+from bot.domain.request_errors import AskedAlreadyError, TooMany, TooManyRequestsError
 from bot.engine import LeaseLostError
 from bot.storage.deliveries import wake_subject
 from bot.storage.leases import LeaseStore
@@ -272,20 +270,29 @@ class RequestStore:
             await wake_subject(transaction, REQUEST, before.id)
             return
         check_step(before.state, after.state)
-        due_at = after.expires_at if after.state is RequestState.OPEN else None
+        due_at = after.due_at() if after.state is RequestState.OPEN else None
         values = {**difference(before, after), "due_at": due_at, "wakes": requests.c.wakes + 1}
         await transaction.execute(update(requests).where(_THIS).values(**values), {"this": before.id})
         result = "reopened" if after.state is RequestState.OPEN else after.state.value
         await self._changed(transaction, after, result, actor="app")
         transaction.announce(requests)
 
-    async def save(self, lease: Lease[FundsRequest], before: FundsRequest, after: FundsRequest) -> None:
-        """Write what time has brought, under a lease.
+    async def save(
+        self,
+        lease: Lease[FundsRequest],
+        before: FundsRequest,
+        after: FundsRequest,
+        result: str,
+        *,
+        tell: Sequence[Identity] = (),
+    ) -> None:
+        """Write what time has brought, under a lease; `tell` are new readers.
 
         Raises:
             LeaseLostError: somebody else was faster, or another run holds the row.
         """
-        check_step(before.state, after.state)
+        if after.state is not before.state:
+            check_step(before.state, after.state)
         statement = (
             update(requests)
             .where(_THIS, *as_seen(before), requests.c.lease_token == lease.token)
@@ -294,8 +301,11 @@ class RequestStore:
         async with self._database.transaction() as transaction:
             if not (await transaction.execute(statement, {"this": before.id})).rowcount:
                 raise LeaseLostError(lease.id)
-            await self._changed(transaction, after, after.state.value, actor="app")
-        self.entered(after)
+            for reader in tell:
+                await self.tell(transaction, before.id, reader)
+            await self._changed(transaction, after, result, actor="app")
+        if after.state is not before.state:
+            self.entered(after)
 
     async def _changed(
         self, transaction: Transaction, request: FundsRequest, result: str, *, actor: str

@@ -13,6 +13,7 @@ from bot.domain.charge import ChargeState
 from bot.domain.request import RequestState
 from bot.services.retention import Retention
 from bot.storage.audit import AuditStore
+from bot.storage.away import AwayStore
 from bot.storage.charges.purge import ChargePurge
 from bot.storage.charges.rows import charge_of
 from bot.storage.cipher import Cipher, generate_key
@@ -39,6 +40,7 @@ def retention(database: Database, clock: HandClock, days: int | None) -> Retenti
     return Retention(
         ChargePurge(database),
         RequestPurge(database),
+        AwayStore(database),
         EndedWork(database),
         PendingConfirmations(database),
         OverviewStore(database, cipher),

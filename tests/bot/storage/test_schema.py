@@ -86,6 +86,7 @@ async def test_of_those_who_share_an_account_at_the_upgrade_the_first_goes_on_an
         await connection.execute(text("ALTER TABLE links DROP COLUMN waits_since"))
         await connection.execute(text("ALTER TABLE charges DROP COLUMN balance_after"))
         await connection.execute(text("DROP TABLE requests"))
+        await connection.execute(text("DROP TABLE away"))
         await connection.execute(text("DROP INDEX ix_links_organisation"))
         await connection.execute(text("ALTER TABLE links DROP COLUMN may_charge"))
         for column in ("request_id", "request_version"):

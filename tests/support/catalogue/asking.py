@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from blocks.away import away_help_message, away_message, back_message, not_away_message
 from blocks.charge import charge_message
 from blocks.errors import error_copy, error_modal
 from blocks.history import request_trace_message
@@ -32,20 +33,18 @@ from blocks.request_forms import (
     too_soon_message,
 )
 from blocks.request_words import status_words
+from bot.domain.away import Away
 from bot.domain.charge import ChargeState, FailureReason
 from bot.domain.errors import NotAllowedError, RefusalCode
 from bot.domain.next_step import Proposal
 from bot.domain.offer import AmountOffer
-from bot.domain.request import (
-    SETUP,
+from bot.domain.request import SETUP, Obstacle, RequestState, Withdrawal
+from bot.domain.request_errors import (
     AskedAlreadyError,
     MemberCapError,
-    Obstacle,
     RequestError,
-    RequestState,
     TooMany,
     TooManyRequestsError,
-    Withdrawal,
 )
 from bot.domain.request_views import Approvers, RequestList, Review
 from bot.domain.rules import Rule, RuleError
@@ -126,6 +125,14 @@ def _forms() -> list[Screen]:
             ),
         ),
         screen("overview-asks", "`/billing` by a member", overview_message(overview(MEMBER, may_ask=True))),
+        screen(
+            "away",
+            "`/billing away Dec 24 @grace`",
+            away_message(Away(person=ADA, until=NOW + timedelta(days=25), delegate="U0GRACE")),
+        ),
+        screen("away-not", "`/billing away`", not_away_message()),
+        screen("away-back", "`/billing away off`", back_message(was_away=True)),
+        screen("away-unreadable", "`/billing away soon`", away_help_message("soon")),
         screen("reminded", "Remind", reminded_message(REQUEST)),
         screen("reminded-too-soon", "Remind a second time", too_soon_message(NOW + timedelta(hours=4))),
     ]

@@ -49,6 +49,8 @@ def upgrade() -> None:
         sa.Column("not_before", Moment),
         sa.Column("reminders", sa.Integer, nullable=False, server_default="0"),
         sa.Column("reminded_at", Moment),
+        sa.Column("zone", sa.String(64), nullable=False, server_default="UTC"),
+        sa.Column("escalated_at", Moment),
         sa.Column("due_at", Moment),
         sa.Column("lease_token", sa.String(32)),
         sa.Column("lease_until", Moment),
@@ -56,6 +58,13 @@ def upgrade() -> None:
         sa.Column("wakes", sa.Integer, nullable=False, server_default="0"),
         sa.Column("taken_over", sa.Boolean, nullable=False, server_default=sa.false()),
     )
+    op.create_table(
+        "away",
+        sa.Column("owner", sa.String(80), primary_key=True),
+        sa.Column("until", Moment, nullable=False),
+        sa.Column("delegate", sa.String(32)),
+    )
+    op.create_index("ix_away_until", "away", ["until"])
     op.create_index("ix_requests_due_at", "requests", ["due_at"])
     op.create_index("ix_requests_owner_asked_at", "requests", ["owner", "asked_at"])
     op.create_index("ix_requests_organisation", "requests", ["tenant", "organisation_id", "asked_at"])
