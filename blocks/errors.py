@@ -122,6 +122,7 @@ _RULES = {
     Rule.MAX_DAILY: ("Your limit is {limit} per 24 hours. You can add up to {left} now."),
     Rule.MAX_AT_ONCE: "Auto-reload can reload to {limit} at most here, because it charges without asking.",
     Rule.NOT_LET_IN: LET_IN_FIRST,
+    Rule.REQUESTS_OFF: "Asking for funds is switched off here. Your app manager can switch it on.",
     Rule.LOCKERS: "You can't pause or resume spending here. Ask your app manager.",
 }
 

@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 
 HOME_WAITING = 5
 HOME_OWN = 3
+LISTED = 15
+"""How many requests of a kind a message lists: Slack takes 50 blocks."""
+
+TOGETHER = 5
 _REPLIES = {
     RequestState.DONE.value: ":white_check_mark: {payer} has added {added}.",
     RequestState.DENIED.value: "{payer} said no.",
@@ -118,7 +122,9 @@ def requester_card(
                 confirm="Withdraw",
                 deny="Keep it",
             ),
-            button("Remind", ids.REMIND, value=request.id) if told else None,
+            button("Remind", ids.REMIND, value=request.id)
+            if told and not request.is_reminded_enough
+            else None,
         ),
     )
 
@@ -147,7 +153,7 @@ def approver_reply(request: FundsRequest) -> Message | None:
     """Make the reply in an approver's thread: it is open again, or the requester reminds."""
     if request.state is not RequestState.OPEN:
         return None
-    if request.reminders:
+    if request.was_reminded_last:
         words = f"Reminder: {mention(request.requester.key)} asks for {show(request.amount)}, and nobody"
         return message(section(f"{words} has decided yet."))
     if request.tries:
@@ -166,12 +172,11 @@ def requests_message(
     others = [each for each in organization_wide or () if each not in waiting and each not in own]
     return message(
         header("Requests"),
-        *waiting_blocks(waiting, most=len(waiting)),
+        *waiting_blocks(waiting, most=LISTED),
         *own_blocks(own, now, most=HOME_WAITING),
         divider() if others else None,
-        section("*In the organization, last 30 days*\n" + "\n".join(_line(each, now) for each in others))
-        if others
-        else None,
+        section("*In the organization, last 30 days*") if others else None,
+        *_lines(others[:LISTED], now),
         section("Nothing is waiting, and you have not asked for funds yet.") if nothing else None,
         actions(button("Ask for funds", ids.ASK), button("Back", ids.BACK_TO_OVERVIEW)),
     )
@@ -191,7 +196,7 @@ def waiting_blocks(waiting: Sequence[FundsRequest], *, most: int = HOME_WAITING)
             section(who, accessory=review),
             _asked(request),
         ]
-    if len(waiting) > most:
+    if len(waiting) > most and most < LISTED:
         shown.append(actions(button(f"All {len(waiting)}", ids.REQUESTS)))
     return shown
 
@@ -205,6 +210,12 @@ def own_blocks(own: Sequence[FundsRequest], now: datetime, *, most: int = HOME_O
         look = button("Show", ids.SHOW_REQUEST, value=request.id, label=f"Show {show(request.amount)}")
         shown.append(section(own_status_words(request, None, now), accessory=look))
     return shown
+
+
+def _lines(requests: Sequence[FundsRequest], now: datetime) -> list[Block | None]:
+    """List requests, a few in each section: one holds 3,000 characters."""
+    lines = [_line(each, now) for each in requests]
+    return [section("\n".join(lines[at : at + TOGETHER])) for at in range(0, len(lines), TOGETHER)]
 
 
 def _line(request: FundsRequest, now: datetime) -> str:

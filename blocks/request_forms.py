@@ -85,7 +85,8 @@ class AskedFor:
                 "asked": self.asked,
                 "edits": self.edits,
                 "version": self.version,
-            }
+            },
+            ensure_ascii=False,  # Slack counts characters
         )
 
     @classmethod
@@ -189,21 +190,23 @@ def reminded_message(request: FundsRequest) -> Message:
     return message(section(f"Those who were asked for {show(request.amount)} are reminded."))
 
 
-def too_soon_message(at: datetime) -> Message:
-    """Make the answer to a second reminder within four hours; the next is possible at `at` (UTC)."""
+def too_soon_message(at: datetime | None) -> Message:
+    """Make the answer to a reminder that is too much; the next is possible at `at` (UTC), if any is."""
+    if at is None:
+        return message(section("They were reminded three times. Ask one of them in person."))
     return message(section(f"You reminded them a short time ago. {moment('You can again', at)}."))
 
 
 def may_add_modal(typed: str, reason: str) -> Json:
     """Make the answer to a person who asks for what they may add themselves."""
-    add = f"Add {typed}" if typed else "Add funds"
-    value = f"buy {typed}" if typed else "buy"
+    add = fitting(f"Add {typed}", "Add funds") if typed else "Add funds"
+    value = f"buy {typed}"[:LONGEST_VALUE] if typed else "buy"
     return modal(
         titles.ASK_FOR_FUNDS,
         section("*You may add it yourself.* You need not ask anybody."),
         actions(
             button(add, ids.GO_ON, value=value, style="primary"),
-            button("Ask somebody else", ids.ASK_ANYWAY, value=f"{typed} {reason}".strip()[:1000]),
+            button("Ask somebody else", ids.ASK_ANYWAY, value=f"{typed} {reason}".strip()[:LONGEST_VALUE]),
         ),
         callback_id=ids.INFO_VIEW,
     )
@@ -219,7 +222,7 @@ def member_cap_modal(error: MemberCapError, typed: str, reason: str) -> Json:
         ),
         actions(
             portal_button(error.portal_url, style="primary"),
-            button("Ask anyway", ids.ASK_ANYWAY, value=f"{typed} {reason}".strip()[:1000]),
+            button("Ask anyway", ids.ASK_ANYWAY, value=f"{typed} {reason}".strip()[:LONGEST_VALUE]),
         ),
         callback_id=ids.INFO_VIEW,
     )
@@ -303,15 +306,18 @@ def _granted(review: Review) -> str | None:
     return f"{who} was granted {show(review.granted)} in 30 days."
 
 
-def blocked_modal(request: FundsRequest, reason: str, portal_url: str | None, *, may_deny: bool) -> Json:
-    """Make the modal of a person who cannot pay a request now, and perhaps can deny it."""
+def blocked_modal(request: FundsRequest | None, reason: str, portal_url: str | None) -> Json:
+    """Make the modal of a person who cannot pay a request now; with `request`, they can deny it."""
+    asked: list[Block | None] = []
+    if request is not None:
+        asked.append(section(f"{mention(request.requester.key)} asks for *{show(request.amount)}*"))
+        asked.append(quoted(request.reason) if request.reason else None)
     return modal(
         titles.APPROVE_REQUEST,
-        section(f"{mention(request.requester.key)} asks for *{show(request.amount)}*"),
-        quoted(request.reason) if request.reason else None,
+        *asked,
         section(reason),
         actions(
-            button("Deny…", ids.DENY, value=request.id) if may_deny else None,
+            button("Deny…", ids.DENY, value=request.id) if request is not None else None,
             portal_button(portal_url) if portal_url else None,
         ),
         callback_id=ids.INFO_VIEW,
@@ -339,10 +345,12 @@ def obstacle_modal(error: RequestError, now: datetime) -> Json:
     """Make the modal of a person who cannot decide on a request, or came too late."""
     request = error.request
     look = error.why is Obstacle.VERSION and request.is_open(now)
+    is_theirs = error.why is Obstacle.DECIDED
     return modal(
         titles.REQUEST,
         section(obstacle_words(error, now)),
-        quoted(why(request.deny_reason)) if request.deny_reason else None,
+        # Not to a person of another organization.
+        quoted(why(request.deny_reason)) if request.deny_reason and is_theirs else None,
         actions(
             button("Look again", ids.REVIEW, value=request.id, style="primary") if look else None,
             button("Connect another account", ids.CONNECT, value=f"{REVIEW} {request.id}")
@@ -387,3 +395,5 @@ REVIEW = "review"
 """The command that leads back to a request after connecting; it is not typed."""
 
 MOST_NOTES = 3
+LONGEST_VALUE = 500
+"""Long enough for an amount and a reason, in a button's value."""

@@ -194,7 +194,13 @@ async def open_runtime(
     links = LinkStore(database, cipher)
     deliveries, messages = DeliveryStore(database, cipher), MessageStore(database, cipher)
     grants = DeviceGrantStore(database, cipher, deliveries)
-    request_store = RequestStore(database, deliveries, metrics.request_entered, metrics.approval_refused)
+    request_store = RequestStore(
+        database,
+        deliveries,
+        metrics.request_entered,
+        metrics.approval_refused,
+        are_on=settings.team_spending,
+    )
     lists = RequestLists(database)
     charges = ChargeStore(database, cipher, request_store, entered)
     confirmations = ConfirmationStore(database, cipher, request_store, entered)
@@ -277,7 +283,7 @@ async def open_runtime(
                 routing,
                 members,
                 clock,
-                settings.request_life(),
+                timedelta(hours=settings.request_life_hours) if settings.team_spending else None,
             ),
             retention=Retention(
                 purge,

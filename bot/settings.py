@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from decimal import Decimal  # noqa: TC003 - pydantic reads it
 from ipaddress import ip_network
 from typing import Annotated, Literal, TypeVar
@@ -116,12 +115,8 @@ class Settings(BaseSettings):
         default=True,
         description="let people ask for funds, and others pay them; `off` withdraws what is open",
     )
-    request_life_hours: int = Field(
-        72, ge=1, le=336, description="how many hours a request for funds is open"
-    )
-    request_guests: bool = Field(
-        default=False, description="let guests of the workspace ask for funds; they never decide"
-    )
+    request_life_hours: int = Field(72, ge=1, le=336, description="how many hours a request is open")
+    request_guests: bool = Field(default=False, description="let guests ask for funds; they never decide")
     purge_after_days: int | None = Field(
         None,
         ge=30,
@@ -331,11 +326,8 @@ class Settings(BaseSettings):
             organizations=self.allowed_organizations,
             one_person_per_account=self.one_person_per_account,
             match_email=self.match_email,
+            requests_off=not self.team_spending,
         )
-
-    def request_life(self) -> timedelta | None:
-        """Return how long a request for funds is open; None if requests are switched off."""
-        return timedelta(hours=self.request_life_hours) if self.team_spending else None
 
     def keys(self) -> tuple[str, ...]:
         """Return the encryption keys, newest first."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from bot.domain.charge import ChargeState
+from bot.domain.charge import OPEN, ChargeState
 from bot.domain.follow_up import can_be_asked_about
 from bot.domain.working_hours import WorkingHours
 
@@ -173,6 +173,7 @@ class FundsRequest:
     """The key of the person who decided last: who denied it, or whose charge was to pay it."""
     deny_reason: str | None = field(default=None, repr=False)
     withdrawn_why: Withdrawal | None = None
+    """Why it was withdrawn, or will be if its charge adds nothing."""
     tries: int = 0
     """How many charges ended without any money."""
     failures: int = 0
@@ -208,9 +209,21 @@ class FundsRequest:
         """Return when the requester may remind again (UTC); None if at once."""
         return None if self.reminded_at is None else self.reminded_at + REMIND_EVERY
 
+    @property
+    def is_reminded_enough(self) -> bool:
+        """Whether nobody is reminded any more."""
+        return self.reminders >= MOST_REMINDERS
+
+    @property
+    def was_reminded_last(self) -> bool:
+        """Whether a reminder came after the last charge that added nothing."""
+        if self.reminded_at is None:
+            return False
+        return not self.tries or self.decided_at is None or self.reminded_at > self.decided_at
+
     def reminds_at(self) -> datetime | None:
         """Return when those who were told are reminded next (UTC), in working hours; None for no more."""
-        if self.reminders >= MOST_REMINDERS:
+        if self.is_reminded_enough:
             return None
         hours = WorkingHours(zone=self.zone)
         if self.reminded_at is None:
@@ -264,12 +277,10 @@ class FundsRequest:
                     facts = {"failures": failures, "problem": _problem(charge)}
                     return self._to(RequestState.FAILED, decided_at=now, **facts)
                 return replace(self._reopened(charge, now), failures=failures)
-            case ChargeState.REFUSED | ChargeState.EXPIRED:
-                return self._reopened(charge, now)
-            case ChargeState.OVERDUE | ChargeState.UNCONFIRMED if (
-                self.state is RequestState.CHARGING and not _is_followed(charge, now)
-            ):
+            case _ if self.state is RequestState.CHARGING and _is_unknown(charge, now):
                 return self._to(RequestState.UNRESOLVED)
+            case ChargeState.REFUSED | ChargeState.EXPIRED if self.state is RequestState.CHARGING:
+                return self._reopened(charge, now)
         return self
 
     def _reopened(self, charge: Charge, now: datetime) -> FundsRequest:
@@ -280,6 +291,8 @@ class FundsRequest:
             "problem": _problem(charge),
             "not_before": charge.retry_at,
         }
+        if self.withdrawn_why is not None:
+            return self._to(RequestState.WITHDRAWN, decided_at=now, **facts)
         if now >= self.expires_at:
             return self._to(RequestState.EXPIRED, decided_at=now, **facts)
         return self._to(RequestState.OPEN, **facts)
@@ -309,9 +322,15 @@ def _problem(charge: Charge) -> str:
     return SETUP if charge.refusal is None or charge.state is ChargeState.EXPIRED else charge.refusal.value
 
 
-def _is_followed(charge: Charge, now: datetime) -> bool:
-    """Tell whether the app still asks the portal about a charge by itself."""
-    return can_be_asked_about(replace(charge, portal_charge_id=None), now)
+def _is_unknown(charge: Charge, now: datetime) -> bool:
+    """Tell whether nobody knows, or will learn by itself, if a charge has moved money.
+
+    One of a restored copy that ended without being sent may have been sent after the copy was made.
+    """
+    if charge.state in {ChargeState.REFUSED, ChargeState.EXPIRED}:
+        return charge.ambiguous_since is not None
+    is_followed = can_be_asked_about(replace(charge, portal_charge_id=None), now)
+    return charge.state in OPEN and not is_followed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -326,7 +345,7 @@ class Actor:
 
 def take_over_at(charge: Charge | None) -> datetime | None:
     """Return from when somebody else may pay instead (UTC); None if the charge may move money."""
-    if charge is None or charge.state is not ChargeState.NEEDS_SCOPE:
+    if charge is None or charge.state is not ChargeState.NEEDS_SCOPE or charge.ambiguous_since is not None:
         return None
     return charge.expected_since + TAKE_OVER_AFTER
 
@@ -344,13 +363,14 @@ def obstacle(
     )
     free_at = take_over_at(charge) if request.state is RequestState.CHARGING else None
     is_free = request.state is RequestState.OPEN or (free_at is not None and free_at < now)
-    is_late = request.state is RequestState.EXPIRED or (is_free and now >= request.expires_at)
+    is_over = now >= request.expires_at
+    is_late = request.state is RequestState.EXPIRED or (request.state is RequestState.OPEN and is_over)
     checks = (
         (Obstacle.ORGANIZATION, request.key != mine),
         (Obstacle.SELF, request.requester.key == actor.identity.key),
         (Obstacle.ACCOUNT, request.account_id == actor.account_id),
         (Obstacle.EXPIRED, is_late),
-        (Obstacle.DECIDED, not is_free),
+        (Obstacle.DECIDED, not is_free or is_over),
         (Obstacle.VERSION, request.version != shown),
     )
     return next((why for why, holds in checks if holds), None)

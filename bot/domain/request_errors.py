@@ -80,8 +80,8 @@ class AskedAlreadyError(BillingError):
 
 
 class RemindedAlreadyError(BillingError):
-    """The requester has reminded a short time ago, and may again at `at` (UTC)."""
+    """The requester may remind again at `at` (UTC); None if they were reminded as often as may be."""
 
-    def __init__(self, at: datetime) -> None:
+    def __init__(self, at: datetime | None) -> None:
         super().__init__()
         self.at = at

@@ -26,6 +26,7 @@ class Rule(StrEnum):
     MAX_DAILY = "max_daily"
     MAX_AT_ONCE = "max_at_once"
     LOCKERS = "lockers"
+    REQUESTS_OFF = "requests_off"
     NOT_LET_IN = "not_let_in"
     """Another person is connected to the portal account, and has not let this one in."""
 
@@ -81,6 +82,8 @@ class Rules:
     """Ids of the portal organizations that may be connected; empty allows every one."""
     one_person_per_account: bool = False
     """Whether a second Slack person is refused a portal account."""
+    requests_off: bool = False
+    """Whether nobody may ask for funds, or pay what was asked for."""
     match_email: bool = False
     """Whether the portal account's e-mail address must be that of the Slack profile."""
 
@@ -96,6 +99,15 @@ class Rules:
     def allow_person(self, identity: Identity) -> bool:
         """Tell whether a person may use the app."""
         return not self.users or _named(identity, self.users) or _named(identity, self.lockers)
+
+    def require_requests(self) -> None:
+        """Check that people may ask for funds.
+
+        Raises:
+            RuleError: the operator has switched that off.
+        """
+        if self.requests_off:
+            raise RuleError(Rule.REQUESTS_OFF)
 
     def require_channel(self, channel: str) -> None:
         """Check that a command may be used in this channel.

@@ -90,6 +90,7 @@ class Approving:
             AmountError: the portal takes no such amount now.
             PortalRefusalError: RATE_LIMITED, until then the portal takes no charge of the organization.
         """
+        self._permission.rules.require_requests()
         request, link, state = await self._asked(identity, request_id, pays=True)
         await self._permission.require_spending(identity)
         if not state.may_change_plan:
@@ -159,6 +160,7 @@ class Approving:
         """
         if charge.request_id is None:
             return
+        self._permission.rules.require_requests()
         request = await self._requests.get(charge.request_id)
         link = await self._accounts.former_link(charge.identity)
         if request is None or link is None:
@@ -176,7 +178,7 @@ class Approving:
             return
         await self._refuse(request, why, charge.identity)
         await self._charges.cancel(charge.id, charge.identity.key, now=self._clock.now())
-        raise RequestError(request, why, charge=other, take_over_at=take_over_at(other))
+        raise _obstacle(request, why, other)
 
     async def _charge_of(self, request: FundsRequest) -> Charge | None:
         """Return the charge that is to pay a request; None if none is."""
@@ -207,7 +209,7 @@ class Approving:
         why = obstacle(request, actor, self._clock.now(), shown=request.version, charge=instead_of)
         if why is not None:
             await self._refuse(request, why, identity)
-            raise RequestError(request, why, charge=other, take_over_at=take_over_at(other))
+            raise _obstacle(request, why, other)
         _, portal = await self._accounts.portal(identity)
         state = await portal.state()
         if state.organization_id != request.organization_id:
@@ -241,3 +243,10 @@ def _require_amount(offer: AmountOffer, amount: Decimal) -> None:
         left = offer.bounds.maximum
         raise PortalRefusalError(RefusalCode.MONTHLY_CAP_EXCEEDED, remaining=left)
     offer.bounds.check(amount)
+
+
+def _obstacle(request: FundsRequest, why: Obstacle, charge: Charge | None) -> RequestError:
+    """Return the error for a request that this charge is to pay; its time limits a take-over too."""
+    at = take_over_at(charge)
+    is_soon_enough = at is not None and at < request.expires_at
+    return RequestError(request, why, charge=charge, take_over_at=at if is_soon_enough else None)

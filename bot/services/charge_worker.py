@@ -222,6 +222,8 @@ class _Run:
         previewed_at = None if self._maybe_sent else self._previewed_at
         if previewed_at is not None and self._clock.now() > previewed_at + PREVIEW_LIFE:
             raise PortalUnavailableError("the preview is too old", sent=False)
+        if not await self._worker.charges.pays_its_request(charge):
+            raise PortalRefusalError(RefusalCode.REQUEST_ENDED)
         await self._worker.permission.require_sending(charge)
         await self._lease.ensure(PORTAL_TIMEOUT_SECONDS + CALL_MARGIN_SECONDS)
         log.info("charge.post", charge=charge.id, kind=charge.kind.value, amount=str(charge.amount))

@@ -92,6 +92,7 @@ class Requests:
             NotLinkedError, RelinkRequiredError: not connected.
             MayAddItselfError, MemberCapError: asking is not what helps.
         """
+        self._permission.rules.require_requests()
         await self._permission.require_spending(identity)
         await self._members.require_asker(identity)
         link = await self._accounts.link(identity)
@@ -220,9 +221,11 @@ class Requests:
 
         Raises:
             RequestNotFoundError, RequestError: as `withdraw`.
-            RemindedAlreadyError: too soon.
+            RemindedAlreadyError: too soon, or often enough.
         """
         before = await self.open_one(identity, request_id)
+        if before.is_reminded_enough:
+            raise RemindedAlreadyError(None)
         again_at = before.may_remind_at()
         if again_at is not None and self._clock.now() < again_at:
             raise RemindedAlreadyError(again_at)
@@ -295,7 +298,7 @@ class Requests:
             return await self._wait(lease, request, now)
         if request.is_over or request.charge_id is None:
             return None
-        return await self._follow(lease, request)
+        return await self._follow(request)
 
     async def _wait(
         self, lease: Lease[FundsRequest], request: FundsRequest, now: datetime
@@ -326,15 +329,12 @@ class Requests:
             return self._clock.now()
         return after.due_at() if after.state is RequestState.OPEN else None
 
-    async def _follow(self, lease: Lease[FundsRequest], request: FundsRequest) -> datetime | None:
+    async def _follow(self, request: FundsRequest) -> datetime | None:
         """Look at the charge: a process of the release before does not move its request."""
         charge = await self._charges.get(request.charge_id or "")
         now = self._clock.now()
-        if charge is None:
-            return now + LOOK_AGAIN
-        after = request.followed(charge, now)
-        if after.state is not request.state:
-            return await self._save(lease, after)
+        if charge is not None and await self._requests.catch_up(charge):
+            return now
         return now + LOOK_AGAIN if request.state is RequestState.CHARGING else None
 
 

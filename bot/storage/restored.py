@@ -8,9 +8,9 @@ from sqlalchemy import func, update
 
 from bot.domain.audit import Action
 from bot.domain.charge import ChargeState
-from bot.domain.request import Withdrawal
+from bot.domain.request import RequestState, Withdrawal
 from bot.storage.requests.leaving import withdraw_where
-from bot.storage.tables import charges
+from bot.storage.tables import charges, requests
 
 if TYPE_CHECKING:
     from bot.storage.database import Database
@@ -33,6 +33,11 @@ async def mark_restored(database: Database) -> tuple[int, int]:
             .values(state=ChargeState.EXPIRED.value, ended_at=transaction.now(), due_at=None)
         )
         asked = await withdraw_where(transaction, Withdrawal.RESTORED)
+        # If their charge adds nothing, they are not open again: somebody else may have paid them since.
+        charging = requests.c.state == RequestState.CHARGING.value
+        await transaction.execute(
+            update(requests).where(charging).values(withdrawn_why=Withdrawal.RESTORED.value)
+        )
         await transaction.record(
             Action.RESTORE,
             actor="operator",

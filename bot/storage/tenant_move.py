@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import String, delete, literal, select, update
 
 from bot.domain.audit import Action
+from bot.domain.request import GOING_ON, Withdrawal
 from bot.storage.charges.rows import charge_of
 from bot.storage.cipher import SealBrokenError
 from bot.storage.columns import metadata
 from bot.storage.locks import LockStore
+from bot.storage.requests.leaving import withdraw_where
+from bot.storage.requests.rows import IS_GOING_ON, request_of
 from bot.storage.rotation import SEALED
 from bot.storage.signatures import is_agreed, sign
-from bot.storage.tables import charges, installations, locks
+from bot.storage.tables import charges, installations, locks, requests
 
 if TYPE_CHECKING:
     from sqlalchemy import Row, Table
@@ -76,6 +79,8 @@ async def _move_rows(
         if await _is_taken(transaction, table, row, owner):
             await transaction.execute(delete(table).where(*this))
             continue
+        if table is requests and not await _make_room(transaction, row, owner):
+            continue
         values = {"owner": owner, **_sealed_for(cipher, table, row, owner)}
         values |= {name: enterprise for name in ("enterprise", "tenant") if name in table.c}
         await transaction.execute(update(table).where(*this).values(values))
@@ -91,6 +96,24 @@ async def _is_taken(transaction: Transaction, table: Table, row: Row[Any], owner
         return False
     same = [column == (owner if column.key == "owner" else getattr(row, column.key)) for column in key]
     return (await transaction.execute(select(table.c.owner).where(*same))).first() is not None
+
+
+async def _make_room(transaction: Transaction, row: Row[Any], owner: str) -> bool:
+    """Withdraw one of two requests for the same that would both go on; return False if neither can be."""
+    if request_of(row).state not in GOING_ON:
+        return True
+    twin = (
+        requests.c.owner == owner,
+        requests.c.base_url == row.base_url,
+        requests.c.organization_id == row.organization_id,
+        requests.c.amount == row.amount,
+        IS_GOING_ON,
+    )
+    if (await transaction.execute(select(requests.c.id).where(*twin))).first() is None:
+        return True
+    if await withdraw_where(transaction, Withdrawal.LEFT, requests.c.id == row.id):
+        return True
+    return bool(await withdraw_where(transaction, Withdrawal.LEFT, *twin))
 
 
 def _sealed_for(cipher: Cipher, table: Table, row: Row[Any], owner: str) -> dict[str, Any]:

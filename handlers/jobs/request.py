@@ -38,7 +38,15 @@ async def draw_request(runtime: Runtime, delivery: Delivery) -> Drawing | None:
         reply, key = requester_reply(request, charge), f"{request.state.value}-{request.tries}"
     else:
         reply, key = approver_reply(request), f"open-{request.tries}-{request.reminders}"
+        if not _is_news(request, delivery):
+            reply = None
     return Drawing(message=card.json, reply=_reply(reply, key))
+
+
+def _is_news(request: FundsRequest, delivery: Delivery) -> bool:
+    """Tell whether the last event came after this reader had got their card."""
+    last = request.reminded_at if request.was_reminded_last else request.decided_at
+    return last is not None and last > delivery.created_at
 
 
 async def request_card(runtime: Runtime, request: FundsRequest, reader: Identity) -> Message:

@@ -17,6 +17,7 @@ from blocks.request_forms import (
     filing_problem,
     may_add_modal,
     member_cap_modal,
+    obstacle_modal,
     reminded_message,
     too_soon_message,
 )
@@ -29,7 +30,6 @@ from bot.domain.request_errors import (
     RemindedAlreadyError,
     RequestError,
 )
-from bot.domain.rules import RuleError
 from bot.services.requests import one_line
 from handlers.chosen_amount import chosen_amount
 from handlers.requests import repair_card, show_obstacle, show_own
@@ -110,7 +110,9 @@ async def _store(context: Context, form: AskedFor, amount: Decimal, reason: str)
             request = await requests.edit(context.identity, form.edits, amount, reason, shown=form.version)
         else:
             request = await requests.file(context.identity, amount, reason, account=form.account)
-    except (BillingError, RuleError) as error:
+    except RequestError as error:
+        return obstacle_modal(error, context.runtime.clock.now())
+    except BillingError as error:
         problem = filing_problem(error)
         if problem is None:
             raise
@@ -120,11 +122,14 @@ async def _store(context: Context, form: AskedFor, amount: Decimal, reason: str)
 
 
 async def handle_withdraw(context: Context) -> None:
-    """Take a request back; its card says so."""
+    """Take a request back; its card says so, and the modal where it was clicked."""
     try:
-        await context.runtime.requests.withdraw(context.identity, context.request.value)
+        request = await context.runtime.requests.withdraw(context.identity, context.request.value)
     except RequestError as error:
         await _answer_obstacle(context, error)
+        return
+    if context.request.clicked_message is None:
+        await show_own(context, request)
 
 
 async def handle_remind(context: Context) -> None:

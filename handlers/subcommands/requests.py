@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from blocks.kit import Json
     from handlers.context import Context
 
+LONGEST = 100
+"""Of what is remembered to go on with; a request's id is shorter."""
+
 _CANNOT_PAY = (NotAllowedError, RuleError, AmountError, PortalRefusalError)
 
 
@@ -53,7 +56,7 @@ async def handle_review(context: Context) -> None:
 
 
 async def _review(context: Context, request_id: str) -> None:
-    context.wanted = f"{REVIEW} {request_id}"
+    context.wanted = f"{REVIEW} {request_id}"[:LONGEST]
     await context.reply.open_modal(titles.APPROVE_REQUEST)
     try:
         review = await context.runtime.approving.review(context.identity, request_id)
@@ -72,17 +75,23 @@ async def _review(context: Context, request_id: str) -> None:
 
 
 async def _blocked(context: Context, request_id: str, error: Exception) -> Json:
-    """Return the view of a person who cannot pay now, and perhaps can deny."""
-    request = await context.runtime.approving.request(context.identity, request_id)
+    """Return the view of a person who cannot pay now, and perhaps can deny.
+
+    Whoever may never pay sees no more than that.
+    """
     copy, portal_url = error_copy(error, now=context.runtime.clock.now(), incident="")
+    if copy.connect or copy.enable:
+        raise error
     words = f"{amount_problem(error)}." if isinstance(error, AmountError) else copy.words
-    lacks_role = isinstance(error, NotAllowedError) and error.code is RefusalCode.ROLE_REQUIRED
-    return blocked_modal(request, words, portal_url, may_deny=not lacks_role)
+    if isinstance(error, NotAllowedError) and error.code is RefusalCode.ROLE_REQUIRED:
+        return blocked_modal(None, words, portal_url)
+    request = await context.runtime.approving.request(context.identity, request_id)
+    return blocked_modal(request, words, portal_url)
 
 
 async def handle_deny(context: Context) -> None:
     """Ask for the reason of a denial."""
-    context.wanted = f"{REVIEW} {context.request.value}"
+    context.wanted = f"{REVIEW} {context.request.value}"[:LONGEST]
     charge_id = context.request.metadata.partition(" ")[0] if context.request.modal else ""
     await context.reply.open_modal(titles.DENY)
     if charge_id and context.request.view.callback_id == ids.CONFIRM_VIEW:

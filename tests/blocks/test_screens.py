@@ -18,6 +18,8 @@ from blocks.kit import Message, moment
 from blocks.overview import overview_message
 from blocks.purchase import AmountForm, add_card_modal, amount_modal, amount_problem, confirm_modal
 from blocks.refusals import refusal_copy
+from blocks.request import requests_message
+from blocks.request_forms import AskedFor, ask_modal, asked_words
 from blocks.usage import parts_line, to_use, usage_message
 from blocks.words import auto_reload_line, method_name, squares, why_this_method
 from bot.domain.billing import (
@@ -34,9 +36,11 @@ from bot.domain.errors import NotLinkedError, PortalRefusalError, PortalUnavaila
 from bot.domain.money import AmountError, AmountProblem, Bounds, show
 from bot.domain.offer import AmountOffer
 from bot.domain.payment import PaymentMethod
+from bot.domain.request import RequestState, Withdrawal
+from bot.domain.request_views import Approvers
 from bot.sandbox.slack.validation import validate_blocks, validate_view
 from tests.support.catalogue import SCREENS, Screen
-from tests.support.samples import ACCOUNT, CHARGE, CONNECTION, NOW, PLAN, PORTAL, STATE, USAGE
+from tests.support.samples import ACCOUNT, CHARGE, CONNECTION, NOW, PLAN, PORTAL, REQUEST, STATE, USAGE
 from tests.support.shown import Shown
 
 NASTY = "<!channel> *Evil* & Co\n" + "x" * 200
@@ -357,3 +361,26 @@ def test_a_purchases_message_begins_with_what_happened_to_the_money(screen: Scre
     first = screen.json["text"].split("\n")[0]
     money = ("$", "Upgrad", "view-only, so nothing was charged")
     assert any(words in first for words in money)
+
+
+def test_the_form_to_ask_keeps_what_it_must_with_the_longest_name_and_nine_amounts() -> None:
+    presets = tuple(Decimal(99999999999999999999) + number for number in range(9))
+    state = replace(STATE, presets=presets, bounds=Bounds(maximum=Decimal("9" * 21)))
+    name = "\N{TEST TUBE}" * 100
+    form = AskedFor(
+        amounts=AmountForm.of(state, AmountOffer.of(state)),
+        account="a" * 255,
+        organization=name,
+        asked=asked_words(Approvers(told=()), name),
+    )
+    view = ask_modal(form, typed="$50", reason="r" * 200)
+    assert AskedFor.recall(view["private_metadata"]).organization == name
+
+
+def test_the_list_of_requests_holds_as_many_as_there_may_be() -> None:
+    long = replace(REQUEST, organization_name="W" * 100, reason="r" * 200)
+    left = replace(long, state=RequestState.WITHDRAWN, withdrawn_why=Withdrawal.LEFT)
+    many = [replace(long, id=f"w{number}") for number in range(20)]
+    others = [replace(left, id=f"l{number}") for number in range(20)]
+    shown = requests_message(many, [replace(long, id=f"o{number}") for number in range(20)], others, NOW)
+    assert len(shown.blocks) <= 50

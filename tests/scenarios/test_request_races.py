@@ -12,6 +12,7 @@ from freezegun import freeze_time
 
 from bot.domain.request import RequestState
 from bot.sandbox.portal import Fault
+from bot.storage.restored import mark_restored
 from tests.support.asking import (
     HeldButton,
     ask,
@@ -29,6 +30,12 @@ from tests.support.steps import ask as typed
 from tests.support.steps import disconnect, money_requests, shown_in_modal
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bot.domain.charge import Charge
+    from bot.domain.request import FundsRequest
+    from bot.storage.connection import Transaction
+    from bot.storage.requests.store import RequestStore
     from tests.support.house import House
 
 
@@ -398,3 +405,107 @@ async def test_a_card_that_was_left_behind_is_put_right_by_a_click(house: House)
     await house.told("paid by <@U0ADA>", GRACE)
     await button.click()
     await shown_in_modal(house, "$50 added", GRACE)
+
+
+async def test_a_look_that_comes_late_does_not_reopen_what_another_pays_by_now(house: House) -> None:
+    await asked(house)
+    await review(house, ADA, "Total")
+    house.portal.set_scenario("acme", "role-required")
+    await house.slack.submit(ADA)
+    await house.told("Open again", GRACE)
+    (former,) = await house.charges(ADA)
+    house.portal.set_scenario("acme", "pending-for-ever")
+    await pay(house, GRACE)
+    await house.told("is paying $50", ADA)
+    assert not await house.app.runtime.request_store.catch_up(former)
+    assert (await the_request(house)).state is RequestState.CHARGING
+
+
+async def test_a_charge_that_does_not_pay_its_request_is_not_sent(house: House) -> None:
+    await asked(house)
+    await review(house, ADA, "Total")
+    store = house.app.runtime.request_store
+    # As a process of the release before confirms: it knows no requests.
+    decide, store.decide = store.decide, _knows_no_requests(store)  # type: ignore[method-assign, assignment]
+    await house.slack.submit(ADA)
+    await house.told("was withdrawn", ADA)
+    store.decide = decide  # type: ignore[method-assign]
+    assert money_requests(house) == 0
+    await pay(house, GRACE)
+    await house.told("paid by <@U0GRACE>", LINUS)
+
+
+def _knows_no_requests(store: RequestStore) -> Callable[..., Awaitable[FundsRequest | None]]:
+    async def decide(_transaction: Transaction, charge: Charge, **_named: object) -> FundsRequest | None:
+        return await store.get(charge.request_id or "")
+
+    return decide
+
+
+async def test_what_waited_in_a_restored_copy_is_not_paid_a_second_time(house: House) -> None:
+    await connected(house)
+    await house.link(ADA, "ada", billing=False)
+    await ask(house)
+    for user in (ADA, GRACE):
+        await house.told("asks for $50", user)
+    await pay(house, ADA)
+    await house.told("is enabling billing", GRACE)
+    await mark_restored(house.app.runtime.database)
+    with freeze_time(real_asyncio=True) as frozen:
+        frozen.tick(timedelta(minutes=11))
+        await review(house, GRACE, "is paying this already")
+        frozen.tick(timedelta(days=1))
+        house.app.engine.wake("charge")
+        await house.until_async(lambda: state_of(house, RequestState.UNRESOLVED))
+
+
+async def test_switched_off_while_somebody_enables_billing_it_is_not_open_again(house: House) -> None:
+    await connected(house)
+    await house.link(ADA, "ada", billing=False)
+    await ask(house)
+    for user in (ADA, GRACE):
+        await house.told("asks for $50", user)
+    await pay(house, ADA)
+    await house.told("is enabling billing", GRACE)
+    await house.slack.close(ADA, everything=True)
+    await house.restart(team_spending=False)
+    await house.slack.click_text(ADA, "Leave it to others", in_="message")
+    await house.told("requests were switched off", GRACE)
+
+
+async def test_a_change_saved_too_late_says_what_became_of_the_request(house: House) -> None:
+    await asked(house)
+    await house.slack.click_text(LINUS, "Edit", in_="message")
+    await house.until(lambda: house.modal(LINUS).submit == "Save")
+    house.portal.set_scenario("acme", "pending-for-ever")
+    await pay(house, ADA)
+    await house.told("is paying $50 for you", LINUS)
+    await house.slack.submit(LINUS)
+    await shown_in_modal(house, "<@U0ADA> is paying this already", LINUS)
+
+
+async def test_a_change_to_the_amount_of_another_one_names_that_one(house: House) -> None:
+    await asked(house)
+    await ask(house, "100")
+    await house.slack.click_text(LINUS, "Edit", in_="message")
+    await house.until(lambda: house.modal(LINUS).submit == "Save")
+    await house.slack.type(LINUS, "amount_custom", "50")
+    await house.slack.submit(LINUS)
+    await shown_in_modal(house, "You asked for $50 already.", LINUS)
+
+
+async def test_after_a_reminder_a_failed_payment_is_announced_as_what_it_is(house: House) -> None:
+    await connected(house)
+    await ask(house, "10.01")
+    await house.told("asks for $10.01", GRACE)
+    await house.slack.click_text(LINUS, "Remind", in_="message")
+    await house.replied("nobody has decided yet", GRACE)
+    await pay(house, ADA)
+    await house.replied("Open again", GRACE)
+    assert sum("nobody has decided yet" in each["text"] for each in house.replies(GRACE)) == 1
+
+
+async def test_a_long_text_after_review_is_answered(house: House) -> None:
+    await connected(house)
+    await house.slack.command(ADA, f"/billing review {'x' * 2500}")
+    await shown_in_modal(house, "There is no such request here")

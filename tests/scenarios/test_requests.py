@@ -294,3 +294,36 @@ async def test_switched_off_the_commands_are_unknown_and_what_is_open_ends(house
     assert "/billing requests" not in await typed(house, "/billing help", LINUS)
     await typed(house, "/billing", LINUS)
     assert "Ask for funds" not in house.answer(LINUS).buttons
+
+
+async def test_a_colleague_who_may_not_pay_learns_nothing_of_a_request_whose_id_they_know(
+    house: House,
+) -> None:
+    await asked(house)
+    await house.link("U0OMAR", "omar")
+    request = await the_request(house)
+    await house.slack.command("U0OMAR", f"/billing review {request.id}")
+    await shown_in_modal(house, "Only an owner, admin or finance admin", "U0OMAR")
+    assert REASON not in house.modal("U0OMAR").text
+    assert "Deny…" not in house.modal("U0OMAR").buttons
+
+
+async def test_shown_from_the_list_it_can_be_withdrawn_there(house: House) -> None:
+    await asked(house)
+    await typed(house, "/billing requests", LINUS)
+    await house.slack.click_text(LINUS, "Show", in_="ephemeral")
+    await house.until(lambda: "Withdraw" in house.answer(LINUS).buttons)
+    await house.slack.click_text(LINUS, "Withdraw", in_="ephemeral")
+    await house.until(lambda: "Withdrawn" in house.answer(LINUS).text)
+
+
+@pytest.mark.parametrize("amount", ["9" * 60, "$1.234", "12,3,4"])
+async def test_an_amount_that_cannot_be_read_opens_the_form_with_the_problem(
+    house: House, amount: str
+) -> None:
+    await connected(house)
+    await house.slack.command(LINUS, f"/billing request {amount} evals")
+    await house.until(lambda: house.modal(LINUS).submit.startswith("Ask"))
+    assert house.modal(LINUS).fields["reason"].initial == "evals"
+    await house.slack.command(GRACE, f"/billing request {amount} evals")
+    await shown_in_modal(house, "You may add it yourself", GRACE)

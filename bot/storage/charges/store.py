@@ -250,6 +250,10 @@ class ChargeStore:
             self._requests.entered(reopened)
         return ended
 
+    async def pays_its_request(self, charge: Charge) -> bool:
+        """Tell whether a charge may be sent as far as its request goes; one without a request may."""
+        return charge.request_id is None or await self._requests.is_paid_by(charge)
+
     async def of_organization(self, key: OrganizationKey, *, since: datetime) -> Sequence[Charge]:
         """Return the organization's charges that are under way, or were confirmed since then and paid."""
         row = charges.c
@@ -299,7 +303,10 @@ async def end_waiting(
     With `owner`, only this person's; with `confirmed_before`, only one that was confirmed before then.
     Return it as it is then; None if there is no such charge.
     """
-    conditions = [] if owner is None else [charges.c.owner == owner]
+    # One of a restored copy may have been sent after the copy was made.
+    conditions: list[ColumnElement[bool]] = [charges.c.ambiguous_since.is_(None)]
+    if owner is not None:
+        conditions.append(charges.c.owner == owner)
     if confirmed_before is not None:
         conditions.append(charges.c.confirmed_at < confirmed_before)
     facts = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
     from bot.domain.request import OrganizationKey
     from bot.storage.database import Database
+
+
+LONGEST_LIFE = timedelta(days=15)
+"""Longer than any request is open, and its charge followed: it bounds what is searched."""
+
+DECIDERS_OF = timedelta(days=90)
 
 
 class RequestLists:
@@ -62,6 +69,7 @@ class RequestLists:
             *of_organization(key),
             row.owner == owner,
             row.state == RequestState.DONE.value,
+            row.asked_at > since - LONGEST_LIFE,
             row.decided_at > since,
         )
         async with self._database.read() as connection:
@@ -78,6 +86,7 @@ class RequestLists:
                 row.organization_id == request.organization_id,
                 row.amount == request.amount,
                 row.state == RequestState.DENIED.value,
+                row.asked_at > since - LONGEST_LIFE,
                 row.decided_at > since,
             )
             .order_by(row.decided_at.desc())
@@ -93,11 +102,12 @@ class RequestLists:
         return until if until is not None and until > self._database.clock.now() else None
 
     async def deciders(self, key: OrganizationKey) -> Sequence[str]:
-        """Return the keys of those who have decided on its requests, the latest first."""
+        """Return the keys of those who have decided on its requests of 90 days, the latest first."""
         row = requests.c
+        since = self._database.clock.now() - DECIDERS_OF
         query = (
             select(row.decided_by)
-            .where(*of_organization(key), row.decided_by.is_not(None))
+            .where(*of_organization(key), row.decided_by.is_not(None), row.asked_at > since)
             .group_by(row.decided_by)
             .order_by(func.max(row.decided_at).desc())
         )

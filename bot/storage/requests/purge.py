@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists
 
-from bot.storage.requests.rows import IS_GOING_ON, REQUEST
+from bot.domain.request import RequestState
+from bot.storage.requests.rows import REQUEST
 from bot.storage.tables import deliveries, requests
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.storage.database import Database
+
+
+_IN_WORK = (RequestState.OPEN.value, RequestState.CHARGING.value)
 
 
 class RequestPurge:
@@ -27,7 +31,10 @@ class RequestPurge:
         async with self._database.transaction() as transaction:
             deleted = await transaction.execute(
                 delete(requests).where(
-                    row.asked_at < before, ~IS_GOING_ON, row.due_at.is_(None), row.lease_token.is_(None)
+                    row.asked_at < before,
+                    row.state.not_in(_IN_WORK),
+                    row.due_at.is_(None),
+                    row.lease_token.is_(None),
                 )
             )
             await transaction.execute(

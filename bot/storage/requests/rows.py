@@ -77,9 +77,14 @@ def _stored(value: Any) -> Any:  # noqa: ANN401 - a column's value
 
 
 def as_seen(before: FundsRequest) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions that a row is as it was read: its state and its version."""
+    """Return the conditions that a row is as it was read, as far as anybody can have changed it since."""
     row = requests.c
-    return row.state == before.state.value, row.version == before.version
+    return (
+        row.state == before.state.value,
+        row.version == before.version,
+        row.charge_id.is_not_distinct_from(before.charge_id),
+        row.reminders == before.reminders,
+    )
 
 
 async def record_request(

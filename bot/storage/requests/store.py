@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from bot.domain.charge import Charge
     from bot.domain.identity import Identity
     from bot.engine import Lease
-    from bot.storage.connection import Transaction
+    from bot.storage.connection import Connection, Transaction
     from bot.storage.database import Database
     from bot.storage.deliveries import DeliveryStore
 
@@ -108,11 +108,15 @@ class RequestStore:
         deliveries: DeliveryStore,
         entered: Observe = lambda _request: None,
         refused: Callable[[Obstacle], None] = lambda _why: None,
+        *,
+        are_on: bool = True,
     ) -> None:
         """`entered` is called with each request that entered a state, after the commit.
 
-        `refused` is called with the reason for which a decision did not count.
+        `refused` is called with the reason for which a decision did not count. Without `are_on` nothing is
+        paid, and what would be open again is withdrawn.
         """
+        self._are_on = are_on
         self._count_refused = refused
         self._database = database
         self._deliveries = deliveries
@@ -141,7 +145,7 @@ class RequestStore:
             statement = self._database.backend.insert(requests).values(**values_of(request))
             stored = await transaction.execute(statement.on_conflict_do_nothing())
             if not stored.rowcount:
-                raise AskedAlreadyError(request)
+                raise AskedAlreadyError(await _equal(transaction, request) or request)
             await record_request(transaction, request, "asked", actor=request.requester.key)
             for reader in readers:
                 await self._deliveries.add(transaction, reader)
@@ -163,7 +167,8 @@ class RequestStore:
             raise AskedAlreadyError(request_of(equal))
         if len([each for each in own if each.state == RequestState.OPEN.value]) >= MOST_OPEN:
             raise TooManyRequestsError(TooMany.OWN)
-        if len(going_on) >= MOST_OPEN_OF_ORGANIZATION:
+        waiting = [each for each in going_on if each.state != RequestState.UNRESOLVED.value]
+        if len(waiting) >= MOST_OPEN_OF_ORGANIZATION:
             raise TooManyRequestsError(TooMany.ORGANIZATION)
         since = transaction.now() - DAY
         today = select(func.count()).where(row.owner == request.requester.key, row.asked_at > since)
@@ -191,7 +196,8 @@ class RequestStore:
                     return False
                 await self._changed(transaction, after, result, actor=actor)
         except IntegrityError as error:
-            raise AskedAlreadyError(before) from error
+            async with self._database.read() as connection:
+                raise AskedAlreadyError(await _equal(connection, after) or before) from error
         if after.state is not before.state:
             self.entered(after)
         return True
@@ -216,6 +222,8 @@ class RequestStore:
         With `instead_of`, it takes over from that charge, which has ended in this transaction. Return None
         if any condition fails; then the transaction must not be committed.
         """
+        if not self._are_on:
+            return None
         now = self._database.clock.now()
         facts = {
             "this": charge.request_id,
@@ -246,15 +254,42 @@ class RequestStore:
         found = select(requests).where(_THIS, requests.c.charge_id == charge.id)
         query = self._database.backend.locked(found)
         row = (await transaction.execute(query, {"this": charge.request_id})).one_or_none()
-        if row is None:
+        if row is None or (before := request_of(row)).is_over:
             return None
-        before = request_of(row)
         now = self._database.clock.now()
         after = before.followed(charge, now)
-        if after.state is RequestState.OPEN and not await is_connected(transaction, after):
-            after = before.withdrawn(Withdrawal.LEFT, now)
+        if after.state is RequestState.OPEN:
+            after = await self._still_open(transaction, before, after)
         await self._write(transaction, before, after)
         return after if after.state is not before.state else None
+
+    async def _still_open(
+        self, transaction: Transaction, before: FundsRequest, after: FundsRequest
+    ) -> FundsRequest:
+        """Return a request that is to be open again; withdrawn if nobody may ask for it any more."""
+        now = self._database.clock.now()
+        if not self._are_on:
+            return before.withdrawn(Withdrawal.SWITCHED_OFF, now)
+        if not await is_connected(transaction, after):
+            return before.withdrawn(Withdrawal.LEFT, now)
+        return after
+
+    async def catch_up(self, charge: Charge) -> bool:
+        """Move the request of a charge whose process did not; return False if there was nothing to do."""
+        async with self._database.transaction() as transaction:
+            moved = await self.follow(transaction, charge)
+        if moved is not None:
+            self.entered(moved)
+        return moved is not None
+
+    async def is_paid_by(self, charge: Charge) -> bool:
+        """Tell whether a charge is what pays its request now: only then may it be sent."""
+        request = await self.get(charge.request_id or "")
+        return (
+            request is not None
+            and request.state in {RequestState.CHARGING, RequestState.UNRESOLVED}
+            and request.charge_id == charge.id
+        )
 
     async def withdraw_with(
         self, transaction: Transaction, request: FundsRequest, why: Withdrawal
@@ -345,6 +380,20 @@ def message_for(request_id: str, reader: Identity, now: datetime) -> Delivery:
         recipient=reader,
         created_at=now,
     )
+
+
+async def _equal(connection: Connection, request: FundsRequest) -> FundsRequest | None:
+    """Return the same person's request for this amount that goes on."""
+    row = requests.c
+    query = select(requests).where(
+        *of_organization(request.key),
+        row.owner == request.requester.key,
+        row.amount == request.amount,
+        row.id != request.id,
+        IS_GOING_ON,
+    )
+    found = (await connection.execute(query)).first()
+    return None if found is None else request_of(found)
 
 
 async def _loaders(rows: Sequence[Row[Any]]) -> dict[str, Callable[[], FundsRequest]]:

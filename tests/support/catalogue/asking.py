@@ -178,7 +178,12 @@ def _deciding() -> list[Screen]:
         screen(
             "approve-blocked",
             "a limit of the operator is smaller",
-            blocked_modal(REQUEST, f"{_words(locked)}", None, may_deny=True),
+            blocked_modal(REQUEST, _words(locked), None),
+        ),
+        screen(
+            "approve-no-role",
+            "by a member",
+            blocked_modal(None, "Only an owner, admin or finance admin can do this.", f"{PORTAL}/billing"),
         ),
         screen("approve-no-card", "there is no payment method", add_card_for_modal(REQUEST, STATE)),
         *(
@@ -230,7 +235,10 @@ def _cards() -> list[Screen]:
         reply = requester_reply(request, pays)
         if reply is not None:
             made.append(screen(f"card-own-{name}-reply", "in its thread", reply))
-    for name, request in {"open-again": asked(**declined), "reminded": asked(reminders=1)}.items():
+    for name, request in {
+        "open-again": asked(**declined),
+        "reminded": asked(reminders=1, reminded_at=NOW),
+    }.items():
         reply = approver_reply(request)
         if reply is not None:
             made.append(screen(f"card-{name}-reply", "in the thread of who may pay", reply))
