@@ -14,6 +14,7 @@ READERS = {
     "dates of the wire": (
         r"fromisoformat|strptime|parsedate",
         {
+            "bot/domain/away.py",  # a day as a person types it
             "bot/portal/schemas/fields.py",
             "bot/portal/transport.py",  # Retry-After, the only other form of a date
             "blocks/purchase.py",  # what this app has written into its own modal

@@ -416,7 +416,7 @@ async def test_a_look_that_comes_late_does_not_reopen_what_another_pays_by_now(h
     (former,) = await house.charges(ADA)
     house.portal.set_scenario("acme", "pending-for-ever")
     await pay(house, GRACE)
-    await house.told("is paying $50", ADA)
+    await house.until(lambda: "is paying $50" in card(house, ADA).text)
     assert not await house.app.runtime.request_store.catch_up(former)
     assert (await the_request(house)).state is RequestState.CHARGING
 
