@@ -36,7 +36,7 @@ test-quick: $(READY)  ## the tests that need no killed, paused or replicated pro
 
 prove: $(READY)  ## what draws many cases, with all of them; `make check` runs a sample
 	PROVE=1 $(BIN)/python -m pytest -n 4 --dist worksteal tests/bot/domain tests/bot/portal tests/bot/storage \
-		tests/blocks tests/fuzz tests/crash tests/scenarios
+		tests/blocks tests/fuzz tests/crash tests/replicas tests/scenarios
 
 check: $(READY)  ## format, lint, types, architecture, deployment files, docs and all tests
 	$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 PROVING = bool(os.environ.get("PROVE"))
 SAMPLED = {
     "test_killed_there_it_is_one_charge_one_message_and_its_true_end": 5,
+    "test_one_that_wakes_after_its_work_was_taken_over_does_no_harm": 3,
     "test_told_to_stop_there_it_ends_with_0_and_then_it_is_the_same": 10,
     **dict.fromkeys(
         (
@@ -38,6 +40,17 @@ SAMPLED = {
 QUICK = bool(os.environ.get("QUICK"))
 SAMPLED_SCENARIOS = 12 if QUICK else 8
 """The same for scenarios and installations on PostgreSQL: on SQLite each of them runs."""
+
+LONGEST = frozenset(
+    {
+        "browser/test_screens.py",
+        "chaos/test_chaos.py",
+        "deploy/test_wheel.py",
+        "outages/test_clock.py",
+        "replicas/test_replicas.py",
+    }
+)
+"""Files with tests of ten seconds and more."""
 
 settings.register_profile("prove", max_examples=2_000, deadline=None, print_blob=True)
 settings.register_profile("quick", max_examples=10, deadline=None, print_blob=True)
@@ -61,7 +74,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
+    _begin_with_the_longest(items)
+
+
+def _begin_with_the_longest(items: list[pytest.Item]) -> None:
+    """Let each worker begin with its share of the longest tests, so that none is left for the end.
+
+    xdist gives each worker a run of the items that is as long as the others', and then evens out.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    longest = [item for item in items if _file(item) in LONGEST]
+    others = iter([item for item in items if _file(item) not in LONGEST])
+    size, ordered = -(-len(items) // workers), []
+    for worker in range(workers):
+        share = longest[worker::workers]
+        ordered += [*share, *islice(others, size - len(share))]
+    items[:] = ordered
+
+
+def _file(item: pytest.Item) -> str:
+    return f"{item.path.parent.name}/{item.path.name}"
 
 
 @pytest.fixture(autouse=True)

@@ -64,10 +64,7 @@ async def gallery() -> AsyncIterator[tuple[SlackSandbox, AsyncWebClient]]:
 async def draw(page: Page, slack: SlackSandbox, client: AsyncWebClient, screen: Screen) -> None:
     if "text" in screen.json:
         await client.chat_postMessage(channel=slack.dm(ADA), **screen.json)
-        drawn = page.get_by_test_id("message").last
-        await page.wait_for_function(
-            "ts => document.querySelector(`[data-ts='${ts}']`)", arg=_last_ts(slack)
-        )
+        drawn = page.locator(f"[data-ts='{_last_ts(slack)}']")
     elif screen.json["type"] == "home":
         await client.views_publish(user_id=ADA, view=screen.json)
         await page.get_by_test_id("nav-home").click()
@@ -83,6 +80,9 @@ async def draw(page: Page, slack: SlackSandbox, client: AsyncWebClient, screen: 
             await page.emulate_media(color_scheme=theme)
             await drawn.screenshot(path=FOLDER / f"{screen.name}-{theme}.png", animations="disabled")
     if "text" in screen.json:
+        # A long conversation takes ever longer to draw.
+        await client.chat_delete(channel=slack.dm(ADA), ts=_last_ts(slack))
+        await drawn.wait_for(state="detached")
         return
     if screen.json["type"] == "home":
         await page.get_by_test_id("nav-dm").click()

@@ -54,10 +54,10 @@ async def test_a_team_asks_and_pays_side_by_side(house: House) -> None:
         confirm = ada.get_by_test_id("modal")
         await expect(confirm).to_contain_text("eval runs for the paper")
         if SCREENS:
-            await page.screenshot(path=SCREENS.parent / "side-by-side.png")
+            await page.screenshot(path=SCREENS / "side-by-side.png")
         await confirm.get_by_role("button", name="Pay $50 now").click()
         await expect_done(page, 5)
         await linus.get_by_role("button", name="Open").click()
         await expect(linus.get_by_test_id("message").filter(has_text="added for you")).to_be_visible()
         if SCREENS:
-            await page.screenshot(path=SCREENS.parent / "side-by-side-paid.png")
+            await page.screenshot(path=SCREENS / "side-by-side-paid.png")
