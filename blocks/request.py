@@ -191,7 +191,7 @@ def waiting_blocks(waiting: Sequence[FundsRequest], *, most: int = HOME_WAITING)
         until = moment("until", request.expires_at)
         who = f"{mention(request.requester.key)} asks for *{show(request.amount)}* · {until}"
         label = f"Review {show(request.amount)}"
-        review = button("Review", ids.REVIEW, value=request.id, style="primary", label=label)
+        review = button("Review", ids.REVIEW, value=request.id, label=label)
         shown += [
             section(who, accessory=review),
             _asked(request),
