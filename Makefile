@@ -35,7 +35,7 @@ test-quick: $(READY)  ## the tests that need no killed, paused or replicated pro
 		--ignore tests/outages --ignore tests/browser --ignore tests/deploy -m "not terminal_client"
 
 prove: $(READY)  ## what draws many cases, with all of them; `make check` runs a sample
-	PROVE=1 $(BIN)/python -m pytest -n 4 --dist worksteal tests/bot/domain tests/bot/portal tests/bot/storage \
+	PROVE=1 $(BIN)/python -m pytest -n 3 --dist worksteal tests/bot/domain tests/bot/portal tests/bot/storage \
 		tests/blocks tests/fuzz tests/crash tests/replicas tests/scenarios
 
 check: $(READY)  ## format, lint, types, architecture, deployment files, docs and all tests
