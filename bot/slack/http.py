@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
+from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.domain.audit import SignedRequest, signed_request
+from bot.slack.reply import acknowledgement_sent
 from bot.timing import READ_BODY_SECONDS
 
 if TYPE_CHECKING:
@@ -50,7 +52,10 @@ def events_route(bolt: AsyncApp, verifier: SignatureVerifier, metrics: Metrics) 
 
     async def slack_events(request: Request) -> Response:
         started = time.perf_counter()
+        sent = asyncio.Event()
+        acknowledgement_sent.set(sent)
         response = await answer(request)
+        response.background = BackgroundTask(_set, sent)
         meter = metrics.ack_seconds.labels(str(response.status_code))
         meter.observe(time.perf_counter() - started)
         return response
@@ -73,6 +78,10 @@ def events_route(bolt: AsyncApp, verifier: SignatureVerifier, metrics: Metrics) 
             return PlainTextResponse(f"cannot be read ({incident})", 400)
 
     return Route("/slack/events", slack_events, methods=["POST"])
+
+
+async def _set(sent: asyncio.Event) -> None:
+    sent.set()
 
 
 class Bodies:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
 from bot.slack.errors import SlackRefusedError, SlackUnavailableError, ViewGoneError
-from bot.timing import ACK_WITHIN_SECONDS, AFTER_ACK_SECONDS
+from bot.timing import ACK_WITHIN_SECONDS, AFTER_ACK_SECONDS, SLACK_WAITS_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from bot.slack.response_url import ResponseUrls
 
 PATIENCE_SECONDS = 1.5
+
+acknowledgement_sent: ContextVar[asyncio.Event | None] = ContextVar("acknowledgement_sent", default=None)
+"""Set by whoever takes the request from Slack: when its acknowledgement has left this process."""
 
 log = structlog.get_logger(__name__)
 
@@ -232,6 +236,9 @@ class Reply:
             await self.ack(response_action="update", view=working.result())
             return
         await self.ack(response_action="update", view=waiting)
+        if (sent := acknowledgement_sent.get()) is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(sent.wait(), SLACK_WAITS_SECONDS)
         await asyncio.sleep(AFTER_ACK_SECONDS)
         await self.show(await working)
 
