@@ -123,6 +123,11 @@ _RULES = {
     Rule.MAX_AT_ONCE: "Auto-reload can reload to {limit} at most here, because it charges without asking.",
     Rule.NOT_LET_IN: LET_IN_FIRST,
     Rule.REQUESTS_OFF: "Asking for funds is switched off here. Your app manager can switch it on.",
+    Rule.TWO_PEOPLE: (
+        "From {limit} on, two people of your organization decide. "
+        "Ask for funds with `/billing request`, or do this in the portal."
+    ),
+    Rule.POLICY_USERS: "You can't change who decides here. Ask your app manager.",
     Rule.LOCKERS: "You can't pause or resume spending here. Ask your app manager.",
 }
 

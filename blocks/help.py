@@ -17,6 +17,7 @@ DOES = {
     "buy": "add funds: choose an amount, confirm, and follow it to the outcome",
     "request": "ask those who may pay for funds: an amount and what it is for",
     "requests": "requests for funds: what waits for you, and what became of yours",
+    "team": "who decides on requests, and from which amount two people do",
     "away": "until when others are told of requests in your place (`off` ends it)",
     "usage": "what is left of your plan and top-ups",
     "limit": "how much may be charged this month",

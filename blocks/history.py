@@ -23,6 +23,7 @@ from blocks.kit import (
 from blocks.words import mention, mentions, method_name, organization
 from bot.domain.charge import Charge, ChargeKind, ChargeState
 from bot.domain.money import show
+from bot.domain.vote import VoteKind, method_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
     from bot.domain.delivery import Delivery
     from bot.domain.identity import Identity
     from bot.domain.request import FundsRequest
+    from bot.domain.vote import Vote
 
 PAGE = 5
 SHOWN_ID = 120
+MOST_VOTES = 6
 
 _OUTCOMES = {
     ChargeState.PROPOSED: (":heavy_minus_sign:", "not confirmed"),
@@ -119,11 +122,16 @@ def _asked(
 
 
 def trace_message(
-    charge: Charge, delivery: Delivery | None, *, key_fingerprint: str, request: FundsRequest | None = None
+    charge: Charge,
+    delivery: Delivery | None,
+    *,
+    key_fingerprint: str,
+    request: FundsRequest | None = None,
+    votes: Sequence[Vote] = (),
 ) -> Message:
     """Make the trace of one charge for its owner: first how it went, then each event, without secrets.
 
-    `request` is what it pays; the trace begins with it.
+    `request` is what it pays, with the votes on it; the trace begins with it.
     """
     lines = [f"• {moment(words, when, seconds=True)}" for words, when in story(charge, delivery)]
     if charge.ended_at is None:
@@ -131,7 +139,7 @@ def trace_message(
     ids_shown = f"Key {key_fingerprint} · portal's charge {_shown_id(charge.portal_charge_id)}"
     return message(
         header("Purchase details"),
-        *(_asked_for(request) if request is not None else ()),
+        *(_asked_for(request, votes) if request is not None else ()),
         section(f"{charge_line(charge)}\n{_way(charge)}\nReference: `{charge.id}`"),
         context(_small_print(charge)),
         divider(),
@@ -140,18 +148,44 @@ def trace_message(
     )
 
 
-def _asked_for(request: FundsRequest) -> tuple[Block, Block]:
-    """Return who asked for a purchase, when, and what for."""
+def _asked_for(
+    request: FundsRequest, votes: Sequence[Vote], *, with_methods: bool = True
+) -> list[Block | None]:
+    """Return who asked for a purchase, when, and what for, and who agreed to it."""
     who = f"{mention(request.requester.key)} {moment('asked for it', request.asked_at)}"
-    return section(f"{who}\nRequest: `{request.id}`"), quoted(request.reason)
+    lines = [f"• {_voted(vote, with_methods=with_methods)}" for vote in votes[-MOST_VOTES:]]
+    return [
+        section(f"{who}\nRequest: `{request.id}`"),
+        quoted(request.reason) if request.reason else None,
+        context("\n".join(lines)) if lines else None,
+    ]
 
 
-def request_trace_message(request: FundsRequest, status: str, told: Sequence[Identity]) -> Message:
-    """Make the trace of a request that has no charge of the reader's; `status` says how it stands."""
+def _voted(vote: Vote, *, with_methods: bool) -> str:
+    how = "asked and may pay too" if vote.kind is VoteKind.ASKED else "agreed"
+    paid_with = f" to {escape(method_name(method_of(vote.method)))}" if with_methods else ""
+    voted = f"{mention(vote.person.key)} {how}{paid_with}, version {vote.version}{moment(',', vote.at)}"
+    if vote.void_at is None:
+        return voted
+    return f"{voted} · {moment('does not count since', vote.void_at)}"
+
+
+def request_trace_message(
+    request: FundsRequest,
+    status: str,
+    told: Sequence[Identity],
+    votes: Sequence[Vote] = (),
+    *,
+    is_own: bool = False,
+) -> Message:
+    """Make the trace of a request that has no charge of the reader's; `status` says how it stands.
+
+    `is_own`: its reader asked for it, and does not see with what others pay.
+    """
     shown = [each.key for each in told]
     return message(
         header("Request details"),
-        *_asked_for(request),
+        *_asked_for(request, votes, with_methods=not is_own),
         section(status),
         context(f"Told: {mentions(shown)}") if shown else None,
         context(f"Version {request.version} · {request.tries} payments without money"),

@@ -309,12 +309,57 @@ def text_input(
     return _input(label, element, block_id=block_id, hint=hint, optional=optional)
 
 
-def select(label: str, options: Sequence[tuple[str, str]], *, block_id: str, action_id: str) -> Block:
+def select(
+    label: str,
+    options: Sequence[tuple[str, str]],
+    *,
+    block_id: str,
+    action_id: str,
+    chosen: str | None = None,
+) -> Block:
     """Make a menu from (value, words)."""
     _limit("select options", len(options), SELECT_OPTIONS)
     wire_options = [{"text": plain(words[:OPTION_TEXT]), "value": value} for value, words in options]
     element: Json = {"type": "static_select", "action_id": action_id, "options": wire_options}
+    initial = next((option for option in wire_options if option["value"] == chosen), None)
+    if initial is not None:
+        element["initial_option"] = initial
     return _input(label, element, block_id=block_id, hint=None)
+
+
+def people_select(
+    label: str, *, block_id: str, action_id: str, chosen: Sequence[str] = (), hint: str | None = None
+) -> Block:
+    """Make an optional choice of people of the workspace, by their Slack ids."""
+    element: Json = {"type": "multi_users_select", "action_id": action_id}
+    if chosen:
+        element["initial_users"] = list(chosen)
+    return _input(label, element, block_id=block_id, hint=hint, optional=True)
+
+
+def channel_select(
+    label: str,
+    *,
+    block_id: str,
+    action_id: str,
+    chosen: str | None = None,
+    placeholder: str,
+    hint: str | None = None,
+) -> Block:
+    """Make an optional choice of a private channel of the workspace.
+
+    It is a choice of several, of which Slack takes one: a choice of one could not be taken back.
+    """
+    element: Json = {
+        "type": "multi_conversations_select",
+        "action_id": action_id,
+        "placeholder": plain(placeholder),
+        "max_selected_items": 1,
+        "filter": {"include": ["private"], "exclude_external_shared_channels": True},
+    }
+    if chosen is not None:
+        element["initial_conversations"] = [chosen]
+    return _input(label, element, block_id=block_id, hint=hint, optional=True)
 
 
 def _input(label: str, element: Json, *, block_id: str, hint: str | None, optional: bool = False) -> Block:

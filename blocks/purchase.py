@@ -47,6 +47,7 @@ _CEILINGS = {
     Ceiling.MONTHLY_LIMIT: ": the monthly limit leaves no more",
     Ceiling.RULE: ": your app manager allows no more at once",
     Ceiling.DAY: ": your app manager allows you no more in 24 hours",
+    Ceiling.TEAM: ": your organization lets nobody ask for more",
 }
 
 
@@ -209,6 +210,7 @@ def closed_modal(form: AmountForm, state: BillingState) -> Json:
         Ceiling.PORTAL: "The portal takes no purchase of any amount right now.",
         Ceiling.MONTHLY_LIMIT: f"The monthly limit leaves *{most}*, and {least}.",
         Ceiling.RULE: f"Your app manager allows *{most}* at once, and {least}.",
+        Ceiling.TEAM: f"Your organization lets people ask for *{most}* at most, and {least}.",
         Ceiling.DAY: (f"Your app manager leaves you *{most}* in these 24 hours, and {least}."),
     }[form.offer.ceiling]
     return modal(

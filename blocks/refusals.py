@@ -66,6 +66,13 @@ REFUSALS = {
     RefusalCode.TAKEN_OVER: Copy(
         words="Somebody else pays the request that it was to pay. Nothing was sent.", again=Again.NO
     ),
+    RefusalCode.VOTE_LOST: Copy(
+        words=(
+            "Two people decide on this, and the first one's yes could not be confirmed just before. "
+            "Nothing was sent."
+        ),
+        again=Again.NO,
+    ),
     RefusalCode.ROLE_REQUIRED: Copy(
         words=("Your role in the portal does not allow this. Check your role there."),
         portal=True,

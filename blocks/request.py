@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from blocks import ids
@@ -13,6 +14,7 @@ from blocks.kit import (
     confirmed,
     context,
     divider,
+    escape,
     header,
     message,
     moment,
@@ -20,6 +22,8 @@ from blocks.kit import (
     section,
 )
 from blocks.request_words import (
+    Say,
+    first_words,
     nobody_words,
     own_status_words,
     problem_words,
@@ -31,6 +35,7 @@ from blocks.words import mention, organization
 from bot.domain.charge import ChargeState
 from bot.domain.money import show
 from bot.domain.request import RequestState
+from bot.domain.request_views import Event, last_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +43,8 @@ if TYPE_CHECKING:
 
     from blocks.kit import Json
     from bot.domain.charge import Charge
-    from bot.domain.identity import Identity
     from bot.domain.request import FundsRequest
+    from bot.domain.request_views import Approvers, FirstOfTwo
 
 HOME_WAITING = 5
 HOME_OWN = 3
@@ -47,6 +52,10 @@ LISTED = 15
 """How many requests of a kind a message lists: Slack takes 50 blocks."""
 
 TOGETHER = 5
+_TOO_FEW = (
+    ":warning: Two people decide on this, and too few who may pay are connected here. Ask another to type "
+    "`/billing connect`."
+)
 _REPLIES = {
     RequestState.DONE.value: ":white_check_mark: {payer} has added {added}.",
     RequestState.DENIED.value: "{payer} said no.",
@@ -59,33 +68,75 @@ _REPLIES = {
 }
 
 
-def approver_card(request: FundsRequest, charge: Charge | None, now: datetime, *, more: int = 0) -> Message:
-    """Make the card of a person who can pay; `more` people may decide who have no card."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reader:
+    """Whoever reads a card besides the requester: a person who can decide, or a channel.
+
+    In a channel nobody is mentioned, and nothing is said of what was in the way of a payment.
+    """
+
+    is_connected: bool = True
+    in_channel: bool = False
+    say: Say = mention
+
+
+PERSON = Reader()
+
+
+def approver_card(
+    request: FundsRequest,
+    charge: Charge | None,
+    now: datetime,
+    *,
+    more: int = 0,
+    first: FirstOfTwo | None = None,
+    reader: Reader = PERSON,
+) -> Message:
+    """Make the card of those who can decide; `more` people may decide who have no card."""
     if not request.is_open(now):
         waits = charge is not None and charge.state is ChargeState.NEEDS_SCOPE
         return message(
-            section(status_words(request, charge, now)),
+            section(status_words(request, charge, now, reader.say)),
             _asked(request) if request.state is not RequestState.DONE else None,
             _denial(request),
             actions(_review(request)) if waits and not request.is_over else None,
         )
-    asks = f"*{mention(request.requester.key)} asks for {show(request.amount)}*"
-    again = f"*Open again:* {problem_words(request)}" if request.tries else None
-    others = f" · {more} more may decide" if more else ""
+    name = organization(request.organization_name)
+    problem = problem_words(request, reader.say, briefly=reader.in_channel)
+    others = f" · {more} more may decide" if more and not reader.in_channel else ""
     return message(
-        section(f"{asks} for {organization(request.organization_name)}"),
+        section(f"*{reader.say(request.requester.key)} asks for {show(request.amount)}* for {name}"),
         _asked(request),
-        section(again) if again else None,
-        actions(_review(request, style="primary"), button("Deny", ids.DENY, value=request.id)),
+        section(f"*Open again:* {problem}") if request.tries else None,
+        section(first_words(request, first, reader.say)) if first else None,
+        actions(
+            _review(request, style="primary")
+            if reader.is_connected
+            else button("Connect to decide", ids.REVIEW, value=request.id, style="primary"),
+            button("Deny", ids.DENY, value=request.id) if reader.is_connected else None,
+        ),
         context(
-            f"You are asked because you may pay for {organization(request.organization_name)} · "
-            f"{moment('until', request.expires_at)} · only the buttons count{others}"
+            f"{_why_asked(name, reader)} · {moment('until', request.expires_at)} · only the buttons count"
+            f"{others}"
         ),
     )
 
 
+def _why_asked(name: str, reader: Reader) -> str:
+    if reader.in_channel:
+        return f"Whoever may pay for {name} decides"
+    if reader.is_connected:
+        return f"You are asked because you may pay for {name}"
+    return f"You are asked because you were named as one who decides at {name}"
+
+
 def requester_card(
-    request: FundsRequest, charge: Charge | None, now: datetime, told: Sequence[Identity], *, more: int = 0
+    request: FundsRequest,
+    charge: Charge | None,
+    now: datetime,
+    approvers: Approvers,
+    *,
+    first: FirstOfTwo | None = None,
 ) -> Message:
     """Make the requester's own card: how it stands, and what they can do."""
     amount = show(request.amount)
@@ -104,15 +155,18 @@ def requester_card(
                 else None,
             ),
         )
-    was_told = nobody_words(request.organization_name)
-    if told:
-        was_told = f"{told_words(told, more)} {'was' if len(told) + more == 1 else 'were'} told"
+    is_told = bool(approvers.told or approvers.channel)
     return message(
         section(f":hourglass_flowing_sand: *You asked for {amount}*"),
         _asked(request),
         section(f"*Still open:* {problem_words(request)}") if request.tries else None,
-        context(f"{was_told} · {moment('until', request.expires_at)} · nothing is charged until one pays"),
-        None if told else context(_share(request)),
+        section(first_words(request, first)) if first else None,
+        context(
+            f"{_who_was_told(request, approvers)} · {moment('until', request.expires_at)} · "
+            "nothing is charged until one pays"
+        ),
+        None if is_told else context(_share(request)),
+        context(_TOO_FEW) if is_told and approvers.is_short else None,
         actions(
             button("Edit", ids.EDIT_REQUEST, value=request.id),
             confirmed(
@@ -123,15 +177,33 @@ def requester_card(
                 deny="Keep it",
             ),
             button("Remind", ids.REMIND, value=request.id)
-            if told and not request.is_reminded_enough
+            if is_told and not request.is_reminded_enough
             else None,
         ),
     )
 
 
-def requester_reply(request: FundsRequest, charge: Charge | None) -> Message | None:
+def _who_was_told(request: FundsRequest, approvers: Approvers) -> str:
+    told, more = approvers.told, approvers.more
+    if approvers.channel is not None:
+        beside = f" and {told_words(told, 0)}" if told else ""
+        return f"Asked: <#{escape(approvers.channel)}>{beside}"
+    if not told:
+        return nobody_words(request.organization_name)
+    return f"{told_words(told, more)} {'was' if len(told) + more == 1 else 'were'} told"
+
+
+def requester_reply(
+    request: FundsRequest, charge: Charge | None, first: FirstOfTwo | None = None
+) -> Message | None:
     """Make the reply in the requester's thread about the last decision; None if there was none."""
-    stage = "reopened" if request.state is RequestState.OPEN and request.tries else request.state.value
+    stage = request.state.value
+    if request.state is RequestState.OPEN:
+        # A reminder is the requester's own.
+        event = last_event(replace(request, reminded_at=None), first)
+        if event is not None and event[0] in {Event.AGREED, Event.LOST} and first is not None:
+            return message(section(f"{first_words(request, first)}."))
+        stage = "reopened" if request.tries else stage
     if stage not in _REPLIES:
         return None
     words = _REPLIES[stage].format(
@@ -149,16 +221,21 @@ def requester_reply(request: FundsRequest, charge: Charge | None) -> Message | N
     )
 
 
-def approver_reply(request: FundsRequest) -> Message | None:
-    """Make the reply in an approver's thread: it is open again, or the requester reminds."""
-    if request.state is not RequestState.OPEN:
+def approver_reply(
+    request: FundsRequest, first: FirstOfTwo | None = None, reader: Reader = PERSON
+) -> Message | None:
+    """Make the reply in the thread of those who can decide, about the last event of an open request."""
+    event = last_event(request, first)
+    if request.state is not RequestState.OPEN or event is None:
         return None
-    if request.was_reminded_last:
-        words = f"Reminder: {mention(request.requester.key)} asks for {show(request.amount)}, and nobody"
-        return message(section(f"{words} has decided yet."))
-    if request.tries:
-        return message(section(f"Open again: {problem_words(request)}"))
-    return None
+    match event[0]:
+        case Event.REMINDED:
+            who = f"{reader.say(request.requester.key)} asks for {show(request.amount)}"
+            return message(section(f"Reminder: {who}, and nobody has decided yet."))
+        case Event.REOPENED:
+            problem = problem_words(request, reader.say, briefly=reader.in_channel)
+            return message(section(f"Open again: {problem}"))
+    return None if first is None else message(section(f"{first_words(request, first, reader.say)}."))
 
 
 def requests_message(

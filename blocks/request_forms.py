@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from blocks import ids, titles
-from blocks.charge import buy_again
 from blocks.kit import (
     Block,
     Json,
@@ -16,24 +15,23 @@ from blocks.kit import (
     button,
     context,
     escape,
-    fields,
     fitting,
     message,
     modal,
     moment,
     portal_button,
-    portal_line,
     quoted,
     section,
     text_input,
 )
-from blocks.purchase import AmountForm, amount_inputs, balance_after, method_field
-from blocks.request_words import nobody_words, obstacle_words, told_words, why
-from blocks.words import consent, mention, organization
-from bot.domain.charge import ChargeState
+from blocks.purchase import AmountForm, amount_inputs
+from blocks.request_words import nobody_words, told_words
+from blocks.words import mention, organization
 from bot.domain.money import show
-from bot.domain.request import REASON_LENGTH, Obstacle, RequestState
+from bot.domain.policy import Policy
+from bot.domain.request import REASON_LENGTH, RequestState
 from bot.domain.request_errors import (
+    AboveMostError,
     AskedAlreadyError,
     MemberCapError,
     NotFullMemberError,
@@ -42,19 +40,17 @@ from bot.domain.request_errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
-    from bot.domain.billing import BillingState
-    from bot.domain.charge import Charge
     from bot.domain.errors import BillingError
+    from bot.domain.next_step import AskInstead
     from bot.domain.request import FundsRequest
-    from bot.domain.request_errors import RequestError
-    from bot.domain.request_views import Approvers, Review
+    from bot.domain.request_views import Approvers
 
 REASON_NEEDED = "Say in one line what it is for"
-DENIAL_NEEDED = "Say in one line why"
 ASKING = "Asking…"
+NO_POLICY = Policy()
+_ONLY_THEN = "Nothing is charged until one of them confirms it with their own payment method."
 _TOO_MANY = {
     TooMany.OWN: "You have three open requests already. Withdraw one, or wait for a decision.",
     TooMany.ORGANIZATION: "Twenty requests wait in your organization already. Wait until some are decided.",
@@ -72,6 +68,8 @@ class AskedFor:
     asked: str
     """Who is asked, as `asked_words` writes it."""
 
+    needs_reason: bool = True
+
     edits: str = ""
     version: int = 0
 
@@ -83,6 +81,7 @@ class AskedFor:
                 "account": self.account,
                 "organization": self.organization,
                 "asked": self.asked,
+                "needs_reason": self.needs_reason,
                 "edits": self.edits,
                 "version": self.version,
             },
@@ -99,6 +98,7 @@ class AskedFor:
                 account=str(found["account"]),
                 organization=found["organization"],
                 asked=str(found["asked"]),
+                needs_reason=bool(found.get("needs_reason", True)),
                 edits=str(found["edits"]),
                 version=int(found["version"]),
             )
@@ -134,6 +134,7 @@ def ask_modal(
             initial=reason[:REASON_LENGTH],
             hint="One line. Whoever decides sees it.",
             most=REASON_LENGTH,
+            optional=not form.needs_reason,
         ),
         context(form.asked),
         callback_id=ids.ASK_VIEW,
@@ -143,12 +144,21 @@ def ask_modal(
     )
 
 
-def asked_words(approvers: Approvers, name: str | None) -> str:
-    """Say in the form who will be asked."""
+def asked_words(approvers: Approvers, name: str | None, policy: Policy = NO_POLICY) -> str:
+    """Say in the form who will be asked, and when two people decide."""
+    words = _who_is_asked(approvers, name)
+    line = policy.two_people_from
+    if line is None:
+        return words
+    return f"{words} From {show(line)} in 24 hours on, two people decide: a second one pays."
+
+
+def _who_is_asked(approvers: Approvers, name: str | None) -> str:
+    if approvers.channel is not None:
+        return f"Asked: <#{escape(approvers.channel)}>. {_ONLY_THEN}"
     if not approvers.told:
         return f"{nobody_words(name)}. Whoever connects and may pay gets your request then."
-    who = told_words(approvers.told, approvers.more)
-    return f"Asked: {who}. Nothing is charged until one of them confirms it with their own payment method."
+    return f"Asked: {told_words(approvers.told, approvers.more)}. {_ONLY_THEN}"
 
 
 def _already_buttons(request: FundsRequest) -> Block | None:
@@ -168,6 +178,8 @@ def filing_problem(error: BillingError) -> str | None:
         return f"You asked for {amount} already."
     if isinstance(error, TooManyRequestsError):
         return _TOO_MANY[error.which]
+    if isinstance(error, AboveMostError):
+        return f"Your organization lets nobody ask for more than {show(error.most)}."
     if isinstance(error, NotFullMemberError):
         return "Only full members of this workspace can ask for funds."
     return None
@@ -179,7 +191,7 @@ def asked_modal(request: FundsRequest, *, edited: bool) -> Json:
     return modal(
         titles.ASK_FOR_FUNDS,
         section(f":white_check_mark: *{did}: {show(request.amount)}*"),
-        quoted(request.reason),
+        quoted(request.reason) if request.reason else None,
         context("You can close this. Your direct message from this app shows what becomes of it."),
         callback_id=ids.INFO_VIEW,
     )
@@ -212,6 +224,23 @@ def may_add_modal(typed: str, reason: str) -> Json:
     )
 
 
+def ask_instead_modal(step: AskInstead) -> Json:
+    """Make the answer to a person who would buy so much that two people decide."""
+    amount = show(step.amount)
+    return modal(
+        titles.ADD_FUNDS,
+        section(
+            f"*From {show(step.line)} on, two people of {organization(step.state.organization_name)} "
+            f"decide.* Ask for {amount}: you count as one, and another person pays."
+        ),
+        actions(
+            button(f"Ask for {amount}", ids.GO_ON, value=f"request {amount}", style="primary"),
+            button("Another amount", ids.BACK_TO_AMOUNT),
+        ),
+        callback_id=ids.INFO_VIEW,
+    )
+
+
 def member_cap_modal(error: MemberCapError, typed: str, reason: str) -> Json:
     """Make the answer to a person whom more funds do not help."""
     return modal(
@@ -228,172 +257,8 @@ def member_cap_modal(error: MemberCapError, typed: str, reason: str) -> Json:
     )
 
 
-def approve_modal(review: Review, now: datetime) -> Json:
-    """Make the modal in which a person pays another's request: an ordinary confirmation, and what is known.
-
-    Its metadata is that of every confirmation.
-    """
-    return approval(
-        review.request,
-        review.proposal.charge,
-        open_equal=review.proposal.open_equal,
-        state=review.state,
-        notes=_notes(review, now),
-        granted=_granted(review),
-    )
-
-
-def approval(
-    request: FundsRequest,
-    charge: Charge,
-    *,
-    open_equal: Charge | None,
-    state: BillingState | None,
-    notes: Sequence[Block | None] = (),
-    granted: str | None = None,
-) -> Json:
-    """Make the confirmation of a charge that pays a request."""
-    amount = show(charge.amount)
-    pay = f"Pay {amount} now"
-    return modal(
-        titles.POSSIBLE_DUPLICATE if open_equal else titles.APPROVE_REQUEST,
-        section(buy_again(charge, open_equal)) if open_equal else None,
-        section(f"{mention(request.requester.key)} asks for *{amount}*"),
-        quoted(request.reason) if request.reason else None,
-        section(f"Add *{amount}* to the balance of *{organization(charge.organization_name)}*."),
-        fields([("Total", amount), method_field(charge), *(balance_after(charge, state) if state else [])]),
-        context(f"You act as {escape(charge.account_email)}.") if charge.account_email else None,
-        context(granted) if granted else None,
-        *notes,
-        section(consent(charge.payment_method)),
-        actions(button("Deny…", ids.DENY, value=request.id)),
-        portal_line(charge.portal_url),
-        callback_id=ids.CONFIRM_VIEW,
-        submit=fitting(f"Pay {amount} again", pay) if open_equal else pay,
-        close="Cancel",
-        private_metadata=f"{charge.id} {open_equal.id}" if open_equal else charge.id,
-        notify_on_close=True,
-    )
-
-
-def _notes(review: Review, now: datetime) -> list[Block | None]:
-    """Warn of what the organization has just bought or is buying, and of an earlier denial."""
-    mine = review.proposal.charge.id
-    others = [each for each in review.others if each.id != mine][:MOST_NOTES]
-    notes: list[Block | None] = [section(f":warning: {_other_charge(each, now)}") for each in others]
-    denied = review.denied
-    if denied is not None and denied.decided_at is not None:
-        who = mention(denied.decided_by or "")
-        said = moment(f"denied {show(denied.amount)}", denied.decided_at)
-        words = f":warning: {who} {said}."
-        notes += [section(words), quoted(why(denied.deny_reason or ""))]
-    return notes
-
-
-def _other_charge(charge: Charge, now: datetime) -> str:
-    who, amount = mention(charge.identity.key), show(charge.amount)
-    if charge.state is not ChargeState.SETTLED:
-        return f"{who} is adding {amount} right now."
-    minutes = max(1, int((now - charge.expected_since).total_seconds() // 60))
-    ago = "a minute ago" if minutes == 1 else f"{minutes} minutes ago"
-    return f"{who} added {amount} here {ago}."
-
-
-def _granted(review: Review) -> str | None:
-    if not review.granted:
-        return None
-    who = mention(review.request.requester.key)
-    return f"{who} was granted {show(review.granted)} in 30 days."
-
-
-def blocked_modal(request: FundsRequest | None, reason: str, portal_url: str | None) -> Json:
-    """Make the modal of a person who cannot pay a request now; with `request`, they can deny it."""
-    asked: list[Block | None] = []
-    if request is not None:
-        asked.append(section(f"{mention(request.requester.key)} asks for *{show(request.amount)}*"))
-        asked.append(quoted(request.reason) if request.reason else None)
-    return modal(
-        titles.APPROVE_REQUEST,
-        *asked,
-        section(reason),
-        actions(
-            button("Deny…", ids.DENY, value=request.id) if request is not None else None,
-            portal_button(portal_url) if portal_url else None,
-        ),
-        callback_id=ids.INFO_VIEW,
-    )
-
-
-def add_card_for_modal(request: FundsRequest, state: BillingState) -> Json:
-    """Make the modal of a person who can pay a request once there is a payment method."""
-    return modal(
-        titles.ADD_CARD,
-        section(
-            f"To pay *{show(request.amount)}* for {mention(request.requester.key)} you need a card or "
-            "another payment method. You add it in the portal; this app never sees it."
-        ),
-        actions(
-            portal_button(state.portal_url, style="primary"),
-            button("I've added it, check again", ids.REVIEW, value=request.id),
-            button("Deny…", ids.DENY, value=request.id),
-        ),
-        callback_id=ids.INFO_VIEW,
-    )
-
-
-def obstacle_modal(error: RequestError, now: datetime) -> Json:
-    """Make the modal of a person who cannot decide on a request, or came too late."""
-    request = error.request
-    look = error.why is Obstacle.VERSION and request.is_open(now)
-    is_theirs = error.why is Obstacle.DECIDED
-    return modal(
-        titles.REQUEST,
-        section(obstacle_words(error, now)),
-        # Not to a person of another organization.
-        quoted(why(request.deny_reason)) if request.deny_reason and is_theirs else None,
-        actions(
-            button("Look again", ids.REVIEW, value=request.id, style="primary") if look else None,
-            button("Connect another account", ids.CONNECT, value=f"{REVIEW} {request.id}")
-            if error.why is Obstacle.ORGANIZATION
-            else None,
-        ),
-        callback_id=ids.INFO_VIEW,
-    )
-
-
-def deny_modal(request: FundsRequest) -> Json:
-    """Make the form to deny a request. Its metadata is the request's id and the version shown."""
-    return modal(
-        titles.DENY,
-        section(f"{mention(request.requester.key)} asks for *{show(request.amount)}*"),
-        quoted(request.reason) if request.reason else None,
-        text_input(
-            "Reason",
-            block_id=ids.REASON,
-            action_id=ids.REASON,
-            hint="One line. The requester sees it, and whoever else was asked.",
-            most=REASON_LENGTH,
-            focused=True,
-        ),
-        callback_id=ids.DENY_VIEW,
-        submit="Deny",
-        close="Cancel",
-        private_metadata=f"{request.id} {request.version}",
-    )
-
-
-def denied_modal(request: FundsRequest) -> Json:
-    """Make what follows a denial."""
-    return modal(
-        titles.DENY,
-        section(f"*Denied: {show(request.amount)}.* {mention(request.requester.key)} is told why."),
-        callback_id=ids.INFO_VIEW,
-    )
-
-
 REVIEW = "review"
 """The command that leads back to a request after connecting; it is not typed."""
 
-MOST_NOTES = 3
 LONGEST_VALUE = 500
 """Long enough for an amount and a reason, in a button's value."""

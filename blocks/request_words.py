@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
-from blocks.kit import moment
+from blocks.kit import escape, moment
 from blocks.words import mention, mentions, organization
 from bot.domain.charge import ChargeState, FailureReason
+from bot.domain.deciding import Obstacle
 from bot.domain.errors import RefusalCode
 from bot.domain.money import show
-from bot.domain.request import SETUP, Obstacle, RequestState, Withdrawal
+from bot.domain.request import SETUP, RequestState, Withdrawal
+from bot.domain.vote import Voided, VoteKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +20,10 @@ if TYPE_CHECKING:
 
     from bot.domain.charge import Charge
     from bot.domain.identity import Identity
+    from bot.domain.policy import Policy
     from bot.domain.request import FundsRequest
     from bot.domain.request_errors import RequestError
+    from bot.domain.request_views import FirstOfTwo
 
 _UNSURE = {ChargeState.OVERDUE, ChargeState.UNCONFIRMED}
 _STATUS = {
@@ -60,6 +65,11 @@ _OBSTACLES = {
     ),
     Obstacle.EXPIRED: "{ended} without a decision. Nothing was charged.",
     Obstacle.ROLE: "Your role at {organization} does not let you decide.",
+    Obstacle.LIST: "At {organization} only certain people decide on requests: {deciders}.",
+    Obstacle.LIMIT: "{organization} lets nobody be granted so much by now. Nothing was charged.",
+    Obstacle.TWO: (
+        "Two people decide on this, and another person has to agree or pay beside you. Nothing was charged."
+    ),
 }
 _PROBLEMS = {
     FailureReason.CARD_DECLINED.value: "{payer}'s card was declined.",
@@ -71,22 +81,33 @@ _PROBLEMS = {
     RefusalCode.RATE_LIMITED.value: "The portal takes no more payments for a while.",
     RefusalCode.TEMPORARILY_UNAVAILABLE.value: "The portal takes no payments right now.",
     RefusalCode.LEFT_TO_OTHERS.value: "{payer} leaves it to others.",
+    RefusalCode.VOTE_LOST.value: (
+        "{payer}'s payment was not sent: the first person's yes could not be confirmed."
+    ),
     SETUP: "{payer} did not enable billing in time.",
 }
+_UNKNOWN_PROBLEM = "{payer}'s payment didn't go through."
 
 
-def problem_words(request: FundsRequest) -> str:
-    """Say why the last payment added nothing. It names no decline code and no digits of a card."""
-    payer = mention(request.decided_by or "")
-    words = _PROBLEMS.get(request.problem or "", "{payer}'s payment didn't go through.")
+Say: TypeAlias = Callable[[str], str]
+"""Names a person by their key (escaped): by a mention, or where that would call them, by their name."""
+
+
+def problem_words(request: FundsRequest, say: Say = mention, *, briefly: bool = False) -> str:
+    """Say why the last payment added nothing. It names no decline code and no digits of a card.
+
+    `briefly`: not even what was in the way.
+    """
+    payer = say(request.decided_by or "")
+    words = _UNKNOWN_PROBLEM if briefly else _PROBLEMS.get(request.problem or "", _UNKNOWN_PROBLEM)
     return words.format(
         payer=payer, amount=show(request.amount), organization=organization(request.organization_name)
     )
 
 
-def status_words(request: FundsRequest, charge: Charge | None, now: datetime) -> str:
+def status_words(request: FundsRequest, charge: Charge | None, now: datetime, say: Say = mention) -> str:
     """Say in one line how a request stands at `now` (UTC), for whoever reads it."""
-    return _STATUS[_stage(request, charge, now)].format(**_facts(request, charge))
+    return _STATUS[_stage(request, charge, now)].format(**_facts(request, charge, say))
 
 
 def own_status_words(request: FundsRequest, charge: Charge | None, now: datetime) -> str:
@@ -109,16 +130,38 @@ def _stage(request: FundsRequest, charge: Charge | None, now: datetime) -> str:
     return request.state.value
 
 
-def _facts(request: FundsRequest, charge: Charge | None) -> dict[str, str]:
+def _facts(request: FundsRequest, charge: Charge | None, say: Say = mention) -> dict[str, str]:
     return {
         "amount": show(request.amount),
         "added": show(request.amount if charge is None else charge.display_amount),
-        "who": mention(request.requester.key),
-        "payer": mention(request.decided_by or ""),
+        "who": say(request.requester.key),
+        "payer": say(request.decided_by or ""),
         "until": moment("until", request.expires_at),
         "when": "" if request.decided_at is None else moment(",", request.decided_at),
         "organization": organization(request.organization_name),
     }
+
+
+def first_words(request: FundsRequest, first: FirstOfTwo, say: Say = mention) -> str:
+    """Say how far the two who decide have come."""
+    if first.vote is not None:
+        who = say(first.vote.person.key)
+        if first.vote.kind is VoteKind.ASKED:
+            return f"{who} may pay too and counts as one of two, so one more person is enough"
+        return f"*1 of 2:* {who} agrees; a second person pays"
+    if first.lost is None:
+        return "*Two people decide:* one agrees, another pays"
+    who = say(first.lost.person.key)
+    match first.lost.void_why:
+        case Voided.CARD if request.wanted_method is not None:
+            words = "A second person would pay with another payment method: {who} looks again"
+        case Voided.CARD:
+            words = "*The payment method has changed:* {who} looks again, or another person agrees"
+        case None:
+            words = "{who} has to connect again before their yes counts, or another person agrees"
+        case _:
+            words = "*{who} can no longer decide;* one more is needed"
+    return words.format(who=who)
 
 
 def obstacle_words(error: RequestError, now: datetime) -> str:
@@ -127,7 +170,20 @@ def obstacle_words(error: RequestError, now: datetime) -> str:
     if error.why not in _OBSTACLES:
         return _decided(error, now)
     ended = moment("This ended", request.expires_at)
-    return _OBSTACLES[error.why].format(**_facts(request, None), ended=ended)
+    deciders = "; ".join(deciders_words(each) for each in error.policies if each.is_limited)
+    return _OBSTACLES[error.why].format(**_facts(request, None), ended=ended, deciders=deciders or "others")
+
+
+def deciders_words(policy: Policy) -> str:
+    """Name who decides by a policy (escaped)."""
+    if not policy.is_limited:
+        return "whoever the portal lets pay"
+    parts = [mentions(policy.approvers)] if policy.approvers else []
+    if policy.approver_group is not None:
+        parts.append(f"the user group <!subteam^{escape(policy.approver_group)}>")
+    if policy.approver_channel is not None:
+        parts.append(f"the members of <#{escape(policy.approver_channel)}>")
+    return ", ".join(parts)
 
 
 def _decided(error: RequestError, now: datetime) -> str:

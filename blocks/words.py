@@ -114,8 +114,9 @@ def person(name: str | None, workspace: str) -> str:
 
 
 def mention(key: str) -> str:
-    """Mention a person by their key or Slack id, so that Slack shows the name that its reader knows."""
-    return f"<@{escape(key.rpartition(':')[2])}>"
+    """Mention a person or a channel by key or Slack id: Slack shows the name that its reader knows."""
+    named = escape(key.rpartition(":")[2])
+    return f"<#{named}>" if named.startswith(("C", "G")) else f"<@{named}>"
 
 
 def mentions(keys: Sequence[str]) -> str:

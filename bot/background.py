@@ -91,7 +91,7 @@ async def end_unanswered(runtime: Runtime) -> None:
 
 async def end_switched_off(runtime: Runtime) -> None:
     """Where requests for funds are switched off, withdraw those that are open."""
-    await runtime.requests.end_switched_off()
+    await runtime.request_worker.end_switched_off()
 
 
 LOOPS = (

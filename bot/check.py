@@ -29,7 +29,7 @@ from bot.storage.postgresql import ISOLATION
 from bot.storage.rotation import count_broken
 from bot.storage.schema import is_current
 from bot.timing import SLACK_TIMEOUT_SECONDS
-from handlers.manifest import bot_scopes
+from handlers.manifest import TEAM_SCOPES, bot_scopes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,7 +106,13 @@ async def _check_token(slack: SlackClient, settings: Settings) -> list[Finding]:
     if "x-oauth-scopes" not in headers:
         words = "the answer names no scopes (a proxy may have taken the header), so they are unknown"
         return [*found, _good(f"Slack: {words}")]
-    missing = [scope for scope in bot_scopes(match_email=settings.match_email) if scope not in granted]
+    lacking = [scope for scope in bot_scopes(match_email=settings.match_email) if scope not in granted]
+    missing = [scope for scope in lacking if scope not in TEAM_SCOPES]
+    found += [
+        _good(f"Slack: without {scope} there is no {TEAM_SCOPES[scope]}; all else works")
+        for scope in lacking
+        if scope in TEAM_SCOPES
+    ]
     if missing:
         words = (
             f"the app lacks {', '.join(missing)}; add them under OAuth & Permissions and install it again"

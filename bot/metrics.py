@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from bot.domain.charge import Charge, ChargeKind, ChargeState
-from bot.domain.request import Obstacle, RequestState
+from bot.domain.deciding import Obstacle
+from bot.domain.request import RequestState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

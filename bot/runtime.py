@@ -22,20 +22,25 @@ from bot.rate_limit import RateLimiter
 from bot.services.accounts import Accounts
 from bot.services.approving import Approving
 from bot.services.billing import Billing
+from bot.services.channels import Channels
 from bot.services.charge_worker import ChargeWorker
+from bot.services.first_voter import FirstVoter
 from bot.services.lifecycle import Lifecycle
 from bot.services.linking import Linking
 from bot.services.lock_announcements import LockAnnouncements
 from bot.services.members import Members
+from bot.services.people import People
 from bot.services.permission import Permission
 from bot.services.poll_waits import PollRules
 from bot.services.proposals import Proposals
 from bot.services.purchases import Purchases
 from bot.services.reminders import Reminders
+from bot.services.request_worker import RequestWorker
 from bot.services.requests import Requests
 from bot.services.retention import Retention
 from bot.services.routing import Routing
 from bot.services.second_person import SecondPerson
+from bot.services.team import Team
 from bot.services.workspaces import OneWorkspace, Workspaces
 from bot.slack.client import DirectMessages, SlackClient
 from bot.slack.delivery import Deliverer
@@ -58,9 +63,13 @@ from bot.storage.links import LinkStore
 from bot.storage.locks import LockStore
 from bot.storage.overviews import OverviewStore
 from bot.storage.pending_confirmations import PendingConfirmations
+from bot.storage.policies import PolicyStore
+from bot.storage.requests.deciding import Deciding
+from bot.storage.requests.line import TwoPeopleLine
 from bot.storage.requests.lists import RequestLists
 from bot.storage.requests.purge import RequestPurge
 from bot.storage.requests.store import RequestStore
+from bot.storage.requests.votes import Votes
 from bot.storage.tenant_move import TenantMoves
 from bot.timing import SLACK_TIMEOUT_SECONDS
 
@@ -136,8 +145,12 @@ class Runtime:
     purchases: Purchases
     reminders: Reminders
     requests: Requests
+    request_worker: RequestWorker
     retention: Retention
+    routing: Routing
     second_person: SecondPerson
+    team: Team
+    people: People
     workspaces: Workspaces
     # The stores.
     database: Database
@@ -152,6 +165,8 @@ class Runtime:
     links: LinkStore
     overviews: OverviewStore
     pending_confirmations: PendingConfirmations
+    policies: PolicyStore
+    deciding: Deciding
     request_store: RequestStore
 
 
@@ -197,21 +212,23 @@ async def open_runtime(
     request_store = RequestStore(
         database,
         deliveries,
+        Votes(cipher),
         metrics.request_entered,
         metrics.approval_refused,
         are_on=settings.team_spending,
     )
-    lists = RequestLists(database)
     charges = ChargeStore(database, cipher, request_store, entered)
-    confirmations = ConfirmationStore(database, cipher, request_store, entered)
+    lists, policies = RequestLists(database), PolicyStore(database, cipher, deliveries)
+    line = TwoPeopleLine(database, policies)
+    deciding = Deciding(database, request_store, policies, line)
+    confirmations = ConfirmationStore(database, cipher, deciding, entered)
     installations = InstallationStore(database, cipher)
-    pending = PendingConfirmations(database)
-    overviews = OverviewStore(database, cipher)
-    audit = AuditStore(database)
+    pending, overviews = PendingConfirmations(database), OverviewStore(database, cipher)
+    audit, away = AuditStore(database), AwayStore(database)
     accounts = Accounts(links, oauth, transport, hosts, clock)
     rules = settings.rules()
     locks = LockStore(database, cipher, LockAnnouncements(deliveries, settings.announce_channel).announce)
-    permission = Permission(rules, locks, confirmations, clock)
+    permission = Permission(rules, locks, confirmations, line, clock)
     poll_rules = PollRules(
         interval_seconds=settings.poll_interval_seconds, cap_seconds=settings.poll_cap_seconds
     )
@@ -221,18 +238,28 @@ async def open_runtime(
     lifecycle = Lifecycle(workspaces, accounts, links, grants, (deliveries, messages), moves, clock)
     purge = ChargePurge(database)
     members = Members(workspaces, clock, guests_ask=settings.request_guests)
-    away = AwayStore(database)
-    routing = Routing(database, links, accounts, request_store, lists, deliveries, members, away, rules)
+    people = People(
+        accounts=accounts, members=members, channels=Channels(workspaces, clock), permission=permission
+    )
+    routing = Routing(
+        database,
+        links,
+        people,
+        request_store,
+        lists,
+        deliveries,
+        away,
+        policies,
+    )
     proposals = Proposals(charges, confirmations, clock)
     approving = Approving(
         request_store,
+        deciding,
         lists,
         charges,
         proposals,
-        accounts,
-        permission,
+        people,
         routing,
-        members,
         clock,
     )
     second_person = SecondPerson(
@@ -264,7 +291,15 @@ async def open_runtime(
                 clock,
                 people_ask=settings.team_spending,
             ),
-            charge_worker=ChargeWorker(charges, accounts, permission, clock, poll_rules, metrics),
+            charge_worker=ChargeWorker(
+                charges,
+                accounts,
+                permission,
+                FirstVoter(deciding, accounts),
+                clock,
+                poll_rules,
+                metrics,
+            ),
             lifecycle=lifecycle,
             members=members,
             linking=Linking(
@@ -272,19 +307,22 @@ async def open_runtime(
             ),
             one_workspace=one,
             permission=permission,
-            purchases=Purchases(charges, confirmations, proposals, approving, accounts, permission, clock),
+            purchases=Purchases(
+                charges, confirmations, proposals, approving, line, accounts, permission, clock
+            ),
             reminders=Reminders(links, deliveries, clock),
             requests=Requests(
                 request_store,
                 lists,
                 charges,
-                accounts,
-                permission,
+                policies,
+                line,
+                people,
                 routing,
-                members,
                 clock,
                 timedelta(hours=settings.request_life_hours) if settings.team_spending else None,
             ),
+            request_worker=RequestWorker(request_store, charges, routing, clock),
             retention=Retention(
                 purge,
                 RequestPurge(database),
@@ -295,7 +333,18 @@ async def open_runtime(
                 clock,
                 settings.purge_after_days,
             ),
+            routing=routing,
             second_person=second_person,
+            team=Team(
+                database,
+                policies,
+                deciding,
+                links,
+                people,
+                routing,
+                clock,
+                settings.request_life_hours,
+            ),
             workspaces=workspaces,
             database=database,
             app_home_viewers=AppHomeViewers(database),
@@ -309,6 +358,9 @@ async def open_runtime(
             messages=messages,
             overviews=overviews,
             pending_confirmations=pending,
+            policies=policies,
+            deciding=deciding,
+            people=people,
             request_store=request_store,
         )
     finally:

@@ -8,7 +8,15 @@ from ipaddress import ip_network
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.domain.rules import Rules
@@ -35,6 +43,18 @@ class SettingsError(Exception):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    named = tuple(each.strip() for each in value.split(",") if each.strip())
+    if not named:
+        raise ValueError("names nobody; leave it out to allow everybody, or name somebody")
+    return named
+
+
+_Ids = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -77,7 +97,7 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         None, description="where Slack can fetch pictures from the app: its address, https"
     )
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+    trusted_proxies: _Ids = Field(
         (), description="whose `X-Forwarded-For` is believed: addresses or networks, comma-separated"
     )
     poll_interval_seconds: float = Field(2, gt=0, le=60, description="how often a charge is asked about")
@@ -89,19 +109,17 @@ class Settings(BaseSettings):
     max_charge_per_day: Decimal | None = Field(
         None, gt=0, decimal_places=2, description="what one person may charge in 24 hours, in dollars"
     )
-    allowed_users: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_users: _Ids = Field(
         (), description="who may use it: Slack ids, comma-separated, alone or as `T0ACME:U0ADA`"
     )
-    allowed_channels: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_channels: _Ids = Field(
         (), description="where `/billing` may be typed: channel ids, comma-separated"
     )
-    lock_users: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="who may `/billing lock` and `unlock` all spending: as `ALLOWED_USERS`"
-    )
+    lock_users: _Ids = Field((), description="who may lock and unlock all spending: as `ALLOWED_USERS`")
     announce_channel: str | None = Field(
         None, description="where a lock and its end are announced: a channel id; the app must be in it"
     )
-    allowed_organizations: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_organizations: _Ids = Field(
         (), description="which portal organizations may be connected: their ids, comma-separated"
     )
     one_person_per_account: bool = Field(
@@ -115,6 +133,7 @@ class Settings(BaseSettings):
         default=True,
         description="let people ask for funds, and others pay them; `off` withdraws what is open",
     )
+    policy_users: _Ids = Field((), description="who of the portal's admins may set a team's policy")
     request_life_hours: int = Field(72, ge=1, le=336, description="how many hours a request is open")
     request_guests: bool = Field(default=False, description="let guests ask for funds; they never decide")
     purge_after_days: int | None = Field(
@@ -164,24 +183,7 @@ class Settings(BaseSettings):
             raise ValueError("not an encryption key; `billing-bot generate-key` makes one") from None
         return keys
 
-    @field_validator(
-        "allowed_users",
-        "allowed_channels",
-        "allowed_organizations",
-        "lock_users",
-        "trusted_proxies",
-        mode="before",
-    )
-    @classmethod
-    def _split_ids(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        named = tuple(each.strip() for each in value.split(",") if each.strip())
-        if not named:
-            raise ValueError("names nobody; leave it out to allow everybody, or name somebody")
-        return named
-
-    @field_validator("allowed_users", "lock_users")
+    @field_validator("allowed_users", "lock_users", "policy_users")
     @classmethod
     def _check_people(cls, people: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if not all(_PERSON.fullmatch(each) for each in people):
@@ -323,6 +325,7 @@ class Settings(BaseSettings):
             users=self.allowed_users,
             channels=self.allowed_channels,
             lockers=self.lock_users,
+            policy_users=self.policy_users,
             organizations=self.allowed_organizations,
             one_person_per_account=self.one_person_per_account,
             match_email=self.match_email,

@@ -16,6 +16,7 @@ from bot.storage.cipher import Cipher, generate_key
 from bot.storage.database import Database
 from bot.storage.deliveries import DeliveryStore, delivery_of
 from bot.storage.requests.store import RequestStore
+from bot.storage.requests.votes import Votes
 
 if TYPE_CHECKING:
     from bot.domain.charge import Charge
@@ -33,7 +34,9 @@ async def trace(database_url: str, named: str) -> str:
     try:
         beginning = clean(named, CHARGE_ID)
         cipher = Cipher((generate_key(),))  # nothing is decrypted
-        charges = ChargeStore(database, cipher, RequestStore(database, DeliveryStore(database, cipher)))
+        charges = ChargeStore(
+            database, cipher, RequestStore(database, DeliveryStore(database, cipher), Votes(cipher))
+        )
         charge = the_one(await charges.find(None, beginning) if beginning else [])
         delivery = await delivery_of(database, charge.id)
     finally:

@@ -18,8 +18,19 @@ BOT_SCOPES = {
     "im:history": "to find that message after a crash, by its metadata, so that it is never posted twice",
     "users:read": "to hear that somebody's Slack account was deactivated, and forget their connection; "
     "to name people who share a portal account",
+    "groups:read": "to see, before each card of a request in a channel, that it is still private and "
+    "internal, and who is in it if its members decide",
+    "channels:read": "to say of a public channel that no card goes there",
+    "usergroups:read": "to know who is in the user group that decides on requests, where one does",
 }
 """The scopes that the app asks for, and why."""
+
+TEAM_SCOPES = {
+    "groups:read": "card in a private channel, and no deciding by its members",
+    "channels:read": "reason shown where a public channel is chosen for cards",
+    "usergroups:read": "deciding by a user group",
+}
+"""What there is not without each of these; the app does all the rest."""
 
 EMAIL_SCOPE = "users:read.email"
 """Asked for with MATCH_EMAIL only: to compare a person's address with their portal account's."""

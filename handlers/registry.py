@@ -21,6 +21,7 @@ from handlers.subcommands import (
     request,
     requests,
     subscription,
+    team,
     usage,
 )
 
@@ -92,6 +93,14 @@ SUBCOMMANDS = (
         handle=requests.handle_requests,
         actions=requests.ACTIONS,
         submissions=requests.SUBMISSIONS,
+        of_team=True,
+    ),
+    Subcommand(
+        name="team",
+        also=("policy",),
+        handle=team.handle_team,
+        actions=team.ACTIONS,
+        submissions=team.SUBMISSIONS,
         of_team=True,
     ),
     Subcommand(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from blocks.request_forms import obstacle_modal
+from blocks.deciding import obstacle_modal
+from bot.domain.delivery import is_direct
 from bot.domain.errors import BillingError
 from bot.slack.errors import SlackError
 from bot.storage.requests.rows import REQUEST
@@ -33,8 +35,11 @@ async def repair_card(context: Context, request: FundsRequest) -> None:
     if clicked is None:
         return
     with contextlib.suppress(BillingError, SlackError):
-        known = await runtime.deliveries.redraw(REQUEST, request.id, context.identity)
+        reader = context.identity
+        if not is_direct(clicked.channel):
+            reader = replace(reader, user=clicked.channel)
+        known = await runtime.deliveries.redraw(REQUEST, request.id, reader)
         if known is not None and known.ts == clicked.ts:
             return
-        card = await request_card(runtime, request, context.identity)
+        card = await request_card(runtime, request, reader)
         await context.reply.slack.chat_update(channel=clicked.channel, ts=clicked.ts, **card.json)

@@ -47,6 +47,8 @@ class Action(StrEnum):
 
     CHARGE = "charge"
     REQUEST = "request"
+    VOTE = "vote"
+    POLICY = "policy"
     AWAY = "away"
     AUTO_RELOAD = "auto-reload"
     PLAN = "plan"

@@ -115,6 +115,11 @@ def is_direct(channel: str) -> bool:
     return channel.startswith("D")
 
 
+def is_channel(recipient: Identity) -> bool:
+    """Tell whether a message is for a channel, which then has its reader's place."""
+    return recipient.user.startswith(("C", "G"))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
     """A short message in the thread, posted once per key. Slack notifies people of it, not of an edit."""
@@ -132,7 +137,7 @@ class Drawing:
     overwrite it. There is no `reply` where the open modal shows it. `posts_anew`: where the place that the
     message should replace is gone, it is posted to the person. `look_again`: when to look again by itself
     whether the subject has changed. `after` brings up to date what else shows the subject; it is called
-    each time the message was brought up to date.
+    each time the message was brought up to date. `otherwise` is called when Slack takes no message there.
     """
 
     message: Json
@@ -144,3 +149,4 @@ class Drawing:
     posts_anew: bool = True
     look_again: timedelta | None = None
     after: Callable[[], Awaitable[None]] | None = None
+    otherwise: Callable[[], Awaitable[None]] | None = None

@@ -85,6 +85,8 @@ class RefusalCode(StrEnum):
     """Somebody else pays the request that it was to pay."""
     LEFT_TO_OTHERS = "left_to_others"
     """The person leaves the request that it was to pay to others."""
+    VOTE_LOST = "vote_lost"
+    """Two people decide, and the first one's yes does not hold any more."""
     NOT_RENEWED = "not_renewed"
     """The portal refuses to renew this grant's token, without ending the session."""
 
@@ -99,6 +101,7 @@ OURS = frozenset(
         RefusalCode.NOT_VERIFIED,
         RefusalCode.REQUEST_ENDED,
         RefusalCode.TAKEN_OVER,
+        RefusalCode.VOTE_LOST,
         RefusalCode.LEFT_TO_OTHERS,
         RefusalCode.NOT_RENEWED,
     }

@@ -51,5 +51,14 @@ class Confirm:
     state: BillingState
 
 
-NextStep: TypeAlias = NeedsPaymentMethod | ChooseAmount | Confirm
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskInstead:
+    """From `line` (US dollars) on two people decide, so the person asks for the amount."""
+
+    state: BillingState
+    amount: Decimal
+    line: Decimal
+
+
+NextStep: TypeAlias = NeedsPaymentMethod | ChooseAmount | Confirm | AskInstead
 """The next step of a purchase."""

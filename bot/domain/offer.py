@@ -25,6 +25,8 @@ class Ceiling(StrEnum):
     MONTHLY_LIMIT = "monthly_limit"
     RULE = "rule"
     DAY = "day"
+    TEAM = "team"
+    """The most that people may ask for, by the organization's policy."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,20 +42,29 @@ class AmountOffer:
 
     @classmethod
     def of(
-        cls, state: BillingState, rules: Rules = _NO_RULES, *, left_today: Decimal | None = None
+        cls,
+        state: BillingState,
+        rules: Rules = _NO_RULES,
+        *,
+        left_today: Decimal | None = None,
+        most: Decimal | None = None,
     ) -> AmountOffer:
         """Return what the portal and the operator's rules allow.
 
-        `left_today` is what the operator's daily limit still allows this person; None is no limit.
+        `left_today` is what the operator's daily limit still allows this person, and `most` what the
+        organization lets people ask for; None is no limit.
         """
-        most = {
+        highest = {
             Ceiling.PORTAL: state.bounds.maximum,
             Ceiling.MONTHLY_LIMIT: state.monthly_cap.left if state.monthly_cap else None,
             Ceiling.RULE: rules.max_charge,
             Ceiling.DAY: left_today,
+            Ceiling.TEAM: most,
         }
         known = {
-            each: amount for each, amount in most.items() if amount is not None and amount <= MOST_CHARGED
+            each: amount
+            for each, amount in highest.items()
+            if amount is not None and amount <= MOST_CHARGED
         }
         ceiling = min(known, key=known.__getitem__, default=Ceiling.PORTAL)
         bounds = replace(state.bounds, maximum=known.get(ceiling))

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from bot.domain.charge import OPEN, ChargeState
 from bot.domain.follow_up import can_be_asked_about
-from bot.domain.working_hours import WorkingHours
+from bot.domain.payment import PaymentMethod
+from bot.domain.policy import ONE
+from bot.domain.working_hours import USUAL_HOURS, WorkingHours
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from bot.domain.charge import Charge
     from bot.domain.identity import Identity
+    from bot.domain.policy import Policy
 
 REQUEST_LIFE = timedelta(hours=72)
 """How long a request is open, unless the operator says otherwise."""
@@ -108,27 +111,8 @@ class Withdrawal(StrEnum):
     """The app's records were restored from a copy: it may have been paid since the copy was made."""
 
 
-TAKE_OVER_AFTER = timedelta(minutes=10)
-"""How long a payer may take to enable billing before somebody else may pay instead."""
-
 SETUP = "setup"
 """The problem of a payment for which billing was not enabled in time."""
-
-
-class Obstacle(StrEnum):
-    """Why a person cannot decide on a request now; also in the audit log and the metrics."""
-
-    SELF = "self"
-    ACCOUNT = "account"
-    """The same portal account as the requester's."""
-    ROLE = "role"
-    ORGANIZATION = "organization"
-    VERSION = "version"
-    EXPIRED = "expired"
-    DECIDED = "decided"
-    """It is not open any more."""
-    LIMIT = "limit"
-    LOCKED = "locked"
 
 
 class IllegalRequestTransitionError(Exception):
@@ -188,6 +172,14 @@ class FundsRequest:
     """The requester's time zone when they asked: reminders come in its working hours."""
     escalated_at: datetime | None = None
     """When those were told who had not been at first."""
+    needed: int = ONE
+    """How many people who may charge it needs: the requester counts if they may, and never pays."""
+    policy_version: int = 0
+    """The policy when it was filed; a looser one later does not hold for it."""
+    hours: str = USUAL_HOURS
+    """The working hours in which reminders come, as `WorkingHours.to_text` writes them."""
+    wanted_method: str | None = None
+    """The payment method that the second person would pay with, if the first is to agree to that one."""
 
     @property
     def key(self) -> OrganizationKey:
@@ -214,18 +206,11 @@ class FundsRequest:
         """Whether nobody is reminded any more."""
         return self.reminders >= MOST_REMINDERS
 
-    @property
-    def was_reminded_last(self) -> bool:
-        """Whether a reminder came after the last charge that added nothing."""
-        if self.reminded_at is None:
-            return False
-        return not self.tries or self.decided_at is None or self.reminded_at > self.decided_at
-
     def reminds_at(self) -> datetime | None:
         """Return when those who were told are reminded next (UTC), in working hours; None for no more."""
         if self.is_reminded_enough:
             return None
-        hours = WorkingHours(zone=self.zone)
+        hours = WorkingHours.read(self.hours, self.zone)
         if self.reminded_at is None:
             return hours.after(self.asked_at, REMIND_AFTER)
         return hours.next_morning(self.reminded_at, REMIND_HOUR)
@@ -244,10 +229,32 @@ class FundsRequest:
         self._require(RequestState.OPEN)
         return replace(self, escalated_at=now)
 
-    def edited(self, amount: Decimal, reason: str) -> FundsRequest:
+    def edited(self, amount: Decimal, reason: str, *, needed: int) -> FundsRequest:
         """The requester changed it; what others were shown does not count any more."""
         self._require(RequestState.OPEN)
-        return replace(self, amount=amount, reason=reason, version=self.version + 1)
+        return replace(
+            self, amount=amount, reason=reason, version=self.version + 1, needed=needed, wanted_method=None
+        )
+
+    def asked_about(self, method: PaymentMethod) -> FundsRequest:
+        """The second person asks the first to agree to the payment method that they would pay with."""
+        self._require(RequestState.OPEN)
+        return replace(self, wanted_method=method.to_text())
+
+    @property
+    def wanted(self) -> PaymentMethod | None:
+        """The payment method that the first person is to agree to; None for their own."""
+        return None if self.wanted_method is None else PaymentMethod.from_text(self.wanted_method)
+
+    def tightened(self, policy: Policy, before: Decimal, life: timedelta) -> FundsRequest:
+        """A newer policy holds for it where it is stricter; `before` is what was added in 24 hours."""
+        self._require(RequestState.OPEN)
+        hours = life if policy.life_hours is None else min(life, timedelta(hours=policy.life_hours))
+        return replace(
+            self,
+            needed=max(self.needed, policy.people_for(self.amount, before)),
+            expires_at=min(self.expires_at, self.asked_at + hours),
+        )
 
     def reminded(self, now: datetime) -> FundsRequest:
         """The requester reminded those who can pay."""
@@ -331,46 +338,3 @@ def _is_unknown(charge: Charge, now: datetime) -> bool:
         return charge.ambiguous_since is not None
     is_followed = can_be_asked_about(replace(charge, portal_charge_id=None), now)
     return charge.state in OPEN and not is_followed
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Actor:
-    """A person about to decide, with the portal account and the version that they act with."""
-
-    identity: Identity
-    base_url: str
-    account_id: str
-    organization_id: str
-
-
-def take_over_at(charge: Charge | None) -> datetime | None:
-    """Return from when somebody else may pay instead (UTC); None if the charge may move money."""
-    if charge is None or charge.state is not ChargeState.NEEDS_SCOPE or charge.ambiguous_since is not None:
-        return None
-    return charge.expected_since + TAKE_OVER_AFTER
-
-
-def obstacle(
-    request: FundsRequest, actor: Actor, now: datetime, *, shown: int, charge: Charge | None = None
-) -> Obstacle | None:
-    """Return why a person cannot pay a request; None if they can.
-
-    `shown` is the version that they were shown, and `charge` the one that is to pay it. The statements that
-    decide have the same conditions (`bot.storage.requests.store`).
-    """
-    mine = OrganizationKey(
-        tenant=actor.identity.tenant, base_url=actor.base_url, organization_id=actor.organization_id
-    )
-    free_at = take_over_at(charge) if request.state is RequestState.CHARGING else None
-    is_free = request.state is RequestState.OPEN or (free_at is not None and free_at < now)
-    is_over = now >= request.expires_at
-    is_late = request.state is RequestState.EXPIRED or (request.state is RequestState.OPEN and is_over)
-    checks = (
-        (Obstacle.ORGANIZATION, request.key != mine),
-        (Obstacle.SELF, request.requester.key == actor.identity.key),
-        (Obstacle.ACCOUNT, request.account_id == actor.account_id),
-        (Obstacle.EXPIRED, is_late),
-        (Obstacle.DECIDED, not is_free or is_over),
-        (Obstacle.VERSION, request.version != shown),
-    )
-    return next((why for why, holds in checks if holds), None)

@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING
 from bot.domain.errors import BillingError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
+    from decimal import Decimal
 
     from bot.domain.charge import Charge
-    from bot.domain.request import FundsRequest, Obstacle
+    from bot.domain.deciding import Obstacle
+    from bot.domain.policy import Policy
+    from bot.domain.request import FundsRequest
 
 
 class RequestError(BillingError):
     """A request cannot be decided on by this person, or not any more. `request` is how it stands now.
 
     `charge` is the one that is to pay it, and `take_over_at` (UTC) when somebody else may pay instead.
+    `policies` are those that do not let this person decide.
     """
 
     def __init__(
@@ -27,12 +32,14 @@ class RequestError(BillingError):
         *,
         charge: Charge | None = None,
         take_over_at: datetime | None = None,
+        policies: Sequence[Policy] = (),
     ) -> None:
         super().__init__(f"{request.id} {why.value}")
         self.request = request
         self.why = why
         self.charge = charge
         self.take_over_at = take_over_at
+        self.policies = policies
 
 
 class RequestNotFoundError(BillingError):
@@ -41,6 +48,14 @@ class RequestNotFoundError(BillingError):
 
 class NotFullMemberError(BillingError):
     """Slack does not say that this person is a full member of the workspace: a guest, or not known."""
+
+
+class AboveMostError(BillingError):
+    """The organization's policy lets nobody ask for more than `most` (US dollars)."""
+
+    def __init__(self, most: Decimal) -> None:
+        super().__init__(str(most))
+        self.most = most
 
 
 class MayAddItselfError(BillingError):

@@ -27,6 +27,9 @@ class Rule(StrEnum):
     MAX_AT_ONCE = "max_at_once"
     LOCKERS = "lockers"
     REQUESTS_OFF = "requests_off"
+    TWO_PEOPLE = "two_people"
+    """From this amount on two people of the organization decide, by its policy."""
+    POLICY_USERS = "policy_users"
     NOT_LET_IN = "not_let_in"
     """Another person is connected to the portal account, and has not let this one in."""
 
@@ -78,6 +81,8 @@ class Rules:
     users: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     lockers: tuple[str, ...] = ()
+    policy_users: tuple[str, ...] = ()
+    """Who of those whom the portal lets may set the policy; empty allows all of them."""
     organizations: tuple[str, ...] = ()
     """Ids of the portal organizations that may be connected; empty allows every one."""
     one_person_per_account: bool = False
@@ -99,6 +104,10 @@ class Rules:
     def allow_person(self, identity: Identity) -> bool:
         """Tell whether a person may use the app."""
         return not self.users or _named(identity, self.users) or _named(identity, self.lockers)
+
+    def allow_policy(self, identity: Identity) -> bool:
+        """Tell whether a person may set a policy, as far as the operator says."""
+        return not self.policy_users or _named(identity, self.policy_users)
 
     def require_requests(self) -> None:
         """Check that people may ask for funds.

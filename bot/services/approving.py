@@ -5,32 +5,41 @@ The confirmation and the request move in one transaction, in `ConfirmationStore.
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.domain.deciding import Actor, Obstacle, may_pay, obstacle, take_over_at
 from bot.domain.errors import NotAllowedError, PortalRefusalError, RefusalCode
 from bot.domain.next_step import NeedsPaymentMethod
 from bot.domain.offer import AmountOffer, Ceiling
-from bot.domain.request import Actor, FundsRequest, Obstacle, obstacle, take_over_at
+from bot.domain.policy import TWO
 from bot.domain.request_errors import RequestError, RequestNotFoundError
-from bot.domain.request_views import Review
+from bot.domain.request_views import FirstReview, Known, OtherMethod, Review
+from bot.domain.vote import Voided, Vote, VoteKind, method_key
+from bot.storage.team_tables import votes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from bot.domain.billing import BillingState
     from bot.domain.charge import Charge
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
-    from bot.services.accounts import Accounts
-    from bot.services.members import Members
-    from bot.services.permission import Permission
+    from bot.domain.payment import PaymentMethod
+    from bot.domain.policy import Demand
+    from bot.domain.request import FundsRequest
+    from bot.domain.request_views import Looked
+    from bot.services.people import People
     from bot.services.proposals import Proposals
     from bot.services.routing import Routing
     from bot.storage.charges.store import ChargeStore
     from bot.storage.links import Link
+    from bot.storage.requests.deciding import Deciding
     from bot.storage.requests.lists import RequestLists
     from bot.storage.requests.store import RequestStore
 
@@ -38,8 +47,21 @@ YOUNG = timedelta(minutes=15)
 """How long a charge of the organization is named to whoever is about to add more."""
 
 GRANTED_IN = timedelta(days=30)
+_OF_POLICY = (Obstacle.LIST, Obstacle.LIMIT)
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Look:
+    """A request, and the person who looks at it to decide: they may, as far as is known."""
+
+    request: FundsRequest
+    link: Link
+    actor: Actor
+    state: BillingState
+    demand: Demand
+    votes: Sequence[Vote]
 
 
 class Approving:
@@ -48,23 +70,21 @@ class Approving:
     def __init__(
         self,
         requests: RequestStore,
+        deciding: Deciding,
         lists: RequestLists,
         charges: ChargeStore,
         proposals: Proposals,
-        accounts: Accounts,
-        permission: Permission,
+        people: People,
         routing: Routing,
-        members: Members,
         clock: Clock,
     ) -> None:
         self._requests = requests
+        self._deciding = deciding
         self._lists = lists
         self._charges = charges
         self._proposals = proposals
-        self._accounts = accounts
-        self._permission = permission
+        self._people = people
         self._routing = routing
-        self._members = members
         self._clock = clock
 
     async def request(self, identity: Identity, request_id: str) -> FundsRequest:
@@ -78,8 +98,10 @@ class Approving:
             raise RequestNotFoundError
         return found
 
-    async def review(self, identity: Identity, request_id: str) -> Review | NeedsPaymentMethod:
-        """Return what this person must know to pay a request, with a proposed charge of their own.
+    async def review(self, identity: Identity, request_id: str) -> Looked:
+        """Return what this person must know to decide on a request.
+
+        Whoever pays gets a proposed charge of their own; the first of two agrees to what another pays.
 
         Raises:
             RequestNotFoundError, NotFullMemberError.
@@ -90,39 +112,116 @@ class Approving:
             AmountError: the portal takes no such amount now.
             PortalRefusalError: RATE_LIMITED, until then the portal takes no charge of the organization.
         """
-        self._permission.rules.require_requests()
-        request, link, state = await self._asked(identity, request_id, pays=True)
-        await self._permission.require_spending(identity)
+        self._people.permission.rules.require_requests()
+        look = await self._asked(identity, request_id, pays=True)
+        request, state = look.request, look.state
+        await self._people.permission.require_spending(identity)
         if not state.may_change_plan:
             await self._refuse(request, Obstacle.ROLE, identity)
         state.require_charging()
         await self._require_time(request)
         if state.payment_method is None:
             return NeedsPaymentMethod(state=state, amount=request.amount)
-        spent = await self._permission.spent_today(identity, link.account.account_id)
-        rules = self._permission.rules
+        method = state.payment_method
+        if not may_pay(request, look.actor, look.demand, look.votes, method_key(method)):
+            return await self._first_of_two(look, method)
+        return await self._proposed(look, method)
+
+    async def _proposed(self, look: _Look, method: PaymentMethod) -> Review:
+        """Propose the charge with which a person pays a request."""
+        request, state, identity = look.request, look.state, look.actor.identity
+        spent = await self._people.permission.spent_today(identity, look.actor.account_id)
+        rules = self._people.permission.rules
         _require_amount(AmountOffer.of(state, rules), request.amount)
         rules.require(request.amount, spent)
-        others = await self._charges.of_organization(request.key, since=self._clock.now() - YOUNG)
+        # Before the proposal, which is a charge of the organization too.
+        known = await self._known(request)
         proposal = await self._proposals.add(
             identity,
-            link.account,
+            look.link.account,
             request.amount,
             organization=(state.organization_id, state.organization_name),
-            payment_method=state.payment_method,
+            payment_method=method,
             portal_url=state.portal_url,
             request=request,
         )
-        return Review(
-            request=request,
-            proposal=proposal,
-            state=state,
-            others=others,
-            granted=await self._lists.granted(
-                request.requester.key, request.key, since=self._clock.now() - GRANTED_IN
-            ),
+        is_two = max(request.needed, look.demand.people) == TWO
+        first = next(iter(_others(look.votes, look.actor)), None) if is_two else None
+        return Review(request=request, proposal=proposal, state=state, first=first, known=known)
+
+    async def _first_of_two(self, look: _Look, method: PaymentMethod) -> FirstReview | OtherMethod:
+        """Return what somebody looks at whose yes is not enough.
+
+        Raises:
+            RequestError: TWO, they have agreed already.
+        """
+        request = look.request
+        others = _others(look.votes, look.actor)
+        if others:
+            return OtherMethod(request=request, first=others[0], method=method)
+        bound = request.wanted or method
+        if any(vote.method == method_key(bound) for vote in look.votes):
+            raise RequestError(request, Obstacle.TWO)
+        vote = Vote(
+            id=secrets.token_hex(16),
+            request_id=request.id,
+            version=request.version,
+            person=look.actor.identity,
+            account_id=look.actor.account_id,
+            kind=VoteKind.AGREED,
+            method=method_key(bound),
+            seen=method_key(method),
+            at=self._clock.now(),
+        )
+        known = await self._known(request)
+        return FirstReview(request=request, vote=vote, method=bound, state=look.state, known=known)
+
+    async def _known(self, request: FundsRequest) -> Known:
+        """Return what is known of the organization's other purchases, and of this requester."""
+        now = self._clock.now()
+        owner = request.requester.key
+        return Known(
+            others=await self._charges.of_organization(request.key, since=now - YOUNG),
+            granted=await self._lists.granted(owner, request.key, since=now - GRANTED_IN),
             denied=await self._lists.denied_lately(request),
         )
+
+    async def agree(
+        self, identity: Identity, request_id: str, *, shown: int, method: str
+    ) -> FundsRequest | Looked:
+        """Store this person's yes as the first of two, to this version and payment method.
+
+        Return the request as it is then; or what this person has to look at again, because it has changed:
+        perhaps another has agreed a moment before, and this person would pay.
+
+        Raises:
+            As `review`.
+        """
+        found = await self.review(identity, request_id)
+        if not isinstance(found, FirstReview):
+            return found
+        if (found.request.version, found.vote.method) != (shown, method):
+            return found
+        memberships = await self._memberships(identity, found.request)
+        agreed = await self._deciding.agree(found.request, found.vote, memberships)
+        return agreed or await self.review(identity, request_id)
+
+    async def ask_about(self, identity: Identity, request_id: str) -> FundsRequest | Looked:
+        """Have the first of two asked to agree to the payment method with which this person would pay.
+
+        Return the request as it is then; or what there is to look at instead.
+
+        Raises:
+            As `review`.
+        """
+        found = await self.review(identity, request_id)
+        if not isinstance(found, OtherMethod):
+            return found
+        asked = found.request.asked_about(found.method)
+        if not await self._requests.change(found.request, asked, "card", actor=identity.key):
+            raise await self._lost(identity, request_id)
+        await self._deciding.void(Voided.CARD, votes.c.id == found.first.id)
+        return asked
 
     async def require_denial(self, identity: Identity, request_id: str) -> FundsRequest:
         """Return a request that this person may deny now; a lock and read-only do not prevent that.
@@ -131,11 +230,12 @@ class Approving:
             RequestNotFoundError, NotFullMemberError, RequestError, NotLinkedError, RelinkRequiredError.
             NotAllowedError: the role.
         """
-        request, _, state = await self._asked(identity, request_id, pays=False)
-        if not state.may_change_plan:
-            await self._refuse(request, Obstacle.ROLE, identity)
-            raise NotAllowedError(RefusalCode.ROLE_REQUIRED, state.portal_url, role=state.role)
-        return request
+        look = await self._asked(identity, request_id, pays=False)
+        if not look.state.may_change_plan:
+            await self._refuse(look.request, Obstacle.ROLE, identity)
+            portal_url = look.state.portal_url
+            raise NotAllowedError(RefusalCode.ROLE_REQUIRED, portal_url, role=look.state.role)
+        return look.request
 
     async def deny(self, identity: Identity, request_id: str, reason: str, *, shown: int) -> FundsRequest:
         """Deny a request once, in the version that was shown; return it as it is then.
@@ -152,19 +252,21 @@ class Approving:
             raise await self._lost(identity, request_id)
         return denied
 
-    async def explain(self, charge: Charge) -> None:
-        """Raise the reason why a charge cannot pay its request; return if there is none, or no request.
+    async def explain(self, charge: Charge) -> Mapping[str, bool]:
+        """Raise the reason why a charge cannot pay its request.
+
+        If there is none, or no request, return the groups and channels of the payer that a policy names.
 
         Raises:
             RequestError: the request is not as it was shown, or this person may not decide on it.
         """
         if charge.request_id is None:
-            return
-        self._permission.rules.require_requests()
+            return {}
+        self._people.permission.rules.require_requests()
         request = await self._requests.get(charge.request_id)
-        link = await self._accounts.former_link(charge.identity)
+        link = await self._people.accounts.former_link(charge.identity)
         if request is None or link is None:
-            return
+            return {}
         actor = Actor(
             identity=charge.identity,
             base_url=link.base_url,
@@ -172,13 +274,23 @@ class Approving:
             organization_id=link.account.organization_id,
         )
         other = await self._charge_of(request)
+        memberships = await self._memberships(charge.identity, request)
+        demand, counting = await self._deciding.look(request, charge.identity.user, memberships)
         shown = charge.request_version or 0
-        why = obstacle(request, actor, self._clock.now(), shown=shown, charge=other)
+        why = obstacle(request, actor, self._clock.now(), shown=shown, charge=other, demand=demand)
+        method = "" if charge.payment_method is None else method_key(charge.payment_method)
+        if why is None and not may_pay(request, actor, demand, counting, method):
+            why = Obstacle.TWO
+            request = await self._deciding.needs_more(request, demand.people)
         if why is None:
-            return
+            return memberships
         await self._refuse(request, why, charge.identity)
         await self._charges.cancel(charge.id, charge.identity.key, now=self._clock.now())
-        raise _obstacle(request, why, other)
+        raise await self._obstacle(request, why, other)
+
+    async def _memberships(self, identity: Identity, request: FundsRequest) -> Mapping[str, bool]:
+        """Return in which groups and channels this person is whose members decide."""
+        return await self._people.channels.memberships(identity, await self._deciding.policies_of(request))
 
     async def _charge_of(self, request: FundsRequest) -> Charge | None:
         """Return the charge that is to pay a request; None if none is."""
@@ -188,15 +300,13 @@ class Approving:
         """Leave a request to others before billing is enabled; return False if that is too late."""
         return await self._charges.leave_to_others(charge_id, identity.key) is not None
 
-    async def _asked(
-        self, identity: Identity, request_id: str, *, pays: bool
-    ) -> tuple[FundsRequest, Link, BillingState]:
-        """Return a request to decide on, the person's link, and what the portal says of them."""
+    async def _asked(self, identity: Identity, request_id: str, *, pays: bool) -> _Look:
+        """Return a request to decide on, and who is about to: what policies, votes and the portal say."""
         request = await self.request(identity, request_id)
         if request.requester.key == identity.key:
             raise await self._lost(identity, request_id, Obstacle.SELF)
-        await self._members.require_full(identity)
-        link = await self._accounts.link(identity)
+        await self._people.members.require_full(identity)
+        link = await self._people.accounts.link(identity)
         actor = Actor(
             identity=identity,
             base_url=link.base_url,
@@ -206,16 +316,32 @@ class Approving:
         other = await self._charge_of(request)
         # One that is being paid can be taken over, but not denied.
         instead_of = other if pays else None
-        why = obstacle(request, actor, self._clock.now(), shown=request.version, charge=instead_of)
+        memberships = await self._memberships(identity, request)
+        demand, counting = await self._deciding.look(request, identity.user, memberships)
+        now = self._clock.now()
+        why = obstacle(request, actor, now, shown=request.version, charge=instead_of, demand=demand)
         if why is not None:
             await self._refuse(request, why, identity)
-            raise _obstacle(request, why, other)
-        _, portal = await self._accounts.portal(identity)
+            raise await self._obstacle(request, why, other)
+        _, portal = await self._people.accounts.portal(identity)
         state = await portal.state()
         if state.organization_id != request.organization_id:
             raise await self._lost(identity, request_id, Obstacle.ORGANIZATION)
         await self._routing.observe(identity, link, state)
-        return request, link, state
+        return _Look(request=request, link=link, actor=actor, state=state, demand=demand, votes=counting)
+
+    async def _obstacle(self, request: FundsRequest, why: Obstacle, charge: Charge | None) -> RequestError:
+        """Return the error for a request that this charge is to pay; its time limits a take-over too."""
+        at = take_over_at(charge)
+        is_soon_enough = at is not None and at < request.expires_at
+        policies = await self._deciding.policies_of(request) if why in _OF_POLICY else ()
+        return RequestError(
+            request,
+            why,
+            charge=charge,
+            take_over_at=at if is_soon_enough else None,
+            policies=policies,
+        )
 
     async def _require_time(self, request: FundsRequest) -> None:
         until = await self._lists.not_before(request.key)
@@ -245,8 +371,10 @@ def _require_amount(offer: AmountOffer, amount: Decimal) -> None:
     offer.bounds.check(amount)
 
 
-def _obstacle(request: FundsRequest, why: Obstacle, charge: Charge | None) -> RequestError:
-    """Return the error for a request that this charge is to pay; its time limits a take-over too."""
-    at = take_over_at(charge)
-    is_soon_enough = at is not None and at < request.expires_at
-    return RequestError(request, why, charge=charge, take_over_at=at if is_soon_enough else None)
+def _others(counting: Sequence[Vote], actor: Actor) -> Sequence[Vote]:
+    """Return the votes of other people than this one."""
+    return [
+        vote
+        for vote in counting
+        if vote.person.key != actor.identity.key and vote.account_id != actor.account_id
+    ]

@@ -1,17 +1,20 @@
-"""What keeps a request for money from being sent, before the portal is asked."""
+"""What keeps a request for money from being sent, and a refusal as it is stored."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.domain.errors import PortalRefusalError, RefusalCode, StoreUnavailableError
+from bot.domain.charge import Refusal
+from bot.domain.errors import WAIT, PortalRefusalError, RefusalCode, StoreUnavailableError
 from bot.domain.money import CENT
 from bot.domain.rules import Rule
 from bot.domain.subscription import Effect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from bot.domain.charge import Charge
     from bot.domain.rules import RuleError
@@ -57,3 +60,14 @@ def require_same_price(charge: Charge, preview: Preview) -> None:
     if due_now.quantize(CENT) != charge.amount:
         price = format(due_now.quantize(CENT), "f")
         raise PortalRefusalError(RefusalCode.PRICE_CHANGED, message=price, portal_url=charge.portal_url)
+
+
+def refusal_of(error: PortalRefusalError, now: datetime) -> Refusal:
+    """Return a refusal as it is stored with a charge."""
+    waits = error.code in WAIT and error.retry_after is not None
+    return Refusal(
+        code=error.code,
+        detail=error.detail,
+        retry_at=now + timedelta(seconds=error.retry_after or 0) if waits else None,
+        portal_url=error.portal_url,
+    )

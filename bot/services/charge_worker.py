@@ -14,7 +14,6 @@ from bot.domain.billing import ChargeStatusKind
 from bot.domain.charge import OPEN, Charge, ChargeKind, ChargeState, FailureReason, Refusal
 from bot.domain.errors import (
     ACCESS_LOST,
-    WAIT,
     AmbiguousAnswerError,
     NotLinkedError,
     PortalRefusalError,
@@ -32,8 +31,8 @@ from bot.domain.follow_up import (
 from bot.domain.rules import RuleError
 from bot.domain.subscription import UpgradeStatus
 from bot.engine import Released
+from bot.services import before_sending
 from bot.services.balance_now import balance_now
-from bot.services.before_sending import DatabaseAwayError, forbidden, nothing_sent, require_same_price
 from bot.services.poll_waits import BUSY_CAP_SECONDS, away_wait, busy_wait
 from bot.timing import CALL_MARGIN_SECONDS, PORTAL_TIMEOUT_SECONDS
 
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from bot.portal.client import PortalClient
     from bot.portal.transport import Gate
     from bot.services.accounts import Accounts
+    from bot.services.first_voter import FirstVoter
     from bot.services.permission import Permission
     from bot.services.poll_waits import PollRules
     from bot.storage.charges.store import ChargeStore
@@ -55,8 +55,8 @@ if TYPE_CHECKING:
 AMBIGUITY_WINDOW = timedelta(minutes=1)
 """How long a request without a clear answer is retried before the person is notified of that."""
 
-PREVIEW_LIFE = timedelta(seconds=10)
-"""How old the preview of an upgrade may be when its request is sent."""
+LOOK_LIFE = timedelta(seconds=10)
+"""How old a preview, or the look for the first of two, may be when the request is sent."""
 
 RESEND = Backoff(1, 10)
 _NOT_CONNECTED = (NotLinkedError, RelinkRequiredError)
@@ -72,10 +72,12 @@ class ChargeWorker:
         charges: ChargeStore,
         accounts: Accounts,
         permission: Permission,
+        first_voter: FirstVoter,
         clock: Clock,
         rules: PollRules,
         metrics: Metrics,
     ) -> None:
+        self.first_voter = first_voter
         self.charges = charges
         self.accounts = accounts
         self.permission = permission
@@ -101,7 +103,8 @@ class _Run:
         self._clock = worker.clock
         self._lease = lease
         self.charge = self.stored = lease.load()
-        self._previewed_at: datetime | None = None
+        self._looked_at: datetime | None = None
+        self._awaits_voter = False
         self._maybe_sent = (
             self.charge.ambiguous_since is not None or self.charge.state in OPEN or lease.claim.attempts > 1
         )
@@ -158,7 +161,7 @@ class _Run:
         except PortalRefusalError as error:
             await self._refused(error, sent_at=started)
         except RuleError as error:
-            await self._refused(forbidden(error))
+            await self._refused(before_sending.forbidden(error))
         except _NOT_CONNECTED:
             await self._refused(PortalRefusalError(RefusalCode.UNAUTHORIZED))
         except AmbiguousAnswerError as error:
@@ -166,10 +169,9 @@ class _Run:
             await self._unanswered(since=started)
             if error.same_again:
                 await self._save(self.charge.unconfirmed())
-        except DatabaseAwayError:
+        except before_sending.DatabaseAwayError:
             return None
-        except PortalUnavailableError as error:
-            # No token, preview or free slot: this request was never sent.
+        except PortalUnavailableError as error:  # no token, preview, first yes or free slot: never sent
             log.warning("charge.not_sent", charge=self.charge.id, answer=str(error))
             return min(error.retry_after or 0, BUSY_CAP_SECONDS)
         return 0
@@ -179,15 +181,17 @@ class _Run:
         charge = self.charge
         self._require_confirmed()
         if charge.kind is ChargeKind.UPGRADE:
-            tier = charge.tier_id or ""
-            with nothing_sent():
+            with before_sending.nothing_sent():
                 portal = await self._portal(self._gate)
                 if not self._maybe_sent:
-                    await self._require_same_price(portal, tier)
-                result = await portal.upgrade_plan(tier, idempotency_key=charge.idempotency_key)
+                    await self._require_same_price(portal)
+                result = await portal.upgrade_plan(
+                    charge.tier_id or "", idempotency_key=charge.idempotency_key
+                )
             await self._upgraded(result)
             return
-        with nothing_sent():
+        with before_sending.nothing_sent():
+            await self._ask_first_voter()
             portal = await self._portal(self._gate)
             accepted = await portal.charge(charge.amount, idempotency_key=charge.idempotency_key)
         now = self._clock.now()
@@ -204,26 +208,31 @@ class _Run:
         if not may_be_sent(charge, self._clock.now()):
             raise PortalRefusalError(RefusalCode.NOT_SENT_IN_TIME)
 
-    async def _require_same_price(self, portal: PortalClient, tier: str) -> None:
+    async def _require_same_price(self, portal: PortalClient) -> None:
         """Preview an upgrade again: the person has confirmed one amount, and the portal takes its own."""
-        charge = self.charge
-        preview = await portal.preview_plan(tier)
-        self._previewed_at = self._clock.now()
-        require_same_price(charge, preview)
+        preview = await portal.preview_plan(self.charge.tier_id or "")
+        self._looked_at = self._clock.now()
+        before_sending.require_same_price(self.charge, preview)
+
+    async def _ask_first_voter(self) -> None:
+        """Have the portal asked whether the yes of the first of two holds, if two decide."""
+        if not self._maybe_sent:
+            self._awaits_voter = True
+            is_asked = await self._worker.first_voter.ask(self.charge)
+            self._awaits_voter, self._looked_at = False, self._clock.now() if is_asked else None
 
     async def _gate(self) -> None:
         """Check everything once more, just before the request leaves: nothing slow comes after this.
 
-        The row is what was confirmed, confirmation and preview are young enough, no rule forbids the charge
-        by now, and the lease outlasts the request.
+        The row is what was confirmed; confirmation, preview and the look for the first of two are young
+        enough; no rule forbids the charge by now; and the lease outlasts the request.
         """
         charge = self.charge
         self._require_confirmed()
-        previewed_at = None if self._maybe_sent else self._previewed_at
-        if previewed_at is not None and self._clock.now() > previewed_at + PREVIEW_LIFE:
-            raise PortalUnavailableError("the preview is too old", sent=False)
-        if not await self._worker.charges.pays_its_request(charge):
-            raise PortalRefusalError(RefusalCode.REQUEST_ENDED)
+        looked_at = None if self._maybe_sent else self._looked_at
+        if looked_at is not None and self._clock.now() > looked_at + LOOK_LIFE:
+            raise PortalUnavailableError("what the portal said is too old", sent=False)
+        await self._worker.first_voter.require_sending(charge, is_first=not self._maybe_sent)
         await self._worker.permission.require_sending(charge)
         await self._lease.ensure(PORTAL_TIMEOUT_SECONDS + CALL_MARGIN_SECONDS)
         log.info("charge.post", charge=charge.id, kind=charge.kind.value, amount=str(charge.amount))
@@ -272,6 +281,8 @@ class _Run:
     async def _give_up(self) -> None:
         if self._maybe_sent:
             await self._save(self.charge.unanswered(self._clock.now()).unconfirmed())
+        elif self._awaits_voter and await self._worker.first_voter.give_up(self.charge):
+            await self._refused(PortalRefusalError(RefusalCode.VOTE_LOST))
         else:
             await self._refused(PortalRefusalError(RefusalCode.TEMPORARILY_UNAVAILABLE))
 
@@ -344,7 +355,7 @@ class _Run:
                 if self._clock.now() < may_be_sent_at and not await self._permitted_since(since):
                     return may_be_sent_at
                 await self._send()
-        except (RuleError, DatabaseAwayError):
+        except (RuleError, before_sending.DatabaseAwayError):
             refusal = self.charge.refusal
         except _NOT_CONNECTED:
             refusal = RefusalCode.UNAUTHORIZED
@@ -386,11 +397,4 @@ class _Run:
         return portal
 
     def _refusal(self, error: PortalRefusalError) -> Refusal:
-        waits = error.code in WAIT and error.retry_after is not None
-        wait = timedelta(seconds=error.retry_after or 0)
-        return Refusal(
-            code=error.code,
-            detail=error.detail,
-            retry_at=self._clock.now() + wait if waits else None,
-            portal_url=error.portal_url,
-        )
+        return before_sending.refusal_of(error, self._clock.now())

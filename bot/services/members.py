@@ -73,6 +73,14 @@ class Members:
         """
         return (await self._profile(identity)).zone
 
+    async def name(self, identity: Identity) -> str | None:
+        """Return a person's name; None if Slack does not say.
+
+        Raises:
+            SlackUnavailableError: Slack does not answer.
+        """
+        return (await self._profile(identity)).name
+
     async def _standing(self, identity: Identity) -> Standing | None:
         return (await self._profile(identity)).standing
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bot.domain.rules import Rules, Unlock
     from bot.storage.charges.confirmation import ConfirmationStore
     from bot.storage.locks import LockStore
+    from bot.storage.requests.line import TwoPeopleLine
 
 DAY = timedelta(hours=24)
 
@@ -30,9 +31,15 @@ class Permission:
     """Checked before an amount is shown, at the confirmation, and just before each request is sent."""
 
     def __init__(
-        self, rules: Rules, locks: LockStore, confirmations: ConfirmationStore, clock: Clock
+        self,
+        rules: Rules,
+        locks: LockStore,
+        confirmations: ConfirmationStore,
+        line: TwoPeopleLine,
+        clock: Clock,
     ) -> None:
         self.rules = rules
+        self._line = line
         self._locks = locks
         self._confirmations = confirmations
         self._clock = clock
@@ -103,12 +110,16 @@ class Permission:
         """Check an auto-reload setting. Switched on, it charges up to its upper amount without asking.
 
         Raises:
-            RuleError: as `require_changes`; or, to switch it on, locked or above a limit.
+            RuleError: as `require_changes`; or, to switch it on, locked, above a limit, or so much that two
+                people decide.
         """
         self.require_changes(identity)
         if choice.enabled:
             await self.require_spending(identity)
             self.rules.require_at_once(choice.reload_to)
+            line = await self._line.of(identity)
+            if line is not None and choice.reload_to >= line:
+                raise RuleError(Rule.TWO_PEOPLE, limit=line)
 
     async def lock(self, identity: Identity, reason: str | None) -> tuple[Lock, bool]:
         """Stop all spending in this person's tenant; return the lock, and whether it is new.

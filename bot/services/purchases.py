@@ -21,13 +21,14 @@ from bot.domain.errors import (
 from bot.domain.follow_up import PROPOSAL_LIFE, can_be_asked_about, may_be_sent_again_at
 from bot.domain.grant import Resume
 from bot.domain.money import AmountError
-from bot.domain.next_step import ChooseAmount, Confirm, NeedsPaymentMethod
+from bot.domain.next_step import AskInstead, ChooseAmount, Confirm, NeedsPaymentMethod
 from bot.domain.offer import AmountOffer
 from bot.domain.rules import Rule, RuleError
 from bot.domain.subscription import Effect
+from bot.services.routing import key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from bot.domain.billing import BillingState
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from bot.services.proposals import Proposals
     from bot.storage.charges.confirmation import ConfirmationStore
     from bot.storage.charges.store import ChargeStore
+    from bot.storage.requests.line import TwoPeopleLine
 
 TRIES = 3
 """Attempts to confirm when the reason for the refusal disappears before it can be reported."""
@@ -67,6 +69,7 @@ class Purchases:
         confirmations: ConfirmationStore,
         proposals: Proposals,
         approving: Approving,
+        line: TwoPeopleLine,
         accounts: Accounts,
         permission: Permission,
         clock: Clock,
@@ -75,6 +78,7 @@ class Purchases:
         self._confirmations = confirmations
         self._proposals = proposals
         self._approving = approving
+        self._line = line
         self._permission = permission
         self._accounts = accounts
         self._clock = clock
@@ -91,6 +95,7 @@ class Purchases:
             NotAllowedError: the role or the organization's switch forbids it.
         """
         await self._permission.require_spending(identity)
+        link = await self._accounts.link(identity)
         account, portal = await self._accounts.portal(identity)
         state = await portal.state()
         state.require_charging()
@@ -105,6 +110,9 @@ class Purchases:
             self._permission.rules.require(amount, spent)
         except (AmountError, RuleError) as error:
             return replace(choose, amount=amount, problem=error)
+        line = await self._line.line_for(identity, key_of(identity, link), amount)
+        if line is not None:
+            return AskInstead(state=state, amount=amount, line=line)
         return Confirm(
             proposal=await self._proposals.add(
                 identity,
@@ -157,6 +165,9 @@ class Purchases:
             raise ValueError("only a preview that charges now can be proposed")
         link = await self._accounts.link(identity)
         await self._permission.require_charge(identity, link.account, preview.due_now)
+        line = await self._line.line_for(identity, key_of(identity, link), preview.due_now)
+        if line is not None:
+            raise RuleError(Rule.TWO_PEOPLE, limit=line)
         monthly = subscription.price_of(preview.target_id)
         if monthly is not None:
             # The plan renews at its own price, without asking.
@@ -190,8 +201,9 @@ class Purchases:
             BuyAgainError: an equal charge with an unknown outcome appeared meanwhile; ask first.
             RequestError: it was to pay a request, which this person may not decide on any more.
         """
+        memberships: Mapping[str, bool] = {}
         for _ in range(TRIES):
-            confirmed = await self._confirm(identity, charge_id, view_id, warned_of)
+            confirmed = await self._confirm(identity, charge_id, view_id, warned_of, memberships)
             if confirmed is not None:
                 return confirmed
             charge = await self._mine(identity, charge_id)
@@ -203,11 +215,16 @@ class Purchases:
                 return resumed
             if charge.state is not ChargeState.PROPOSED:
                 return charge  # another click has confirmed it, and its work continues
-            await self._explain(charge, warned_of)
+            memberships = await self._explain(charge, warned_of)
         raise StaleError
 
     async def _confirm(
-        self, identity: Identity, charge_id: str, view_id: str | None, warned_of: str | None
+        self,
+        identity: Identity,
+        charge_id: str,
+        view_id: str | None,
+        warned_of: str | None,
+        memberships: Mapping[str, bool],
     ) -> Charge | None:
         """Store the confirmation in one step with all its conditions; None if a condition fails."""
         if self._permission.rules.read_only:
@@ -222,13 +239,17 @@ class Purchases:
             warned_of=warned_of,
             since=self._permission.day_begins(),
             check_limits=self._permission.rules.require,
+            memberships=memberships,
         )
 
-    async def _explain(self, charge: Charge, warned_of: str | None) -> None:
-        """Raise the reason why a proposal was not confirmed; return if the reason has disappeared."""
+    async def _explain(self, charge: Charge, warned_of: str | None) -> Mapping[str, bool]:
+        """Raise the reason why a proposal was not confirmed; return what to try again with if it is gone.
+
+        That is, in which groups and channels this person is that a policy names.
+        """
         if self._clock.now() >= charge.created_at + PROPOSAL_LIFE:
             raise StaleError
-        await self._approving.explain(charge)
+        memberships = await self._approving.explain(charge)
         other = await self._confirmations.open_equal(charge)
         if other is not None and other.id != warned_of:
             raise BuyAgainError(charge, other)
@@ -236,6 +257,7 @@ class Purchases:
         link = await self._accounts.former_link(charge.identity)
         if link is not None and link.waits_since is not None:
             raise RuleError(Rule.NOT_LET_IN)
+        return memberships
 
     async def cancel(self, identity: Identity, charge_id: str) -> Charge:
         """Cancel a proposal and return it; any other charge is returned unchanged.

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.domain.billing import BalanceLevel
+from bot.domain.deciding import Obstacle
 from bot.domain.errors import StaleError
 from bot.domain.money import CENT
 from bot.domain.offer import AmountOffer
-from bot.domain.request import LOOK_AGAIN, REASON_LENGTH, FundsRequest, Obstacle, RequestState, Withdrawal
+from bot.domain.policy import ONE, TWO
+from bot.domain.request import REASON_LENGTH, FundsRequest, RequestState, Withdrawal
 from bot.domain.request_errors import (
+    AboveMostError,
     MayAddItselfError,
     MemberCapError,
     RemindedAlreadyError,
@@ -23,24 +27,23 @@ from bot.domain.request_errors import (
 )
 from bot.domain.request_views import AskForm, RequestList
 from bot.domain.text import clean
-from bot.engine import LeaseLostError
+from bot.domain.vote import Vote, VoteKind, method_key
 from bot.services.routing import key_of
-from bot.storage.requests.store import message_for
+from bot.storage.requests.store import message_for, message_in
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
     from decimal import Decimal
 
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
+    from bot.domain.policy import Policy
+    from bot.domain.request import OrganizationKey
     from bot.domain.request_views import Approvers
-    from bot.engine import Lease, Released
-    from bot.services.accounts import Accounts
-    from bot.services.members import Members
-    from bot.services.permission import Permission
+    from bot.services.people import People
     from bot.services.routing import Routing
     from bot.storage.charges.store import ChargeStore
+    from bot.storage.policies import PolicyStore
+    from bot.storage.requests.line import TwoPeopleLine
     from bot.storage.requests.lists import RequestLists
     from bot.storage.requests.store import RequestStore
 
@@ -58,10 +61,10 @@ class Requests:
         requests: RequestStore,
         lists: RequestLists,
         charges: ChargeStore,
-        accounts: Accounts,
-        permission: Permission,
+        policies: PolicyStore,
+        line: TwoPeopleLine,
+        people: People,
         routing: Routing,
-        members: Members,
         clock: Clock,
         life: timedelta | None,
     ) -> None:
@@ -69,10 +72,10 @@ class Requests:
         self._requests = requests
         self._lists = lists
         self._charges = charges
-        self._accounts = accounts
-        self._permission = permission
+        self._policies = policies
+        self._line = line
+        self._people = people
         self._routing = routing
-        self._members = members
         self._clock = clock
         self._life = life
 
@@ -81,10 +84,13 @@ class Requests:
         """Whether the operator allows requests."""
         return self._life is not None
 
-    async def form(self, identity: Identity, *, anyway: bool = False) -> AskForm:
+    async def form(
+        self, identity: Identity, *, amount: Decimal | None = None, anyway: bool = False
+    ) -> AskForm:
         """Return the form to ask for funds, after all that can be checked before.
 
-        With `anyway`, a person may ask whom funds may not help, or who could add them.
+        `amount` is the one that was typed. With `anyway`, a person may ask whom funds may not help, or who
+        could add them.
 
         Raises:
             RuleError: spending is stopped.
@@ -92,42 +98,57 @@ class Requests:
             NotLinkedError, RelinkRequiredError: not connected.
             MayAddItselfError, MemberCapError: asking is not what helps.
         """
-        self._permission.rules.require_requests()
-        await self._permission.require_spending(identity)
-        await self._members.require_asker(identity)
-        link = await self._accounts.link(identity)
-        account, portal = await self._accounts.portal(identity)
+        self._people.permission.rules.require_requests()
+        await self._people.permission.require_spending(identity)
+        await self._people.members.require_asker(identity)
+        link = await self._people.accounts.link(identity)
+        account, portal = await self._people.accounts.portal(identity)
         state, info = await asyncio.gather(portal.state(), portal.account())
         await self._routing.observe(identity, link, state)
-        if state.may_charge and not anyway:
+        key = key_of(identity, link)
+        policy = await self._policies.newest(key)
+        if state.may_charge and not anyway and not await self._needs_two(identity, key, policy, amount):
             raise MayAddItselfError
         if info.usage.level is BalanceLevel.MEMBER_CAPPED and not anyway:
             raise MemberCapError(state.portal_url)
         return AskForm(
             state=state,
-            offer=AmountOffer.of(state, self._permission.rules),
+            offer=AmountOffer.of(state, self._people.permission.rules, most=policy.request_max),
             account=account,
-            approvers=await self._routing.approvers(
-                key_of(identity, link), requester=identity, account_id=account.account_id
-            ),
+            approvers=await self._routing.approvers(key, requester=identity, account_id=account.account_id),
+            policy=policy,
+            counts=state.may_charge and state.payment_method is not None,
         )
+
+    async def _needs_two(
+        self, identity: Identity, key: OrganizationKey, policy: Policy, amount: Decimal | None
+    ) -> bool:
+        """Tell whether two people decide on this amount for a person; on any, if it is not known yet."""
+        if amount is None:
+            return policy.two_people_from is not None
+        return await self._line.line_for(identity, key, amount) is not None
 
     async def file(self, identity: Identity, amount: Decimal, reason: str, *, account: str) -> FundsRequest:
         """File a request, with a message to each who is told; `account` is whose form it was.
 
         Raises:
             RuleError: spending is stopped, or the amount exceeds a limit.
-            AskedAlreadyError, TooManyRequestsError, NotFullMemberError.
+            AskedAlreadyError, TooManyRequestsError, NotFullMemberError, AboveMostError.
             NotLinkedError, RelinkRequiredError: not connected.
             StaleError: this person has connected another account since the form was opened.
+            PortalUnavailableError: two people decide, and the portal does not say whether this is one.
         """
-        await self._permission.require_spending(identity)
-        self._permission.rules.require(amount, None)
-        await self._members.require_asker(identity)
-        link = await self._accounts.link(identity)
+        await self._people.permission.require_spending(identity)
+        self._people.permission.rules.require(amount, None)
+        await self._people.members.require_asker(identity)
+        link = await self._people.accounts.link(identity)
         if link.account.account_id != account or self._life is None:
             raise StaleError
         now = self._clock.now()
+        key = key_of(identity, link)
+        policy = await self._allowing(key, amount)
+        life = self._life if policy.life_hours is None else timedelta(hours=policy.life_hours)
+        line = await self._line.line_for(identity, key, amount)
         request = FundsRequest(
             id=secrets.token_hex(8),
             requester=identity,
@@ -138,16 +159,49 @@ class Requests:
             amount=amount.quantize(CENT),
             reason=one_line(reason),
             asked_at=now,
-            expires_at=now + self._life,
-            zone=await self._members.zone(identity),
+            expires_at=now + min(life, self._life),
+            zone=policy.zone if policy.version else await self._people.members.zone(identity),
+            hours=policy.hours,
+            needed=ONE if line is None else TWO,
+            policy_version=policy.version,
         )
+        vote = None if line is None else await self._own_vote(request)
         approvers = await self._routing.approvers(
             request.key, requester=identity, account_id=request.account_id
         )
-        readers = [identity, *approvers.told]
-        await self._requests.file(request, [message_for(request.id, each, now) for each in readers])
-        log.info("requests.filed", request=request.id, told=len(approvers.told))
+        messages = [message_for(request.id, each, now) for each in (identity, *approvers.told)]
+        if approvers.channel is not None:
+            messages.append(message_in(request, approvers.channel, now))
+        await self._requests.file(request, messages, vote)
+        log.info("requests.filed", request=request.id, told=len(messages) - 1)
         return request
+
+    async def _allowing(self, key: OrganizationKey, amount: Decimal) -> Policy:
+        """Return the policy in force, if it lets people ask for so much."""
+        policy = await self._policies.newest(key)
+        if policy.request_max is not None and amount > policy.request_max:
+            raise AboveMostError(policy.request_max)
+        return policy
+
+    async def _own_vote(self, request: FundsRequest) -> Vote | None:
+        """Return the requester's own yes, if the portal says that they may charge; another then pays."""
+        _, portal = await self._people.accounts.portal(request.requester)
+        state = await portal.state()
+        is_same = state.organization_id == request.organization_id
+        if not is_same or not state.may_charge or state.payment_method is None:
+            return None
+        method = method_key(state.payment_method)
+        return Vote(
+            id=secrets.token_hex(16),
+            request_id=request.id,
+            version=request.version,
+            person=request.requester,
+            account_id=request.account_id,
+            kind=VoteKind.ASKED,
+            method=method,
+            seen=method,
+            at=self._clock.now(),
+        )
 
     async def mine(self, identity: Identity, request_id: str) -> FundsRequest:
         """Return a request of this person.
@@ -170,10 +224,10 @@ class Requests:
         found = await self._requests.get(request_id, tenant=identity.tenant)
         if found is not None and found.requester.key == identity.key:
             return found
-        link = await self._accounts.former_link(identity)
+        link = await self._people.accounts.former_link(identity)
         if found is None or link is None or link.dead or found.key != key_of(identity, link):
             raise RequestNotFoundError
-        _, portal = await self._accounts.portal(identity)
+        _, portal = await self._people.accounts.portal(identity)
         if not (await portal.state()).may_charge:
             raise RequestNotFoundError
         return found
@@ -184,17 +238,22 @@ class Requests:
         """Change amount and reason; whoever looks at it must look again.
 
         Raises:
-            RequestNotFoundError, AskedAlreadyError.
+            RequestNotFoundError, AskedAlreadyError, AboveMostError.
             RuleError: spending is stopped, or the amount exceeds a limit.
             RequestError: it is not open any more, or was changed since it was shown.
         """
-        await self._permission.require_spending(identity)
-        self._permission.rules.require(amount, None)
+        await self._people.permission.require_spending(identity)
+        self._people.permission.rules.require(amount, None)
         before = await self.open_one(identity, request_id)
         if before.version != shown:
             raise RequestError(before, Obstacle.VERSION)
-        after = before.edited(amount.quantize(CENT), one_line(reason))
-        return await self._change(before, after, "edited")
+        policy = await self._allowing(before.key, amount)
+        cents = amount.quantize(CENT)
+        line = await self._line.line_for(identity, before.key, cents, but=before.id)
+        after = before.edited(cents, one_line(reason), needed=ONE if line is None else TWO)
+        after = replace(after, policy_version=max(before.policy_version, policy.version))
+        vote = None if line is None else await self._own_vote(after)
+        return await self._change(before, after, "edited", vote)
 
     async def withdraw(self, identity: Identity, request_id: str) -> FundsRequest:
         """Take a request back: an open one, or one whose charge waits for the billing permission.
@@ -244,8 +303,10 @@ class Requests:
             raise RequestError(request, Obstacle.EXPIRED if late else Obstacle.DECIDED)
         return request
 
-    async def _change(self, before: FundsRequest, after: FundsRequest, result: str) -> FundsRequest:
-        if await self._requests.change(before, after, result, actor=before.requester.key):
+    async def _change(
+        self, before: FundsRequest, after: FundsRequest, result: str, vote: Vote | None = None
+    ) -> FundsRequest:
+        if await self._requests.change(before, after, result, actor=before.requester.key, vote=vote):
             return after
         raise RequestError(await self.mine(before.requester, before.id), Obstacle.DECIDED)
 
@@ -256,12 +317,12 @@ class Requests:
             PortalUnavailableError: the portal does not answer that.
         """
         own = await self._lists.of_owner(identity.key, limit=LISTED)
-        link = await self._accounts.former_link(identity)
+        link = await self._people.accounts.former_link(identity)
         if link is None or link.dead or link.waits_since is not None:
             return RequestList(waiting=(), own=own)
         key = key_of(identity, link)
         if everything:
-            _, portal = await self._accounts.portal(identity)
+            _, portal = await self._people.accounts.portal(identity)
             state = await portal.state()
             await self._routing.observe(identity, link, state)
             may_charge = state.may_charge
@@ -282,60 +343,6 @@ class Requests:
         return await self._routing.approvers(
             request.key, requester=request.requester, account_id=request.account_id
         )
-
-    async def end_switched_off(self) -> None:
-        """Where requests are switched off, have those that are open withdrawn."""
-        if self._life is None:
-            await self._requests.wake_open()
-
-    async def advance(self, lease: Lease[FundsRequest]) -> Released | datetime | None:
-        """Do what time has brought; return when to look again (UTC)."""
-        request = lease.load()
-        now = self._clock.now()
-        if request.state is RequestState.OPEN:
-            if self._life is None:
-                return await self._save(lease, request.withdrawn(Withdrawal.SWITCHED_OFF, now))
-            return await self._wait(lease, request, now)
-        if request.is_over or request.charge_id is None:
-            return None
-        return await self._follow(request)
-
-    async def _wait(
-        self, lease: Lease[FundsRequest], request: FundsRequest, now: datetime
-    ) -> datetime | None:
-        """Do what is due with an open request: end it, tell others as well, remind."""
-        if now >= request.expires_at:
-            return await self._save(lease, request.expired(now))
-        escalates, reminds = request.escalates_at(), request.reminds_at()
-        if escalates is not None and now >= escalates:
-            others = await self._routing.others(request)
-            return await self._save(lease, request.escalated(now), "escalated", tell=others)
-        if reminds is not None and now >= reminds:
-            return await self._save(lease, request.reminded(now), "reminded")
-        return request.due_at()
-
-    async def _save(
-        self,
-        lease: Lease[FundsRequest],
-        after: FundsRequest,
-        result: str | None = None,
-        *,
-        tell: Sequence[Identity] = (),
-    ) -> datetime | None:
-        """Write it, unless a person was faster; then look again at once."""
-        try:
-            await self._requests.save(lease, lease.load(), after, result or after.state.value, tell=tell)
-        except LeaseLostError:
-            return self._clock.now()
-        return after.due_at() if after.state is RequestState.OPEN else None
-
-    async def _follow(self, request: FundsRequest) -> datetime | None:
-        """Look at the charge: a process of the release before does not move its request."""
-        charge = await self._charges.get(request.charge_id or "")
-        now = self._clock.now()
-        if charge is not None and await self._requests.catch_up(charge):
-            return now
-        return now + LOOK_AGAIN if request.state is RequestState.CHARGING else None
 
 
 def one_line(reason: str) -> str:

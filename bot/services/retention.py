@@ -12,6 +12,7 @@ from bot.services.lock_announcements import LOCK
 from bot.services.reminders import CONNECTION
 from bot.services.second_person import SECOND_PERSON, WAITING
 from bot.storage.pending_confirmations import PENDING_LIFE
+from bot.storage.policies import POLICY, POLICY_CHANGE, POLICY_CHANNEL
 
 if TYPE_CHECKING:
     from bot.domain.clock import Clock
@@ -59,7 +60,7 @@ class Retention:
         now = self._clock.now()
         await self._ended.delete_old()
         await self._ended.delete_seen_requests(before=now - SIGNATURES_FOR)
-        for kind in (CONNECTION, SECOND_PERSON, WAITING, LOCK):
+        for kind in (CONNECTION, SECOND_PERSON, WAITING, LOCK, POLICY, POLICY_CHANGE, POLICY_CHANNEL):
             await self._ended.delete_notices(kind, before=now - GRANT_LIFE)
         await self._pending.delete_old(before=now - PENDING_LIFE)
         await self._overviews.delete_old()

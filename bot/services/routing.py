@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.domain.errors import BillingError
+from bot.domain.policy import Policy
 from bot.domain.request import OrganizationKey
 from bot.domain.request_views import Approvers
+from bot.storage.policies import POLICY_CHANNEL, message_about
 from bot.storage.requests.rows import REQUEST
 
 if TYPE_CHECKING:
@@ -19,13 +22,12 @@ if TYPE_CHECKING:
     from bot.domain.billing import BillingState
     from bot.domain.identity import Connection, Identity
     from bot.domain.request import FundsRequest
-    from bot.domain.rules import Rules
-    from bot.services.accounts import Accounts
-    from bot.services.members import Members
+    from bot.services.people import People
     from bot.storage.away import AwayStore
     from bot.storage.database import Database
     from bot.storage.deliveries import DeliveryStore
     from bot.storage.links import Link, LinkStore
+    from bot.storage.policies import PolicyStore
     from bot.storage.requests.lists import RequestLists
     from bot.storage.requests.store import RequestStore
 
@@ -36,6 +38,7 @@ ENOUGH = 2
 """With fewer people told, whoever can pay from now on is told of the open requests too."""
 
 MOST_ASKED = 10
+ANYBODY = Policy()
 ASK_SECONDS = 2
 """How long to wait for the portal to say who of those not known yet may pay."""
 
@@ -49,59 +52,130 @@ class Routing:
         self,
         database: Database,
         links: LinkStore,
-        accounts: Accounts,
+        people: People,
         requests: RequestStore,
         lists: RequestLists,
         deliveries: DeliveryStore,
-        members: Members,
         away: AwayStore,
-        rules: Rules,
+        policies: PolicyStore,
     ) -> None:
         self._database = database
         self._links = links
-        self._accounts = accounts
+        self._people = people
         self._requests = requests
         self._lists = lists
         self._deliveries = deliveries
-        self._members = members
         self._away = away
-        self._rules = rules
+        self._policies = policies
 
     async def approvers(self, key: OrganizationKey, *, requester: Identity, account_id: str) -> Approvers:
-        """Return who can probably pay a request of this person, those who decided last first.
+        """Return who can probably decide on a request of this person, those who decided last first.
 
         Whoever is away is not told, unless nobody else is there; who is to be told instead comes first.
+        Whom the policy names is told to connect. If its channel cannot be verified now, people are told.
         """
-        able = await self._able(key, requester=requester, account_id=account_id)
+        policy = await self._policies.newest(key)
+        able = await self._able(key, policy, requester=requester, account_id=account_id)
+        channel = policy.post_to
+        if channel is not None and await self._people.channels.problem(requester, channel) is None:
+            return Approvers(told=(), more=len(able), channel=channel, able=len(able))
+        return await self._people_told(key, policy, requester, able)
+
+    async def _people_told(
+        self, key: OrganizationKey, policy: Policy, requester: Identity, able: Sequence[Identity]
+    ) -> Approvers:
+        """Return which of those who can decide get direct messages."""
         absent = await self._away.all_of([each.key for each in able])
-        here = [each for each in able if each.key not in absent] or able
+        here = [each for each in able if each.key not in absent and each.user not in policy.quiet_approvers]
+        here = here or [*able]
         if len(here) > MOST_TOLD:
             latest = {owner: place for place, owner in enumerate(await self._lists.deciders(key))}
             instead = {delegate for _, delegate in absent.values()}
             here.sort(key=lambda each: (each.user not in instead, latest.get(each.key, len(latest))))
-        return Approvers(told=tuple(here[:MOST_TOLD]), more=len(able) - len(here[:MOST_TOLD]))
+        told = here[:MOST_TOLD]
+        more = len(able) - len(told)
+        told += await self._not_connected(key, policy, requester)
+        return Approvers(told=tuple(told), more=more, able=len(able))
+
+    async def goes_to_channel(self, request: FundsRequest, channel: str) -> bool:
+        """Tell whether a new card may go to a channel now; if not, tell people directly instead."""
+        if await self._people.channels.problem(request.requester, channel) is None:
+            return True
+        await self.tell_directly(request, channel)
+        return False
+
+    async def tell_directly(self, request: FundsRequest, channel: str) -> None:
+        """Tell people of a request that a channel does not get, and once a day those who set the policy."""
+        policy = await self._policies.newest(request.key)
+        able = await self._able(
+            request.key, policy, requester=request.requester, account_id=request.account_id
+        )
+        told = (await self._people_told(request.key, policy, request.requester, able)).told
+        allow_policy = self._people.permission.rules.allow_policy
+        async with self._database.transaction() as transaction:
+            for reader in told:
+                await self._requests.tell(transaction, request.id, reader)
+            subject = f"{channel}-{transaction.now():%Y-%m-%d}"
+            for admin in filter(allow_policy, able):
+                notice = message_about(POLICY_CHANNEL, subject, admin, transaction.now())
+                await self._deliveries.add(transaction, notice)
+        log.info("routing.told_directly", request=request.id, told=len(told))
+
+    async def _not_connected(
+        self, key: OrganizationKey, policy: Policy, requester: Identity
+    ) -> list[Identity]:
+        """Return the people whom a policy names and who are not connected to the organization."""
+        connected = {link.identity.user for link in await self._links.colleagues(key)}
+        named = [
+            replace(requester, user=user)
+            for user in policy.approvers
+            if user not in connected and user != requester.user and user not in policy.quiet_approvers
+        ]
+        full = await asyncio.gather(*(self._people.members.is_full(each) for each in named))
+        return [each for each, is_full in zip(named, full, strict=True) if is_full]
 
     async def others(self, request: FundsRequest) -> Sequence[Identity]:
-        """Return those who can probably pay a request and were not told of it, away or not."""
-        able = await self._able(request.key, requester=request.requester, account_id=request.account_id)
+        """Return those who can probably decide on a request and were not told of it, away or not."""
+        policy = await self._policies.newest(request.key)
+        able = await self._able(
+            request.key, policy, requester=request.requester, account_id=request.account_id
+        )
         readers = {each.key for each in await self._deliveries.readers(REQUEST, request.id)}
         return [each for each in able if each.key not in readers][:MOST_TOLD]
 
-    async def _able(self, key: OrganizationKey, *, requester: Identity, account_id: str) -> list[Identity]:
-        """Return who can probably pay a request of this person, in the order in which they connected."""
+    async def able(self, key: OrganizationKey, policy: Policy = ANYBODY) -> list[Identity]:
+        """Return who of an organization can probably pay, in the order in which they connected.
+
+        With a policy, only those whom it lets decide.
+        """
+        return await self._able(key, policy)
+
+    async def _able(
+        self,
+        key: OrganizationKey,
+        policy: Policy,
+        *,
+        requester: Identity | None = None,
+        account_id: str | None = None,
+    ) -> list[Identity]:
+        """Return who can probably decide on a request of this person."""
         colleagues = [
             link
             for link in await self._links.colleagues(key)
-            if link.identity.key != requester.key
+            if (requester is None or link.identity.key != requester.key)
             and link.account.account_id != account_id
-            and self._rules.allow_person(link.identity)
+            and self._people.permission.rules.allow_person(link.identity)
         ]
         await self._ask_unknown([link for link in colleagues if link.may_charge is None])
         able = [link.identity for link in await self._links.colleagues(key) if link.may_charge]
         chosen = {link.identity.key for link in colleagues}
-        able = [each for each in able if each.key in chosen]
-        full = await asyncio.gather(*(self._members.is_full(each) for each in able))
+        able = [each for each in able if each.key in chosen and await self._is_listed(each, policy)]
+        full = await asyncio.gather(*(self._people.members.is_full(each) for each in able))
         return [each for each, is_full in zip(able, full, strict=True) if is_full]
+
+    async def _is_listed(self, identity: Identity, policy: Policy) -> bool:
+        memberships = await self._people.channels.memberships(identity, [policy])
+        return policy.allows(identity.user, memberships)
 
     async def _ask_unknown(self, links: Sequence[Link]) -> None:
         """Ask the portal, with each person's own connection, who may pay."""
@@ -113,7 +187,7 @@ class Routing:
 
     async def _ask(self, link: Link) -> None:
         try:
-            _, portal = await self._accounts.portal(link.identity)
+            _, portal = await self._people.accounts.portal(link.identity)
             await self.observe(link.identity, link, await portal.state(in_background=True))
         except BillingError as error:
             log.info("routing.not_known", problem=type(error).__name__)
@@ -123,7 +197,7 @@ class Routing:
         if connection.may_charge is state.may_charge:
             return
         try:
-            link = await self._accounts.former_link(identity)
+            link = await self._people.accounts.former_link(identity)
             if link is not None and link.account.grant == connection.account.grant:
                 await self.observe(identity, link, state)
         except BillingError as error:
@@ -140,10 +214,16 @@ class Routing:
             )
             for request in waiting if is_current else ():
                 await self._requests.tell(transaction, request.id, identity)
+            if is_current:
+                await self._requests.draw_again_for(transaction, key_of(identity, link), identity)
 
     async def _untold(self, identity: Identity, link: Link) -> Sequence[FundsRequest]:
         """Return the open requests of which fewer than ENOUGH people were told, and not this person."""
         key = key_of(identity, link)
+        policy = await self._policies.newest(key)
+        is_told = policy.post_to is None and identity.user not in policy.quiet_approvers
+        if not is_told or not await self._is_listed(identity, policy):
+            return []
         found = []
         for request in await self._lists.open_of(key, but=identity.key, limit=MOST_TOLD):
             readers = {each.key for each in await self._deliveries.readers(REQUEST, request.id)}
@@ -151,7 +231,7 @@ class Routing:
             is_other = request.account_id != link.account.account_id
             if is_other and identity.key not in readers and len(others) < ENOUGH:
                 found.append(request)
-        if not found or not await self._members.is_full(identity):
+        if not found or not await self._people.members.is_full(identity):
             return []
         return found
 

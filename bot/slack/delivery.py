@@ -21,6 +21,7 @@ from bot.engine import LeaseLostError
 from bot.slack.errors import (
     MessageGoneError,
     RateLimitedError,
+    RecipientUnreachableError,
     SlackError,
     SlackRefusedError,
     SlackUnavailableError,
@@ -137,6 +138,8 @@ class _Run:
         except NotInstalledError:
             log.warning("delivery.not_installed", subject=self.delivery.subject_id)
         except SlackRefusedError as error:
+            if drawing.otherwise is not None and isinstance(error, RecipientUnreachableError):
+                await drawing.otherwise()
             due_at = self._clock.now() + await self._wait(error)
             log.warning("delivery.later", subject=self.delivery.subject_id, error=error.code)
         return await self._give_back(due_at)

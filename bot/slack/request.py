@@ -32,11 +32,14 @@ class Element(_Loose):
 
     value: str | None = None
     selected_option: Option | None = None
+    selected_users: list[str] = []
+    selected_conversations: list[str] = []
 
     @property
     def entered(self) -> str | None:
         """The typed or chosen value."""
-        return self.value or (self.selected_option.value if self.selected_option else None)
+        option = self.selected_option.value if self.selected_option else None
+        return self.value or option or next(iter(self.selected_conversations), None)
 
 
 class State(_Loose):
@@ -251,6 +254,11 @@ class SlackRequest:
         """Return the typed or chosen value of an input; None if it is empty or missing."""
         element = next(iter(self.inputs.get(block_id, {}).values()), None)
         return clean(element.entered or "", TYPED) if element is not None else None
+
+    def people(self, block_id: str) -> tuple[str, ...]:
+        """Return the Slack ids of the people who were chosen in an input."""
+        element = next(iter(self.inputs.get(block_id, {}).values()), None)
+        return () if element is None else tuple(element.selected_users)
 
 
 def place_of(body: dict[str, Any]) -> Place:

@@ -10,6 +10,8 @@ from bot.domain.audit import Action
 from bot.domain.charge import UNFINISHED, ChargeState
 from bot.storage.charges.rows import charge_of
 from bot.storage.locks import UNLOCKED, LockStore, record_unlock
+from bot.storage.policies import sign_policies_again
+from bot.storage.requests.votes import sign_votes_again
 from bot.storage.tables import audit, charges, locks
 
 if TYPE_CHECKING:
@@ -56,6 +58,9 @@ async def sign_again(database: Database, cipher: Cipher) -> int:
         async with database.transaction() as transaction:
             await sign(transaction, cipher, charge)
     await _sign_unlocks_again(database, cipher)
+    async with database.transaction() as transaction:
+        await sign_policies_again(transaction, cipher)
+        await sign_votes_again(transaction, cipher)
     return failing
 
 

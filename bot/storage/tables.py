@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from bot.domain.charge import UNFINISHED
 from bot.domain.request import GOING_ON
+from bot.domain.working_hours import USUAL_HOURS
 from bot.storage.columns import Dollars, Moment, lease_columns, metadata, who
 
 links = Table(
@@ -205,6 +206,10 @@ requests = Table(
     Column("reminded_at", Moment),
     Column("zone", String(64), nullable=False, server_default="UTC"),
     Column("escalated_at", Moment),
+    Column("needed", Integer, nullable=False, server_default="1"),
+    Column("policy_version", Integer, nullable=False, server_default="0"),
+    Column("hours", String(32), nullable=False, server_default=USUAL_HOURS),
+    Column("wanted_method", Text),
     *lease_columns(),
     Index("ix_requests_owner_asked_at", "owner", "asked_at"),
     Index("ix_requests_organisation", "tenant", "organization_id", "asked_at"),
@@ -324,6 +329,8 @@ audit = Table(
 """Rows are added and read, never changed: triggers refuse updates and deletions."""
 _OF_LOCKS = audit.c.action.in_([literal_column("'lock'"), literal_column("'unlock'")])
 Index("ix_audit_locks", audit.c.subject, audit.c.id, sqlite_where=_OF_LOCKS, postgresql_where=_OF_LOCKS)
+_OF_POLICIES = audit.c.action == literal_column("'policy'")
+Index("ix_audit_policies", audit.c.subject, sqlite_where=_OF_POLICIES, postgresql_where=_OF_POLICIES)
 
 audit_seals = Table(
     "audit_seals",

@@ -15,6 +15,7 @@ from bot.storage.charges.rows import charge_of
 from bot.storage.cipher import SealBrokenError
 from bot.storage.columns import metadata
 from bot.storage.locks import LockStore
+from bot.storage.policies import move_policies
 from bot.storage.requests.leaving import withdraw_where
 from bot.storage.requests.rows import IS_GOING_ON, request_of
 from bot.storage.rotation import SEALED
@@ -56,6 +57,7 @@ class TenantMoves:
                 if "owner" in table.c and table is not installations:
                     rows += await _move_rows(transaction, self._cipher, table, team, enterprise)
             rows += await _move_lock(self._database, transaction, self._cipher, team, enterprise)
+            rows += await move_policies(transaction, self._cipher, team, enterprise)
             if rows:
                 await transaction.record(
                     Action.INSTALL,

@@ -13,10 +13,12 @@ from bot.services.lock_announcements import LOCK
 from bot.services.reminders import CONNECTION
 from bot.services.second_person import SECOND_PERSON, WAITING
 from bot.slack.errors import SlackUnavailableError
+from bot.storage.policies import POLICY, POLICY_CHANGE, POLICY_CHANNEL
 from handlers.jobs.charge import advance_charge, draw_charge
 from handlers.jobs.connection import draw_connection_end, draw_second_person, draw_waiting
 from handlers.jobs.device_grant import advance_device_grant, draw_device_grant
 from handlers.jobs.lock import draw_lock
+from handlers.jobs.policy import draw_policy, draw_policy_change, draw_policy_channel
 from handlers.jobs.request import advance_request, draw_request
 
 if TYPE_CHECKING:
@@ -80,6 +82,9 @@ NOTICES: dict[str, Draw] = {
     SECOND_PERSON: draw_second_person,
     WAITING: draw_waiting,
     LOCK: draw_lock,
+    POLICY: draw_policy,
+    POLICY_CHANGE: draw_policy_change,
+    POLICY_CHANNEL: draw_policy_channel,
 }
 """Messages about what is no durable work, by the kind of their subject."""
 

@@ -12,6 +12,7 @@ from blocks.charge import (
     permission_missing_message,
     resumed_message,
 )
+from blocks.deciding import approval, obstacle_modal
 from blocks.help import amount_help_message
 from blocks.loading import loading_modal
 from blocks.purchase import (
@@ -24,12 +25,12 @@ from blocks.purchase import (
     confirm_modal,
     processing_modal,
 )
-from blocks.request_forms import approval, obstacle_modal
+from blocks.request_forms import ask_instead_modal
 from blocks.subscription import upgrade_modal
 from bot.domain.charge import ON_ITS_WAY, OPEN, ChargeKind
 from bot.domain.errors import BillingError, PermissionMissingError
 from bot.domain.money import AmountError, parse_typed, show
-from bot.domain.next_step import ChooseAmount, Confirm, NeedsPaymentMethod
+from bot.domain.next_step import AskInstead, ChooseAmount, Confirm, NeedsPaymentMethod
 from bot.domain.request_errors import RequestError
 from bot.services.purchases import BuyAgainError
 from handlers.chosen_amount import chosen_amount
@@ -184,6 +185,8 @@ async def _next_step(context: Context, amount: Decimal | None, *, checked: bool 
             )
         case Confirm(proposal=proposal, state=state):
             return confirm_modal(proposal.charge, open_equal=proposal.open_equal, state=state)
+        case AskInstead() as step:
+            return ask_instead_modal(step)
         case ChooseAmount() as choice:
             return await _choose(context, choice)
 

@@ -49,8 +49,11 @@ async def handle_trace(context: Context) -> None:
     request = (
         None if charge.request_id is None else await context.runtime.request_store.get(charge.request_id)
     )
+    votes = () if request is None else await context.runtime.deciding.all_votes(request.id)
     key = fingerprint(charge.idempotency_key)
-    await context.reply.message(trace_message(charge, delivery, key_fingerprint=key, request=request))
+    await context.reply.message(
+        trace_message(charge, delivery, key_fingerprint=key, request=request, votes=votes)
+    )
 
 
 async def _request_trace(context: Context, named: str) -> Message | None:
@@ -65,7 +68,13 @@ async def _request_trace(context: Context, named: str) -> Message | None:
     charge = None if request.charge_id is None else await runtime.charges.get(request.charge_id)
     readers = await runtime.deliveries.readers(REQUEST, request.id)
     told = [each for each in readers if each.key != request.requester.key]
-    return request_trace_message(request, status_words(request, charge, runtime.clock.now()), told)
+    return request_trace_message(
+        request,
+        status_words(request, charge, runtime.clock.now()),
+        told,
+        await runtime.deciding.all_votes(request.id),
+        is_own=request.requester.key == context.identity.key,
+    )
 
 
 ACTIONS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids, titles
+from blocks.deciding import obstacle_modal
 from blocks.loading import loading_modal
 from blocks.purchase import AmountForm
 from blocks.request_forms import (
@@ -17,7 +18,6 @@ from blocks.request_forms import (
     filing_problem,
     may_add_modal,
     member_cap_modal,
-    obstacle_modal,
     reminded_message,
     too_soon_message,
 )
@@ -86,7 +86,7 @@ async def handle_ask_form(context: Context) -> None:
     context.reply.in_submitted_modal(titles.ASK_FOR_FUNDS)
     form = AskedFor.recall(context.request.metadata)
     reason = one_line(context.request.entered(ids.REASON) or "")
-    if not reason:
+    if form.needs_reason and not reason:
         words = {ids.REASON: REASON_NEEDED}
         await context.reply.ack(response_action="errors", errors=words)
         return
@@ -161,13 +161,20 @@ async def _answer_obstacle(context: Context, error: RequestError) -> None:
 async def _form(context: Context, typed: str, reason: str, *, anyway: bool = False) -> Json:
     """Return the form, or why asking is not what helps."""
     try:
-        form = await context.runtime.requests.form(context.identity, anyway=anyway)
+        form = await context.runtime.requests.form(context.identity, amount=_amount(typed), anyway=anyway)
     except MayAddItselfError:
         return may_add_modal(typed, reason)
     except MemberCapError as error:
         return member_cap_modal(error, typed, reason)
     kept = _kept(form)
     return ask_modal(kept, typed=typed or None, reason=reason, problem=_problem(kept, typed))
+
+
+def _amount(typed: str) -> Decimal | None:
+    try:
+        return parse_typed(typed)
+    except AmountError:
+        return None
 
 
 def _problem(form: AskedFor, typed: str) -> str | None:
@@ -188,7 +195,8 @@ def _kept(form: AskForm, *, edits: FundsRequest | None = None) -> AskedFor:
         amounts=AmountForm.of(form.state, form.offer),
         account=form.account.account_id,
         organization=form.account.organization_name,
-        asked=asked_words(form.approvers, form.account.organization_name),
+        asked=asked_words(form.approvers, form.account.organization_name, form.policy),
+        needs_reason=not form.policy.is_reason_optional,
         edits="" if edits is None else edits.id,
         version=0 if edits is None else edits.version,
     )

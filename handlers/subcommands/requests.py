@@ -6,30 +6,38 @@ from typing import TYPE_CHECKING
 
 from blocks import ids, titles
 from blocks.charge import already_message
-from blocks.errors import error_copy
-from blocks.loading import loading_modal
-from blocks.purchase import amount_problem
-from blocks.request import requests_message
-from blocks.request_forms import (
+from blocks.deciding import (
+    AGREEING,
     DENIAL_NEEDED,
-    REVIEW,
     add_card_for_modal,
+    agree_modal,
+    agreed_modal,
     approve_modal,
+    asked_about_modal,
     blocked_modal,
     denied_modal,
     deny_modal,
     obstacle_modal,
+    other_method_modal,
 )
-from bot.domain.errors import NotAllowedError, PortalRefusalError, RefusalCode
+from blocks.errors import error_copy
+from blocks.loading import loading_modal
+from blocks.purchase import amount_problem
+from blocks.request import requests_message
+from blocks.request_forms import REVIEW
+from bot.domain.errors import NotAllowedError, PortalRefusalError, RefusalCode, StaleError
 from bot.domain.money import AmountError
 from bot.domain.next_step import NeedsPaymentMethod
+from bot.domain.request import FundsRequest
 from bot.domain.request_errors import RequestError
+from bot.domain.request_views import FirstReview, OtherMethod
 from bot.domain.rules import RuleError
 from bot.services.requests import one_line
 from handlers.requests import repair_card, show_obstacle
 
 if TYPE_CHECKING:
     from blocks.kit import Json
+    from bot.domain.request_views import Looked
     from handlers.context import Context
 
 LONGEST = 100
@@ -66,12 +74,62 @@ async def _review(context: Context, request_id: str) -> None:
     except _CANNOT_PAY as error:
         await context.reply.show(await _blocked(context, request_id, error))
     else:
-        now = context.runtime.clock.now()
-        if isinstance(review, NeedsPaymentMethod):
+        await context.reply.show(await _looked(context, request_id, review))
+
+
+async def _looked(context: Context, request_id: str, look: Looked, *, again: bool = False) -> Json:
+    """Return the view of a person who may decide; `again`: it is not as they were shown it before."""
+    now = context.runtime.clock.now()
+    match look:
+        case NeedsPaymentMethod(state=state):
             request = await context.runtime.approving.request(context.identity, request_id)
-            await context.reply.show(add_card_for_modal(request, review.state))
+            return add_card_for_modal(request, state)
+        case FirstReview():
+            return agree_modal(look, now, again=again)
+        case OtherMethod():
+            name = await context.runtime.members.name(look.first.person)
+            return other_method_modal(look, name)
+    return approve_modal(look, now, again=again)
+
+
+async def handle_agree(context: Context) -> None:
+    """Store the yes of the first of two."""
+    context.reply.in_submitted_modal(titles.APPROVE_REQUEST)
+    doing = loading_modal(titles.APPROVE_REQUEST, doing=AGREEING)
+    await context.reply.become(doing, _agree(context))
+
+
+async def _agree(context: Context) -> Json:
+    """Agree to what was shown; return the next view."""
+    request_id, version, method = _shown(context.request.metadata)
+    try:
+        agreed = await context.runtime.approving.agree(
+            context.identity, request_id, shown=version, method=method
+        )
+    except RequestError as error:
+        return obstacle_modal(error, context.runtime.clock.now())
+    except _CANNOT_PAY as error:
+        return await _blocked(context, request_id, error)
+    if isinstance(agreed, FundsRequest):
+        return agreed_modal(agreed)
+    return await _looked(context, request_id, agreed, again=True)
+
+
+async def handle_ask_about(context: Context) -> None:
+    """Ask the first of two to agree to the payment method with which this person would pay."""
+    request_id = context.request.value
+    await context.reply.open_modal(titles.APPROVE_REQUEST)
+    try:
+        asked = await context.runtime.approving.ask_about(context.identity, request_id)
+    except RequestError as error:
+        await show_obstacle(context, error)
+    except _CANNOT_PAY as error:
+        await context.reply.show(await _blocked(context, request_id, error))
+    else:
+        if isinstance(asked, FundsRequest):
+            await context.reply.show(asked_about_modal(asked))
         else:
-            await context.reply.show(approve_modal(review, now))
+            await context.reply.show(await _looked(context, request_id, asked, again=True))
 
 
 async def _blocked(context: Context, request_id: str, error: Exception) -> Json:
@@ -117,14 +175,21 @@ async def handle_deny_form(context: Context) -> None:
 
 
 async def _deny(context: Context, reason: str) -> Json:
-    request_id, _, version = context.request.metadata.partition(" ")
+    request_id, version, _ = _shown(context.request.metadata)
     try:
-        request = await context.runtime.approving.deny(
-            context.identity, request_id, reason, shown=int(version or 0)
-        )
+        request = await context.runtime.approving.deny(context.identity, request_id, reason, shown=version)
     except RequestError as error:
         return obstacle_modal(error, context.runtime.clock.now())
     return denied_modal(request)
+
+
+def _shown(metadata: str) -> tuple[str, int, str]:
+    """Read what a modal remembers: a request's id, the version it showed, and perhaps a payment method."""
+    request_id, _, rest = metadata.partition(" ")
+    version, _, method = rest.partition(" ")
+    if not (version.isascii() and version.isdecimal()):
+        raise StaleError
+    return request_id, int(version), method
 
 
 async def handle_leave(context: Context) -> None:
@@ -139,6 +204,7 @@ ACTIONS = {
     ids.REQUESTS: handle_requests,
     ids.REVIEW: handle_review,
     ids.DENY: handle_deny,
+    ids.ASK_ABOUT_CARD: handle_ask_about,
     ids.LEAVE_TO_OTHERS: handle_leave,
 }
-SUBMISSIONS = {ids.DENY_VIEW: handle_deny_form}
+SUBMISSIONS = {ids.DENY_VIEW: handle_deny_form, ids.AGREE_VIEW: handle_agree}

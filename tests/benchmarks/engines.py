@@ -23,9 +23,8 @@ from bot.metrics import Metrics
 from bot.runtime import SystemClock
 from bot.storage.charges.store import ChargeStore
 from bot.storage.database import Database
-from bot.storage.deliveries import DeliveryStore
-from bot.storage.requests.store import RequestStore
 from bot.storage.schema import migrate
+from tests.support.ledger import request_store
 from tests.support.samples import CIPHER
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ async def ours(url: str, count: int, polls: int, seconds: float) -> float:
     clock, metrics, ended = SystemClock(), Metrics(), asyncio.Semaphore(0)
     database = Database(url, clock, works=True)
     await migrate(database, CIPHER)
-    store = ChargeStore(database, CIPHER, RequestStore(database, DeliveryStore(database, CIPHER)))
+    store = ChargeStore(database, CIPHER, request_store(database))
 
     async def advance(lease: Lease[Charge]) -> Released:
         await wait_often(polls, seconds)

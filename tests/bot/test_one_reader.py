@@ -24,6 +24,7 @@ READERS = {
         r"Decimal\((?![0-9(\"\]])(?!\(0)",
         {
             "bot/domain/money.py",
+            "bot/domain/policy.py",  # what this app has stored
             "bot/portal/transport.py",  # JSON's own numbers
             "bot/portal/schemas/subscription.py",  # cents, already read as a whole number
             "bot/storage/columns.py",  # what this app has stored
@@ -43,11 +44,14 @@ READERS = {
             # What this app has written itself.
             "bot/domain/audit.py",
             "bot/domain/payment.py",
+            "bot/domain/policy.py",
+            "bot/domain/vote.py",
             "bot/storage/cipher.py",
             "bot/storage/locks.py",
             "bot/storage/pending_confirmations.py",
             "blocks/purchase.py",
             "blocks/request_forms.py",
+            "blocks/team.py",
             "handlers/subcommands/auto_reload.py",
             "handlers/subcommands/subscription.py",
         },

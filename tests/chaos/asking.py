@@ -1,4 +1,4 @@
-"""Requests in a storm: one person asks for each, and two click at the same moment to pay it."""
+"""Requests in a storm: one person asks for each, and two click at the same moment to decide on it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ def teams(count: int) -> list[Team]:
 
 
 async def connect(cluster: Cluster, team: Team, number: int) -> None:
-    """Give a team an organization of its own, with a member and two who may pay, and connect them."""
+    """Give a team an organization of its own, with a member and two who may pay, and connect them.
+
+    In every second team two people decide: whoever is faster agrees, and the other pays.
+    """
     portal = cluster.portal
     slug = f"team{number}"
     portal.organizations[slug] = replace(
@@ -62,6 +65,8 @@ async def connect(cluster: Cluster, team: Team, number: int) -> None:
             organization=slug,
         )
         await cluster.link(each.id, each.id)
+    if number % 2:
+        await cluster.two_people(team.pays[0].id, 1)
 
 
 @dataclass(kw_only=True)

@@ -26,6 +26,7 @@ from bot.storage.deliveries import DeliveryStore
 from bot.storage.device_grants import DeviceGrantStore
 from bot.storage.leases import LeaseStore
 from bot.storage.links import LinkStore
+from bot.storage.requests.deciding import Deciding
 from bot.storage.requests.store import RequestStore
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ make_points(ConfirmationStore, "confirm", lambda *_arguments, **_named: "the con
 make_points(ConfirmationStore, "resume", lambda *_arguments, **_named: "the resumption is stored")
 make_points(RequestStore, "file", lambda *_arguments, **_named: "the request is filed")
 make_points(RequestStore, "save", lambda *_arguments, **_named: "the request is over")
+make_points(Deciding, "agree", lambda *_arguments: "the first vote is stored")
 make_points(DeliveryStore, "save", delivery_name)
 make_points(DeliveryStore, "finish", delivery_name)
 make_points(DeviceGrantStore, "start", lambda *_arguments, **_named: "the grant is stored")

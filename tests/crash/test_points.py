@@ -9,6 +9,7 @@ import sqlite3
 import time
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
 from bot.storage.overviews import ShownOverview
 from bot.storage.schema import migrate
+from tests.support.asking import save_policy
 from tests.support.house import (
     ADA,
     GRACE,
@@ -58,6 +60,8 @@ class Way:
     """Whether the person closes the modal as soon as they have paid."""
     asked: bool = False
     """Whether Linus asks for the amount, and Ada pays that."""
+    two: bool = False
+    """Whether Grace agrees to that first."""
     second: bool = False
     """Whether Grace is connected to the account already, and lets Ada in."""
 
@@ -70,6 +74,7 @@ WAYS = {
     "permission missing": Way(billing=False),
     "from the overview": Way(overview=True),
     "a request": Way(asked=True),
+    "two people": Way(asked=True, two=True),
     "declined": Way(amount="10.01", told="was declined", state="failed"),
     "declined after the modal was closed": Way(
         amount="10.01", told="was declined", state="failed", closes=True
@@ -145,6 +150,19 @@ MATRIX = {
         "chat.postMessage in the thread",
         "the message is replied to",
     ),
+    "two people": (
+        "the request is filed",
+        "the first vote is stored",
+        "chat.update",
+        "the message is edited",
+        "the proposal is stored",
+        "the confirmation is stored",
+        "GET /api/billing/state",
+        "POST /api/billing/charge",
+        "the charge is submitted",
+        "the charge is settled",
+        "the message is replied to",
+    ),
     "declined": (
         "the charge is failed",
         "the message is edited, shown in its modal, done with its modal",
@@ -190,6 +208,7 @@ class Stage:
     slack: SlackSandbox
     person: Person
     asker: Asker | None = None
+    first: Approver | None = None
     ended: list[int] = field(default_factory=list)
 
     def ledger(self) -> list[tuple[str, str, int]]:
@@ -224,6 +243,8 @@ class Stage:
                 await self.app.start()
             if self.asker is not None:
                 await self.asker.step()
+            if self.first is not None:
+                await self.first.step()
             if not self.person.told(told):
                 await self.person.step()
                 await self.let_in()
@@ -277,6 +298,9 @@ async def stage(folder: Path, way: Way, **extra: str) -> AsyncIterator[Stage]:
                 await store_link(runtime, portal, LINUS, "linus")
             if way.second:
                 await store_link(runtime, portal, GRACE)
+            if way.two:
+                await store_link(runtime, portal, GRACE, "grace")
+                await save_policy(runtime, identity(ADA), two_people_from=Decimal(50))
             if way.overview:
                 # It follows the purchase that was begun from it.
                 place = slack._parts.installations.get(TEAM)
@@ -289,11 +313,13 @@ async def stage(folder: Path, way: Way, **extra: str) -> AsyncIterator[Stage]:
             slack.faults.add("conversations.open", "drop_before", times=1)
         await app.start()
         made: dict[str, Any] = {"slack": slack, "portal": portal, "amount": way.amount}
-        kind = Approver if way.asked else Person
-        person = kind(user=ADA, account="ada", closes=way.closes, **made)
+        person: Person = Person(user=ADA, account="ada", closes=way.closes, **made)
+        if way.asked:
+            person = Approver(user=ADA, account="ada", is_second=way.two, **made)
+        first = Approver(user=GRACE, account="grace", is_first=True, **made) if way.two else None
         asker = Asker(user=LINUS, account="linus", **made) if way.asked else None
         try:
-            yield Stage(app=app, portal=portal, slack=slack, person=person, asker=asker)
+            yield Stage(app=app, portal=portal, slack=slack, person=person, asker=asker, first=first)
         finally:
             await app.kill()
 

@@ -424,22 +424,24 @@ async def test_a_look_that_comes_late_does_not_reopen_what_another_pays_by_now(h
 async def test_a_charge_that_does_not_pay_its_request_is_not_sent(house: House) -> None:
     await asked(house)
     await review(house, ADA, "Total")
-    store = house.app.runtime.request_store
+    store, deciding = house.app.runtime.request_store, house.app.runtime.deciding
     # As a process of the release before confirms: it knows no requests.
-    decide, store.decide = store.decide, _knows_no_requests(store)  # type: ignore[method-assign, assignment]
+    former, deciding.pay = deciding.pay, _knows_no_requests(store)  # type: ignore[method-assign, assignment]
     await house.slack.submit(ADA)
     await house.told("was withdrawn", ADA)
-    store.decide = decide  # type: ignore[method-assign]
+    deciding.pay = former  # type: ignore[method-assign]
     assert money_requests(house) == 0
     await pay(house, GRACE)
     await house.told("paid by <@U0GRACE>", LINUS)
 
 
 def _knows_no_requests(store: RequestStore) -> Callable[..., Awaitable[FundsRequest | None]]:
-    async def decide(_transaction: Transaction, charge: Charge, **_named: object) -> FundsRequest | None:
+    async def pay(
+        _transaction: Transaction, charge: Charge, _memberships: object, **_named: object
+    ) -> FundsRequest | None:
         return await store.get(charge.request_id or "")
 
-    return decide
+    return pay
 
 
 async def test_what_waited_in_a_restored_copy_is_not_paid_a_second_time(house: House) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
 
+from bot.domain.policy_views import Saved
+from bot.services.routing import key_of
+from bot.startup import recognize_workspace
 from bot.storage.tables import requests
 from tests.support.house import ADA, GRACE, LINUS
 from tests.support.person import cards
@@ -14,7 +18,9 @@ from tests.support.shown import Shown
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from bot.domain.identity import Identity
     from bot.domain.request import FundsRequest, RequestState
+    from bot.runtime import Runtime
     from tests.support.house import House
 
 REASON = "eval runs for the paper"
@@ -80,6 +86,33 @@ async def expires_in(house: House, span: timedelta) -> None:
     async with house.app.runtime.database.transaction() as transaction:
         values = {"expires_at": house.app.runtime.clock.now() + span}
         await transaction.execute(update(requests).where(requests.c.id == request.id).values(**values))
+
+
+async def set_policy(house: House, user: str = ADA, **facts: Any) -> None:
+    """Set a policy that is stricter than the one before, as a person who may."""
+    await save_policy(house.app.runtime, house.identity(user), **facts)
+
+
+async def save_policy(runtime: Runtime, identity: Identity, **facts: Any) -> None:
+    """The same, without a running app too."""
+    assert await recognize_workspace(runtime)
+    link = await runtime.accounts.link(identity)
+    now = await runtime.policies.newest(key_of(identity, link))
+    changed = replace(now, **facts)
+    saved = await runtime.team.save(identity, changed, account_id=link.account.account_id)
+    assert saved is Saved.SET
+
+
+async def agree(house: House, user: str = ADA, words: str = "1 of 2") -> None:
+    """Review and agree as the first of two, until the modal says these words."""
+    await review(house, user, "You don't pay")
+    await house.slack.submit(user)
+    await house.until(lambda: words in house.modal(user).text and not house.modal(user).submit)
+
+
+async def has_card(house: House, user: str, amount: str = "50") -> None:
+    """Wait until the person's newest card asks for this amount."""
+    await house.until(lambda: f"asks for ${amount}" in card(house, user).text)
 
 
 def card(house: House, user: str) -> Shown:

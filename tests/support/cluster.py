@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -13,7 +14,8 @@ from bot.runtime import open_runtime
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
 from bot.storage.cipher import generate_key
-from tests.support.house import DIRECTORY, PortalClock, make_settings, make_slack, store_link
+from tests.support.asking import save_policy
+from tests.support.house import DIRECTORY, PortalClock, identity, make_settings, make_slack, store_link
 from tests.support.process import AppProcess
 
 if TYPE_CHECKING:
@@ -64,6 +66,12 @@ class Cluster:
         settings = make_settings(self.portal, self.slack, self.database_url, billing_bot_keys=self.key)
         async with open_runtime(settings, wake=lambda *_kinds: None) as runtime:
             await store_link(runtime, self.portal, user, person, **options)
+
+    async def two_people(self, user: str, amount: int) -> None:
+        """Have two people decide from this amount on, in the organization of somebody who may set that."""
+        settings = make_settings(self.portal, self.slack, self.database_url, billing_bot_keys=self.key)
+        async with open_runtime(settings, wake=lambda *_kinds: None) as runtime:
+            await save_policy(runtime, identity(user), two_people_from=Decimal(amount))
 
     async def ask(self, query: str) -> list[Any]:
         """Ask the database itself."""

@@ -13,7 +13,11 @@ from bot.metrics import Metrics
 from bot.storage.charges.confirmation import ConfirmationStore
 from bot.storage.charges.store import ChargeStore
 from bot.storage.deliveries import DeliveryStore
+from bot.storage.policies import PolicyStore
+from bot.storage.requests.deciding import Deciding
+from bot.storage.requests.line import TwoPeopleLine
 from bot.storage.requests.store import RequestStore
+from bot.storage.requests.votes import Votes
 from bot.storage.tables import charges
 from tests.support.samples import CIPHER
 
@@ -27,13 +31,24 @@ T = TypeVar("T")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
+def request_store(database: Database) -> RequestStore:
+    """The requests, without anybody who watches them."""
+    return RequestStore(database, DeliveryStore(database, CIPHER), Votes(CIPHER))
+
+
+def deciding_on(database: Database, requests: RequestStore) -> Deciding:
+    """The decisions on these requests."""
+    policies = PolicyStore(database, CIPHER, DeliveryStore(database, CIPHER))
+    return Deciding(database, requests, policies, TwoPeopleLine(database, policies))
+
+
 class Ledger(ChargeStore):
     """Both stores of charges, and changes by state alone."""
 
     def __init__(self, database: Database) -> None:
-        requests = RequestStore(database, DeliveryStore(database, CIPHER))
+        requests = request_store(database)
         super().__init__(database, CIPHER, requests)
-        confirmations = ConfirmationStore(database, CIPHER, requests)
+        confirmations = ConfirmationStore(database, CIPHER, deciding_on(database, requests))
         self.confirm = confirmations.confirm
         self.resume = confirmations.resume
         self.open_equal = confirmations.open_equal

@@ -120,19 +120,28 @@ class Person:
 
 @dataclass(kw_only=True)
 class Approver(Person):
-    """Pays what another asks for, as soon as its card is there."""
+    """Pays what another asks for, as soon as its card is there; of two people, agrees or pays."""
+
+    is_first: bool = False
+    """Whether they only agree."""
+    is_second: bool = False
+    """Whether they wait until another has agreed."""
 
     def _next(self) -> str | None:
         view = self.slack.view(self.user) or {}
         if (view.get("title") or {}).get("text") == "Processing":
             return None
         submit = str((view.get("submit") or {}).get("text") or "")
-        if submit in {f"Pay ${self.amount} now", f"Pay ${self.amount} again"}:
+        if submit in {f"Pay ${self.amount} now", f"Pay ${self.amount} again", "Agree, 1 of 2"}:
             return "pay"
         found = [card for card in cards(self.slack, self.user) if f"${self.amount}*" in card["text"]]
-        if found and "'Review'" in str(found[-1]["blocks"]):
+        if found and "'Review'" in str(found[-1]["blocks"]) and self._is_turn(found[-1]["text"]):
             return "click Review"
         return self._next_in_message() if self.messages() else None
+
+    def _is_turn(self, card: str) -> bool:
+        has_first = "1 of 2:*" in card
+        return not (has_first if self.is_first else self.is_second and not has_first)
 
 
 @dataclass(kw_only=True)

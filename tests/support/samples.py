@@ -15,6 +15,7 @@ from bot.domain.money import Bounds
 from bot.domain.payment import PaymentMethod
 from bot.domain.request import FundsRequest
 from bot.domain.subscription import CurrentPlan, Effect, Preview, Subscription, Tier
+from bot.domain.vote import Vote, VoteKind, method_key
 from bot.storage.cipher import Cipher, generate_key
 from bot.storage.links import Link
 
@@ -121,6 +122,22 @@ PREVIEW = Preview(
     due_now=Decimal(30),
     effective_on=None,
 )
+
+
+def sample_vote(request: FundsRequest, **changed: Any) -> Vote:
+    """Ada's yes as the first of two, to what stands in the request."""
+    made = Vote(
+        id="0" * 32,
+        request_id=request.id,
+        version=request.version,
+        person=ADA,
+        account_id="did:ada",
+        kind=VoteKind.AGREED,
+        method=method_key(VISA),
+        seen=method_key(VISA),
+        at=NOW,
+    )
+    return replace(made, **changed)
 
 
 def sample_charge(

@@ -38,6 +38,9 @@ class Access:
         if owner is not None:
             person = self._workspace.directory.person(owner)
             return person is not None and self.can_message(installation, person)
+        channel = self._workspace.channel(conversation)
+        if channel is not None and channel.private and not channel.has_app:
+            return False
         members = self._workspace.viewers(conversation)
         return any(self._is_of(installation, member) for member in members)
 

@@ -29,6 +29,7 @@ from bot.sandbox.slack.server import SlackRoutes
 from bot.sandbox.slack.settings import Settings
 from bot.sandbox.slack.socket_mode import SocketMode
 from bot.sandbox.slack.surfaces import Visible
+from bot.sandbox.slack.usergroup_methods import UserGroupMethods
 from bot.sandbox.slack.view_methods import ViewMethods
 from bot.sandbox.slack.views import Views
 from bot.sandbox.slack.web_api import WebApi
@@ -93,6 +94,7 @@ def assemble(directory: Directory, settings: Settings, page_options: PageOptions
     authorization = AuthorizationServer(installations, workspace, settings)
     methods = {
         **ConversationMethods(workspace, access).methods(),
+        **UserGroupMethods(workspace).methods(),
         **ChatMethods(workspace, access, feed, report).methods(),
         **ViewMethods(workspace, access, views, feed, report).methods(),
     }

@@ -169,6 +169,11 @@ ELEMENTS: dict[str, Shape] = {
     ),
     "channels_select": _picker("initial_channel", _SOME_ID, {"response_url_enabled": Flag()}),
     "multi_users_select": _picker("initial_users", Many(of=_SOME_ID, most=100, least=0), _MOST_SELECTED),
+    "multi_conversations_select": _picker(
+        "initial_conversations",
+        Many(of=_SOME_ID, most=100, least=0),
+        {**_MOST_SELECTED, "filter": Opaque(dict)},
+    ),
     "overflow": _element({"options": Many(of=_option(url=True), most=5)}),
     "radio_buttons": _element(
         {"options": Many(of=_RICH_OPTION, most=10)}, {"initial_option": _RICH_OPTION}, choice=True
@@ -216,7 +221,7 @@ CHOICES = frozenset(
         "datetimepicker",
     }
 )
-MULTI_CHOICES = frozenset({"multi_static_select", "multi_users_select"})
+MULTI_CHOICES = frozenset({"multi_static_select", "multi_users_select", "multi_conversations_select"})
 TYPED = frozenset({"plain_text_input", "email_text_input", "url_text_input", "number_input"})
 
 

@@ -64,6 +64,9 @@ class ChatMethods:
         channel, ts = str(args.get("channel")), str(args.get("ts"))
         if not self._workspace.exists(channel) or not self._access.can_see(via, channel):
             raise RefusedError("channel_not_found")
+        found = self._workspace.channel(channel)
+        if found is not None and found.archived:
+            raise RefusedError("is_inactive")
         message = self._workspace.message(channel, ts)
         if message is None:
             raise RefusedError("message_not_found")

@@ -6,7 +6,7 @@ from typing import Any
 from bot.sandbox.slack import payloads
 from bot.sandbox.slack.access import Access
 from bot.sandbox.slack.block_rules import error_message
-from bot.sandbox.slack.directory import Person
+from bot.sandbox.slack.directory import Channel, Person
 from bot.sandbox.slack.installations import Installation
 from bot.sandbox.slack.messages import RefusedError
 from bot.sandbox.slack.web_api import Method, require_scope
@@ -30,6 +30,8 @@ class ConversationMethods:
         """Return the methods by name."""
         return {
             "auth.test": Method(perform=self._auth_test),
+            "conversations.info": Method(perform=self._info),
+            "conversations.members": Method(perform=self._members),
             "conversations.open": Method(scope="im:write", perform=self._open),
             "conversations.history": Method(scope="im:history", perform=self._history),
             "conversations.replies": Method(scope="im:history", perform=self._replies),
@@ -71,6 +73,32 @@ class ConversationMethods:
         if self._workspace.channel(name) is not None:
             require_scope(via, "channels:history")
         return name
+
+    def _channel(self, via: Installation, args: Json) -> Channel:
+        """Return a channel that the installation may look up.
+
+        Raises:
+            RefusedError: `channel_not_found`, or `missing_scope`.
+        """
+        found = self._workspace.channel(str(args.get("channel") or ""))
+        if found is None or not self._access.can_see(via, found.id):
+            raise RefusedError("channel_not_found")
+        require_scope(via, "groups:read" if found.private else "channels:read")
+        return found
+
+    def _info(self, via: Installation, args: Json) -> Json:
+        return {"channel": payloads.channel_object(self._channel(via, args), via)}
+
+    def _members(self, via: Installation, args: Json) -> Json:
+        found = self._channel(via, args)
+        everybody = sorted(self._workspace.viewers(found.id))
+        limit = min(int(_number(args, "limit", DEFAULT_PAGE)), MAX_PER_PAGE)
+        start = int(_number(args, "cursor", 0))
+        cursor = str(start + limit) if len(everybody) > start + limit else ""
+        return {
+            "members": everybody[start : start + limit],
+            "response_metadata": {"next_cursor": cursor},
+        }
 
     def _page(self, messages: list[Json], args: Json) -> Json:
         thread = self._workspace.thread

@@ -43,7 +43,13 @@ class Person:
 
 @dataclass(frozen=True, kw_only=True)
 class Channel:
-    """A channel, its members, and whether the app is a member."""
+    """A channel, its members, and whether the app is a member.
+
+    Attributes:
+        private: Whether only members see it.
+        shared: Whether it is shared with another company.
+        pending: Whether another company was invited to share it.
+    """
 
     id: str
     name: str
@@ -51,6 +57,18 @@ class Channel:
     has_app: bool = True
     shared: bool = False
     archived: bool = False
+    private: bool = False
+    pending: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserGroup:
+    """A user group of a workspace, which a paid plan has."""
+
+    id: str
+    handle: str
+    name: str
+    members: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +173,10 @@ class Directory:
             members=_COLLEAGUES | {STRANGER.id},
             shared=True,
         ),
+        Channel(id="C0SPEND", name="spend-approvers", members=frozenset({ADA.id, GRACE.id}), private=True),
+    )
+    groups: tuple[UserGroup, ...] = (
+        UserGroup(id="S0FINANCE", handle="finance", name="Finance", members=frozenset({GRACE.id})),
     )
     app: SlackApp = SlackApp()
 

@@ -23,6 +23,7 @@ _FIELDS: dict[str, tuple[str, str, object]] = {
     "checkboxes": ("selected_options", "initial_options", ()),
     "users_select": ("selected_user", "initial_user", None),
     "multi_users_select": ("selected_users", "initial_users", ()),
+    "multi_conversations_select": ("selected_conversations", "initial_conversations", ()),
     "conversations_select": ("selected_conversation", "initial_conversation", None),
     "channels_select": ("selected_channel", "initial_channel", None),
     "datepicker": ("selected_date", "initial_date", None),

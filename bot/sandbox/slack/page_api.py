@@ -132,7 +132,12 @@ class PageRoutes:
                 "commands": [asdict(command) for command in directory.app.commands],
                 "people": [asdict(person) for person in directory.people],
                 "channels": [
-                    {"id": channel.id, "name": channel.name, "shared": channel.shared}
+                    {
+                        "id": channel.id,
+                        "name": channel.name,
+                        "shared": channel.shared,
+                        "private": channel.private,
+                    }
                     for channel in directory.channels
                 ],
                 "portal_url": self._page_options.portal_url,

@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from bot.sandbox.slack.directory import Directory, Enterprise, Person, Team
+from bot.sandbox.slack.directory import Channel, Directory, Enterprise, Person, Team
 from bot.sandbox.slack.installations import Installation
 
 Json = dict[str, Any]
@@ -171,6 +171,27 @@ def removal_context(via: Installation) -> Json:
     return {
         **({} if via.team is None else {"team_id": via.team.id}),
         **({} if via.enterprise is None else {"enterprise_id": via.enterprise.id}),
+    }
+
+
+def channel_object(channel: Channel, via: Installation) -> Json:
+    """Return a channel as in `conversations.info`."""
+    return {
+        "id": channel.id,
+        "name": channel.name,
+        "is_channel": not channel.private,
+        "is_group": channel.private,
+        "is_im": False,
+        "is_mpim": False,
+        "is_private": channel.private,
+        "is_archived": channel.archived,
+        "is_shared": channel.shared,
+        "is_ext_shared": channel.shared,
+        "is_org_shared": False,
+        "is_pending_ext_shared": channel.pending,
+        "pending_shared": ["T0PENDING"] if channel.pending else [],
+        "is_member": channel.has_app,
+        "context_team_id": via.id,
     }
 
 

@@ -12,6 +12,7 @@ from bot.sandbox.slack.workspace import Workspace
 Json = dict[str, Any]
 Where = Literal["message", "ephemeral", "view", "home"]
 
+_LISTS = frozenset({"selected_users", "selected_conversations"})
 _PLAIN = frozenset(
     {
         "selected_user",
@@ -149,7 +150,7 @@ def chosen(element: Json, value: object) -> Json:
     if name == "selected_options":
         values = value if isinstance(value, list) else [value]
         return {name: [_option(element, one) for one in values]}
-    if name in _PLAIN or name == "selected_users" or value is None:
+    if name in _PLAIN or name in _LISTS or value is None:
         return {name: value}
     return {name: _option(element, value)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from decimal import Decimal
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -21,8 +22,9 @@ from sqlalchemy import (
 )
 
 from bot.domain.charge import NOT_CHARGED, ChargeState, confirmation_of
+from bot.domain.deciding import TAKE_OVER_AFTER
 from bot.domain.errors import RefusalCode
-from bot.domain.request import TAKE_OVER_AFTER
+from bot.domain.rules import Rule, RuleError
 from bot.storage.charges.rows import charge_of
 from bot.storage.charges.store import (
     LATELY,
@@ -36,7 +38,7 @@ from bot.storage.deliveries import CHARGE, wake_delivery, watch_in_modal
 from bot.storage.tables import charges, deliveries, links, locks, messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Executable, Row, Select
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
     from bot.storage.cipher import Cipher
     from bot.storage.connection import Connection, Transaction
     from bot.storage.database import Database
-    from bot.storage.requests.store import RequestStore
+    from bot.storage.requests.deciding import Deciding
 
     LimitCheck = Callable[[Decimal, Decimal | None], None]
 
@@ -160,6 +162,9 @@ _NAMES = select(
 """Whose confirmations run one at a time, in this order: those with an account, and a person's."""
 
 
+_NOT_KNOWN: Mapping[str, bool] = MappingProxyType({})
+
+
 class _ConditionError(Exception):
     """There is an equal charge that the person was not warned of, or the request cannot be paid by them.
 
@@ -177,13 +182,13 @@ class ConfirmationStore:
         self,
         database: Database,
         cipher: Cipher,
-        requests: RequestStore,
+        deciding: Deciding,
         entered: Observe = lambda _charge: None,
     ) -> None:
         """`entered` is called as in `ChargeStore`."""
         self._database = database
         self._cipher = cipher
-        self._requests = requests
+        self._deciding = deciding
         self._entered = entered
 
     async def confirm(
@@ -197,6 +202,7 @@ class ConfirmationStore:
         warned_of: str | None = None,
         since: datetime | None = None,
         check_limits: LimitCheck = lambda _amount, _spent: None,
+        memberships: Mapping[str, bool] = _NOT_KNOWN,
     ) -> Charge | None:
         """Confirm a person's proposal and add its delivery, once.
 
@@ -204,9 +210,13 @@ class ConfirmationStore:
         must not wait to be let in, and must have no equal charge with an unknown outcome, except up to the
         one they were `warned_of`. `check_limits` gets the amount and, with `since`, what the person has
         spent since then; it raises to refuse. A charge for a request takes that request in the same
-        transaction, and is not confirmed if others may not pay it now.
+        transaction, and is not confirmed if this person may not pay it now; `memberships` are the groups
+        and channels of this person that a policy names.
 
         Return None if the person has no such proposal (any more), or a condition fails.
+
+        Raises:
+            RuleError: from `check_limits`; or two people decide on so much.
         """
         facts = {
             "this": charge_id,
@@ -235,29 +245,38 @@ class ConfirmationStore:
                 charge = await _confirmed(transaction, row, since, check_limits)
                 if (await transaction.execute(_NEW_DELIVERY, message)).one_or_none() is None:
                     raise _ConditionError
-                if charge.request_id is not None:
-                    request = await self._decide(transaction, charge)
+                if charge.request_id is None:
+                    await self._require_alone(transaction, charge)
+                else:
+                    request = await self._decide(transaction, charge, memberships)
                 transaction.announce(charges)
                 transaction.announce(deliveries)
             self._entered(charge)
             if request is not None:
-                self._requests.entered(request)
+                self._deciding.requests.entered(request)
             return charge
         return None
 
-    async def _decide(self, transaction: Transaction, charge: Charge) -> FundsRequest:
+    async def _require_alone(self, transaction: Transaction, charge: Charge) -> None:
+        line = await self._deciding.line.reached_by(transaction, charge, holds=True)
+        if line is not None:
+            raise RuleError(Rule.TWO_PEOPLE, limit=line)
+
+    async def _decide(
+        self, transaction: Transaction, charge: Charge, memberships: Mapping[str, bool]
+    ) -> FundsRequest:
         """Have a charge pay its request, if need be instead of one that has waited too long."""
-        request = await self._requests.decide(transaction, charge)
+        request = await self._deciding.pay(transaction, charge, memberships)
         if request is not None:
             return request
-        other = await self._requests.charge_of(transaction, charge.request_id or "")
+        other = await self._deciding.requests.charge_of(transaction, charge.request_id or "")
         if other is None:
             raise _ConditionError
         before = transaction.now() - TAKE_OVER_AFTER
         # Charges are locked before requests.
         taken = await end_waiting(transaction, other, RefusalCode.TAKEN_OVER, confirmed_before=before)
         if taken is not None:
-            request = await self._requests.decide(transaction, charge, instead_of=other)
+            request = await self._deciding.pay(transaction, charge, memberships, instead_of=other)
         if request is None:
             raise _ConditionError
         return request
@@ -302,7 +321,7 @@ class ConfirmationStore:
                 await wake_delivery(transaction, charge_id)
                 await watch_in_modal(transaction, charge_id, view_id)
                 if charge.request_id is not None:
-                    await self._requests.follow(transaction, charge)
+                    await self._deciding.requests.follow(transaction, charge)
             self._entered(charge)
             return charge
         return None

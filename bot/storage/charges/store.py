@@ -250,10 +250,6 @@ class ChargeStore:
             self._requests.entered(reopened)
         return ended
 
-    async def pays_its_request(self, charge: Charge) -> bool:
-        """Tell whether a charge may be sent as far as its request goes; one without a request may."""
-        return charge.request_id is None or await self._requests.is_paid_by(charge)
-
     async def of_organization(self, key: OrganizationKey, *, since: datetime) -> Sequence[Charge]:
         """Return the organization's charges that are under way, or were confirmed since then and paid."""
         row = charges.c

@@ -9,6 +9,7 @@ from sqlalchemy import or_, select, update
 from bot.domain.request import Withdrawal
 from bot.storage.deliveries import wake_subject
 from bot.storage.requests.rows import IS_OPEN, REQUEST, as_seen, difference, record_request, request_of
+from bot.storage.requests.votes import void_left
 from bot.storage.tables import links, requests
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 async def withdraw_left(
     transaction: Transaction, owner: str, *, but: Account | None = None, base_url: str = ""
 ) -> None:
-    """Withdraw a person's open requests, but for those of the account they are connected to now."""
+    """Withdraw a person's open requests and void their votes.
+
+    Those of the account stay to which they are connected now.
+    """
     row = requests.c
     left = [row.owner == owner]
     if but is not None:
@@ -34,6 +38,7 @@ async def withdraw_left(
             )
         )
     await withdraw_where(transaction, Withdrawal.LEFT, *left)
+    await void_left(transaction, owner, but=but, base_url=base_url)
 
 
 async def withdraw_where(transaction: Transaction, why: Withdrawal, *which: ColumnElement[bool]) -> int:

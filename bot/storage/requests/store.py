@@ -1,4 +1,6 @@
-"""Requests for funds: filed once, decided once, and moved in the transactions of the charges that pay them.
+"""Requests for funds: filed once, changed by whoever comes first, and moved with the charges that pay them.
+
+Who decides is in `bot.storage.requests.deciding`.
 
 A transaction locks charges before requests.
 """
@@ -6,26 +8,27 @@ A transaction locks charges before requests.
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, String, bindparam, func, literal, select, update
+from sqlalchemy import String, bindparam, func, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.delivery import Delivery
 from bot.domain.request import (
-    LOOK_AGAIN,
     MOST_A_DAY,
     MOST_OPEN,
     MOST_OPEN_OF_ORGANIZATION,
     FundsRequest,
-    Obstacle,
+    OrganizationKey,
     RequestState,
     Withdrawal,
     check_step,
 )
 from bot.domain.request_errors import AskedAlreadyError, TooMany, TooManyRequestsError
+from bot.domain.vote import Voided
 from bot.engine import LeaseLostError
 from bot.storage.deliveries import wake_subject
 from bot.storage.leases import LeaseStore
@@ -41,7 +44,9 @@ from bot.storage.requests.rows import (
     request_of,
     values_of,
 )
-from bot.storage.tables import links, requests
+from bot.storage.requests.votes import void_votes
+from bot.storage.tables import deliveries, requests
+from bot.storage.team_tables import votes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,53 +55,19 @@ if TYPE_CHECKING:
     from sqlalchemy import Row
 
     from bot.domain.charge import Charge
+    from bot.domain.deciding import Obstacle
     from bot.domain.identity import Identity
+    from bot.domain.vote import Vote
     from bot.engine import Lease
     from bot.storage.connection import Connection, Transaction
     from bot.storage.database import Database
     from bot.storage.deliveries import DeliveryStore
+    from bot.storage.requests.votes import Votes
 
     Observe = Callable[[FundsRequest], None]
 
 DAY = timedelta(hours=24)
 _THIS = requests.c.id == bindparam("this", type_=String)
-# Every predicate is here: what is read before proves nothing (`bot.domain.request.obstacle` explains it).
-_DECIDE = (
-    update(requests)
-    .where(
-        _THIS,
-        requests.c.version == bindparam("shown", type_=Integer),
-        requests.c.amount == bindparam("asked", type_=requests.c.amount.type),
-        requests.c.expires_at > bindparam("now", type_=requests.c.expires_at.type),
-        requests.c.owner != bindparam("me", type_=String),
-        requests.c.account_id != bindparam("my_account", type_=String),
-        requests.c.tenant == bindparam("my_tenant", type_=String),
-        select(links.c.owner)
-        .where(
-            links.c.owner == bindparam("me", type_=String),
-            links.c.account_id == bindparam("my_account", type_=String),
-            links.c.base_url == requests.c.base_url,
-            links.c.organization_id == requests.c.organization_id,
-            links.c.sealed_tokens.is_not(None),
-            links.c.waits_since.is_(None),
-        )
-        .exists(),
-    )
-    .values(
-        state=RequestState.CHARGING.value,
-        charge_id=bindparam("charge", type_=String),
-        decided_by=bindparam("me", type_=String),
-        decided_at=bindparam("now", type_=requests.c.expires_at.type),
-        due_at=bindparam("next_due", type_=requests.c.due_at.type),
-        wakes=requests.c.wakes + 1,
-    )
-    .returning(requests)
-)
-_DECIDE_OPEN = _DECIDE.where(IS_OPEN, requests.c.charge_id.is_(None))
-_TAKE_OVER = _DECIDE.where(
-    requests.c.state == RequestState.CHARGING.value,
-    requests.c.charge_id == bindparam("other", type_=String),
-)
 
 
 class RequestStore:
@@ -106,6 +77,7 @@ class RequestStore:
         self,
         database: Database,
         deliveries: DeliveryStore,
+        votes: Votes,
         entered: Observe = lambda _request: None,
         refused: Callable[[Obstacle], None] = lambda _why: None,
         *,
@@ -116,10 +88,11 @@ class RequestStore:
         `refused` is called with the reason for which a decision did not count. Without `are_on` nothing is
         paid, and what would be open again is withdrawn.
         """
-        self._are_on = are_on
+        self.are_on = are_on
         self._count_refused = refused
         self._database = database
         self._deliveries = deliveries
+        self.votes = votes
         self.entered = entered
         self.leases = LeaseStore(database, requests, _loaders)
 
@@ -133,8 +106,12 @@ class RequestStore:
 
     # Asking.
 
-    async def file(self, request: FundsRequest, readers: Sequence[Delivery]) -> None:
+    async def file(
+        self, request: FundsRequest, readers: Sequence[Delivery], vote: Vote | None = None
+    ) -> None:
         """Store a new request with its messages, once, if there are not too many.
+
+        `vote` is the requester's own yes, if they may charge and two people decide.
 
         Raises:
             AskedAlreadyError: the same person has an equal one that is going on.
@@ -147,6 +124,8 @@ class RequestStore:
             if not stored.rowcount:
                 raise AskedAlreadyError(await _equal(transaction, request) or request)
             await record_request(transaction, request, "asked", actor=request.requester.key)
+            if vote is not None:
+                await self.votes.cast(transaction, vote)
             for reader in readers:
                 await self._deliveries.add(transaction, reader)
             transaction.announce(requests)
@@ -177,8 +156,18 @@ class RequestStore:
 
     # Changing, by whoever comes first.
 
-    async def change(self, before: FundsRequest, after: FundsRequest, result: str, *, actor: str) -> bool:
+    async def change(
+        self,
+        before: FundsRequest,
+        after: FundsRequest,
+        result: str,
+        *,
+        actor: str,
+        vote: Vote | None = None,
+    ) -> bool:
         """Write a person's change if the request is open as they saw it; return False if it is not.
+
+        A new version voids the votes; `vote` is the requester's own yes to it.
 
         Raises:
             AskedAlreadyError: it would be equal to another one of the same person.
@@ -194,7 +183,11 @@ class RequestStore:
             async with self._database.transaction() as transaction:
                 if not (await transaction.execute(statement, {"this": before.id})).rowcount:
                     return False
-                await self._changed(transaction, after, result, actor=actor)
+                if after.version != before.version:
+                    await void_votes(transaction, Voided.EDITED, votes.c.request_id == before.id)
+                if vote is not None:
+                    await self.votes.cast(transaction, vote)
+                await self.changed(transaction, after, result, actor=actor)
         except IntegrityError as error:
             async with self._database.read() as connection:
                 raise AskedAlreadyError(await _equal(connection, after) or before) from error
@@ -213,38 +206,6 @@ class RequestStore:
         query = select(requests.c.charge_id).where(_THIS)
         found: str | None = (await transaction.execute(query, {"this": request_id})).scalar_one_or_none()
         return found
-
-    async def decide(
-        self, transaction: Transaction, charge: Charge, *, instead_of: str | None = None
-    ) -> FundsRequest | None:
-        """Have a charge, whose confirmation is in this transaction, pay its request.
-
-        With `instead_of`, it takes over from that charge, which has ended in this transaction. Return None
-        if any condition fails; then the transaction must not be committed.
-        """
-        if not self._are_on:
-            return None
-        now = self._database.clock.now()
-        facts = {
-            "this": charge.request_id,
-            "shown": charge.request_version,
-            "asked": charge.amount,
-            "now": now,
-            "me": charge.identity.key,
-            "my_account": charge.account_id,
-            "my_tenant": charge.identity.tenant,
-            "charge": charge.id,
-            "next_due": now + LOOK_AGAIN,
-        }
-        if instead_of is not None:
-            facts["other"] = instead_of
-        statement = _DECIDE_OPEN if instead_of is None else _TAKE_OVER
-        row = (await transaction.execute(statement, facts)).one_or_none()
-        if row is None:
-            return None
-        request = request_of(row)
-        await self._changed(transaction, request, request.state.value, actor=charge.identity.key)
-        return request
 
     async def follow(self, transaction: Transaction, charge: Charge) -> FundsRequest | None:
         """Move the request of a charge that has entered its state, in the same transaction.
@@ -268,7 +229,7 @@ class RequestStore:
     ) -> FundsRequest:
         """Return a request that is to be open again; withdrawn if nobody may ask for it any more."""
         now = self._database.clock.now()
-        if not self._are_on:
+        if not self.are_on:
             return before.withdrawn(Withdrawal.SWITCHED_OFF, now)
         if not await is_connected(transaction, after):
             return before.withdrawn(Withdrawal.LEFT, now)
@@ -281,15 +242,6 @@ class RequestStore:
         if moved is not None:
             self.entered(moved)
         return moved is not None
-
-    async def is_paid_by(self, charge: Charge) -> bool:
-        """Tell whether a charge is what pays its request now: only then may it be sent."""
-        request = await self.get(charge.request_id or "")
-        return (
-            request is not None
-            and request.state in {RequestState.CHARGING, RequestState.UNRESOLVED}
-            and request.charge_id == charge.id
-        )
 
     async def withdraw_with(
         self, transaction: Transaction, request: FundsRequest, why: Withdrawal
@@ -309,7 +261,7 @@ class RequestStore:
         values = {**difference(before, after), "due_at": due_at, "wakes": requests.c.wakes + 1}
         await transaction.execute(update(requests).where(_THIS).values(**values), {"this": before.id})
         result = "reopened" if after.state is RequestState.OPEN else after.state.value
-        await self._changed(transaction, after, result, actor="app")
+        await self.changed(transaction, after, result, actor="app")
         transaction.announce(requests)
 
     async def save(
@@ -338,13 +290,14 @@ class RequestStore:
                 raise LeaseLostError(lease.id)
             for reader in tell:
                 await self.tell(transaction, before.id, reader)
-            await self._changed(transaction, after, result, actor="app")
+            await self.changed(transaction, after, result, actor="app")
         if after.state is not before.state:
             self.entered(after)
 
-    async def _changed(
+    async def changed(
         self, transaction: Transaction, request: FundsRequest, result: str, *, actor: str
     ) -> None:
+        """Record an event of a request, and have its messages drawn again."""
         await record_request(transaction, request, result, actor=actor)
         await wake_subject(transaction, REQUEST, request.id)
 
@@ -370,6 +323,18 @@ class RequestStore:
         """Store the message of another reader, if they have none yet."""
         await self._deliveries.add(transaction, message_for(request_id, reader, transaction.now()))
 
+    async def draw_again_for(
+        self, transaction: Transaction, key: OrganizationKey, reader: Identity
+    ) -> None:
+        """Have a reader's cards of an organization's open requests drawn again."""
+        row = deliveries.c
+        mine = select(requests.c.id).where(*of_organization(key), IS_OPEN)
+        again = update(deliveries).where(
+            row.subject_kind == REQUEST, row.subject_id.in_(mine), row.owner == reader.key
+        )
+        await transaction.execute(again.values(due_at=transaction.now(), wakes=row.wakes + 1))
+        transaction.announce(deliveries)
+
 
 def message_for(request_id: str, reader: Identity, now: datetime) -> Delivery:
     """Return a new message about a request to one reader; each reader has one."""
@@ -380,6 +345,12 @@ def message_for(request_id: str, reader: Identity, now: datetime) -> Delivery:
         recipient=reader,
         created_at=now,
     )
+
+
+def message_in(request: FundsRequest, channel: str, now: datetime) -> Delivery:
+    """Return a new message about a request to a channel, which has its reader's place."""
+    reader = replace(request.requester, user=channel)
+    return replace(message_for(request.id, reader, now), channel=channel)
 
 
 async def _equal(connection: Connection, request: FundsRequest) -> FundsRequest | None:

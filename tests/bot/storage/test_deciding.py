@@ -7,32 +7,33 @@ import os
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, update
 
 from bot.domain.charge import ChargeState
-from bot.domain.request import (
-    TAKE_OVER_AFTER,
-    Actor,
-    FundsRequest,
-    RequestState,
-    obstacle,
-)
+from bot.domain.deciding import TAKE_OVER_AFTER, Actor, may_pay, obstacle
+from bot.domain.policy import Demand, Policy
+from bot.domain.request import FundsRequest, OrganizationKey, RequestState
+from bot.domain.vote import Voided, Vote, VoteKind, method_key
 from bot.storage.charges.confirmation import ConfirmationStore
 from bot.storage.charges.rows import values_of as charge_values
 from bot.storage.database import Database
 from bot.storage.deliveries import DeliveryStore
+from bot.storage.policies import PolicyStore
 from bot.storage.requests.rows import values_of as request_values
-from bot.storage.requests.store import RequestStore
+from bot.storage.requests.votes import Votes
 from bot.storage.schema import migrate
 from bot.storage.tables import charges, links, requests
+from bot.storage.team_tables import policies, votes
 from tests.bot.conftest import HandClock
+from tests.support.ledger import deciding_on, request_store
 from tests.support.postgresql import new_database
-from tests.support.samples import ADA, CIPHER, GRACE, PORTAL, sample_charge, sample_link
+from tests.support.samples import ADA, CIPHER, GRACE, PORTAL, VISA, sample_charge, sample_link
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from bot.domain.charge import Charge
     from bot.domain.clock import Clock
+    from bot.domain.identity import Identity
     from bot.storage.connection import Transaction
 
 T = TypeVar("T")
@@ -68,6 +70,33 @@ class Case:
     base_url: str
     team: str
     link: str
+    needed: int = 1
+    policies: str = "none"
+    """The versions since the request was filed, by their name in POLICIES."""
+    is_tampered: bool = False
+    """Somebody has changed the newest policy in the database, or the vote."""
+    is_in_channel: bool = True
+    added: str = "0"
+    """What the requester has bought within the last 24 hours, or longer ago."""
+    vote: str = "none"
+
+
+CHANNEL = "C0SPEND"
+LINE_AT, LINE_ABOVE = (Policy(two_people_from=Decimal(line)) for line in ("50.00", "50.01"))
+POLICIES: dict[str, tuple[Policy, ...]] = {
+    "none": (),
+    "this person": (Policy(approvers=(ADA.user,)),),
+    "another person": (Policy(approvers=(GRACE.user,)),),
+    "a channel": (Policy(approver_channel=CHANNEL),),
+    "a channel by now": (Policy(), Policy(approver_channel=CHANNEL)),
+    "the line at the amount": (LINE_AT,),
+    "the line above the amount": (LINE_ABOVE,),
+    "the line above, reached by what was added": (Policy(two_people_from=Decimal(80)),),
+    "the line taken away later": (LINE_AT, Policy()),
+    "the line moved down later": (LINE_ABOVE, LINE_AT),
+    "at most less": (Policy(request_max=Decimal("49.99")),),
+    "at most so much": (Policy(request_max=Decimal(50)),),
+}
 
 
 def rarely(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
@@ -88,6 +117,25 @@ cases = st.builds(
     base_url=rarely(PORTAL, "https://other.example"),
     team=rarely("T0ACME", "T0OTHER"),
     link=rarely("good", "none", "dead", "waits", "other account", "other organization"),
+    needed=rarely(1, 2, 2, 2),
+    policies=st.sampled_from([*POLICIES, *["none"] * 3]),
+    is_tampered=rarely(False, True),
+    is_in_channel=rarely(True, False),
+    added=st.sampled_from(["0", "0", "30", "29.99", "30 long ago"]),
+    vote=st.sampled_from(
+        [
+            *["good"] * 8,
+            *["none"] * 4,
+            "own",
+            "own account",
+            "requester's",
+            "other card",
+            "other version",
+            "void",
+            "voter gone",
+            "voter's session over",
+        ]
+    ),
 )
 
 
@@ -129,8 +177,9 @@ class Bench:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._store = RequestStore(database, DeliveryStore(database, CIPHER))
-        self._confirmations = ConfirmationStore(database, CIPHER, self._store)
+        self._policies = PolicyStore(database, CIPHER, DeliveryStore(database, CIPHER))
+        deciding = deciding_on(database, request_store(database))
+        self._confirmations = ConfirmationStore(database, CIPHER, deciding)
 
     async def differences(self, drawn: list[Case]) -> list[Case]:
         """Return the cases in which the statements and the model disagree."""
@@ -146,47 +195,119 @@ class Bench:
             async with self._database.transaction() as transaction:
                 charge = await self._prepare(transaction, case)
                 with suppress(Exception):
-                    await self._confirmations._decide(transaction, charge)
+                    memberships = {CHANNEL: case.is_in_channel}
+                    await self._confirmations._decide(transaction, charge, memberships)
                     decided = True
                 raise _RolledBackError
         return decided
 
     async def _prepare(self, transaction: Transaction, case: Case) -> Charge:
         request, other, charge = rows(case, self._clock)
-        for table in (requests, charges, links):
+        for table in (requests, charges, links, policies, votes):
             await transaction.execute(delete(table))
         await transaction.execute(insert(requests).values(**request_values(request)))
-        for each in (other, charge):
+        for each in (other, charge, bought(case, request, self._clock)):
             if each is not None:
                 await transaction.execute(insert(charges).values(**charge_values(each)))
+        await self._set_policies(transaction, case)
         await self._connect(transaction, case, charge)
+        await self._vote(transaction, case, charge, vote_on(case, request, charge, self._clock))
         return charge
+
+    async def _set_policies(self, transaction: Transaction, case: Case) -> None:
+        for version, policy in enumerate(POLICIES[case.policies], start=1):
+            numbered = replace(policy, version=version)
+            assert await self._policies.put(transaction, ACME, None, numbered, by=GRACE.key)
+        if case.is_tampered:
+            looser = Policy(request_max=Decimal(51))
+            await transaction.execute(update(policies).values(facts=looser.to_text()))
+
+    async def _vote(self, transaction: Transaction, case: Case, charge: Charge, vote: Vote | None) -> None:
+        if vote is None:
+            return
+        await Votes(CIPHER).cast(transaction, vote)
+        if vote.void_at is not None:
+            await transaction.execute(update(votes).values(void_at=vote.void_at, void_why="edited"))
+        if case.is_tampered:
+            await transaction.execute(update(votes).values(signature="0" * 64))
+        if vote.person.key == charge.identity.key or case.vote == "voter gone":
+            return
+        gone = "dead" if case.vote == "voter's session over" else "good"
+        await self._link(transaction, vote.person, vote.account_id, "org_acme", PORTAL, gone)
 
     async def _connect(self, transaction: Transaction, case: Case, charge: Charge) -> None:
         if case.link == "none":
             return
-        made = sample_link(self._clock, identity=charge.identity, base_url=case.base_url)
-        account = replace(
-            made.account,
-            account_id="did:other" if case.link == "other account" else case.account,
-            organization_id="org_other" if case.link == "other organization" else case.organization,
-        )
+        account = "did:other" if case.link == "other account" else case.account
+        organization = "org_other" if case.link == "other organization" else case.organization
+        await self._link(transaction, charge.identity, account, organization, case.base_url, case.link)
+
+    async def _link(
+        self,
+        transaction: Transaction,
+        identity: Identity,
+        account: str,
+        organization: str,
+        base_url: str,
+        how: str,
+    ) -> None:
+        made = sample_link(self._clock)
         values = {
-            "owner": charge.identity.key,
+            "owner": identity.key,
             "enterprise": "",
-            "team": charge.identity.team,
-            "user": charge.identity.user,
-            "base_url": case.base_url,
-            "account_id": account.account_id,
-            "organization_id": account.organization_id,
+            "team": identity.team,
+            "user": identity.user,
+            "base_url": base_url,
+            "account_id": account,
+            "organization_id": organization,
             "scope": "",
             "expires_at": made.expires_at,
-            "sealed_tokens": None if case.link == "dead" else b"sealed",
+            "sealed_tokens": None if how == "dead" else b"sealed",
             "generation": 1,
             "linked_at": made.linked_at,
-            "waits_since": made.linked_at if case.link == "waits" else None,
+            "waits_since": made.linked_at if how == "waits" else None,
         }
         await transaction.execute(insert(links).values(**values))
+
+
+ACME = OrganizationKey(tenant="T0ACME", base_url=PORTAL, organization_id="org_acme")
+
+
+def bought(case: Case, request: FundsRequest, clock: Clock) -> Charge | None:
+    """Return what the requester has bought for themselves."""
+    amount, _, ago = case.added.partition(" ")
+    if amount == "0":
+        return None
+    made = sample_charge(clock, charge_id="bought", identity=request.requester, amount=amount)
+    at = clock.now() - timedelta(hours=25 if ago else 23)
+    return replace(made, state=ChargeState.SETTLED, confirmed_at=at)
+
+
+def vote_on(case: Case, request: FundsRequest, charge: Charge, clock: Clock) -> Vote | None:
+    """Return the vote that stands beside the request."""
+    if case.vote == "none":
+        return None
+    person, account = replace(GRACE, user="U0OMAR"), "did:omar"
+    if case.vote == "own":
+        person, account = charge.identity, charge.account_id
+    elif case.vote == "own account":
+        account = charge.account_id
+    elif case.vote == "requester's":
+        person, account = request.requester, request.account_id
+    method = "another" if case.vote == "other card" else method_key(VISA)
+    return Vote(
+        id="v1",
+        request_id=request.id,
+        version=1 if case.vote == "other version" else request.version,
+        person=person,
+        account_id=account,
+        kind=VoteKind.ASKED if case.vote == "requester's" else VoteKind.AGREED,
+        method=method,
+        seen=method,
+        at=clock.now(),
+        void_at=clock.now() if case.vote == "void" else None,
+        void_why=Voided.EDITED if case.vote == "void" else None,
+    )
 
 
 def rows(case: Case, clock: Clock) -> tuple[FundsRequest, Charge | None, Charge]:
@@ -213,6 +334,8 @@ def rows(case: Case, clock: Clock) -> tuple[FundsRequest, Charge | None, Charge]
         state=case.state,
         version=2,
         charge_id=None if other is None else other.id,
+        needed=case.needed,
+        policy_version=1 if POLICIES[case.policies] else 0,
     )
     charge = sample_charge(clock, charge_id="mine", identity=actor, amount=case.amount)
     charge = replace(
@@ -234,8 +357,30 @@ def model(case: Case, clock: Clock) -> bool:
         account_id=case.account,
         organization_id=case.organization,
     )
-    why = obstacle(request, actor, clock.now(), shown=case.shown, charge=other)
-    return why is None and case.link == "good" and charge.amount == request.amount
+    demand = demand_of(case, request, charge, clock)
+    why = obstacle(request, actor, clock.now(), shown=case.shown, charge=other, demand=demand)
+    if why is not None or case.link != "good" or charge.amount != request.amount:
+        return False
+    vote = vote_on(case, request, charge, clock)
+    lost = {"void", "voter gone", "voter's session over", "other version"}
+    counting = [] if vote is None or case.vote in lost or case.is_tampered else [vote]
+    return may_pay(request, actor, demand, counting, method_key(VISA))
+
+
+def demand_of(case: Case, request: FundsRequest, charge: Charge, clock: Clock) -> Demand:
+    """Return what the policies ask, by the domain's own words."""
+    found = list(POLICIES[case.policies])
+    if case.is_tampered:
+        found = [replace(each, is_broken=True) for each in found]
+    own = bought(case, request, clock)
+    before = Decimal(0) if own is None or case.added.endswith("ago") else own.amount
+    return Demand.of(
+        found,
+        request.amount,
+        before=before,
+        user=charge.identity.user,
+        memberships={CHANNEL: case.is_in_channel},
+    )
 
 
 @asynccontextmanager
@@ -295,11 +440,25 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"link": "waits"},
     {"link": "other account"},
     {"link": "other organization"},
+    {"needed": 2},
+    {"policies": "another person"},
+    {"policies": "at most less"},
+    {"policies": "the line at the amount"},
+    {"policies": "the line taken away later"},
+    {"policies": "the line moved down later"},
+    {"policies": "the line above, reached by what was added", "added": "30"},
+    {"policies": "a channel", "is_in_channel": False},
+    {"policies": "a channel by now", "is_in_channel": False},
+    {"policies": "this person", "is_tampered": True},
     *({"state": state, "other": None} for state in RequestState if state is not RequestState.OPEN),
     {"state": RequestState.CHARGING, "other": "waits"},
     {"state": RequestState.CHARGING, "other": "under way"},
 )
 """Each is enough to refuse."""
+
+
+AGREED = replace(GOOD, needed=2, vote="good")
+NO_VOTES = ("none", "own", "own account", "other card", "other version", "void", "voter gone")
 
 
 @pytest.mark.parametrize("good", [GOOD, TAKEN_OVER], ids=["open", "taken over"])
@@ -311,3 +470,33 @@ async def test_without_a_fault_it_counts_and_each_single_fault_refuses_it(
     faulty = [replace(good, **fault) for fault in FAULTS]
     assert not any(model(case, clock) for case in faulty)
     assert await on.differences([good, *faulty]) == []
+
+
+async def test_of_two_people_the_second_pays_and_each_single_fault_of_the_vote_refuses_it(
+    database: Database, clock: HandClock
+) -> None:
+    on = Bench(database)
+    good = [
+        AGREED,
+        replace(AGREED, vote="requester's"),
+        replace(AGREED, needed=1, policies="the line at the amount"),
+    ]
+    assert all(model(case, clock) for case in good)
+    faulty = [replace(AGREED, vote=vote) for vote in (*NO_VOTES, "voter's session over")]
+    faulty.append(replace(AGREED, is_tampered=True))
+    assert not any(model(case, clock) for case in faulty)
+    assert await on.differences([*good, *faulty]) == []
+
+
+async def test_whoever_deletes_a_policy_lets_nobody_decide(database: Database, clock: HandClock) -> None:
+    on = Bench(database)
+    listed = replace(GOOD, policies="this person")
+    assert model(listed, clock)
+    assert await on.differences([listed]) == []
+
+    async def without(transaction: Transaction, case: Case) -> None:
+        await Bench._set_policies(on, transaction, case)
+        await transaction.execute(delete(policies))
+
+    on._set_policies = without  # type: ignore[method-assign]
+    assert await on.differences([listed]) == [listed]

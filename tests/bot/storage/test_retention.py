@@ -17,15 +17,14 @@ from bot.storage.away import AwayStore
 from bot.storage.charges.purge import ChargePurge
 from bot.storage.charges.rows import charge_of
 from bot.storage.cipher import Cipher, generate_key
-from bot.storage.deliveries import DeliveryStore
 from bot.storage.ended_work import EndedWork
 from bot.storage.overviews import OverviewStore
 from bot.storage.pending_confirmations import PendingConfirmations
 from bot.storage.requests.purge import RequestPurge
-from bot.storage.requests.store import RequestStore, message_for
+from bot.storage.requests.store import message_for
 from bot.storage.tables import charges, deliveries, device_grants, requests
-from tests.support.ledger import LONG_AGO, Ledger
-from tests.support.samples import ADA, CIPHER, REQUEST, sample_charge
+from tests.support.ledger import LONG_AGO, Ledger, request_store
+from tests.support.samples import ADA, REQUEST, sample_charge
 
 if TYPE_CHECKING:
     from bot.domain.charge import Charge
@@ -210,7 +209,7 @@ async def test_decided_device_grants_go_after_a_week(database: Database, clock: 
 async def test_an_ended_request_goes_with_what_was_written_and_an_open_one_stays(
     database: Database, clock: HandClock, state: RequestState, stays: bool
 ) -> None:
-    store = RequestStore(database, DeliveryStore(database, CIPHER))
+    store = request_store(database)
     asked = replace(REQUEST, asked_at=clock.now(), expires_at=clock.now() + timedelta(days=3))
     await store.file(asked, [message_for(asked.id, asked.requester, clock.now())])
     async with database.transaction() as transaction:

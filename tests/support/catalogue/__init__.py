@@ -11,6 +11,7 @@ from tests.support.catalogue import (
     errors,
     governing,
     looking,
+    team,
 )
 from tests.support.catalogue.screen import Screen
 
@@ -22,6 +23,7 @@ SECTIONS: dict[str, list[Screen]] = {
     "Buying": buying.screens(),
     "A purchase's message": charges.screens(),
     "Asking for funds": asking.screens(),
+    "A team's policy": team.screens(),
     "Auto-reload and the plan": changing.screens(),
     "The operator's rules": governing.screens(),
     "Errors and refusals": errors.screens(),

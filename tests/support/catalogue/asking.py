@@ -9,36 +9,50 @@ from typing import TYPE_CHECKING, Any
 
 from blocks.away import away_help_message, away_message, back_message, not_away_message
 from blocks.charge import charge_message
+from blocks.deciding import (
+    add_card_for_modal,
+    agree_modal,
+    agreed_modal,
+    approval,
+    approve_modal,
+    asked_about_modal,
+    blocked_modal,
+    denied_modal,
+    deny_modal,
+    obstacle_modal,
+    other_method_modal,
+)
 from blocks.errors import error_copy, error_modal
 from blocks.history import request_trace_message
 from blocks.overview import overview_home, overview_message
 from blocks.purchase import AmountForm
-from blocks.request import approver_card, approver_reply, requester_card, requester_reply, requests_message
+from blocks.request import (
+    Reader,
+    approver_card,
+    approver_reply,
+    requester_card,
+    requester_reply,
+    requests_message,
+)
 from blocks.request_forms import (
     AskedFor,
-    add_card_for_modal,
-    approval,
-    approve_modal,
     ask_modal,
     asked_modal,
     asked_words,
-    blocked_modal,
-    denied_modal,
-    deny_modal,
     filing_problem,
     may_add_modal,
     member_cap_modal,
-    obstacle_modal,
     reminded_message,
     too_soon_message,
 )
 from blocks.request_words import status_words
 from bot.domain.away import Away
 from bot.domain.charge import ChargeState, FailureReason
+from bot.domain.deciding import Obstacle
 from bot.domain.errors import NotAllowedError, RefusalCode
 from bot.domain.next_step import Proposal
 from bot.domain.offer import AmountOffer
-from bot.domain.request import SETUP, Obstacle, RequestState, Withdrawal
+from bot.domain.request import SETUP, RequestState, Withdrawal
 from bot.domain.request_errors import (
     AskedAlreadyError,
     MemberCapError,
@@ -46,21 +60,46 @@ from bot.domain.request_errors import (
     TooMany,
     TooManyRequestsError,
 )
-from bot.domain.request_views import Approvers, RequestList, Review
+from bot.domain.request_views import (
+    Approvers,
+    FirstOfTwo,
+    FirstReview,
+    Known,
+    OtherMethod,
+    RequestList,
+    Review,
+)
 from bot.domain.rules import Rule, RuleError
+from bot.domain.vote import Voided, VoteKind
 from tests.support.catalogue.screen import Screen, charge, overview, screen
-from tests.support.samples import ADA, CHARGE, GRACE, MEMBER, NOW, PORTAL, REQUEST, STATE
+from tests.support.samples import (
+    ADA,
+    CHARGE,
+    GRACE,
+    LINK,
+    LINUS,
+    MEMBER,
+    NOW,
+    PORTAL,
+    REQUEST,
+    STATE,
+    VISA,
+    sample_vote,
+)
 
 if TYPE_CHECKING:
     from bot.domain.request import FundsRequest
 
-TOLD = (ADA, GRACE)
+TOLD = Approvers(told=(ADA, GRACE))
+NOBODY = Approvers(told=())
 FORM = AskedFor(
     amounts=AmountForm.of(MEMBER, AmountOffer.of(MEMBER)),
     account="did:linus",
     organization="Acme Research",
-    asked=asked_words(Approvers(told=TOLD), "Acme Research"),
+    asked=asked_words(TOLD, "Acme Research"),
 )
+NAMES = {ADA.key: "Ada Lovelace", GRACE.key: "Grace Hopper", LINUS.key: "Linus"}
+CHANNEL = Reader(in_channel=True, say=lambda key: NAMES.get(key, "A person"))
 PAID = replace(CHARGE, request_id=REQUEST.id, request_version=1)
 YOUNG = replace(
     CHARGE,
@@ -83,7 +122,7 @@ def screens() -> list[Screen]:
 
 def _forms() -> list[Screen]:
     typed: dict[str, Any] = {"typed": "$50", "reason": REQUEST.reason}
-    nobody = asked_words(Approvers(told=()), "Acme Research")
+    nobody = asked_words(NOBODY, "Acme Research")
     already = AskedAlreadyError(REQUEST)
     return [
         screen("ask", "`/billing request`", ask_modal(FORM)),
@@ -143,12 +182,21 @@ def _deciding() -> list[Screen]:
         request=REQUEST,
         proposal=Proposal(charge=PAID, open_equal=None),
         state=STATE,
-        others=[],
-        granted=Decimal(0),
-        denied=None,
+        known=Known(others=[], granted=Decimal(0), denied=None),
     )
     denied = asked(RequestState.DENIED, decided_by=GRACE.key, deny_reason="use the shared key first")
-    warned = replace(review, others=[YOUNG], granted=Decimal(150), denied=denied)
+    known = Known(others=[YOUNG], granted=Decimal(150), denied=denied)
+    warned = replace(review, known=known)
+    large = replace(REQUEST, amount=Decimal(500), needed=2)
+    vote = sample_vote(large)
+    second = replace(
+        review,
+        request=large,
+        proposal=Proposal(charge=replace(PAID, amount=Decimal(500)), open_equal=None),
+        first=vote,
+    )
+    first = FirstReview(request=large, vote=vote, method=VISA, state=STATE, known=review.known)
+    other = OtherMethod(request=large, first=vote, method=LINK)
     locked = RuleError(Rule.MAX_CHARGE, limit=Decimal(25))
     obstacles = {
         "self": (REQUEST, Obstacle.SELF, "the requester's own"),
@@ -175,6 +223,17 @@ def _deciding() -> list[Screen]:
             "an equal purchase of the payer is under way",
             approval(REQUEST, PAID, open_equal=replace(CHARGE, id="other"), state=STATE),
         ),
+        screen("agree", "Review on the card by the first of two", agree_modal(first, NOW)),
+        screen("agree-changed", "it has changed since", agree_modal(first, NOW, again=True)),
+        screen("agreed", "the first of two has agreed", agreed_modal(large)),
+        screen("approve-second", "Review on the card by the second of two", approve_modal(second, NOW)),
+        screen(
+            "approve-faster",
+            "another agreed a moment before",
+            approve_modal(second, NOW, again=True),
+        ),
+        screen("approve-other-card", "the second has another card", other_method_modal(other, "Ada")),
+        screen("approve-asked-about", "the first is asked", asked_about_modal(large.asked_about(LINK))),
         screen(
             "approve-blocked",
             "a limit of the operator is smaller",
@@ -206,6 +265,7 @@ def _cards() -> list[Screen]:
         "failures": 1,
         "problem": FailureReason.CARD_DECLINED.value,
         "decided_by": ADA.key,
+        "decided_at": NOW,
     }
     states = {
         "paying": (asked(RequestState.CHARGING), PAID),
@@ -225,7 +285,7 @@ def _cards() -> list[Screen]:
     made = [
         screen("card", "who may pay", approver_card(REQUEST, None, NOW)),
         screen("card-own", "who asked", requester_card(REQUEST, None, NOW, TOLD)),
-        screen("card-own-nobody", "nobody can be asked yet", requester_card(REQUEST, None, NOW, ())),
+        screen("card-own-nobody", "nobody can be asked yet", requester_card(REQUEST, None, NOW, NOBODY)),
     ]
     for name, (request, pays) in states.items():
         made += [
@@ -235,6 +295,7 @@ def _cards() -> list[Screen]:
         reply = requester_reply(request, pays)
         if reply is not None:
             made.append(screen(f"card-own-{name}-reply", "in its thread", reply))
+    made += _of_two()
     for name, request in {
         "open-again": asked(**declined),
         "reminded": asked(reminders=1, reminded_at=NOW),
@@ -247,10 +308,70 @@ def _cards() -> list[Screen]:
         "ended": RefusalCode.REQUEST_ENDED,
         "taken-over": RefusalCode.TAKEN_OVER,
         "left": RefusalCode.LEFT_TO_OTHERS,
+        "vote-lost": RefusalCode.VOTE_LOST,
     }.items():
         refused = charge(ChargeState.REFUSED, refusal=code, request_id=REQUEST.id)
         made.append(screen(f"charge-request-{name}", "the payer's own message", charge_message(refused)))
     return [*made, screen("charge-request-setup", "the payer's own message", charge_message(needs))]
+
+
+def _of_two() -> list[Screen]:
+    """The cards of a request on which two people decide, and those in a channel."""
+    large = replace(REQUEST, amount=Decimal(500), needed=2)
+    vote = sample_vote(large)
+    void = replace(vote, void_at=NOW, void_why=Voided.NOT_CONFIRMED)
+    firsts = {
+        "two": (FirstOfTwo(), "two people decide"),
+        "agreed": (FirstOfTwo(vote=vote, events=1), "the first has agreed"),
+        "lost": (FirstOfTwo(lost=void, events=2), "the first cannot decide any more"),
+        "other-card": (
+            FirstOfTwo(lost=replace(void, void_why=Voided.CARD), events=2),
+            "the payment method has changed",
+        ),
+        "asked-by-one": (
+            FirstOfTwo(vote=replace(vote, person=LINUS, kind=VoteKind.ASKED), events=1),
+            "whoever asks may pay too",
+        ),
+    }
+    made = []
+    for name, (first, when) in firsts.items():
+        made.append(screen(f"card-{name}", when, approver_card(large, None, NOW, first=first)))
+        reply = approver_reply(large, first)
+        if reply is not None:
+            made.append(screen(f"card-{name}-reply", f"in the thread: {when}", reply))
+    short = replace(TOLD, is_short=True)
+    in_channel = Approvers(told=(), channel="C0SPEND", able=2)
+    return [
+        *made,
+        screen(
+            "card-own-agreed",
+            "who asked, when the first has agreed",
+            requester_card(large, None, NOW, TOLD, first=firsts["agreed"][0]),
+        ),
+        screen(
+            "card-own-short",
+            "who asked, when too few may pay",
+            requester_card(large, None, NOW, short, first=FirstOfTwo()),
+        ),
+        screen("card-own-channel", "who asked, in a channel", requester_card(large, None, NOW, in_channel)),
+        screen(
+            "card-connect",
+            "who is named in the policy and not connected",
+            approver_card(REQUEST, None, NOW, reader=Reader(is_connected=False)),
+        ),
+        screen(
+            "card-channel",
+            "the channel that decides",
+            approver_card(large, None, NOW, first=firsts["agreed"][0], reader=CHANNEL),
+        ),
+        screen(
+            "card-channel-done",
+            "the same, paid",
+            approver_card(
+                asked(RequestState.DONE), replace(PAID, state=ChargeState.SETTLED), NOW, reader=CHANNEL
+            ),
+        ),
+    ]
 
 
 def _lists() -> list[Screen]:
@@ -264,7 +385,7 @@ def _lists() -> list[Screen]:
         screen(
             "request-details",
             "`/billing trace 7c1d04e9a2b85f36`",
-            request_trace_message(REQUEST, status_words(REQUEST, None, NOW), TOLD),
+            request_trace_message(REQUEST, status_words(REQUEST, None, NOW), TOLD.told),
         ),
         screen("requests-none", "nothing was asked for yet", requests_message([], [], None, NOW)),
         screen("home-waiting", "App Home of who may pay", overview_home(overview(), [], listed=listed)),

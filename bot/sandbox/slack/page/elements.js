@@ -4,6 +4,7 @@
  */
 import { h, icon, uniqueId } from "./dom.js";
 import { isSafeUrl, plainText, textObject } from "./mrkdwn.js";
+import { picker } from "./pickers.js";
 import { overflowMenu, selectMenu } from "./select.js";
 
 /** @typedef {Record<string, any>} Json */
@@ -42,6 +43,18 @@ export const ELEMENTS = {
   number_input: textInput,
   email_text_input: textInput,
   url_text_input: textInput,
+  multi_users_select: (element, spot) => picker(element, spot, {
+    field: "selected_users",
+    placeholder: "Select people",
+    options: spot.surface.reader.people(),
+    attributes: fieldAttributes(element, spot),
+  }),
+  multi_conversations_select: (element, spot) => picker(element, spot, {
+    field: "selected_conversations",
+    placeholder: "Select a channel",
+    options: spot.surface.reader.privateChannels(),
+    attributes: fieldAttributes(element, spot),
+  }),
   datepicker: (element, spot) => pickerInput(element, spot, "date", "selected_date"),
   timepicker: (element, spot) => pickerInput(element, spot, "time", "selected_time"),
 };

@@ -24,6 +24,10 @@ const INITIAL = {
   radio_buttons: one,
   multi_static_select: many,
   checkboxes: many,
+  multi_users_select: (element) => ({ selected_users: element.initial_users ?? [] }),
+  multi_conversations_select: (element) => ({
+    selected_conversations: element.initial_conversations ?? [],
+  }),
   datepicker: (element) => ({ selected_date: element.initial_date ?? null }),
   timepicker: (element) => ({ selected_time: element.initial_time ?? null }),
 };

@@ -12,6 +12,8 @@ import { formatDate } from "./time.js";
  * @property {string} tz
  * @property {(id: string) => string | undefined} personName
  * @property {(id: string) => string | undefined} channelName
+ * @property {() => {id: string, name: string}[]} people
+ * @property {() => {id: string, name: string}[]} privateChannels
  */
 
 /** @typedef {{type: "plain_text" | "mrkdwn", text: string, emoji?: boolean, verbatim?: boolean}} TextObject */
@@ -270,7 +272,8 @@ function angled(token, reader, verbatim) {
   if (target.startsWith("#")) {
     const id = target.slice(1);
     const name = reader.channelName(id);
-    const text = `#${name ?? label ?? id}`;
+    // Slack names no private channel to whoever is not in it.
+    const text = name || label ? `#${name ?? label}` : "private channel";
     return name ? h("a", { class: "mention", href: `#${id}` }, text) : mention(text);
   }
   if (target.startsWith("!date^")) return dateNode(target.slice(6), label, reader);

@@ -51,7 +51,7 @@ export function mountSidebar(store, root) {
           store,
           { kind: "channel", id: channel.id },
           channel.name,
-          channel.shared ? "shared" : "hash",
+          channel.shared ? "shared" : channel.private ? "lock" : "hash",
           store.unread.has(channel.id),
         ),
       ),

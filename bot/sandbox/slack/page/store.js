@@ -78,6 +78,10 @@ export class Store {
         return people.find((/** @type {Json} */ one) => one.id === id)?.real_name;
       },
       channelName: (id) => this.channels.find((one) => one.id === id)?.name,
+      people: () => people.map((/** @type {Json} */ one) => ({ id: one.id, name: one.real_name })),
+      privateChannels: () => this.channels
+        .filter((one) => one.private)
+        .map((one) => ({ id: one.id, name: one.name })),
     };
   }
 
