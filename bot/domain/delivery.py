@@ -132,16 +132,15 @@ class Reply:
 class Drawing:
     """What a subject's delivery shows now.
 
-    `is_news`: there is more to say than that it is under way. `modal` is what an open modal shows now,
-    `modal_ends` whether that is its last word, and `modal_at` (UTC) the moment before which Slack may
-    overwrite it. There is no `reply` where the open modal shows it. `posts_anew`: where the place that the
-    message should replace is gone, it is posted to the person. `look_again`: when to look again by itself
-    whether the subject has changed. `after` brings up to date what else shows the subject; it is called
-    each time the message was brought up to date. `otherwise` is called when Slack takes no message there.
+    `modal` is what an open modal shows now, `modal_ends` whether that is its last word, and `modal_at`
+    (UTC) the moment before which Slack may overwrite it. There is no `reply` where the open modal shows it.
+    `posts_anew`: where the place that the message should replace is gone, it is posted to the person.
+    `look_again`: when to look again by itself whether the subject has changed. `after` brings up to date
+    what else shows the subject; it is called each time the message was brought up to date. `otherwise` is
+    called when Slack takes no message there.
     """
 
     message: Json
-    is_news: bool = True
     reply: Reply | None = None
     modal: Json | None = None
     modal_at: datetime | None = None

@@ -111,6 +111,8 @@ class _Run:
         self.delivery = self.stored = lease.load()
         self._attempts = lease.claim.attempts
         self._is_shown = False
+        self._new_reply: tuple[str, str] | None = None
+        """The key and ts of a thread reply that this run has posted; it is stored with the row."""
 
     async def deliver(self, draw: Draw) -> Released:
         drawing = await draw(self.delivery)
@@ -216,7 +218,8 @@ class _Run:
         digest = None if found else _digest(drawing.message)
         ts = found or await self._send(channel, drawing.message, metadata=self.delivery.metadata)
         self.delivery = self.delivery.posted(channel=channel, ts=ts, digest=digest, now=self._clock.now())
-        if found or drawing.is_news:
+        more = drawing.reply or drawing.after or (drawing.modal and self.delivery.view_id)
+        if found or more:  # otherwise it is stored at once, when the row is given back
             await self._save_or_take_back(channel, ts, self._posted_by_another)
 
     async def _edit(self, drawing: Drawing) -> None:
@@ -249,8 +252,8 @@ class _Run:
         self.delivery = self.delivery.replying(reply.key)
         await self._save()
         ts = await self._send(channel, reply.message, thread_ts=thread, metadata=metadata)
+        self._new_reply = reply.key, ts
         self.delivery = self.delivery.replied(reply.key, now=self._clock.now())
-        await self._save_or_take_back(channel, ts, lambda: self._replied_by_another(reply.key))
 
     async def _show_modal(self, drawing: Drawing) -> None:
         """Show in the open modal what the message shows already."""
@@ -299,6 +302,9 @@ class _Run:
         except LeaseLostError:
             if ts is not None and self.stored.ts is None:
                 await self._take_back(str(channel), ts, self._posted_by_another)
+            if self._new_reply is not None:
+                key, reply_ts = self._new_reply
+                await self._take_back(str(channel), reply_ts, lambda: self._replied_by_another(key))
             raise
 
     async def _save_or_take_back(

@@ -71,7 +71,6 @@ def _under_way(charge: Charge, delivery: Delivery, now: datetime) -> Drawing:
     has_more_to_show = not is_slow or delivery.view_id is not None
     return Drawing(
         message=charge_message(charge, now, is_slow=is_slow).json,
-        is_news=False,
         modal=processing_modal(charge, waited=int(waited.total_seconds())) if is_slow else None,
         modal_ends=False,
         look_again=following - waited if following is not None and has_more_to_show else LOOK_AGAIN,

@@ -16,6 +16,7 @@ from bot.runtime import SystemClock
 from bot.storage.database import Database
 from bot.storage.requests.lists import RequestLists
 from bot.storage.schema import migrate
+from bot.storage.tables import audit_seals
 from tests.benchmarks.growth_rows import SERIES, settle, timed
 from tests.benchmarks.table import RUNS, Row, ratio
 from tests.support.asking import ask, card, connected, pay
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 SMALL, GROWN = 1_000, 1_000_000
 TIMES = 40
+CARDS = 3
+MOST_COMMITS = 3 + 3 * CARDS
 ASKS = 10
 """A person may ask ten times a day."""
 KEY = OrganizationKey(tenant="T0ACME", base_url="https://portal.example", organization_id="org_0")
@@ -56,10 +59,16 @@ async def request_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
             waits.append(await _first_card(house, str(111 + number)))
             await house.slack.click_text(LINUS, "Withdraw", in_="message")
             await house.until(lambda: "Withdrawn" in card(house, LINUS).text)
-    commits = [float(each.commits) for each in requests], [float(each.commits) for each in purchases]
-    yield ratio(
-        f"commits of a request, paid, with three cards, {place.name}", *commits, unit="", peer="a purchase"
-    )
+    if place.server is not None:  # SQLite does not say at once how many rows a statement has changed
+        more = [one.commits - other.commits for one, other in zip(requests, purchases, strict=True)]
+        yield ratio(
+            f"commits of a request, paid, with three cards, beyond a purchase's, {place.name}",
+            more,
+            [MOST_COMMITS],
+            unit="",
+            peer="3, and 3 a card",
+            at_most=1,
+        )
     cpu = [each.cpu * 1000 for each in requests], [each.cpu * 1000 for each in purchases]
     yield ratio(f"CPU of the same, {place.name}", *cpu, unit="ms", peer="a purchase")
     last = quantiles(waits, n=20)[-1] * 1000
@@ -85,17 +94,38 @@ async def cost(house: House, act: Callable[[], Awaitable[None]]) -> Cost:
     return spent
 
 
+class _Watched:
+    """A connection that notes whether it has changed a row."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.has_changed = False
+
+    async def execute(self, statement: Any, parameters: Any = None) -> Any:
+        result = await self._connection.execute(statement, parameters)
+        if getattr(statement, "is_dml", False) and result.rowcount and statement.table is not audit_seals:
+            self.has_changed = True
+        return result
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
 @contextmanager
 def _counting(database: Database, spent: Cost) -> Iterator[None]:
-    """Count what is committed."""
+    """Count what is committed; a transaction that has changed nothing is none.
+
+    The audit log is sealed once a second for everything together, which is left out.
+    """
     begin, autocommit = database.backend.begin, database.backend.autocommit
 
     def counted(opened: Callable[[], Any]) -> Callable[[], Any]:
         @asynccontextmanager
         async def open_counted() -> AsyncIterator[Any]:
             async with opened() as connection:
-                yield connection
-            spent.commits += 1
+                watched = _Watched(connection)
+                yield watched
+            spent.commits += watched.has_changed
 
         return open_counted
 

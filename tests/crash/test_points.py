@@ -130,7 +130,6 @@ MATRIX = {
         "the release of a charge",
         "the message is edited",
         "the message is edited, to be replied to",
-        "the message is as it was",
         "the resumption is stored",
     ),
     "from the overview": ("the answer to a response_url",),
@@ -141,7 +140,6 @@ MATRIX = {
         "conversations.open",
         "chat.postMessage",
         "the message is posted",
-        "the message is as it was",
         "the proposal is stored",
         "the confirmation is stored",
         "the charge is settled",
@@ -184,13 +182,15 @@ SOMETIMES = {
     for when in ("before", "after")
     for what in (
         "the release of a device_grant",
+        "the message is as it was",
         "the message is done with its modal",
         "the message is shown in its modal, done with its modal",
         "the message is to be replied to, done with its modal",
     )
 }
 """Seen where something else was slow: a grant that was superseded, or had ended, while it was looked at is
-given back; a modal is gone already, or a charge has ended before its message was posted."""
+given back; something has changed that a message does not show; a modal is gone already, or a charge has
+ended before its message was posted."""
 
 
 def points(way: str) -> list[str]:

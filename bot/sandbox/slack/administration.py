@@ -1,5 +1,6 @@
 """Administration of installations and accounts, and the events that it sends to the app."""
 
+from dataclasses import replace
 from typing import Any
 
 from bot.sandbox.slack import payloads
@@ -100,6 +101,18 @@ class Administration:
         }
         team = self._workspace.directory.team(person.team_id)
         return await self._events.deliver(event, payloads.event_context(via, team))
+
+    def change_channel(self, channel: str, *, private: bool) -> None:
+        """Make a channel private or public. Slack sends the app no event of it.
+
+        Raises:
+            LookupError: no channel has this id.
+        """
+        found = self._workspace.channel(channel)
+        if found is None:
+            raise LookupError(f"no channel here is {channel}")
+        self._workspace.replace_channel(replace(found, private=private))
+        self._feed.changed()
 
     async def _send_event(self, via: Installation, event: Json) -> Delivery | None:
         if not self._events.wanted(event["type"]):

@@ -130,6 +130,7 @@ def create_app(parts: Parts) -> Starlette:
         parts.feed,
         parts.inspector,
         parts.interactions,
+        parts.administration,
         parts.page_options,
     )
     authorize = AuthorizePage(parts.authorization, parts.workspace.directory.app)

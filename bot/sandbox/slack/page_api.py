@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from bot.sandbox.slack.administration import Administration
 from bot.sandbox.slack.delivery import Delivery
 from bot.sandbox.slack.feed import Feed
 from bot.sandbox.slack.inspector import Inspector
@@ -74,6 +75,7 @@ class PageRoutes:
         feed: Feed,
         inspector: Inspector,
         interactions: Interactions,
+        administration: Administration,
         page_options: PageOptions,
     ) -> None:
         self._workspace = workspace
@@ -82,6 +84,7 @@ class PageRoutes:
         self._feed = feed
         self._inspector = inspector
         self._interactions = interactions
+        self._administration = administration
         self._page_options = page_options
 
     def routes(self) -> list[BaseRoute]:
@@ -92,6 +95,8 @@ class PageRoutes:
             "submit": self._submit,
             "close": self._close,
             "home": self._home,
+            "leave": self._leave,
+            "channel": self._channel,
             "restart": self._restart,
             "start-over": self._start_over,
         }
@@ -235,6 +240,18 @@ class PageRoutes:
             return {"ok": False, "error": "not_installed"}
         delivery = await self._interactions.open_home(user)
         return {"ok": True} if delivery is None else _result_of(delivery)
+
+    async def _leave(self, body: Json) -> Json:
+        """Deactivate a person."""
+        (user,) = _texts(body, "user")
+        await self._administration.deactivate(user)
+        return {"ok": True}
+
+    async def _channel(self, body: Json) -> Json:
+        """Make a channel private or public."""
+        (channel,) = _texts(body, "channel")
+        self._administration.change_channel(channel, private=body.get("private") is True)
+        return {"ok": True}
 
     async def _restart(self, _body: Json) -> Json:
         if self._page_options.restart_app is None:

@@ -71,9 +71,10 @@ class Workspace:
         return user in self._deactivated
 
     def clear(self) -> None:
-        """Delete every message. Deactivated people are active again."""
+        """Delete every message. Deactivated people are active again, and channels are as at the start."""
         for kept in (self._messages, self._ephemerals, self._deactivated):
             kept.clear()
+        self._channels = {channel.id: channel for channel in self.directory.channels}
 
     def channel(self, channel: str) -> Channel | None:
         """Return the channel with this id. Return None for an unknown id or a direct message."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import String, bindparam, func, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
+from bot.domain.charge import ChargeState
 from bot.domain.delivery import Delivery
 from bot.domain.request import (
     MOST_A_DAY,
@@ -221,7 +222,10 @@ class RequestStore:
         after = before.followed(charge, now)
         if after.state is RequestState.OPEN:
             after = await self._still_open(transaction, before, after)
-        await self._write(transaction, before, after)
+        # Of a charge that the portal has accepted, the cards say the same as before.
+        is_same = charge.state is ChargeState.SUBMITTED and charge.ambiguous_since is None
+        if after.state is not before.state or not is_same:
+            await self._write(transaction, before, after)
         return after if after.state is not before.state else None
 
     async def _still_open(

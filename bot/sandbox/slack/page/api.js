@@ -48,6 +48,10 @@ export const api = {
   close: (body) => post("/sandbox/close", body),
   /** @param {string} user */
   home: (user) => post("/sandbox/home", { user }),
+  /** @param {string} user */
+  leave: (user) => post("/sandbox/leave", { user }),
+  /** @param {string} channel @param {boolean} isPrivate */
+  channel: (channel, isPrivate) => post("/sandbox/channel", { channel, private: isPrivate }),
   restart: () => post("/sandbox/restart", {}),
   startOver: () => post("/sandbox/start-over", {}),
   /** @param {string} portal */

@@ -6,6 +6,7 @@ import { announce, showToast } from "./announce.js";
 import { api } from "./api.js";
 import { askConfirm } from "./confirm.js";
 import { h, icon, uniqueId } from "./dom.js";
+import { happenings } from "./happenings.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { BY_AMOUNT, dollars } from "./portal.js";
 import { setPending } from "./surface.js";
@@ -57,6 +58,7 @@ export function mountScenarios(store, portal, root, typeCommand) {
     ),
     list,
     none,
+    happenings(store),
   );
 
   const set = async (/** @type {Json} */ organization, /** @type {Json} */ scenario) => {
