@@ -31,6 +31,7 @@ from bot.domain.charge import ChargeState
 from bot.domain.deciding import Obstacle
 from bot.domain.money import show
 from bot.domain.request import REASON_LENGTH
+from bot.domain.vote import VoteKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,16 +171,18 @@ def other_method_modal(look: OtherMethod, name: str | None) -> Json:
     request, who = look.request, mention(look.first.person.key)
     about = f"about this {method_word(look.method)}"
     label = fitting(f"Ask {name} {about}", f"Ask {about}", BUTTON_SEEN) if name else f"Ask {about}"
+    is_own = look.first.kind is VoteKind.ASKED
+    then = "Another person has to agree to yours first." if is_own else f"{who} can, with one more look."
     return modal(
         titles.APPROVE_REQUEST,
         section(f"{mention(request.requester.key)} asks for *{show(request.amount)}*"),
         quoted(request.reason) if request.reason else None,
         section(
             f"{who} agreed to another payment method than the one that you would pay with: "
-            f"{escape(method_name(look.method))}. {who} can agree to yours with one more look."
+            f"{escape(method_name(look.method))}. {then}"
         ),
         actions(
-            button(label, ids.ASK_ABOUT_CARD, value=request.id, style="primary"),
+            None if is_own else button(label, ids.ASK_ABOUT_CARD, value=request.id, style="primary"),
             button("Deny…", ids.DENY, value=request.id),
         ),
         callback_id=ids.INFO_VIEW,

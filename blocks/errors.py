@@ -127,6 +127,10 @@ _RULES = {
         "From {limit} on, two people of your organization decide. "
         "Ask for funds with `/billing request`, or do this in the portal."
     ),
+    Rule.TWO_ELSEWHERE: (
+        "From {limit} on, two people of your organization decide, and asking is switched off here. "
+        "Do it in the portal."
+    ),
     Rule.POLICY_USERS: "You can't change who decides here. Ask your app manager.",
     Rule.LOCKERS: "You can't pause or resume spending here. Ask your app manager.",
 }

@@ -25,6 +25,7 @@ OPTION_TEXT = 75
 RADIO_OPTIONS = 10
 OVERFLOW_OPTIONS = 5
 SELECT_OPTIONS = 100
+MOST_PEOPLE = 50
 ACTIONS = 25
 MESSAGE_BLOCKS = 50
 MODAL_BLOCKS = 100
@@ -331,7 +332,11 @@ def people_select(
     label: str, *, block_id: str, action_id: str, chosen: Sequence[str] = (), hint: str | None = None
 ) -> Block:
     """Make an optional choice of people of the workspace, by their Slack ids."""
-    element: Json = {"type": "multi_users_select", "action_id": action_id}
+    element: Json = {
+        "type": "multi_users_select",
+        "action_id": action_id,
+        "max_selected_items": MOST_PEOPLE,
+    }
     if chosen:
         element["initial_users"] = list(chosen)
     return _input(label, element, block_id=block_id, hint=hint, optional=True)

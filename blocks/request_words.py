@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from blocks.kit import escape, moment
-from blocks.words import mention, mentions, organization
+from blocks.words import mention, mentions, organization, some
 from bot.domain.charge import ChargeState, FailureReason
 from bot.domain.deciding import Obstacle
 from bot.domain.errors import RefusalCode
@@ -178,7 +178,7 @@ def deciders_words(policy: Policy) -> str:
     """Name who decides by a policy (escaped)."""
     if not policy.is_limited:
         return "whoever the portal lets pay"
-    parts = [mentions(policy.approvers)] if policy.approvers else []
+    parts = [some(policy.approvers)] if policy.approvers else []
     if policy.approver_group is not None:
         parts.append(f"the user group <!subteam^{escape(policy.approver_group)}>")
     if policy.approver_channel is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from blocks import ids, titles
 from blocks.kit import (
+    SELECT_OPTIONS,
     Block,
     Json,
     Message,
@@ -27,7 +28,7 @@ from blocks.kit import (
     text_input,
 )
 from blocks.request_words import deciders_words
-from blocks.words import MANAGERS, mention, mentions, organization
+from blocks.words import MANAGERS, mention, organization, some
 from bot.domain.money import show
 from bot.domain.policy import ChangeState, life_words
 from bot.domain.policy_views import ChannelProblem, PolicyProblem, PolicyProblemError, Saved
@@ -152,13 +153,11 @@ def _who(page: TeamPage, policy: Policy) -> list[Block | None]:
         ),
         select(
             "Who decides: a user group",
-            [(NO_GROUP, "No user group"), *((group, f"@{handle}") for group, handle in page.groups)],
+            _groups(page, policy.approver_group),
             block_id=ids.TEAM_GROUP,
             action_id=ids.TEAM_GROUP,
             chosen=policy.approver_group or NO_GROUP,
-        )
-        if page.groups
-        else None,
+        ),
         people_select(
             "May decide, is not told",
             block_id=ids.TEAM_QUIET,
@@ -174,6 +173,14 @@ def _who(page: TeamPage, policy: Policy) -> list[Block | None]:
             hint="Or one private channel that this app is in. Who reads it sees amounts and reasons.",
         ),
     ]
+
+
+def _groups(page: TeamPage, current: str | None) -> list[tuple[str, str]]:
+    """Return the choices of a user group: always the current one too, which Slack may not name now."""
+    named = {group: f"@{handle}" for group, handle in page.groups}
+    others = [(group, handle) for group, handle in named.items() if group != current]
+    chosen = [] if current is None else [(current, named.get(current, "The user group chosen before"))]
+    return [(NO_GROUP, "No user group"), *chosen, *others][:SELECT_OPTIONS]
 
 
 def _how(policy: Policy) -> list[Block | None]:
@@ -234,7 +241,7 @@ def policy_rows(policy: Policy, life_hours: int) -> list[tuple[str, str]]:
     hours = escape(policy.hours)
     return [
         ("Who decides", deciders_words(policy)),
-        ("May decide, is not told", mentions(policy.quiet_approvers) or "nobody"),
+        ("May decide, is not told", some(policy.quiet_approvers) or "nobody"),
         ("Where cards go", "direct messages" if policy.post_to is None else f"<#{escape(policy.post_to)}>"),
         ("Two people from", off),
         ("At most", "no limit" if policy.request_max is None else show(policy.request_max)),

@@ -46,6 +46,7 @@ _SQUARES = 10
 RING_PARTS = 20
 _COLORS = ((Decimal("0.25"), "green"), (Decimal("0.1"), "yellow"), (Decimal("-Infinity"), "red"))
 _NAME = 80
+MOST_NAMED = 8
 _UNFORMATTED = re.compile(r"[*_~`]")
 
 
@@ -125,6 +126,13 @@ def mentions(keys: Sequence[str]) -> str:
     if len(named) < 2:  # noqa: PLR2004 - one needs no "and"
         return "".join(named)
     return f"{', '.join(named[:-1])} and {named[-1]}"
+
+
+def some(keys: Sequence[str]) -> str:
+    """Mention the first of many people, and say how many more there are."""
+    if len(keys) <= MOST_NAMED:
+        return mentions(keys)
+    return f"{', '.join(mention(key) for key in keys[:MOST_NAMED])} and {len(keys) - MOST_NAMED} others"
 
 
 def reason_words(reason: str | None) -> str:

@@ -29,6 +29,7 @@ from bot.services.lifecycle import Lifecycle
 from bot.services.linking import Linking
 from bot.services.lock_announcements import LockAnnouncements
 from bot.services.members import Members
+from bot.services.paying import Paying
 from bot.services.people import People
 from bot.services.permission import Permission
 from bot.services.poll_waits import PollRules
@@ -251,12 +252,16 @@ async def open_runtime(
         away,
         policies,
     )
-    proposals = Proposals(charges, confirmations, clock)
+    proposals, paying = (
+        Proposals(charges, confirmations, clock),
+        Paying(request_store, deciding, charges, people, clock),
+    )
     approving = Approving(
         request_store,
         deciding,
         lists,
         charges,
+        paying,
         proposals,
         people,
         routing,
@@ -295,7 +300,7 @@ async def open_runtime(
                 charges,
                 accounts,
                 permission,
-                FirstVoter(deciding, accounts),
+                FirstVoter(deciding, people),
                 clock,
                 poll_rules,
                 metrics,
@@ -308,7 +313,7 @@ async def open_runtime(
             one_workspace=one,
             permission=permission,
             purchases=Purchases(
-                charges, confirmations, proposals, approving, line, accounts, permission, clock
+                charges, confirmations, proposals, paying, line, accounts, permission, clock
             ),
             reminders=Reminders(links, deliveries, clock),
             requests=Requests(

@@ -103,13 +103,11 @@ class OtherMethod:
 class FirstOfTwo:
     """The first of two who decide on a request.
 
-    `vote` counts now. Without one, `lost` is the last that counted for this version. `events` is the number
-    of votes and of their ends, which only grows.
+    `vote` counts now. Without one, `lost` is the last that counted for this version.
     """
 
     vote: Vote | None = None
     lost: Vote | None = None
-    events: int = 0
 
 
 class Event(StrEnum):

@@ -29,6 +29,8 @@ class Rule(StrEnum):
     REQUESTS_OFF = "requests_off"
     TWO_PEOPLE = "two_people"
     """From this amount on two people of the organization decide, by its policy."""
+    TWO_ELSEWHERE = "two_elsewhere"
+    """The same, where requests are switched off."""
     POLICY_USERS = "policy_users"
     NOT_LET_IN = "not_let_in"
     """Another person is connected to the portal account, and has not let this one in."""

@@ -6,13 +6,13 @@ The confirmation and the request move in one transaction, in `ConfirmationStore.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.domain.deciding import Actor, Obstacle, may_pay, obstacle, take_over_at
+from bot.domain.deciding import Actor, Obstacle, may_pay, obstacle
 from bot.domain.errors import NotAllowedError, PortalRefusalError, RefusalCode
 from bot.domain.next_step import NeedsPaymentMethod
 from bot.domain.offer import AmountOffer, Ceiling
@@ -23,17 +23,17 @@ from bot.domain.vote import Voided, Vote, VoteKind, method_key
 from bot.storage.team_tables import votes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from decimal import Decimal
 
     from bot.domain.billing import BillingState
-    from bot.domain.charge import Charge
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
     from bot.domain.payment import PaymentMethod
     from bot.domain.policy import Demand
     from bot.domain.request import FundsRequest
     from bot.domain.request_views import Looked
+    from bot.services.paying import Paying
     from bot.services.people import People
     from bot.services.proposals import Proposals
     from bot.services.routing import Routing
@@ -73,6 +73,7 @@ class Approving:
         deciding: Deciding,
         lists: RequestLists,
         charges: ChargeStore,
+        paying: Paying,
         proposals: Proposals,
         people: People,
         routing: Routing,
@@ -82,6 +83,7 @@ class Approving:
         self._deciding = deciding
         self._lists = lists
         self._charges = charges
+        self._paying = paying
         self._proposals = proposals
         self._people = people
         self._routing = routing
@@ -117,14 +119,15 @@ class Approving:
         request, state = look.request, look.state
         await self._people.permission.require_spending(identity)
         if not state.may_change_plan:
-            await self._refuse(request, Obstacle.ROLE, identity)
+            await self._paying.refuse(request, Obstacle.ROLE, identity)
         state.require_charging()
         await self._require_time(request)
         if state.payment_method is None:
             return NeedsPaymentMethod(state=state, amount=request.amount)
         method = state.payment_method
         if not may_pay(request, look.actor, look.demand, look.votes, method_key(method)):
-            return await self._first_of_two(look, method)
+            request = await self._deciding.needs_more(request, look.demand.people)
+            return await self._first_of_two(replace(look, request=request), method)
         return await self._proposed(look, method)
 
     async def _proposed(self, look: _Look, method: PaymentMethod) -> Review:
@@ -202,7 +205,7 @@ class Approving:
             return found
         if (found.request.version, found.vote.method) != (shown, method):
             return found
-        memberships = await self._memberships(identity, found.request)
+        memberships = await self._paying.memberships(identity, found.request)
         agreed = await self._deciding.agree(found.request, found.vote, memberships)
         return agreed or await self.review(identity, request_id)
 
@@ -215,7 +218,7 @@ class Approving:
             As `review`.
         """
         found = await self.review(identity, request_id)
-        if not isinstance(found, OtherMethod):
+        if not isinstance(found, OtherMethod) or found.first.kind is VoteKind.ASKED:
             return found
         asked = found.request.asked_about(found.method)
         if not await self._requests.change(found.request, asked, "card", actor=identity.key):
@@ -232,7 +235,7 @@ class Approving:
         """
         look = await self._asked(identity, request_id, pays=False)
         if not look.state.may_change_plan:
-            await self._refuse(look.request, Obstacle.ROLE, identity)
+            await self._paying.refuse(look.request, Obstacle.ROLE, identity)
             portal_url = look.state.portal_url
             raise NotAllowedError(RefusalCode.ROLE_REQUIRED, portal_url, role=look.state.role)
         return look.request
@@ -245,56 +248,12 @@ class Approving:
         """
         request = await self.require_denial(identity, request_id)
         if request.version != shown:
-            await self._refuse(request, Obstacle.VERSION, identity)
+            await self._paying.refuse(request, Obstacle.VERSION, identity)
             raise RequestError(request, Obstacle.VERSION)
         denied = request.denied(identity, reason, self._clock.now())
         if not await self._requests.change(request, denied, "denied", actor=identity.key):
             raise await self._lost(identity, request_id)
         return denied
-
-    async def explain(self, charge: Charge) -> Mapping[str, bool]:
-        """Raise the reason why a charge cannot pay its request.
-
-        If there is none, or no request, return the groups and channels of the payer that a policy names.
-
-        Raises:
-            RequestError: the request is not as it was shown, or this person may not decide on it.
-        """
-        if charge.request_id is None:
-            return {}
-        self._people.permission.rules.require_requests()
-        request = await self._requests.get(charge.request_id)
-        link = await self._people.accounts.former_link(charge.identity)
-        if request is None or link is None:
-            return {}
-        actor = Actor(
-            identity=charge.identity,
-            base_url=link.base_url,
-            account_id=charge.account_id,
-            organization_id=link.account.organization_id,
-        )
-        other = await self._charge_of(request)
-        memberships = await self._memberships(charge.identity, request)
-        demand, counting = await self._deciding.look(request, charge.identity.user, memberships)
-        shown = charge.request_version or 0
-        why = obstacle(request, actor, self._clock.now(), shown=shown, charge=other, demand=demand)
-        method = "" if charge.payment_method is None else method_key(charge.payment_method)
-        if why is None and not may_pay(request, actor, demand, counting, method):
-            why = Obstacle.TWO
-            request = await self._deciding.needs_more(request, demand.people)
-        if why is None:
-            return memberships
-        await self._refuse(request, why, charge.identity)
-        await self._charges.cancel(charge.id, charge.identity.key, now=self._clock.now())
-        raise await self._obstacle(request, why, other)
-
-    async def _memberships(self, identity: Identity, request: FundsRequest) -> Mapping[str, bool]:
-        """Return in which groups and channels this person is whose members decide."""
-        return await self._people.channels.memberships(identity, await self._deciding.policies_of(request))
-
-    async def _charge_of(self, request: FundsRequest) -> Charge | None:
-        """Return the charge that is to pay a request; None if none is."""
-        return None if request.charge_id is None else await self._charges.get(request.charge_id)
 
     async def leave(self, identity: Identity, charge_id: str) -> bool:
         """Leave a request to others before billing is enabled; return False if that is too late."""
@@ -313,35 +272,23 @@ class Approving:
             account_id=link.account.account_id,
             organization_id=link.account.organization_id,
         )
-        other = await self._charge_of(request)
+        other = await self._paying.charge_of(request)
         # One that is being paid can be taken over, but not denied.
         instead_of = other if pays else None
-        memberships = await self._memberships(identity, request)
+        memberships = await self._paying.memberships(identity, request)
         demand, counting = await self._deciding.look(request, identity.user, memberships)
         now = self._clock.now()
-        why = obstacle(request, actor, now, shown=request.version, charge=instead_of, demand=demand)
+        asks = demand if pays else replace(demand, request_max=None)
+        why = obstacle(request, actor, now, shown=request.version, charge=instead_of, demand=asks)
         if why is not None:
-            await self._refuse(request, why, identity)
-            raise await self._obstacle(request, why, other)
+            await self._paying.refuse(request, why, identity)
+            raise await self._paying.obstacle(request, why, other)
         _, portal = await self._people.accounts.portal(identity)
         state = await portal.state()
         if state.organization_id != request.organization_id:
             raise await self._lost(identity, request_id, Obstacle.ORGANIZATION)
         await self._routing.observe(identity, link, state)
         return _Look(request=request, link=link, actor=actor, state=state, demand=demand, votes=counting)
-
-    async def _obstacle(self, request: FundsRequest, why: Obstacle, charge: Charge | None) -> RequestError:
-        """Return the error for a request that this charge is to pay; its time limits a take-over too."""
-        at = take_over_at(charge)
-        is_soon_enough = at is not None and at < request.expires_at
-        policies = await self._deciding.policies_of(request) if why in _OF_POLICY else ()
-        return RequestError(
-            request,
-            why,
-            charge=charge,
-            take_over_at=at if is_soon_enough else None,
-            policies=policies,
-        )
 
     async def _require_time(self, request: FundsRequest) -> None:
         until = await self._lists.not_before(request.key)
@@ -354,13 +301,8 @@ class Approving:
     ) -> RequestError:
         """Return the error for a decision that does not count, with the request as it is by now."""
         request = await self.request(identity, request_id)
-        await self._refuse(request, why, identity)
+        await self._paying.refuse(request, why, identity)
         return RequestError(request, why)
-
-    async def _refuse(self, request: FundsRequest, why: Obstacle, identity: Identity) -> None:
-        """Record that a decision did not count."""
-        log.info("approving.refused", request=request.id, why=why.value)
-        await self._requests.refused(request, why, actor=identity.key)
 
 
 def _require_amount(offer: AmountOffer, amount: Decimal) -> None:

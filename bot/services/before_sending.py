@@ -6,8 +6,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import structlog
+
 from bot.domain.charge import Refusal
 from bot.domain.errors import WAIT, PortalRefusalError, RefusalCode, StoreUnavailableError
+from bot.domain.follow_up import may_be_sent
 from bot.domain.money import CENT
 from bot.domain.rules import Rule
 from bot.domain.subscription import Effect
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from bot.domain.charge import Charge
     from bot.domain.rules import RuleError
     from bot.domain.subscription import Preview
+    from bot.metrics import Metrics
+
+log = structlog.get_logger(__name__)
 
 
 class DatabaseAwayError(Exception):
@@ -44,6 +50,20 @@ def forbidden(error: RuleError) -> PortalRefusalError:
         by = f"{error.lock.locked_by.user} {error.lock.reason or ''}" if error.lock is not None else None
         return PortalRefusalError(RefusalCode.SPENDING_STOPPED, message=by)
     return PortalRefusalError(RefusalCode.RULE_FORBIDS)
+
+
+def require_confirmed(charge: Charge, is_agreed: bool, metrics: Metrics, now: datetime) -> None:
+    """Check that a row is what the person has confirmed, and that the confirmation still counts.
+
+    Raises:
+        PortalRefusalError: NOT_VERIFIED, or NOT_SENT_IN_TIME.
+    """
+    if not is_agreed:
+        metrics.unverified.inc()
+        log.error("charge.not_verified", charge=charge.id)
+        raise PortalRefusalError(RefusalCode.NOT_VERIFIED, portal_url=charge.portal_url)
+    if not may_be_sent(charge, now):
+        raise PortalRefusalError(RefusalCode.NOT_SENT_IN_TIME)
 
 
 def require_same_price(charge: Charge, preview: Preview) -> None:

@@ -23,7 +23,6 @@ from bot.domain.errors import (
 )
 from bot.domain.follow_up import (
     can_be_asked_about,
-    may_be_sent,
     may_be_sent_again_at,
     next_follow_up,
     waits_until,
@@ -104,7 +103,7 @@ class _Run:
         self._lease = lease
         self.charge = self.stored = lease.load()
         self._looked_at: datetime | None = None
-        self._awaits_voter = False
+        self._awaits_voter = self._is_marked = False
         self._maybe_sent = (
             self.charge.ambiguous_since is not None or self.charge.state in OPEN or lease.claim.attempts > 1
         )
@@ -184,7 +183,10 @@ class _Run:
             with before_sending.nothing_sent():
                 portal = await self._portal(self._gate)
                 if not self._maybe_sent:
-                    await self._require_same_price(portal)
+                    # The person has confirmed one amount, and the portal takes its own.
+                    preview = await portal.preview_plan(charge.tier_id or "")
+                    self._looked_at = self._clock.now()
+                    before_sending.require_same_price(charge, preview)
                 result = await portal.upgrade_plan(
                     charge.tier_id or "", idempotency_key=charge.idempotency_key
                 )
@@ -199,27 +201,21 @@ class _Run:
         await self._save(self.charge.accepted(accepted, now=now, deadline=deadline))
 
     def _require_confirmed(self) -> None:
-        """Check that the row is what the person has confirmed, and that the confirmation still counts."""
-        charge = self.charge
-        if not self._worker.charges.is_agreed(charge):
-            self._worker.metrics.unverified.inc()
-            log.error("charge.not_verified", charge=charge.id)
-            raise PortalRefusalError(RefusalCode.NOT_VERIFIED, portal_url=charge.portal_url)
-        if not may_be_sent(charge, self._clock.now()):
-            raise PortalRefusalError(RefusalCode.NOT_SENT_IN_TIME)
-
-    async def _require_same_price(self, portal: PortalClient) -> None:
-        """Preview an upgrade again: the person has confirmed one amount, and the portal takes its own."""
-        preview = await portal.preview_plan(self.charge.tier_id or "")
-        self._looked_at = self._clock.now()
-        before_sending.require_same_price(self.charge, preview)
+        is_agreed = self._worker.charges.is_agreed(self.charge)
+        before_sending.require_confirmed(self.charge, is_agreed, self._worker.metrics, self._clock.now())
 
     async def _ask_first_voter(self) -> None:
-        """Have the portal asked whether the yes of the first of two holds, if two decide."""
-        if not self._maybe_sent:
+        """If two people decide, ask whether the first one's yes holds.
+
+        Such a charge is marked before it is sent: without a mark it was not, however often it was claimed.
+        """
+        self._is_marked = await self._worker.first_voter.is_needed(self.charge)
+        if self._is_marked and self.charge.first_post_at is self.charge.ambiguous_since is None:
+            self._maybe_sent = False
+        if self._is_marked and not self._maybe_sent:
             self._awaits_voter = True
-            is_asked = await self._worker.first_voter.ask(self.charge)
-            self._awaits_voter, self._looked_at = False, self._clock.now() if is_asked else None
+            await self._worker.first_voter.ask(self.charge)
+            self._awaits_voter, self._looked_at = False, self._clock.now()
 
     async def _gate(self) -> None:
         """Check everything once more, just before the request leaves: nothing slow comes after this.
@@ -237,6 +233,8 @@ class _Run:
         await self._lease.ensure(PORTAL_TIMEOUT_SECONDS + CALL_MARGIN_SECONDS)
         log.info("charge.post", charge=charge.id, kind=charge.kind.value, amount=str(charge.amount))
         self.charge = charge.posted(self._clock.now())
+        if self._is_marked and not self._maybe_sent:
+            await self._save(self.charge)
 
     async def _upgraded(self, result: UpgradeResult) -> None:
         now = self._clock.now()
@@ -281,7 +279,8 @@ class _Run:
     async def _give_up(self) -> None:
         if self._maybe_sent:
             await self._save(self.charge.unanswered(self._clock.now()).unconfirmed())
-        elif self._awaits_voter and await self._worker.first_voter.give_up(self.charge):
+        elif self._awaits_voter:
+            await self._worker.first_voter.give_up(self.charge)
             await self._refused(PortalRefusalError(RefusalCode.VOTE_LOST))
         else:
             await self._refused(PortalRefusalError(RefusalCode.TEMPORARILY_UNAVAILABLE))

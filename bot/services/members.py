@@ -65,6 +65,14 @@ class Members:
             log.info("members.not_known", problem=type(error).__name__)
             return False
 
+    async def is_no_member(self, identity: Identity) -> bool:
+        """Tell whether Slack says that a person is no full member; no answer is no."""
+        try:
+            return await self._standing(identity) not in {None, Standing.MEMBER}
+        except (SlackError, NotInstalledError) as error:
+            log.info("members.not_known", problem=type(error).__name__)
+            return False
+
     async def zone(self, identity: Identity) -> str:
         """Return the name of a person's time zone; UTC if Slack does not say.
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from bot.domain.payment import PaymentMethod
     from bot.domain.subscription import Preview, Subscription
     from bot.services.accounts import Accounts
-    from bot.services.approving import Approving
+    from bot.services.paying import Paying
     from bot.services.permission import Permission
     from bot.services.proposals import Proposals
     from bot.storage.charges.confirmation import ConfirmationStore
@@ -68,7 +68,7 @@ class Purchases:
         charges: ChargeStore,
         confirmations: ConfirmationStore,
         proposals: Proposals,
-        approving: Approving,
+        paying: Paying,
         line: TwoPeopleLine,
         accounts: Accounts,
         permission: Permission,
@@ -77,7 +77,7 @@ class Purchases:
         self._charges = charges
         self._confirmations = confirmations
         self._proposals = proposals
-        self._approving = approving
+        self._paying = paying
         self._line = line
         self._permission = permission
         self._accounts = accounts
@@ -110,7 +110,9 @@ class Purchases:
             self._permission.rules.require(amount, spent)
         except (AmountError, RuleError) as error:
             return replace(choose, amount=amount, problem=error)
-        line = await self._line.line_for(identity, key_of(identity, link), amount)
+        line = await self._line.line_for(identity, key_of(identity, link), amount, link.account.account_id)
+        if line is not None and self._permission.rules.requests_off:
+            raise RuleError(Rule.TWO_ELSEWHERE, limit=line)
         if line is not None:
             return AskInstead(state=state, amount=amount, line=line)
         return Confirm(
@@ -165,13 +167,13 @@ class Purchases:
             raise ValueError("only a preview that charges now can be proposed")
         link = await self._accounts.link(identity)
         await self._permission.require_charge(identity, link.account, preview.due_now)
-        line = await self._line.line_for(identity, key_of(identity, link), preview.due_now)
+        # The plan renews at its own price, without asking.
+        monthly = subscription.price_of(preview.target_id)
+        most = max(preview.due_now, monthly or preview.due_now)
+        line = await self._line.line_for(identity, key_of(identity, link), most, link.account.account_id)
         if line is not None:
             raise RuleError(Rule.TWO_PEOPLE, limit=line)
-        monthly = subscription.price_of(preview.target_id)
-        if monthly is not None:
-            # The plan renews at its own price, without asking.
-            self._permission.rules.require(monthly, None)
+        self._permission.rules.require(most, None)
         return await self._proposals.add(
             identity,
             link.account,
@@ -249,7 +251,7 @@ class Purchases:
         """
         if self._clock.now() >= charge.created_at + PROPOSAL_LIFE:
             raise StaleError
-        memberships = await self._approving.explain(charge)
+        memberships = await self._paying.explain(charge)
         other = await self._confirmations.open_equal(charge)
         if other is not None and other.id != warned_of:
             raise BuyAgainError(charge, other)
@@ -301,6 +303,7 @@ class Purchases:
             PermissionMissingError: the permission has not been granted yet.
             RuleError: an operator's rule forbids it now.
             BuyAgainError: as for `confirm`.
+            RequestError: this person may not pay the request any more, by the policy.
             NotAllowedError: the role, the organization's switch, or a missing payment method.
             PortalRefusalError: ORG_ACCESS_DENIED, it was confirmed for another account.
             NotLinkedError, RelinkRequiredError, PortalUnavailableError.
@@ -311,6 +314,7 @@ class Purchases:
         await self._require_permission(identity, current)
         await self._permission.require_spending(identity)
         await self._require_possible(identity, current)
+        memberships = await self._paying.require_resuming(current)
         now = self._clock.now()
         resumed = await self._confirmations.resume(
             charge_id,
@@ -320,6 +324,7 @@ class Purchases:
             warned_of=warned_of,
             since=self._permission.day_begins(),
             check_limits=self._permission.rules.require,
+            memberships=memberships,
         )
         if resumed is None:
             current = await self._mine(identity, charge_id)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from bot.services.people import People
     from bot.services.routing import Routing
     from bot.storage.charges.store import ChargeStore
+    from bot.storage.links import Link
     from bot.storage.policies import PolicyStore
     from bot.storage.requests.line import TwoPeopleLine
     from bot.storage.requests.lists import RequestLists
@@ -107,7 +108,7 @@ class Requests:
         await self._routing.observe(identity, link, state)
         key = key_of(identity, link)
         policy = await self._policies.newest(key)
-        if state.may_charge and not anyway and not await self._needs_two(identity, key, policy, amount):
+        if state.may_charge and not anyway and not await self._needs_two(identity, link, policy, amount):
             raise MayAddItselfError
         if info.usage.level is BalanceLevel.MEMBER_CAPPED and not anyway:
             raise MemberCapError(state.portal_url)
@@ -121,12 +122,13 @@ class Requests:
         )
 
     async def _needs_two(
-        self, identity: Identity, key: OrganizationKey, policy: Policy, amount: Decimal | None
+        self, identity: Identity, link: Link, policy: Policy, amount: Decimal | None
     ) -> bool:
         """Tell whether two people decide on this amount for a person; on any, if it is not known yet."""
         if amount is None:
             return policy.two_people_from is not None
-        return await self._line.line_for(identity, key, amount) is not None
+        key, account_id = key_of(identity, link), link.account.account_id
+        return await self._line.line_for(identity, key, amount, account_id) is not None
 
     async def file(self, identity: Identity, amount: Decimal, reason: str, *, account: str) -> FundsRequest:
         """File a request, with a message to each who is told; `account` is whose form it was.
@@ -148,7 +150,7 @@ class Requests:
         key = key_of(identity, link)
         policy = await self._allowing(key, amount)
         life = self._life if policy.life_hours is None else timedelta(hours=policy.life_hours)
-        line = await self._line.line_for(identity, key, amount)
+        line = await self._line.line_for(identity, key, amount, link.account.account_id)
         request = FundsRequest(
             id=secrets.token_hex(8),
             requester=identity,
@@ -249,7 +251,7 @@ class Requests:
             raise RequestError(before, Obstacle.VERSION)
         policy = await self._allowing(before.key, amount)
         cents = amount.quantize(CENT)
-        line = await self._line.line_for(identity, before.key, cents, but=before.id)
+        line = await self._line.line_for(identity, before.key, cents, before.account_id, but=before.id)
         after = before.edited(cents, one_line(reason), needed=ONE if line is None else TWO)
         after = replace(after, policy_version=max(before.policy_version, policy.version))
         vote = None if line is None else await self._own_vote(after)

@@ -185,7 +185,7 @@ class Team:
         return [link.identity for link, may_set in zip(others, said, strict=True) if may_set]
 
     async def _may_set(self, link: Link) -> bool:
-        if not await self._people.members.is_full(link.identity):
+        if await self._people.members.is_no_member(link.identity):
             return False
         with suppress(TimeoutError):
             async with asyncio.timeout(ASK_SECONDS):

@@ -186,6 +186,10 @@ class _Run:
             await change
         except MessageGoneError as error:
             log.warning("delivery.gone", subject=self.delivery.subject_id, error=error.code)
+            if not drawing.posts_anew:
+                if drawing.otherwise is not None:
+                    await drawing.otherwise()
+                return
             self._attempts = 1
             self.delivery = self.delivery.gone()
             await self._save()

@@ -81,7 +81,7 @@ class PolicyStore:
         found = [self._policy(each) for each in rows]
         if version is None:
             return (found[-1] if found else Policy(),)
-        return tuple(each for each in found if each.version >= version) or (Policy(),)
+        return tuple(each for each in found if each.version >= version) or (*found[-1:],) or (Policy(),)
 
     def _policy(self, row: Row[Any]) -> Policy:
         policy = Policy.from_text(row.facts, row.version)
@@ -119,7 +119,9 @@ class PolicyStore:
         agreed_by: str | None = None,
         tell: Sequence[Identity] = (),
     ) -> bool:
-        """Store a policy, with a message to each who is told; return False if its version is taken."""
+        """Store a policy, with a message to each who is told; return False if it is not the next one."""
+        if (await self.since(transaction, key))[-1].version + 1 != policy.version:
+            return False
         values: dict[str, Any] = {
             "id": secrets.token_hex(16),
             "tenant": key.tenant,
@@ -271,7 +273,9 @@ async def sign_policies_again(transaction: Transaction, cipher: Cipher) -> None:
 
 async def move_policies(transaction: Transaction, cipher: Cipher, team: str, enterprise: str) -> int:
     """Give a workspace's policies to its grid, unless that has some of its own; return how many."""
-    row = policies.c
+    row, waits = policies.c, policy_changes.c
+    ended = update(policy_changes).where(waits.tenant == team, waits.state == ChangeState.OPEN.value)
+    await transaction.execute(ended.values(state=ChangeState.REFUSED.value, decided_by=""))
     former = select(policies).where(row.tenant == team).order_by(row.version)
     rows = (await transaction.execute(former)).all()
     taken = await transaction.execute(select(policies).where(row.tenant == enterprise))

@@ -18,7 +18,7 @@ from blocks.words import person
 from bot.domain.delivery import Drawing, Reply, is_channel
 from bot.domain.policy import TWO
 from bot.domain.request import RequestState
-from bot.domain.request_views import Approvers, last_event
+from bot.domain.request_views import Approvers, Event, last_event
 from bot.domain.vote import VoteKind
 from bot.services.routing import MOST_TOLD
 from bot.storage.requests.rows import REQUEST
@@ -55,24 +55,34 @@ async def draw_request(runtime: Runtime, delivery: Delivery) -> Drawing | None:
     request = await runtime.request_store.get(delivery.subject_id)
     if request is None:
         return None
-    otherwise = None
+    otherwise, takes_posts = None, True
     if is_channel(delivery.recipient):
         channel = delivery.recipient.user
         if delivery.ts is None and not await _goes_to_channel(runtime, request, channel):
             return None
         otherwise = partial(runtime.routing.tell_directly, request, channel)
+        takes_posts = await runtime.people.channels.problem(request.requester, channel) is None
     facts = await _facts(runtime, request)
-    votes = f"-{facts.first.events}" if facts.first and request.state is RequestState.OPEN else ""
     if request.requester.key == delivery.recipient.key:
         card = await _own_card(runtime, facts)
         reply = requester_reply(request, facts.charge, facts.first)
-        key = f"{request.state.value}-{request.tries}{votes}"
+        key = _event_key(facts, None) or f"{request.state.value}-{request.tries}"
     else:
         reader = await _reader(runtime, facts, delivery.recipient)
         card = await _card(runtime, facts, reader)
-        reply = approver_reply(request, facts.first, reader) if _is_news(facts, delivery) else None
-        key = f"open-{request.tries}-{request.reminders}{votes}"
-    return Drawing(message=card.json, reply=_reply(reply, key), otherwise=otherwise)
+        is_told = takes_posts and _is_news(facts, delivery)
+        reply = approver_reply(request, facts.first, reader) if is_told else None
+        key = _event_key(facts, request.reminded_at) or f"open-{request.tries}-{request.reminders}"
+    return Drawing(message=card.json, reply=_reply(reply, key), posts_anew=takes_posts, otherwise=otherwise)
+
+
+def _event_key(facts: _Facts, reminded_at: datetime | None) -> str | None:
+    """Return the key of the reply about the first of two; None if the last event is another."""
+    event = last_event(replace(facts.request, reminded_at=reminded_at), facts.first)
+    if facts.request.state is not RequestState.OPEN or event is None or facts.first is None:
+        return None
+    vote = facts.first.vote or facts.first.lost
+    return f"{event[0].value}-{vote.id}" if vote and event[0] in {Event.AGREED, Event.LOST} else None
 
 
 async def _goes_to_channel(runtime: Runtime, request: FundsRequest, channel: str) -> bool:

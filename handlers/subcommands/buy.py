@@ -168,6 +168,10 @@ async def handle_resume(context: Context) -> None:
         await context.reply.open_modal(titles.CONFIRM_PURCHASE)
         await context.reply.show(await _ask_again(context, error))
         return
+    except RequestError as error:
+        await context.reply.open_modal(titles.REQUEST)
+        await context.reply.show(obstacle_modal(error, context.runtime.clock.now()))
+        return
     if not resumed:
         await context.reply.message(already_message(charge))
     elif context.request.modal is not None:

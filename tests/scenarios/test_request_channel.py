@@ -147,3 +147,21 @@ async def test_a_public_channel_cannot_be_chosen(house: House) -> None:
     await house.slack.select(ADA, "team_post_to", ["C0BILLING"])
     await house.slack.submit(ADA)
     await shown_in_modal(house, "amounts are shown in private channels only", ADA)
+
+
+async def test_a_channel_that_is_public_by_now_gets_no_reply_and_no_second_card(channel: House) -> None:
+    await ask(channel)
+    await channel.until(lambda: "asks for $50" in posted(channel).text)
+    change(channel, private=False)
+    channel.app.runtime.people.channels._problems.clear()
+    await channel.slack.click_text(LINUS, "Remind", in_="message")
+    await channel.until(lambda: channel.app.engine.in_flight == 0)
+    ts = posted(channel).content["ts"]
+    assert channel.slack.thread(SPEND, ts) == []
+    channel.slack.workspace.delete(SPEND, ts)
+    await channel.slack.click_text(LINUS, "Edit", in_="message")
+    await channel.until(lambda: channel.modal(LINUS).submit == "Save")
+    await channel.slack.type(LINUS, "amount_custom", "80")
+    await channel.slack.submit(LINUS)
+    await has_card(channel, ADA, "80")
+    assert posted(channel).text == ""

@@ -11,6 +11,7 @@ from sqlalchemy import delete, update
 
 from bot.domain.policy import Policy
 from bot.services.routing import key_of
+from bot.storage.tables import requests
 from bot.storage.team_tables import policies
 from tests.support.asking import (
     HeldButton,
@@ -283,3 +284,47 @@ async def test_a_policy_that_is_not_as_this_app_wrote_it_lets_nobody_pay(house: 
     await house.slack.command(ADA, "/billing buy 50")
     await shown_in_modal(house, "two people", ADA)
     assert money_requests(house) == 0
+
+
+@pytest.mark.parametrize("code", ["user_not_found", "ratelimited", "internal_error"])
+async def test_a_second_admin_of_whom_slack_says_nothing_is_asked_all_the_same(
+    house: House, code: str
+) -> None:
+    await connected(house)
+    await set_policy(house, request_max=Decimal(50))
+    await form(house)
+    await house.slack.type(ADA, "team_most", "500")
+    house.app.runtime.members._known.pop(house.identity(GRACE).key, None)
+    house.slack.faults.add("users.info", "error", code, times=9)
+    await save(house, "One more person has to agree")
+    assert (await in_force(house)).request_max == Decimal(50)
+
+
+async def test_a_user_group_stays_when_slack_names_none(house: House) -> None:
+    await connected(house)
+    await set_policy(house, approver_group="S0FINANCE")
+    house.slack.faults.add("usergroups.list", "error", "ratelimited", times=9)
+    await form(house)
+    await house.slack.type(ADA, "team_hours", "8-17")
+    await save(house, "Saved.")
+    now = await in_force(house)
+    assert (now.hours, now.approver_group) == ("8-17 Mon-Fri", "S0FINANCE")
+
+
+async def test_many_names_are_shortened_and_told(house: House) -> None:
+    await connected(house)
+    many = tuple(f"U0MANY{number:03}" for number in range(200))
+    await set_policy(house, quiet_approvers=many, request_max=Decimal(50))
+    told = await house.told("has changed how requests are decided", GRACE)
+    assert "and 192 others" in told["text"]
+    await modal(house, "/billing team", "and 192 others", LINUS)
+
+
+async def test_a_request_of_a_later_policy_than_any_follows_the_newest(house: House) -> None:
+    await connected(house)
+    await set_policy(house, two_people_from=Decimal(50))
+    await ask(house)
+    await has_card(house, ADA)
+    async with house.app.runtime.database.transaction() as transaction:
+        await transaction.execute(update(requests).values(policy_version=9, needed=1))
+    await review(house, ADA, "You don't pay")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import update
 
 from bot.domain.request import RequestState
+from bot.sandbox.portal import Fault
 from bot.sandbox.portal.models import Card
+from bot.storage.tables import charges
 from bot.storage.team_tables import votes
 from tests.support.asking import (
     agree,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from tests.support.house import House
 
 SASHA = "U0SASHA"
+OMAR = "U0OMAR"
 MASTERCARD = Card(brand="Mastercard", last4="4444")
 
 
@@ -304,3 +307,143 @@ async def test_the_trace_names_the_first_person_and_what_they_agreed_to(two: Hou
     shown = await typed(two, f"/billing trace {request.id}", GRACE)
     assert "<@U0ADA> agreed to Visa ····4242, version 1" in shown
     assert "4242" not in await typed(two, f"/billing trace {request.id}", LINUS)
+
+
+async def test_whoever_was_taken_off_the_list_is_no_first_person_any_more(two: House) -> None:
+    await two.link(OMAR, "frida")
+    await agree(two, ADA)
+    await review(two, GRACE, "Total")
+    await set_policy(two, user=GRACE, approvers=(GRACE, OMAR))
+    await two.slack.submit(GRACE)
+    await shown_in_modal(two, "another person has to agree", GRACE)
+    assert money_requests(two) == 0
+
+
+async def test_whoever_has_left_the_group_that_decides_is_asked_about_before_the_payment(
+    two: House,
+) -> None:
+    await set_policy(two, user=GRACE, approver_channel="C0SPEND")
+    await agree(two, ADA)
+    await review(two, GRACE, "Total")
+    spend = two.slack.workspace.channel("C0SPEND")
+    assert spend is not None
+    two.slack.workspace.replace_channel(replace(spend, members=frozenset({GRACE})))
+    two.app.runtime.people.channels._members.clear()  # a minute later
+    await two.slack.submit(GRACE)
+    await two.until_async(lambda: state_of(two, RequestState.OPEN, tries=1))
+    assert money_requests(two) == 0
+
+
+async def test_a_purchase_that_was_claimed_and_not_sent_asks_for_the_first_yes_all_the_same(
+    two: House,
+) -> None:
+    await agree(two, ADA)
+    await two.restart()
+    two.worker = False
+    await two.restart()
+    await review(two, GRACE, "Total")
+    await two.slack.submit(GRACE)
+    await two.until_async(lambda: state_of(two, RequestState.CHARGING))
+    # As a process leaves it that was killed between the claim and the first byte.
+    async with two.app.runtime.database.transaction() as transaction:
+        await transaction.execute(update(charges).values(attempts=1))
+    await disconnect(two, ADA)
+    two.worker = True
+    await two.restart()
+    await two.until_async(lambda: state_of(two, RequestState.OPEN, tries=1))
+    assert money_requests(two) == 0
+
+
+async def test_a_portal_that_is_busy_costs_nobody_their_yes(two: House) -> None:
+    await agree(two, ADA)
+    await review(two, GRACE, "Total")
+    busy = Fault(status=429, body='{"error": "rate_limited"}', headers={"Retry-After": "1"})
+    two.portal.fail("/api/billing/state", busy)
+    await two.slack.submit(GRACE)
+    await two.until(lambda: "$50 added for you" in card(two, LINUS).text)
+    assert money_requests(two) == 1
+
+
+@pytest.mark.parametrize("change", [{"approvers": (GRACE,)}, {"request_max": Decimal(40)}])
+async def test_what_a_stricter_policy_forbids_is_not_resumed(house: House, change: dict[str, Any]) -> None:
+    await connected(house)
+    await house.link(ADA, "ada", billing=False)
+    await ask(house)
+    await has_card(house, ADA)
+    await pay(house, ADA)
+    await house.until(lambda: "One-time setup" in house.modal(ADA).text)
+    await set_policy(house, user=GRACE, **change)
+    house.portal.approve(await house.enable_billing(ADA), person="ada")
+    await house.until(lambda: "Resume $50" in str(house.replies(ADA)) or "Resume" in str(house.dm(ADA)))
+    await house.slack.click_text(ADA, "Resume $50")
+    await house.until(lambda: house.modal(ADA).title == "Request")
+    assert money_requests(house) == 1  # the one that was refused for the permission
+
+
+async def test_the_line_holds_for_whoever_has_the_same_portal_account(house: House) -> None:
+    await connected(house)
+    await set_policy(house, two_people_from=Decimal(100))
+    await house.buy("60")
+    await house.told("$60 added")
+    await house.link(OMAR, "ada")
+    await modal(house, "/billing buy 60", "two people of Acme Research decide", OMAR)
+
+
+async def test_what_others_were_granted_meanwhile_shows_that_two_people_decide(house: House) -> None:
+    await connected(house)
+    await set_policy(house, two_people_from=Decimal(100))
+    await ask(house, "60")
+    await ask(house, "50")
+    await has_card(house, ADA, "50")
+    assert "1 of 2" not in card(house, ADA).text
+    await house.slack.click_text(GRACE, "Review", in_=_ts(house, GRACE, "60"))
+    await shown_in_modal(house, "Total", GRACE)
+    await house.slack.submit(GRACE)
+    await house.until(lambda: "$60 added for you" in str(house.dm(LINUS)))
+    await agree(house, ADA)
+    await house.until(lambda: "1 of 2:* <@U0ADA> agrees" in card(house, GRACE).text)
+
+
+def _ts(house: House, user: str, amount: str) -> str:
+    """The message with the card of an amount."""
+    found = [each for each in house.dm(user) if f"asks for ${amount}" in each["text"]]
+    return str(found[-1]["ts"])
+
+
+async def test_a_plan_that_renews_above_the_line_needs_two_people(house: House) -> None:
+    await connected(house)
+    await set_policy(house, two_people_from=Decimal(40))
+    await house.slack.command(ADA, "/billing subscription super")
+    await house.until(lambda: "two people" in house.modal(ADA).text.lower())
+
+
+async def test_with_requests_switched_off_the_line_sends_people_to_the_portal(house: House) -> None:
+    await connected(house)
+    await set_policy(house, two_people_from=Decimal(50))
+    await house.restart(team_spending=False)
+    shown = await modal(house, "/billing buy 50", "asking is switched off here")
+    assert "Ask for $50" not in shown.buttons
+
+
+async def test_an_edit_after_a_reminder_reminds_nobody_again(two: House) -> None:
+    await agree(two, ADA)
+    await two.slack.click_text(LINUS, "Remind", in_="message")
+    await two.replied("Reminder", GRACE)
+    before = len(two.replies(GRACE))
+    await two.slack.click_text(LINUS, "Edit", in_="message")
+    await two.until(lambda: two.modal(LINUS).submit == "Save")
+    await two.slack.type(LINUS, "amount_custom", "80")
+    await two.slack.submit(LINUS)
+    await two.until(lambda: "asks for $80" in card(two, GRACE).text)
+    await two.until(lambda: two.app.engine.in_flight == 0)
+    assert len(two.replies(GRACE)) == before
+
+
+async def test_what_is_too_much_by_now_can_still_be_denied(house: House) -> None:
+    await asked(house)
+    await set_policy(house, request_max=Decimal(40))
+    await house.slack.click_text(ADA, "Deny", in_="message")
+    await shown_in_modal(house, "Reason", ADA)
+    await house.slack.type(ADA, "reason", "too much")
+    await house.slack.submit(ADA)
+    await house.until(lambda: "Denied" in card(house, LINUS).text)

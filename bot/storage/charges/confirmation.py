@@ -291,11 +291,13 @@ class ConfirmationStore:
         warned_of: str | None = None,
         since: datetime | None = None,
         check_limits: LimitCheck = lambda _amount, _spent: None,
+        memberships: Mapping[str, bool] = _NOT_KNOWN,
     ) -> Charge | None:
         """Confirm again, once, a charge that waited for the billing permission: same row, same key.
 
-        `warned_of`, `since` and `check_limits` are as in `confirm`. Return None if the charge does not wait
-        (any more), or if its owner has an equal one that they were not warned of.
+        `warned_of`, `since`, `check_limits` and `memberships` are as in `confirm`. Return None if the
+        charge does not wait (any more), if its owner has an equal one that they were not warned of, or if
+        it may not pay its request any more.
         """
         facts = {
             "this": charge_id,
@@ -321,6 +323,8 @@ class ConfirmationStore:
                 await wake_delivery(transaction, charge_id)
                 await watch_in_modal(transaction, charge_id, view_id)
                 if charge.request_id is not None:
+                    if not await self._deciding.allows_resuming(transaction, charge, memberships):
+                        raise _ConditionError
                     await self._deciding.requests.follow(transaction, charge)
             self._entered(charge)
             return charge

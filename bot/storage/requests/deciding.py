@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Integer, String, bindparam, or_, select, update
+from sqlalchemy import Integer, String, bindparam, case, or_, select, update
 
 from bot.domain.errors import PortalRefusalError, RefusalCode
 from bot.domain.policy import ONE, TWO, Demand
 from bot.domain.request import LOOK_AGAIN, FundsRequest, OrganizationKey, RequestState
 from bot.domain.request_views import FirstOfTwo
 from bot.domain.rules import Rule, RuleError
-from bot.domain.vote import Voided, method_key
+from bot.domain.vote import Voided, VoteKind, method_key
+from bot.storage.requests.line import Who
 from bot.storage.requests.rows import IS_OPEN, as_seen, difference, of_organization, request_of
 from bot.storage.requests.votes import COUNTS, void_votes
 from bot.storage.tables import links, requests
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from bot.storage.requests.line import TwoPeopleLine
     from bot.storage.requests.store import RequestStore
 
+_PEOPLE = bindparam("people", type_=Integer)
 _THIS = requests.c.id == bindparam("this", type_=String)
 _OTHERS_VOTE = (
     select(votes.c.id)
@@ -71,7 +73,7 @@ _PAY = (
     update(requests)
     .where(
         *_MAY,
-        or_((requests.c.needed == ONE) & (bindparam("people", type_=Integer) == ONE), _OTHERS_VOTE),
+        or_((requests.c.needed == ONE) & (_PEOPLE == ONE), _OTHERS_VOTE),
     )
     .values(
         state=RequestState.CHARGING.value,
@@ -91,7 +93,10 @@ _TAKE_OVER = _PAY.where(
 _AGREE = (
     update(requests)
     .where(*_MAY, IS_OPEN, requests.c.charge_id.is_(None))
-    .values(wakes=requests.c.wakes + 1)
+    .values(
+        wakes=requests.c.wakes + 1,
+        needed=case((requests.c.needed < _PEOPLE, _PEOPLE), else_=requests.c.needed),
+    )
     .returning(requests)
 )
 
@@ -181,7 +186,7 @@ class Deciding:
         """
         found = await self._policies.since(connection, request.key, request.policy_version)
         before = await self.line.added_for(
-            connection, request.requester.key, request.key, found, but=request.id, holds=holds
+            connection, _who(request), request.key, found, but=request.id, holds=holds
         )
         return Demand.of(found, request.amount, before=before, user=user, memberships=memberships)
 
@@ -192,7 +197,7 @@ class Deciding:
 
         Raises:
             PortalRefusalError: REQUEST_ENDED, it does not pay its request any more; VOTE_LOST, the vote of
-                the first of two does not count any more.
+                the first of two does not count any more; NOT_VERIFIED, a policy is not what was stored.
             RuleError: TWO_PEOPLE, a purchase of one's own needs another person by now.
         """
         if charge.request_id is None:
@@ -205,8 +210,11 @@ class Deciding:
             or request.charge_id != charge.id
         ):
             raise PortalRefusalError(RefusalCode.REQUEST_ENDED)
-        needs_vote, vote = await self.first_vote(charge) if is_first else (False, None)
-        if needs_vote and vote is None:
+        if not is_first:
+            return
+        if any(policy.is_broken for policy in await self.policies_of(request)):
+            raise PortalRefusalError(RefusalCode.NOT_VERIFIED)
+        if request.needed == TWO and await self.first_vote(charge) is None:
             raise PortalRefusalError(RefusalCode.VOTE_LOST)
 
     async def _require_alone(self, charge: Charge, *, is_first: bool) -> None:
@@ -229,17 +237,31 @@ class Deciding:
         )
         return next(others, None)
 
-    async def first_vote(self, charge: Charge) -> tuple[bool, Vote | None]:
-        """Tell whether a charge needs another's vote by now, and return that vote if there is one."""
-        request = await self.requests.get(charge.request_id or "")
-        if request is None:
-            return False, None
+    async def needs_two(self, charge: Charge) -> bool:
+        """Tell whether a charge pays a request on which two people decide."""
+        request = None if charge.request_id is None else await self.requests.get(charge.request_id)
+        return request is not None and request.needed == TWO
+
+    async def first_vote(self, charge: Charge) -> Vote | None:
+        """Return the vote with which a charge pays its request; None if none counts now."""
         async with self._database.read() as connection:
-            user = charge.identity.user
-            demand = await self.demand(connection, request, user, {})
-            if max(request.needed, demand.people) == ONE:
-                return False, None
-            return True, await self.vote_for(connection, charge)
+            return await self.vote_for(connection, charge)
+
+    async def policies_for(self, charge: Charge) -> Sequence[Policy]:
+        """Return the policies that hold for the request that a charge pays."""
+        request = await self.requests.get(charge.request_id or "")
+        return () if request is None else await self.policies_of(request)
+
+    async def allows_resuming(
+        self, transaction: Transaction, charge: Charge, memberships: Mapping[str, bool]
+    ) -> bool:
+        """Tell whether the policies still let a charge pay its request, for which nothing was sent."""
+        demand = await self._allowed(transaction, charge, memberships)
+        if demand is None:
+            return False
+        request = await self.requests.get(charge.request_id or "")
+        is_two = demand.people == TWO or (request is not None and request.needed == TWO)
+        return not is_two or await self.vote_for(transaction, charge) is not None
 
     async def agree(
         self, request: FundsRequest, vote: Vote, memberships: Mapping[str, bool]
@@ -262,6 +284,7 @@ class Deciding:
                 "me": vote.person.key,
                 "my_account": vote.account_id,
                 "my_tenant": vote.person.tenant,
+                "people": demand.people,
             }
             row = (await transaction.execute(_AGREE, facts)).one_or_none()
             if row is None:
@@ -301,14 +324,20 @@ class Deciding:
         rows = (await transaction.execute(select(requests).where(*of_organization(key), IS_OPEN))).all()
         for found in rows:
             before = request_of(found)
-            sum_before = await self.line.added_for(
-                transaction, before.requester.key, key, (policy,), but=before.id
-            )
+            sum_before = await self.line.added_for(transaction, _who(before), key, (policy,), but=before.id)
             after = before.tightened(policy, sum_before, life)
             values = {**difference(before, after), "due_at": after.due_at(), "wakes": row.wakes + 1}
             changed = update(requests).where(row.id == before.id, *as_seen(before)).values(**values)
             if (await transaction.execute(changed)).rowcount:
                 await self.requests.changed(transaction, after, "policy", actor="app")
+        if policy.approvers and not policy.sources:
+            mine = select(requests.c.id).where(*of_organization(key), IS_OPEN)
+            others = (
+                votes.c.request_id.in_(mine),
+                votes.c.kind == VoteKind.AGREED.value,
+                votes.c.user.not_in(policy.approvers),
+            )
+            await void_votes(transaction, Voided.NOT_CONFIRMED, *others)
         transaction.announce(requests)
 
     async def void(self, why: Voided, *which: ColumnElement[bool]) -> None:
@@ -332,7 +361,6 @@ class Deciding:
         return FirstOfTwo(
             vote=counting[0] if counting else None,
             lost=current[-1] if current and not counting else None,
-            events=len(every) + sum(vote.void_at is not None for vote in every),
         )
 
     async def all_votes(self, request_id: str) -> Sequence[Vote]:
@@ -347,6 +375,10 @@ class Deciding:
         async with self._database.read() as connection:
             demand = await self.demand(connection, request, user, memberships)
             return demand, await self._votes.counting(connection, request.id)
+
+
+def _who(request: FundsRequest) -> Who:
+    return Who(owner=request.requester.key, account_id=request.account_id)
 
 
 def _method_of(charge: Charge) -> str:

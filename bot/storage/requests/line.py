@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import String, literal, select
+from sqlalchemy import String, literal, or_, select, union_all
 
 from bot.domain.charge import NOT_CHARGED
 from bot.domain.policy import ONE
@@ -31,6 +32,14 @@ DAY = timedelta(hours=24)
 _COUNTED = [RequestState.CHARGING.value, RequestState.DONE.value, RequestState.UNRESOLVED.value]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Who:
+    """For whom amounts are added: a Slack person, by their key, and their portal account."""
+
+    owner: str
+    account_id: str
+
+
 class TwoPeopleLine:
     """Tells whether an amount for a person reaches the line of their organization."""
 
@@ -41,7 +50,7 @@ class TwoPeopleLine:
     async def added_for(
         self,
         connection: Connection,
-        owner: str,
+        who: Who,
         key: OrganizationKey,
         policies: Sequence[Policy],
         *,
@@ -50,27 +59,29 @@ class TwoPeopleLine:
     ) -> Decimal:
         """Return the sum of 24 hours of what was, or is being, added for a person (US dollars).
 
-        It is their paid requests and their own purchases, without the request or charge `but`; zero if no
-        policy has a line. With `holds`, the sum holds to the end of the transaction: those who add for one
-        person take turns.
+        It is their paid requests and their own purchases, without the request or charge `but`, and those of
+        whoever else uses their portal account; zero if no policy has a line. With `holds`, the sum holds to
+        the end of the transaction: those who add for one person take turns.
         """
         if all(each.two_people_from is None for each in policies):
             return Decimal(0)
         if holds:
-            turn = select(literal(f"added:{owner}", String).label("name"))
-            await connection.execute(select(self._database.backend.take_turns(turn)))
+            names = (f"added:{name}" for name in sorted({who.owner, who.account_id}))
+            turns = [select(literal(name, String).label("name")) for name in names]
+            ordered = select(union_all(*turns).subquery().c.name).order_by("name")
+            await connection.execute(select(self._database.backend.take_turns(ordered)))
         since = self._database.clock.now() - DAY
         asked, bought = requests.c, charges.c
         paid = select(asked.amount).where(
             *of_organization(key),
-            asked.owner == owner,
+            or_(asked.owner == who.owner, asked.account_id == who.account_id),
             asked.state.in_(_COUNTED),
             asked.asked_at > since - LONGEST_LIFE,
             asked.decided_at > since,
             asked.id != but,
         )
         own = select(bought.amount).where(
-            bought.owner == owner,
+            or_(bought.owner == who.owner, bought.account_id == who.account_id),
             bought.organization_id == key.organization_id,
             bought.request_id.is_(None),
             bought.confirmed_at > since,
@@ -90,13 +101,13 @@ class TwoPeopleLine:
             base_url=await connection.scalar(link) or "",
             organization_id=charge.organization_id,
         )
-        owner = charge.identity.key
-        return await self.reached(connection, owner, key, charge.amount, but=charge.id, holds=holds)
+        who = Who(owner=charge.identity.key, account_id=charge.account_id)
+        return await self.reached(connection, who, key, charge.amount, but=charge.id, holds=holds)
 
     async def reached(
         self,
         connection: Connection,
-        owner: str,
+        who: Who,
         key: OrganizationKey,
         amount: Decimal,
         *,
@@ -105,17 +116,18 @@ class TwoPeopleLine:
     ) -> Decimal | None:
         """Return the line from which two people decide, if this amount reaches it for this person."""
         policies = await self._policies.since(connection, key)
-        before = await self.added_for(connection, owner, key, policies, but=but, holds=holds)
+        before = await self.added_for(connection, who, key, policies, but=but, holds=holds)
         if policies[-1].people_for(amount, before) == ONE:
             return None
         return policies[-1].two_people_from or Decimal(0)
 
     async def line_for(
-        self, identity: Identity, key: OrganizationKey, amount: Decimal, *, but: str = ""
+        self, identity: Identity, key: OrganizationKey, amount: Decimal, account_id: str, *, but: str = ""
     ) -> Decimal | None:
         """Return the line from which two people decide, if so much for this person reaches it now."""
         async with self._database.read() as connection:
-            return await self.reached(connection, identity.key, key, amount, but=but)
+            who = Who(owner=identity.key, account_id=account_id)
+            return await self.reached(connection, who, key, amount, but=but)
 
     async def of(self, identity: Identity) -> Decimal | None:
         """Return the line of the organization to which a person is connected; None if there is none."""

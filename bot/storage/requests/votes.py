@@ -10,7 +10,7 @@ from bot.domain.audit import Action
 from bot.domain.identity import Identity
 from bot.domain.vote import Voided, Vote, VoteKind
 from bot.storage.deliveries import wake_subject
-from bot.storage.requests.rows import REQUEST
+from bot.storage.requests.rows import REQUEST, digest
 from bot.storage.tables import links, requests
 from bot.storage.team_tables import votes
 
@@ -71,7 +71,11 @@ class Votes:
             actor=vote.person.key,
             subject=vote.request_id,
             result=vote.kind.value,
-            facts={"version": vote.version, "method": vote.method, "account": vote.account_id},
+            facts={
+                "version": vote.version,
+                "method": digest(vote.request_id, vote.method),
+                "account": vote.account_id,
+            },
         )
 
     async def counting(self, connection: Connection, request_id: str) -> Sequence[Vote]:

@@ -136,7 +136,12 @@ async def test_bootstrap_lists_people_channels_and_commands(page: Page, slack: S
         "color",
         "email",
     }
-    assert body["channels"][2] == {"id": "C0SHARED", "name": "shared-with-other", "shared": True}
+    assert body["channels"][2] == {
+        "id": "C0SHARED",
+        "name": "shared-with-other",
+        "shared": True,
+        "private": False,
+    }
     assert (body["portal_url"], body["can_restart"]) == ("http://127.0.0.1:9000", False)
 
 

@@ -322,14 +322,14 @@ def _of_two() -> list[Screen]:
     void = replace(vote, void_at=NOW, void_why=Voided.NOT_CONFIRMED)
     firsts = {
         "two": (FirstOfTwo(), "two people decide"),
-        "agreed": (FirstOfTwo(vote=vote, events=1), "the first has agreed"),
-        "lost": (FirstOfTwo(lost=void, events=2), "the first cannot decide any more"),
+        "agreed": (FirstOfTwo(vote=vote), "the first has agreed"),
+        "lost": (FirstOfTwo(lost=void), "the first cannot decide any more"),
         "other-card": (
-            FirstOfTwo(lost=replace(void, void_why=Voided.CARD), events=2),
+            FirstOfTwo(lost=replace(void, void_why=Voided.CARD)),
             "the payment method has changed",
         ),
         "asked-by-one": (
-            FirstOfTwo(vote=replace(vote, person=LINUS, kind=VoteKind.ASKED), events=1),
+            FirstOfTwo(vote=replace(vote, person=LINUS, kind=VoteKind.ASKED)),
             "whoever asks may pay too",
         ),
     }
