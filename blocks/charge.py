@@ -18,6 +18,7 @@ from blocks.kit import (
     message,
     modal,
     moment,
+    next_button,
     portal_button,
     section,
 )
@@ -101,13 +102,22 @@ def resumed_message(charge: Charge) -> Message:
     return message(section(words))
 
 
-def charge_modal(charge: Charge, now: datetime | None = None) -> Json:
-    """Make the modal that replaces "Processing" and shows the outcome. It carries the charge's id."""
+def charge_modal(charge: Charge, now: datetime | None = None, *, following: str | None = None) -> Json:
+    """Make the modal that replaces "Processing" and shows the outcome. It carries the charge's id.
+
+    `following` is the next request for funds that waits for the reader.
+    """
     blocks = _blocks(charge, now)
     if charge.state is ChargeState.SETTLED:
         blocks = [*blocks, context(_details(charge))]
     title = _MODAL_TITLES.get(charge.state, "Add funds")
-    return modal(title, *blocks, callback_id=ids.INFO_VIEW, private_metadata=charge.id)
+    return modal(
+        title,
+        *blocks,
+        next_button(following),
+        callback_id=ids.INFO_VIEW,
+        private_metadata=charge.id,
+    )
 
 
 def buy_again(charge: Charge, other: Charge) -> str:

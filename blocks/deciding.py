@@ -17,6 +17,7 @@ from blocks.kit import (
     fitting,
     modal,
     moment,
+    next_button,
     portal_button,
     portal_line,
     quoted,
@@ -153,12 +154,13 @@ def agree_modal(review: FirstReview, now: datetime, *, again: bool = False) -> J
     )
 
 
-def agreed_modal(request: FundsRequest) -> Json:
-    """Make what follows the first yes of two."""
+def agreed_modal(request: FundsRequest, *, following: str | None = None) -> Json:
+    """Make what follows the first yes of two; `following` is the next request that waits for the reader."""
     return modal(
         titles.APPROVE_REQUEST,
         section(f":white_check_mark: *Agreed: {show(request.amount)}, 1 of 2*"),
         context("Nothing is charged until a second person pays. Your card of this request shows it."),
+        next_button(following),
         callback_id=ids.INFO_VIEW,
     )
 
@@ -304,10 +306,11 @@ def deny_modal(request: FundsRequest) -> Json:
     )
 
 
-def denied_modal(request: FundsRequest) -> Json:
-    """Make what follows a denial."""
+def denied_modal(request: FundsRequest, *, following: str | None = None) -> Json:
+    """Make what follows a denial; `following` is the next request that waits for the reader."""
     return modal(
         titles.DENY,
         section(f"*Denied: {show(request.amount)}.* {mention(request.requester.key)} is told why."),
+        next_button(following),
         callback_id=ids.INFO_VIEW,
     )

@@ -247,6 +247,11 @@ def portal_line(url: str | None) -> Block | None:
     return None if url is None else context(link(url, "Manage on portal"))
 
 
+def next_button(request_id: str | None) -> Block | None:
+    """Make the way to the next request that waits for the reader; None if none does."""
+    return None if request_id is None else actions(button("Next", ids.REVIEW, value=request_id))
+
+
 def overflow(options: Sequence[tuple[str, str]], action_id: str, *, portal_url: str | None = None) -> Json:
     """Make the menu behind three dots from (value, words); with `portal_url` its last entry leads there."""
     entries = [{"text": plain(words), "value": value} for value, words in options]

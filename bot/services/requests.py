@@ -32,6 +32,7 @@ from bot.services.routing import key_of
 from bot.storage.requests.store import message_for, message_in
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
 
     from bot.domain.clock import Clock
@@ -332,13 +333,20 @@ class Requests:
             may_charge = bool(link.may_charge)
         if not may_charge:
             return RequestList(waiting=(), own=own)
-        waiting = await self._lists.open_of(key, but=identity.key, limit=LISTED)
+        waiting: Sequence[FundsRequest] = ()
+        if await self._routing.decides(identity, key):
+            waiting = await self._lists.open_of(key, but=identity.key, limit=LISTED)
         since = self._clock.now() - LISTED_FOR
         return RequestList(
             waiting=[each for each in waiting if each.account_id != link.account.account_id],
             own=own,
             organization=await self._lists.of_all(key, since=since, limit=LISTED) if everything else None,
         )
+
+    async def next_waiting(self, identity: Identity, *, but: str | None) -> FundsRequest | None:
+        """Return the oldest request that waits for this person's decision, without the one `but`."""
+        listed = await self.listed(identity, everything=False)
+        return next((each for each in listed.waiting if each.id != but), None)
 
     async def approvers_of(self, request: FundsRequest) -> Approvers:
         """Return who is told of a request now."""

@@ -173,6 +173,10 @@ class Routing:
         full = await asyncio.gather(*(self._people.members.is_full(each) for each in able))
         return [each for each, is_full in zip(able, full, strict=True) if is_full]
 
+    async def decides(self, identity: Identity, key: OrganizationKey) -> bool:
+        """Tell whether the policy of an organization lets a person decide."""
+        return await self._is_listed(identity, await self._policies.newest(key))
+
     async def _is_listed(self, identity: Identity, policy: Policy) -> bool:
         memberships = await self._people.channels.memberships(identity, [policy])
         return policy.allows(identity.user, memberships)

@@ -17,6 +17,7 @@ from handlers.home import publish_home, refresh_overview
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from blocks.kit import Json
     from bot.domain.charge import Charge
     from bot.domain.delivery import Delivery
     from bot.engine import Lease, Released
@@ -54,12 +55,20 @@ async def draw_charge(runtime: Runtime, delivery: Delivery) -> Drawing | None:
     return Drawing(
         message=charge_message(charge, now).json,
         reply=_reply(charge, delivery),
-        modal=None if charge.check_under_way else charge_modal(charge, now),
+        modal=None if charge.check_under_way else await _modal(runtime, charge, delivery, now),
         modal_at=charge.confirmed_at and charge.confirmed_at + timedelta(seconds=AFTER_ACK_SECONDS),
         modal_ends=wait is None,
         look_again=wait or _look_again(charge, now),
         after=partial(_show_new_balance, runtime, charge),
     )
+
+
+async def _modal(runtime: Runtime, charge: Charge, delivery: Delivery, now: datetime) -> Json:
+    """Return the outcome as the open modal shows it; after a request was paid, with the next that waits."""
+    following = None
+    if charge.request_id is not None and charge.is_terminal and delivery.view_id is not None:
+        following = await runtime.requests.next_waiting(charge.identity, but=charge.request_id)
+    return charge_modal(charge, now, following=None if following is None else following.id)
 
 
 def _under_way(charge: Charge, delivery: Delivery, now: datetime) -> Drawing:

@@ -111,7 +111,7 @@ async def _agree(context: Context) -> Json:
     except _CANNOT_PAY as error:
         return await _blocked(context, request_id, error)
     if isinstance(agreed, FundsRequest):
-        return agreed_modal(agreed)
+        return agreed_modal(agreed, following=await _following(context, agreed))
     return await _looked(context, request_id, agreed, again=True)
 
 
@@ -180,7 +180,13 @@ async def _deny(context: Context, reason: str) -> Json:
         request = await context.runtime.approving.deny(context.identity, request_id, reason, shown=version)
     except RequestError as error:
         return obstacle_modal(error, context.runtime.clock.now())
-    return denied_modal(request)
+    return denied_modal(request, following=await _following(context, request))
+
+
+async def _following(context: Context, request: FundsRequest) -> str | None:
+    """Return the id of the next request that waits for this person; None if none does."""
+    found = await context.runtime.requests.next_waiting(context.identity, but=request.id)
+    return None if found is None else found.id
 
 
 def _shown(metadata: str) -> tuple[str, int, str]:

@@ -156,6 +156,7 @@ MATRIX = {
         "the proposal is stored",
         "the confirmation is stored",
         "GET /api/billing/state",
+        "the charge's facts",
         "POST /api/billing/charge",
         "the charge is submitted",
         "the charge is settled",

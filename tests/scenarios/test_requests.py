@@ -327,3 +327,21 @@ async def test_an_amount_that_cannot_be_read_opens_the_form_with_the_problem(
     assert house.modal(LINUS).fields["reason"].initial == "evals"
     await house.slack.command(GRACE, f"/billing request {amount} evals")
     await shown_in_modal(house, "You may add it yourself", GRACE)
+
+
+async def test_the_next_that_waits_is_one_click_away_after_a_decision(house: House) -> None:
+    await asked(house)
+    await ask(house, "60")
+    await house.told("asks for $60", ADA)
+    await house.slack.click_text(ADA, "Review", in_="message")
+    await shown_in_modal(house, "asks for *$60*", ADA)
+    await house.slack.submit(ADA)
+    await house.until(lambda: "Next" in house.modal(ADA).buttons)
+    await house.slack.click_text(ADA, "Next")
+    await shown_in_modal(house, "asks for *$50*", ADA)
+    await house.slack.click_text(ADA, "Deny…")
+    await shown_in_modal(house, "Reason", ADA)
+    await house.slack.type(ADA, "reason", "no")
+    await house.slack.submit(ADA)
+    await shown_in_modal(house, "Denied", ADA)
+    assert "Next" not in house.modal(ADA).buttons

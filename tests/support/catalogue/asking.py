@@ -225,7 +225,7 @@ def _deciding() -> list[Screen]:
         ),
         screen("agree", "Review on the card by the first of two", agree_modal(first, NOW)),
         screen("agree-changed", "it has changed since", agree_modal(first, NOW, again=True)),
-        screen("agreed", "the first of two has agreed", agreed_modal(large)),
+        screen("agreed", "the first of two has agreed", agreed_modal(large, following="next")),
         screen("approve-second", "Review on the card by the second of two", approve_modal(second, NOW)),
         screen(
             "approve-faster",
