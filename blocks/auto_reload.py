@@ -5,18 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
-from blocks.kit import (
-    Block,
-    Json,
-    actions,
-    button,
-    context,
-    escape,
-    modal,
-    portal_button,
-    section,
-    text_input,
-)
+from blocks.inputs import text_input
+from blocks.kit import Block, Json, actions, button, context, escape, modal, portal_button, section
 from blocks.words import MANAGERS, auto_reload_line, manages, method_name, organization, switch_off, whose
 from bot.domain.billing import AutoReloadCardKind, AutoReloadChoice
 from bot.domain.money import nearest_cents, payable, show

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from blocks import ids, titles
 from blocks.charge import buy_again
+from blocks.inputs import text_input
 from blocks.kit import (
     Block,
     Json,
@@ -22,7 +23,6 @@ from blocks.kit import (
     portal_line,
     quoted,
     section,
-    text_input,
 )
 from blocks.purchase import balance_after, method_field
 from blocks.request_forms import REVIEW

@@ -18,6 +18,7 @@ DOES = {
     "request": "ask those who may pay for funds: an amount and what it is for",
     "requests": "requests for funds: what waits for you, and what became of yours",
     "team": "who decides on requests, and from which amount two people do",
+    "alerts": "watch the balance, and be told before it runs out",
     "away": "until when others are told of requests in your place (`off` ends it)",
     "usage": "what is left of your plan and top-ups",
     "limit": "how much may be charged this month",

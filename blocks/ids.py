@@ -112,6 +112,21 @@ AGREE_CHANGE = "agree_change"
 
 REFUSE_CHANGE = "refuse_change"
 
+ALERTS_VIEW = "alerts_form"
+ALERTS_WHO = "alerts_who"
+"""The checkboxes of the form: its options are WATCH and TELL."""
+
+ALERTS_LOW = "alerts_low"
+ALERTS_CRITICAL = "alerts_critical"
+ALERTS_QUIET_FROM = "alerts_quiet_from"
+ALERTS_QUIET_UNTIL = "alerts_quiet_until"
+WATCH_IT = "watch_it"
+SNOOZE = "snooze"
+"""A menu; its values are an episode's id, a space, and the hours or WORSE."""
+
+I_KNOW = "i_know"
+"""Its value is the episode's id."""
+
 CHARGE_EVENT = "billing_charge"
 """The event_type of a charge's message metadata."""
 

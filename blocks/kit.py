@@ -22,15 +22,11 @@ HEADER_TEXT = 150
 TITLE = 24
 BUTTON_TEXT = 75
 OPTION_TEXT = 75
-RADIO_OPTIONS = 10
 OVERFLOW_OPTIONS = 5
-SELECT_OPTIONS = 100
-MOST_PEOPLE = 50
 ACTIONS = 25
 MESSAGE_BLOCKS = 50
 MODAL_BLOCKS = 100
 METADATA = 3000
-TYPED_LENGTH = 40
 MESSAGE_TEXT = 3900
 
 
@@ -67,7 +63,7 @@ class Message:
 def message(*blocks: Block | None) -> Message:
     """Make a message; its text joins the texts of its blocks."""
     present = [block for block in blocks if block is not None]
-    _limit("blocks", len(present), MESSAGE_BLOCKS)
+    limit("blocks", len(present), MESSAGE_BLOCKS)
     spoken = "\n".join(block.spoken for block in present if block.spoken)
     return Message(text=spoken[:MESSAGE_TEXT], blocks=tuple(block.json for block in present))
 
@@ -83,8 +79,8 @@ def modal(
 ) -> Json:
     """Make a modal view."""
     for name, words in (("title", title), ("submit", submit or ""), ("close", close)):
-        _limit(name, len(words), TITLE)
-    _limit("private_metadata", len(private_metadata), METADATA)
+        limit(name, len(words), TITLE)
+    limit("private_metadata", len(private_metadata), METADATA)
     present = _undrawn(blocks)
     view: Json = {
         "type": "modal",
@@ -107,7 +103,7 @@ def home(*blocks: Block | None) -> Json:
 
 def _undrawn(blocks: Sequence[Block | None]) -> list[Json]:
     present = [block.undrawn or block.json for block in blocks if block is not None]
-    _limit("blocks", len(present), MODAL_BLOCKS)
+    limit("blocks", len(present), MODAL_BLOCKS)
     return present
 
 
@@ -154,7 +150,7 @@ def mrkdwn(words: str) -> Json:
 
 def header(words: str) -> Block:
     """Make a header (plain text)."""
-    _limit("header", len(words), HEADER_TEXT)
+    limit("header", len(words), HEADER_TEXT)
     return Block(json={"type": "header", "text": plain(words)}, spoken=f"*{escape(words)}*")
 
 
@@ -170,7 +166,7 @@ def drawn(words: str, drawing: str, *, picture: str) -> Block:
 
 def section(words: str, *, accessory: Json | None = None) -> Block:
     """Make a section of mrkdwn (escaped already)."""
-    _limit("section", len(words), SECTION_TEXT)
+    limit("section", len(words), SECTION_TEXT)
     json: Json = {"type": "section", "text": mrkdwn(words)}
     if accessory is not None:
         json["accessory"] = accessory
@@ -179,7 +175,7 @@ def section(words: str, *, accessory: Json | None = None) -> Block:
 
 def quoted(words: str) -> Block:
     """Make a section of what a person wrote: plain text, in which no link or mention works."""
-    _limit("section", len(words), SECTION_TEXT)
+    limit("section", len(words), SECTION_TEXT)
     text: Json = {"type": "plain_text", "text": words, "emoji": False}
     return Block(json={"type": "section", "text": text}, spoken=escape(words))
 
@@ -187,14 +183,14 @@ def quoted(words: str) -> Block:
 def fields(pairs: Iterable[tuple[str, str]]) -> Block:
     """Make a section of labeled values in two columns (mrkdwn, escaped already)."""
     present = list(pairs)
-    _limit("fields", len(present), 10)
+    limit("fields", len(present), 10)
     json = {"type": "section", "fields": [mrkdwn(f"*{name}*\n{value}") for name, value in present]}
     return Block(json=json, spoken="\n".join(f"{name}: {value}" for name, value in present))
 
 
 def context(words: str) -> Block:
     """Make a line of small text (mrkdwn, escaped already)."""
-    _limit("context", len(words), SECTION_TEXT)
+    limit("context", len(words), SECTION_TEXT)
     return Block(json={"type": "context", "elements": [mrkdwn(words)]}, spoken=words)
 
 
@@ -206,7 +202,7 @@ def divider() -> Block:
 def actions(*elements: Json | None, block_id: str | None = None) -> Block | None:
     """Make a row of buttons; None if there are none."""
     present = [element for element in elements if element is not None]
-    _limit("actions", len(present), ACTIONS)
+    limit("actions", len(present), ACTIONS)
     if not present:
         return None
     json: Json = {"type": "actions", "elements": present}
@@ -230,7 +226,7 @@ def button(
 
     A screen reader reads `label` instead of the words; it is cut to what Slack takes.
     """
-    _limit("button", len(words), BUTTON_TEXT)
+    limit("button", len(words), BUTTON_TEXT)
     json: Json = {"type": "button", "text": plain(words), "action_id": action_id}
     spoken = None if label is None else label[:BUTTON_TEXT]
     optional = {"value": value, "url": url, "style": style, "accessibility_label": spoken}
@@ -257,8 +253,19 @@ def overflow(options: Sequence[tuple[str, str]], action_id: str, *, portal_url: 
     entries = [{"text": plain(words), "value": value} for value, words in options]
     if portal_url is not None:
         entries.append({"text": plain("Manage on portal"), "value": ids.PORTAL, "url": portal_url})
-    _limit("overflow options", len(entries), OVERFLOW_OPTIONS)
+    limit("overflow options", len(entries), OVERFLOW_OPTIONS)
     return {"type": "overflow", "action_id": action_id, "options": entries}
+
+
+def menu(words: str, options: Sequence[tuple[str, str]], action_id: str) -> Json:
+    """Make a menu from (value, words) whose choice acts at once."""
+    wire_options = [{"text": plain(each), "value": value} for value, each in options]
+    return {
+        "type": "static_select",
+        "action_id": action_id,
+        "placeholder": plain(words),
+        "options": wire_options,
+    }
 
 
 def confirmed(
@@ -274,122 +281,12 @@ def confirmed(
     return element | {"confirm": dialog | {"style": "danger"} if danger else dialog}
 
 
-def radios(
-    label: str,
-    options: Sequence[tuple[str, str]],
-    *,
-    block_id: str,
-    action_id: str,
-    chosen: str | None = None,
-) -> Block:
-    """Make radio buttons from (value, words)."""
-    _limit("radio options", len(options), RADIO_OPTIONS)
-    wire_options = [{"text": plain(words), "value": value} for value, words in options]
-    element: Json = {"type": "radio_buttons", "action_id": action_id, "options": wire_options}
-    initial = next((option for option in wire_options if option["value"] == chosen), None)
-    if initial is not None:
-        element["initial_option"] = initial
-    return _input(label, element, block_id=block_id, hint=None)
-
-
-def text_input(
-    label: str,
-    *,
-    block_id: str,
-    action_id: str,
-    placeholder: str | None = None,
-    initial: str | None = None,
-    hint: str | None = None,
-    optional: bool = False,
-    focused: bool = False,
-    most: int = TYPED_LENGTH,
-) -> Block:
-    """Make a one-line text input; `focused`: the person types there as soon as the modal is open."""
-    element: Json = {"type": "plain_text_input", "action_id": action_id, "max_length": most}
-    if focused:
-        element["focus_on_load"] = True
-    if placeholder is not None:
-        element["placeholder"] = plain(placeholder)
-    if initial:
-        element["initial_value"] = initial
-    return _input(label, element, block_id=block_id, hint=hint, optional=optional)
-
-
-def select(
-    label: str,
-    options: Sequence[tuple[str, str]],
-    *,
-    block_id: str,
-    action_id: str,
-    chosen: str | None = None,
-) -> Block:
-    """Make a menu from (value, words)."""
-    _limit("select options", len(options), SELECT_OPTIONS)
-    wire_options = [{"text": plain(words[:OPTION_TEXT]), "value": value} for value, words in options]
-    element: Json = {"type": "static_select", "action_id": action_id, "options": wire_options}
-    initial = next((option for option in wire_options if option["value"] == chosen), None)
-    if initial is not None:
-        element["initial_option"] = initial
-    return _input(label, element, block_id=block_id, hint=None)
-
-
-def people_select(
-    label: str, *, block_id: str, action_id: str, chosen: Sequence[str] = (), hint: str | None = None
-) -> Block:
-    """Make an optional choice of people of the workspace, by their Slack ids."""
-    element: Json = {
-        "type": "multi_users_select",
-        "action_id": action_id,
-        "max_selected_items": MOST_PEOPLE,
-    }
-    if chosen:
-        element["initial_users"] = list(chosen)
-    return _input(label, element, block_id=block_id, hint=hint, optional=True)
-
-
-def channel_select(
-    label: str,
-    *,
-    block_id: str,
-    action_id: str,
-    chosen: str | None = None,
-    placeholder: str,
-    hint: str | None = None,
-) -> Block:
-    """Make an optional choice of a private channel of the workspace.
-
-    It is a choice of several, of which Slack takes one: a choice of one could not be taken back.
-    """
-    element: Json = {
-        "type": "multi_conversations_select",
-        "action_id": action_id,
-        "placeholder": plain(placeholder),
-        "max_selected_items": 1,
-        "filter": {"include": ["private"], "exclude_external_shared_channels": True},
-    }
-    if chosen is not None:
-        element["initial_conversations"] = [chosen]
-    return _input(label, element, block_id=block_id, hint=hint, optional=True)
-
-
-def _input(label: str, element: Json, *, block_id: str, hint: str | None, optional: bool = False) -> Block:
-    json: Json = {
-        "type": "input",
-        "block_id": block_id,
-        "label": plain(label),
-        "element": element,
-        "optional": optional,
-    }
-    if hint is not None:
-        json["hint"] = plain(hint)
-    return Block(json=json, spoken=label)
-
-
 def fitting(words: str, otherwise: str, most: int = TITLE) -> str:
     """Return the words if Slack takes so many characters; `most` is by default that of a modal's titles."""
     return words if len(words) <= most else otherwise
 
 
-def _limit(what: str, length: int, most: int) -> None:
+def limit(what: str, length: int, most: int) -> None:
+    """Refuse more than Slack takes, with a LimitError that says what it is."""
     if length > most:
         raise LimitError(f"{what}: {length} is more than {most}")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from blocks import ids, titles
 from blocks.charge import buy_again
 from blocks.errors import rule_words
+from blocks.inputs import TYPED_LENGTH, radios, text_input
 from blocks.kit import (
     OPTION_TEXT,
-    TYPED_LENGTH,
     Block,
     Json,
     actions,
@@ -26,9 +26,7 @@ from blocks.kit import (
     moment,
     portal_button,
     portal_line,
-    radios,
     section,
-    text_input,
 )
 from blocks.words import consent, method_label, method_name, organization, whose, why_this_method
 from bot.domain.charge import Charge, ChargeKind

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from blocks import ids, titles
+from blocks.inputs import text_input
 from blocks.kit import (
     Block,
     Json,
@@ -22,7 +23,6 @@ from blocks.kit import (
     portal_button,
     quoted,
     section,
-    text_input,
 )
 from blocks.purchase import AmountForm, amount_inputs
 from blocks.request_words import nobody_words, told_words

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from blocks import ids, titles
 from blocks.charge import buy_again
+from blocks.inputs import select
 from blocks.kit import (
     BUTTON_TEXT,
     Block,
@@ -25,7 +26,6 @@ from blocks.kit import (
     portal_button,
     portal_line,
     section,
-    select,
 )
 from blocks.purchase import method_field
 from blocks.usage import applying_block, plan_block

@@ -7,25 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blocks import ids, titles
+from blocks.inputs import SELECT_OPTIONS, channel_select, people_select, radios, select, text_input
 from blocks.kit import (
-    SELECT_OPTIONS,
     Block,
     Json,
     Message,
     actions,
     button,
-    channel_select,
     context,
     escape,
     fields,
     message,
     modal,
     moment,
-    people_select,
-    radios,
     section,
-    select,
-    text_input,
 )
 from blocks.request_words import deciders_words
 from blocks.words import MANAGERS, mention, organization, some

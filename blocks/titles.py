@@ -4,6 +4,7 @@ from __future__ import annotations
 
 ADD_FUNDS = "Add funds"
 APPROVE_REQUEST = "Approve request"
+ALERTS = "Alerts"
 ASK_FOR_FUNDS = "Ask for funds"
 DENY = "Deny"
 ADD_CARD = "Add a card first"

@@ -16,10 +16,10 @@ import typer
 from bot.check import check
 from bot.domain.audit import Action, acting
 from bot.domain.errors import ChargeNotFoundError, SeveralChargesError, StoreUnavailableError
+from bot.environment import SettingsError, load_manifest_settings, load_settings
 from bot.log import configure_logging, one_line
 from bot.runtime import SystemClock
 from bot.serving import serve, work
-from bot.settings import Settings, SettingsError, load_manifest_settings, load_settings
 from bot.startup import StartError
 from bot.storage.audit import AuditStore
 from bot.storage.cipher import Cipher, generate_key
@@ -36,6 +36,7 @@ from handlers.manifest import make_manifest
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from bot.settings import Settings
     from bot.storage.audit import Verification
 
 T = TypeVar("T")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -13,6 +14,7 @@ from starlette.routing import Route
 
 from bot.domain.charge import UNFINISHED
 from bot.domain.request import GOING_ON
+from bot.domain.watch import WatchState
 from bot.elapsed import elapsed
 from bot.timing import HEARTBEAT_SECONDS, PING_SECONDS
 
@@ -84,6 +86,11 @@ class HealthCheck:
             log.warning("metrics.database", problem=type(error).__name__)
             return
         now = self._runtime.clock.now()
+        watches, oldest_read = await self._runtime.watches.counts()
+        for watch_state in WatchState:
+            metrics.watches.labels(watch_state.value).set(watches.get(watch_state.value, 0))
+        age = timedelta(0) if oldest_read is None else now - oldest_read
+        metrics.watch_age_seconds.set(age.total_seconds())
         for unfinished, (states, number, oldest) in zip(found, gauges, strict=True):
             for state in states:
                 count, since = unfinished.get(state.value, (0, now))

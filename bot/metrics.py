@@ -8,16 +8,19 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from bot.domain.charge import Charge, ChargeKind, ChargeState
 from bot.domain.deciding import Obstacle
+from bot.domain.episode import EpisodeKind
 from bot.domain.request import RequestState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
+    from bot.domain.episode import Look
     from bot.domain.request import FundsRequest
 
 OUTCOME_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 3_600, 86_400)
 DECISION_BUCKETS = (60, 300, 900, 3_600, 4 * 3_600, 12 * 3_600, 86_400, 3 * 86_400, 14 * 86_400)
+ALERT_BUCKETS = (60, 180, 360, 720, 1_800, 3_600, 7_200)
 CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 ACK_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)
 
@@ -130,6 +133,26 @@ class Metrics:
         )
         for why in Obstacle:
             self.approvals_refused.labels(why.value)
+        self.watch_reads = Counter(
+            "billing_watch_reads", "Readings of watched balances, by result", ["result"], registry=registry
+        )
+        self.watches = Gauge("billing_watches", "Watched balances", ["state"], registry=registry)
+        self.watch_age_seconds = Gauge(
+            "billing_watch_age_seconds",
+            "Seconds since the watched balance that was read longest ago was read; 0 without one",
+            registry=registry,
+        )
+        self.alerts = Counter(
+            "billing_alerts", "Episodes that people are told of, by kind", ["kind"], registry=registry
+        )
+        for episode_kind in EpisodeKind:
+            self.alerts.labels(episode_kind.value)
+        self.alert_delay_seconds = Histogram(
+            "billing_alert_delay_seconds",
+            "Seconds between the reading that opened an episode and the one before: its longest delay",
+            buckets=ALERT_BUCKETS,
+            registry=registry,
+        )
         self.seal_failures = Counter(
             "billing_audit_seal_failures", "Failed attempts to seal the audit log", registry=registry
         )
@@ -166,6 +189,16 @@ class Metrics:
     def approval_refused(self, why: Obstacle) -> None:
         """Count a decision that did not count."""
         self.approvals_refused.labels(why.value).inc()
+
+    def watch_read(self, result: str) -> None:
+        """Count an attempt to read a watched balance."""
+        self.watch_reads.labels(result).inc()
+
+    def alert_opened(self, kind: EpisodeKind, look: Look) -> None:
+        """Count an episode, and how long it may have gone unseen."""
+        self.alerts.labels(kind.value).inc()
+        if look.before is not None:
+            self.alert_delay_seconds.observe((look.now - look.before.now).total_seconds())
 
     def expect_work(self, kinds: Iterable[str]) -> None:
         """Show these kinds of work with the value 0 from the start."""

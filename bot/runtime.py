@@ -42,6 +42,8 @@ from bot.services.retention import Retention
 from bot.services.routing import Routing
 from bot.services.second_person import SecondPerson
 from bot.services.team import Team
+from bot.services.watch_worker import WatchWorker
+from bot.services.watching import Watching
 from bot.services.workspaces import OneWorkspace, Workspaces
 from bot.slack.client import DirectMessages, SlackClient
 from bot.slack.delivery import Deliverer
@@ -72,6 +74,7 @@ from bot.storage.requests.purge import RequestPurge
 from bot.storage.requests.store import RequestStore
 from bot.storage.requests.votes import Votes
 from bot.storage.tenant_move import TenantMoves
+from bot.storage.watches import WatchStore
 from bot.timing import SLACK_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
@@ -151,6 +154,8 @@ class Runtime:
     routing: Routing
     second_person: SecondPerson
     team: Team
+    watch_worker: WatchWorker
+    watching: Watching
     people: People
     workspaces: Workspaces
     # The stores.
@@ -167,6 +172,7 @@ class Runtime:
     overviews: OverviewStore
     pending_confirmations: PendingConfirmations
     policies: PolicyStore
+    watches: WatchStore
     deciding: Deciding
     request_store: RequestStore
 
@@ -223,9 +229,8 @@ async def open_runtime(
     line = TwoPeopleLine(database, policies)
     deciding = Deciding(database, request_store, policies, line)
     confirmations = ConfirmationStore(database, cipher, deciding, entered)
-    installations = InstallationStore(database, cipher)
-    pending, overviews = PendingConfirmations(database), OverviewStore(database, cipher)
-    audit, away = AuditStore(database), AwayStore(database)
+    installations, overviews = InstallationStore(database, cipher), OverviewStore(database, cipher)
+    pending, audit, away = PendingConfirmations(database), AuditStore(database), AwayStore(database)
     accounts = Accounts(links, oauth, transport, hosts, clock)
     rules = settings.rules()
     locks = LockStore(database, cipher, LockAnnouncements(deliveries, settings.announce_channel).announce)
@@ -235,12 +240,25 @@ async def open_runtime(
     )
     one = OneWorkspace(slack, audit, clock) if settings.bot_token is not None else None
     workspaces = Workspaces(one or installations, slack)
-    moves = TenantMoves(database, cipher)
-    lifecycle = Lifecycle(workspaces, accounts, links, grants, (deliveries, messages), moves, clock)
+    lifecycle = Lifecycle(
+        workspaces, accounts, links, grants, (deliveries, messages), TenantMoves(database, cipher), clock
+    )
     purge = ChargePurge(database)
     members = Members(workspaces, clock, guests_ask=settings.request_guests)
     people = People(
         accounts=accounts, members=members, channels=Channels(workspaces, clock), permission=permission
+    )
+    watches = WatchStore(database, days=settings.readings_days)
+    watch_worker = WatchWorker(
+        database,
+        watches,
+        deliveries,
+        accounts,
+        clock,
+        settings.pace(),
+        RateLimiter(burst=max(1, float(settings.watch_rate)), per_second=float(settings.watch_rate)),
+        metrics,
+        are_on=settings.team_spending,
     )
     routing = Routing(
         database,
@@ -251,6 +269,7 @@ async def open_runtime(
         deliveries,
         away,
         policies,
+        watch_worker.visited,
     )
     proposals, paying = (
         Proposals(charges, confirmations, clock),
@@ -293,6 +312,7 @@ async def open_runtime(
                 charges,
                 audit,
                 routing,
+                watches,
                 clock,
                 people_ask=settings.team_spending,
             ),
@@ -332,6 +352,7 @@ async def open_runtime(
                 purge,
                 RequestPurge(database),
                 away,
+                watches,
                 EndedWork(database),
                 pending,
                 overviews,
@@ -350,6 +371,8 @@ async def open_runtime(
                 clock,
                 settings.request_life_hours,
             ),
+            watch_worker=watch_worker,
+            watching=Watching(database, watches, people, routing, clock),
             workspaces=workspaces,
             database=database,
             app_home_viewers=AppHomeViewers(database),
@@ -364,6 +387,7 @@ async def open_runtime(
             overviews=overviews,
             pending_confirmations=pending,
             policies=policies,
+            watches=watches,
             deciding=deciding,
             people=people,
             request_store=request_store,

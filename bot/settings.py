@@ -1,48 +1,34 @@
-"""The only module that reads the environment. A fault is one readable line; secrets are never printed."""
+"""The operator's settings, as `bot.environment` reads them."""
 
 from __future__ import annotations
 
 import re
-from decimal import Decimal  # noqa: TC003 - pydantic reads it
+from datetime import timedelta
+from decimal import Decimal
 from ipaddress import ip_network
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
     BeforeValidator,
     Field,
     SecretStr,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bot.domain.pace import Pace
 from bot.domain.rules import Rules
 from bot.storage.cipher import Cipher, CipherKeyError
 from bot.storage.database import async_url
-
-T = TypeVar("T", bound=BaseSettings)
 
 _PERSON = re.compile(r"(?:[TE][A-Z0-9]+:)?[UW][A-Z0-9]+")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]+")
 _NO_SPACE = re.compile(r"[!-~]+")
 _CLIENT = re.compile(r"[0-9.]+")
 _QUOTES = "\"'`"
-_PLAIN = {
-    "decimal_parsing": "not an amount; dollars as 50 or 49.99",
-    "decimal_type": "not an amount; dollars as 50 or 49.99",
-    "bool_parsing": "neither true nor false",
-}
-
-
-class SettingsError(Exception):
-    """The settings are invalid; `faults` are whole lines for the operator."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
 
 
 def _split(value: object) -> object:
@@ -136,6 +122,16 @@ class Settings(BaseSettings):
     policy_users: _Ids = Field((), description="who of the portal's admins may set a team's policy")
     request_life_hours: int = Field(72, ge=1, le=336, description="how many hours a request is open")
     request_guests: bool = Field(default=False, description="let guests ask for funds; they never decide")
+    watch_min_minutes: Decimal = Field(
+        Decimal(3), gt=0, description="how often a watched balance is read at most, in minutes"
+    )
+    watch_max_minutes: Decimal = Field(
+        Decimal(60), gt=0, description="how often it is read at least, in minutes"
+    )
+    watch_rate: Decimal = Field(
+        Decimal(5), gt=0, description="how many balances a process reads in a second at most"
+    )
+    readings_days: int = Field(35, ge=1, description="how many days readings of balances are kept")
     purge_after_days: int | None = Field(
         None,
         ge=30,
@@ -316,6 +312,19 @@ class Settings(BaseSettings):
             raise ValueError("POLL_CAP_SECONDS: must not be below POLL_INTERVAL_SECONDS")
         return self
 
+    @model_validator(mode="after")
+    def _max_above_min(self) -> Settings:
+        if self.watch_max_minutes < self.watch_min_minutes:
+            raise ValueError("WATCH_MAX_MINUTES: must not be below WATCH_MIN_MINUTES")
+        return self
+
+    def pace(self) -> Pace:
+        """Return how often balances are read."""
+        least, most = (
+            timedelta(minutes=float(each)) for each in (self.watch_min_minutes, self.watch_max_minutes)
+        )
+        return Pace(least=least, most=most)
+
     def rules(self) -> Rules:
         """Return the operator's rules."""
         return Rules(
@@ -361,40 +370,3 @@ def _is_web_address(url: str) -> bool:
         return False
     plain = _NO_SPACE.fullmatch(url) and not parts.query and not parts.fragment and port != 0
     return bool(plain and parts.hostname and parts.scheme in {"https", "http"})
-
-
-def load_settings() -> Settings:
-    """Read the settings.
-
-    Raises:
-        SettingsError: one line per fault, without the values.
-    """
-    return _load(Settings)
-
-
-def load_manifest_settings() -> ManifestSettings:
-    """Read the settings that the manifest depends on.
-
-    Raises:
-        SettingsError: as `load_settings`.
-    """
-    return _load(ManifestSettings)
-
-
-def _load(kind: type[T]) -> T:
-    try:
-        return kind()
-    except ValidationError as error:
-        raise SettingsError(
-            [_line(each["loc"], each["type"], each["msg"]) for each in error.errors()]
-        ) from None
-
-
-def _line(location: tuple[int | str, ...], kind: str, words: str) -> str:
-    if not location:
-        return words.removeprefix("Value error, ")
-    name = str(location[0])
-    described = Settings.model_fields[name].description
-    if kind == "missing":
-        return f"{name.upper()}: missing; {described}"
-    return f"{name.upper()}: {_PLAIN.get(kind) or words.removeprefix('Value error, ')}"

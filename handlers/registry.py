@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from blocks.help import DOES
 from blocks.request_forms import REVIEW
 from handlers.subcommands import (
+    alerts,
     auto_reload,
     away,
     buy,
@@ -101,6 +102,14 @@ SUBCOMMANDS = (
         handle=team.handle_team,
         actions=team.ACTIONS,
         submissions=team.SUBMISSIONS,
+        of_team=True,
+    ),
+    Subcommand(
+        name="alerts",
+        also=("watch",),
+        handle=alerts.handle_alerts,
+        actions=alerts.ACTIONS,
+        submissions=alerts.SUBMISSIONS,
         of_team=True,
     ),
     Subcommand(

@@ -50,6 +50,8 @@ class Action(StrEnum):
     VOTE = "vote"
     POLICY = "policy"
     AWAY = "away"
+    WATCH = "watch"
+    ALERT = "alert"
     AUTO_RELOAD = "auto-reload"
     PLAN = "plan"
     CONNECT = "connect"

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from bot.services.routing import Routing
     from bot.storage.audit import AuditStore
     from bot.storage.charges.store import ChargeStore
+    from bot.storage.watches import WatchStore
 
 _Answer = TypeVar("_Answer")
 
@@ -66,12 +67,14 @@ class Billing:
         charges: ChargeStore,
         audit: AuditStore,
         routing: Routing,
+        watches: WatchStore,
         clock: Clock,
         *,
         people_ask: bool,
     ) -> None:
         """`people_ask`: whoever may not charge can ask others for funds."""
         self._routing = routing
+        self._watches = watches
         self._people_ask = people_ask
         self._accounts = accounts
         self._permission = permission
@@ -196,6 +199,8 @@ class Billing:
         gate = partial(self._permission.require_auto_reload, identity, wanted)
         await gate()
         _, portal = await self._accounts.portal(identity, gate)
+        link = await self._accounts.link(identity)
+        await self._watches.changed_here(identity.tenant, link.account.organization_id)
         amounts = {"below": wanted.threshold, "to": wanted.reload_to} if wanted.enabled else {}
         async with self._audited(identity, Action.AUTO_RELOAD, enabled=wanted.enabled, **amounts):
             await portal.configure_auto_reload(

@@ -11,6 +11,7 @@ from bot.domain.identity import GRANT_LIFE
 from bot.services.lock_announcements import LOCK
 from bot.services.reminders import CONNECTION
 from bot.services.second_person import SECOND_PERSON, WAITING
+from bot.services.watch_worker import STALE
 from bot.storage.pending_confirmations import PENDING_LIFE
 from bot.storage.policies import POLICY, POLICY_CHANGE, POLICY_CHANNEL
 
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
     from bot.storage.overviews import OverviewStore
     from bot.storage.pending_confirmations import PendingConfirmations
     from bot.storage.requests.purge import RequestPurge
+    from bot.storage.watches import WatchStore
 
 SIGNATURES_FOR = timedelta(minutes=15)
 """How long a request is remembered; it can be sent again within five minutes, by clocks that agree."""
 
 PROPOSALS_FOR = timedelta(days=1)
 """How long a proposal is kept that was never confirmed."""
+
+EPISODES_FOR = timedelta(days=60)
+"""How long an episode is kept that is over, with its messages."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +45,7 @@ class Retention:
         charges: ChargePurge,
         requests: RequestPurge,
         away: AwayStore,
+        watches: WatchStore,
         ended: EndedWork,
         pending: PendingConfirmations,
         overviews: OverviewStore,
@@ -49,6 +55,7 @@ class Retention:
         self._charges = charges
         self._requests = requests
         self._away = away
+        self._watches = watches
         self._ended = ended
         self._pending = pending
         self._overviews = overviews
@@ -60,8 +67,18 @@ class Retention:
         now = self._clock.now()
         await self._ended.delete_old()
         await self._ended.delete_seen_requests(before=now - SIGNATURES_FOR)
-        for kind in (CONNECTION, SECOND_PERSON, WAITING, LOCK, POLICY, POLICY_CHANGE, POLICY_CHANNEL):
+        for kind in (
+            CONNECTION,
+            SECOND_PERSON,
+            WAITING,
+            LOCK,
+            POLICY,
+            POLICY_CHANGE,
+            POLICY_CHANNEL,
+            STALE,
+        ):
             await self._ended.delete_notices(kind, before=now - GRANT_LIFE)
+        await self._watches.forget(before=now - EPISODES_FOR)
         await self._pending.delete_old(before=now - PENDING_LIFE)
         await self._overviews.delete_old()
         await self._away.delete_old()

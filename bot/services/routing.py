@@ -17,7 +17,7 @@ from bot.storage.policies import POLICY_CHANNEL, message_about
 from bot.storage.requests.rows import REQUEST
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from bot.domain.billing import BillingState
     from bot.domain.identity import Connection, Identity
@@ -58,7 +58,10 @@ class Routing:
         deliveries: DeliveryStore,
         away: AwayStore,
         policies: PolicyStore,
+        visited: Callable[[Identity, BillingState], Awaitable[None]],
     ) -> None:
+        """`visited` is called with what a look has shown."""
+        self._visited = visited
         self._database = database
         self._links = links
         self._people = people
@@ -198,6 +201,7 @@ class Routing:
 
     async def seen(self, identity: Identity, connection: Connection, state: BillingState) -> None:
         """Remember what the portal has just said of a person, if it is new; a failure is only logged."""
+        await self._visited(identity, state)
         if connection.may_charge is state.may_charge:
             return
         try:
@@ -209,6 +213,7 @@ class Routing:
 
     async def observe(self, identity: Identity, link: Link, state: BillingState) -> None:
         """Remember whether a person may pay. Whoever may from now on is told what waits."""
+        await self._visited(identity, state)
         if link.may_charge is state.may_charge or state.organization_id != link.account.organization_id:
             return
         waiting = await self._untold(identity, link) if state.may_charge else []

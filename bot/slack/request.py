@@ -32,6 +32,7 @@ class Element(_Loose):
 
     value: str | None = None
     selected_option: Option | None = None
+    selected_options: list[Option] = []
     selected_users: list[str] = []
     selected_conversations: list[str] = []
 
@@ -254,6 +255,12 @@ class SlackRequest:
         """Return the typed or chosen value of an input; None if it is empty or missing."""
         element = next(iter(self.inputs.get(block_id, {}).values()), None)
         return clean(element.entered or "", TYPED) if element is not None else None
+
+    def checked(self, block_id: str) -> frozenset[str]:
+        """Return the values of the boxes that were checked in an input."""
+        element = next(iter(self.inputs.get(block_id, {}).values()), None)
+        chosen = () if element is None else element.selected_options
+        return frozenset(each.value for each in chosen if each.value is not None)
 
     def people(self, block_id: str) -> tuple[str, ...]:
         """Return the Slack ids of the people who were chosen in an input."""

@@ -21,6 +21,7 @@ from bot.storage.requests.rows import IS_GOING_ON, request_of
 from bot.storage.rotation import SEALED
 from bot.storage.signatures import is_agreed, sign
 from bot.storage.tables import charges, installations, locks, requests
+from bot.storage.watches import move_watches
 
 if TYPE_CHECKING:
     from sqlalchemy import Row, Table
@@ -58,6 +59,7 @@ class TenantMoves:
                     rows += await _move_rows(transaction, self._cipher, table, team, enterprise)
             rows += await _move_lock(self._database, transaction, self._cipher, team, enterprise)
             rows += await move_policies(transaction, self._cipher, team, enterprise)
+            rows += await move_watches(transaction, team, enterprise)
             if rows:
                 await transaction.record(
                     Action.INSTALL,

@@ -12,7 +12,9 @@ from bot.engine import Kind
 from bot.services.lock_announcements import LOCK
 from bot.services.reminders import CONNECTION
 from bot.services.second_person import SECOND_PERSON, WAITING
+from bot.services.watch_worker import STALE
 from bot.slack.errors import SlackUnavailableError
+from bot.storage.episodes import EPISODE
 from bot.storage.policies import POLICY, POLICY_CHANGE, POLICY_CHANNEL
 from handlers.jobs.charge import advance_charge, draw_charge
 from handlers.jobs.connection import draw_connection_end, draw_second_person, draw_waiting
@@ -20,6 +22,7 @@ from handlers.jobs.device_grant import advance_device_grant, draw_device_grant
 from handlers.jobs.lock import draw_lock
 from handlers.jobs.policy import draw_policy, draw_policy_change, draw_policy_channel
 from handlers.jobs.request import advance_request, draw_request
+from handlers.jobs.watch import advance_watch, draw_episode, draw_stale
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -74,6 +77,10 @@ WORK = (
         advance=advance_request,
         draw=draw_request,
     ),
+    Work(
+        store=lambda runtime: runtime.watches,
+        advance=advance_watch,
+    ),
 )
 
 
@@ -85,6 +92,8 @@ NOTICES: dict[str, Draw] = {
     POLICY: draw_policy,
     POLICY_CHANGE: draw_policy_change,
     POLICY_CHANNEL: draw_policy_channel,
+    EPISODE: draw_episode,
+    STALE: draw_stale,
 }
 """Messages about what is no durable work, by the kind of their subject."""
 

@@ -25,9 +25,9 @@ from bot.app import Listener, open_app
 from bot.domain.charge import Charge, ChargeState
 from bot.domain.identity import Account, Identity
 from bot.domain.payment import PaymentMethod
+from bot.environment import load_settings
 from bot.log import configure_logging
 from bot.serving import listen, serve_http, settle_memory
-from bot.settings import load_settings
 from bot.storage.charges.rows import values_of
 from bot.storage.cipher import Cipher
 from bot.storage.links import Link, LinkStore

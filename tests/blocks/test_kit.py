@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocks import kit
+from blocks import inputs, kit
 from blocks.kit import LimitError, actions, button, escape, link, message, modal, moment, section
 
 
@@ -62,7 +62,7 @@ def test_a_messages_text_is_all_that_its_blocks_say() -> None:
         lambda: modal("t", callback_id="c", private_metadata="x" * 3001),
         lambda: message(*[kit.divider()] * 51),
         lambda: modal("t", *[kit.divider()] * 101, callback_id="c"),
-        lambda: kit.radios("l", [(str(n), str(n)) for n in range(11)], block_id="b", action_id="a"),
+        lambda: inputs.radios("l", [(str(n), str(n)) for n in range(11)], block_id="b", action_id="a"),
         lambda: kit.fields([("n", "v")] * 11),
         lambda: kit.actions(*[kit.button("x", "id")] * 26),
     ],

@@ -25,6 +25,10 @@ READERS = {
         {
             "bot/domain/money.py",
             "bot/domain/policy.py",  # what this app has stored
+            # Whole numbers of hours.
+            "bot/domain/episode.py",
+            "bot/domain/runway.py",
+            "blocks/alerts.py",  # what this app has stored
             "bot/portal/transport.py",  # JSON's own numbers
             "bot/portal/schemas/subscription.py",  # cents, already read as a whole number
             "bot/storage/columns.py",  # what this app has stored
@@ -47,11 +51,13 @@ READERS = {
             "bot/domain/policy.py",
             "bot/domain/vote.py",
             "bot/storage/cipher.py",
+            "bot/storage/episodes.py",
             "bot/storage/locks.py",
             "bot/storage/pending_confirmations.py",
             "blocks/purchase.py",
             "blocks/request_forms.py",
             "blocks/team.py",
+            "handlers/subcommands/alerts.py",
             "handlers/subcommands/auto_reload.py",
             "handlers/subcommands/subscription.py",
         },

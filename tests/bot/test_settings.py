@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.settings import Settings, SettingsError, load_settings
+from bot.environment import SettingsError, load_settings
+from bot.settings import Settings
 from bot.storage.cipher import generate_key
 
 if TYPE_CHECKING:

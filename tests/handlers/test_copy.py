@@ -24,6 +24,7 @@ FOR_OPERATORS = {
     "metrics",
     "serving",
     "settings",
+    "environment",
     "startup",
     "trace",
 }

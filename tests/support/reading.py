@@ -56,6 +56,9 @@ def _block(block: dict[str, Any]) -> list[str]:
 def _element(element: dict[str, Any]) -> str:
     if element["type"] == "overflow":
         return f"[… {', '.join(option['text']['text'] for option in element['options'])}]"
+    if element["type"] == "static_select":
+        options = ", ".join(option["text"]["text"] for option in element["options"])
+        return f"[{element['placeholder']['text']}: {options}]"
     if element["type"] != "button":
         return _plain(element["text"])
     words = f"[{element['text']['text']}]"

@@ -26,6 +26,7 @@ from bot.storage.charges.rows import charge_of, difference, values_of
 from bot.storage.deliveries import wake_delivery, watch_in_modal
 from bot.storage.leases import LeaseStore, wake
 from bot.storage.tables import charges
+from bot.storage.watches import credit_watches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -189,14 +190,18 @@ class ChargeStore:
                 await record_charge(transaction, saved)
             if _is_news(before, after):
                 await wake_delivery(transaction, lease.id)
-            request = None
-            if moves and saved.request_id is not None:
-                request = await self._requests.follow(transaction, saved)
+            request = await self._followed(transaction, saved) if moves else None
         if moves:
             self._entered(saved)
         if request is not None:
             self._requests.entered(request)
         return saved
+
+    async def _followed(self, transaction: Transaction, charge: Charge) -> FundsRequest | None:
+        """Have watch and request follow a charge; return the request if it entered another state."""
+        if charge.state is ChargeState.SETTLED and charge.kind is ChargeKind.TOP_UP:
+            await credit_watches(transaction, self._database.backend, charge)
+        return None if charge.request_id is None else await self._requests.follow(transaction, charge)
 
     @cached_property
     def _save_and_give_back(self) -> Executable:

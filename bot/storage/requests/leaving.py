@@ -11,6 +11,7 @@ from bot.storage.deliveries import wake_subject
 from bot.storage.requests.rows import IS_OPEN, REQUEST, as_seen, difference, record_request, request_of
 from bot.storage.requests.votes import void_left
 from bot.storage.tables import links, requests
+from bot.storage.watches import end_watching
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 async def withdraw_left(
     transaction: Transaction, owner: str, *, but: Account | None = None, base_url: str = ""
 ) -> None:
-    """Withdraw a person's open requests and void their votes.
+    """Withdraw a person's open requests, void their votes, and end what is read with their connection.
 
-    Those of the account stay to which they are connected now.
+    What is of the account stays to which they are connected now.
     """
     row = requests.c
     left = [row.owner == owner]
@@ -39,6 +40,7 @@ async def withdraw_left(
         )
     await withdraw_where(transaction, Withdrawal.LEFT, *left)
     await void_left(transaction, owner, but=but, base_url=base_url)
+    await end_watching(transaction, owner, but=but, base_url=base_url)
 
 
 async def withdraw_where(transaction: Transaction, why: Withdrawal, *which: ColumnElement[bool]) -> int:

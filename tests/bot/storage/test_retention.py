@@ -23,6 +23,7 @@ from bot.storage.pending_confirmations import PendingConfirmations
 from bot.storage.requests.purge import RequestPurge
 from bot.storage.requests.store import message_for
 from bot.storage.tables import charges, deliveries, device_grants, requests
+from bot.storage.watches import WatchStore
 from tests.support.ledger import LONG_AGO, Ledger, request_store
 from tests.support.samples import ADA, REQUEST, sample_charge
 
@@ -40,6 +41,7 @@ def retention(database: Database, clock: HandClock, days: int | None) -> Retenti
         ChargePurge(database),
         RequestPurge(database),
         AwayStore(database),
+        WatchStore(database, days=35),
         EndedWork(database),
         PendingConfirmations(database),
         OverviewStore(database, cipher),

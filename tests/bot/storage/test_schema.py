@@ -85,7 +85,8 @@ async def test_of_those_who_share_an_account_at_the_upgrade_the_first_goes_on_an
         await connection.execute(text("DROP TABLE let_in"))
         await connection.execute(text("ALTER TABLE links DROP COLUMN waits_since"))
         await connection.execute(text("ALTER TABLE charges DROP COLUMN balance_after"))
-        for table in ("votes", "policy_changes", "policies"):
+        watching = ("watches", "watch_consents", "readings", "episodes", "snoozes")
+        for table in (*watching, "votes", "policy_changes", "policies"):
             await connection.execute(text(f"DROP TABLE {table}"))
         await connection.execute(text("DROP INDEX ix_audit_policies"))
         await connection.execute(text("DROP TABLE requests"))

@@ -12,6 +12,7 @@ from tests.support.catalogue import (
     governing,
     looking,
     team,
+    watching,
 )
 from tests.support.catalogue.screen import Screen
 
@@ -24,6 +25,7 @@ SECTIONS: dict[str, list[Screen]] = {
     "A purchase's message": charges.screens(),
     "Asking for funds": asking.screens(),
     "A team's policy": team.screens(),
+    "Watching the balance": watching.screens(),
     "Auto-reload and the plan": changing.screens(),
     "The operator's rules": governing.screens(),
     "Errors and refusals": errors.screens(),

@@ -1,0 +1,225 @@
+"""How long a balance lasts: last week is played again, once as it was and once at today's pace.
+
+A rate knows no nights and no week-ends. So the hours of the last seven days are run forward from now until
+the balance is gone. The range is between both runs. A rate beside it keeps one loud day from raising a
+false alarm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum, auto
+from typing import TYPE_CHECKING, TypeAlias
+
+from bot.domain.reading import ZERO, intervals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.domain.reading import Interval, Reading
+
+HOUR = timedelta(hours=1)
+DAY_HOURS = 24
+WEEK_HOURS = 168
+HISTORY_HOURS = WEEK_HOURS + DAY_HOURS
+"""Eight days: last week, and the day a week before today, with which today is compared."""
+
+LEAST_READINGS = 6
+LEAST_USE = Decimal(1)
+MOST_HOURS = 90 * DAY_HOURS
+"""Further than this nobody looks ahead."""
+
+LEAST_PACE, MOST_PACE = Decimal(1), Decimal(8)
+
+
+class Unknown(Enum):
+    """Why nothing is said of how long a balance lasts."""
+
+    NOT_ENOUGH = auto()
+    """Not enough history."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoUse:
+    """Nothing was used in the last 24 hours; `since` is when something was used last (UTC), if known."""
+
+    since: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lasts:
+    """A balance lasts from `near` to `far` hours. `by_rate` is how long at the larger rate.
+
+    `is_early`: there are less than eight days of history.
+    """
+
+    near: Decimal
+    far: Decimal
+    by_rate: Decimal
+    is_early: bool = False
+
+    def is_below(self, hours: int) -> bool:
+        """Tell whether it ends within so many hours for certain enough to say so."""
+        return self.near < hours and self.by_rate < hours
+
+    def is_above(self, hours: Decimal) -> bool:
+        """Tell whether it lasts longer than so many hours."""
+        return self.near > hours or self.by_rate > hours
+
+
+Runway: TypeAlias = "Unknown | NoUse | Lasts"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Bin:
+    """One hour: what was used in the part of it that is known."""
+
+    used: Decimal = ZERO
+    known: Decimal = ZERO
+    """The known part, from 0 to 1."""
+
+    @property
+    def rate(self) -> Decimal | None:
+        """Dollars an hour; None if too little is known."""
+        return None if self.known < Decimal("0.05") else self.used / self.known
+
+
+def runway(readings: Sequence[Reading], now: datetime) -> Runway:
+    """Return how long the balance of the newest reading lasts; readings are ordered, oldest first."""
+    if not readings:
+        return Unknown.NOT_ENOUGH
+    found = intervals(readings)
+    bins = _bins(found, now)
+    used_today = _used(bins, 0, DAY_HOURS)
+    history = now - readings[0].at
+    if used_today == 0:
+        return _without_use(found, readings, now)
+    too_few = history < DAY_HOURS * HOUR or len(readings) < LEAST_READINGS
+    if too_few or _used(bins, 0, HISTORY_HOURS) < LEAST_USE:
+        return Unknown.NOT_ENOUGH
+    balance = max(readings[-1].balance, ZERO)
+    if history < HISTORY_HOURS * HOUR:
+        return _early(bins, balance, used_today)
+    filled = _filled(bins)
+    if filled is None:
+        return Unknown.NOT_ENOUGH
+    week = [filled[hour] for hour in range(WEEK_HOURS, 0, -1)]
+    pace = _pace(bins, used_today)
+    likely, scaled = _replay(balance, week, Decimal(1)), _replay(balance, week, pace)
+    rate = max(_rate(bins, DAY_HOURS), sum(week, ZERO) / WEEK_HOURS)
+    return Lasts(near=min(likely, scaled), far=max(likely, scaled), by_rate=_hours(balance, rate))
+
+
+def _without_use(found: Sequence[Interval], readings: Sequence[Reading], now: datetime) -> Runway:
+    """Return the answer where nothing is known to have been used in 24 hours."""
+    is_known = any(each.used is not None and each.end > now - DAY_HOURS * HOUR for each in found)
+    if not is_known or now - readings[0].at < DAY_HOURS * HOUR:
+        return Unknown.NOT_ENOUGH
+    used = [each.end for each in found if each.used]
+    return NoUse(since=used[-1] if used else None)
+
+
+def _bins(found: Sequence[Interval], now: datetime) -> dict[int, _Bin]:
+    """Spread what was used evenly over the hours of its interval; hour 1 is the one that ends now."""
+    used: dict[int, Decimal] = {}
+    known: dict[int, Decimal] = {}
+    for each in found:
+        if each.used is None or each.end <= each.start:
+            continue
+        length = _in_hours(each.end - each.start)
+        first = max(1, int((now - each.end) / HOUR) + 1)
+        last = min(HISTORY_HOURS, int((now - each.start) / HOUR) + 1)
+        for hour in range(first, last + 1):
+            begins, ends = now - hour * HOUR, now - (hour - 1) * HOUR
+            part = _in_hours(min(each.end, ends) - max(each.start, begins))
+            if part > 0:
+                used[hour] = used.get(hour, ZERO) + each.used * part / length
+                known[hour] = known.get(hour, ZERO) + part
+    return {hour: _Bin(used=used[hour], known=min(Decimal(1), known[hour])) for hour in used}
+
+
+def _in_hours(span: timedelta) -> Decimal:
+    return Decimal(span // timedelta(microseconds=1)) / Decimal(3_600_000_000)
+
+
+def _used(bins: dict[int, _Bin], after: int, until: int) -> Decimal:
+    """Return what is known to have been used in these hours."""
+    return sum((bins[hour].used for hour in range(after + 1, until + 1) if hour in bins), ZERO)
+
+
+def _rate(bins: dict[int, _Bin], hours: int) -> Decimal:
+    """Return dollars an hour over the known part of the last hours."""
+    known = sum((bins[hour].known for hour in range(1, hours + 1) if hour in bins), ZERO)
+    return _used(bins, 0, hours) / known if known else ZERO
+
+
+def _filled(bins: dict[int, _Bin]) -> dict[int, Decimal] | None:
+    """Return the rate of each hour of the week; None if more than a third of them is not known.
+
+    An hour that is not known takes the mean of the same hour on the other days.
+    """
+    rates = {hour: each.rate for hour in range(1, WEEK_HOURS + 1) if (each := bins.get(hour)) is not None}
+    known = {hour: rate for hour, rate in rates.items() if rate is not None}
+    if 3 * (WEEK_HOURS - len(known)) > WEEK_HOURS:
+        return None
+    mean = sum(known.values(), ZERO) / len(known)
+    filled = {}
+    for hour in range(1, WEEK_HOURS + 1):
+        same = [
+            known[other]
+            for other in range(hour % DAY_HOURS or DAY_HOURS, WEEK_HOURS + 1, DAY_HOURS)
+            if other in known
+        ]
+        filled[hour] = known.get(hour, sum(same, ZERO) / len(same) if same else mean)
+    return filled
+
+
+def _pace(bins: dict[int, _Bin], used_today: Decimal) -> Decimal:
+    """Return today's use beside that of the same 24 hours a week before."""
+    then = _used(bins, WEEK_HOURS, HISTORY_HOURS)
+    if then <= 0:
+        return MOST_PACE
+    return min(MOST_PACE, max(LEAST_PACE, used_today / then))
+
+
+def _replay(balance: Decimal, week: Sequence[Decimal], pace: Decimal) -> Decimal:
+    """Return after how many hours the balance is gone if the week is played again and again."""
+    total = sum(week, ZERO) * pace
+    if total <= 0:
+        return Decimal(MOST_HOURS)
+    weeks = int(balance / total)
+    if weeks * WEEK_HOURS >= MOST_HOURS:
+        return Decimal(MOST_HOURS)
+    left, passed = balance - weeks * total, Decimal(weeks * WEEK_HOURS)
+    for rate in week:
+        use = rate * pace
+        if use > 0 and use >= left:
+            return min(Decimal(MOST_HOURS), passed + left / use)
+        left -= use
+        passed += 1
+    return min(Decimal(MOST_HOURS), passed)
+
+
+def _early(bins: dict[int, _Bin], balance: Decimal, used_today: Decimal) -> Lasts:
+    """Return an estimate by the larger of today's rate and all that was seen."""
+    rate = max(used_today / DAY_HOURS, _rate(bins, HISTORY_HOURS))
+    hours = _hours(balance, rate)
+    return Lasts(near=hours, far=hours, by_rate=hours, is_early=True)
+
+
+def _hours(balance: Decimal, rate: Decimal) -> Decimal:
+    return min(Decimal(MOST_HOURS), balance / rate) if rate > 0 else Decimal(MOST_HOURS)
+
+
+def busiest_hour(readings: Sequence[Reading], now: datetime) -> Decimal:
+    """Return the most that was used in one hour of the last week before the last hour."""
+    bins = _bins(intervals(readings), now)
+    rates = (bins[hour].rate for hour in range(2, WEEK_HOURS + 1) if hour in bins)
+    return max((rate for rate in rates if rate is not None), default=ZERO)
+
+
+def last_hour(readings: Sequence[Reading], now: datetime) -> Decimal:
+    """Return what is known to have been used in the last hour."""
+    return _used(_bins(intervals(readings), now), 0, 1)

@@ -1,0 +1,39 @@
+"""What `/billing alerts` shows and what was filled in there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.domain.episode import Lines, Look
+    from bot.domain.identity import Identity
+    from bot.domain.watch import Consent, QuietHours, Watch
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlertsPage:
+    """A watch as one person sees it; `watchers` are those whose connection may read it, newest first.
+
+    `look` is what is known now; None if the portal names no balance.
+    """
+
+    watch: Watch
+    account_id: str
+    mine: Consent | None
+    watchers: Sequence[Identity]
+    may_set: bool
+    sees_all: bool
+    look: Look | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlertsForm:
+    """What a person has filled in; the last two only count for who may set them."""
+
+    watches: bool
+    tells: bool
+    lines: Lines
+    quiet: QuietHours | None

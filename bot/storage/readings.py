@@ -1,0 +1,97 @@
+"""Readings of watched balances: kept whole for two days, then one an hour, and dropped after some weeks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, select
+
+from bot.domain.reading import Reading, Reload, Source
+from bot.storage.watch_tables import readings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Row
+
+    from bot.storage.connection import Connection, Transaction
+    from bot.storage.database import Database
+
+WHOLE_FOR = timedelta(hours=48)
+HISTORY = timedelta(days=15)
+"""How far back is looked: for the runway eight days, for a reload that was seen two weeks."""
+
+
+class ReadingStore:
+    """The readings of all watches."""
+
+    def __init__(self, database: Database, *, days: int) -> None:
+        """`days`: how long they are kept."""
+        self._database = database
+        self._kept_for = timedelta(days=days)
+
+    async def add(self, transaction: Transaction, watch_id: str, reading: Reading) -> None:
+        """Store a reading; of two at the same moment the first stays."""
+        setting = reading.reload
+        values = {
+            "watch_id": watch_id,
+            "at": reading.at,
+            "balance": reading.balance,
+            "sees_all": reading.sees_all,
+            "reload_on": None if setting is None else setting.is_on,
+            "reload_below": None if setting is None else setting.below,
+            "reload_to": None if setting is None else setting.up_to,
+            "cap_limit": reading.cap_limit,
+            "cap_spent": reading.cap_spent,
+            "method": reading.method,
+            "credit": reading.credit,
+            "source": reading.source.value,
+        }
+        statement = self._database.backend.insert(readings).values(**values)
+        await transaction.execute(statement.on_conflict_do_nothing())
+
+    async def history(self, connection: Connection, watch_id: str) -> list[Reading]:
+        """Return the readings of the last two weeks, oldest first."""
+        row = readings.c
+        since = self._database.clock.now() - HISTORY
+        query = select(readings).where(row.watch_id == watch_id, row.at > since).order_by(row.at)
+        return [_reading(each) for each in await connection.execute(query)]
+
+    async def thin(self) -> int:
+        """Keep one reading an hour of those that are older than two days; return how many went."""
+        row, now = readings.c, self._database.clock.now()
+        async with self._database.transaction() as transaction:
+            old = await transaction.execute(delete(readings).where(row.at < now - self._kept_for))
+            query = (
+                select(row.watch_id, row.at)
+                .where(row.at < now - WHOLE_FOR, row.at > now - WHOLE_FOR - timedelta(hours=3))
+                .order_by(row.watch_id, row.at)
+            )
+            seen: set[tuple[str, datetime]] = set()
+            gone = 0
+            for each in (await transaction.execute(query)).all():
+                hour = (each.watch_id, each.at.replace(minute=0, second=0, microsecond=0))
+                if hour in seen:
+                    one = (row.watch_id == each.watch_id, row.at == each.at)
+                    await transaction.execute(delete(readings).where(*one))
+                    gone += 1
+                seen.add(hour)
+        return old.rowcount + gone
+
+
+def _reading(row: Row[Any]) -> Reading:
+    setting = None
+    if row.reload_on is not None:
+        setting = Reload(is_on=row.reload_on, below=row.reload_below, up_to=row.reload_to)
+    return Reading(
+        at=row.at,
+        balance=row.balance,
+        sees_all=row.sees_all,
+        reload=setting,
+        cap_limit=row.cap_limit,
+        cap_spent=row.cap_spent,
+        method=row.method,
+        credit=row.credit,
+        source=Source(row.source),
+    )

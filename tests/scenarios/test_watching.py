@@ -1,0 +1,322 @@
+"""Somebody watches the balance: alerts that open, get worse and end, told once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from freezegun import freeze_time
+
+from bot.domain.watch import Watch, WatchState
+from bot.sandbox.portal import Fault
+from bot.sandbox.portal.models import AutoReload
+from tests.support.asking import connected
+from tests.support.house import ADA, GRACE, LINUS
+from tests.support.shown import Shown
+from tests.support.steps import ask as typed
+from tests.support.steps import disconnect, modal, shown_in_modal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.support.house import House
+
+
+async def watches(house: House, user: str = ADA, *, lines: dict[str, str] | None = None) -> None:
+    """Consent to watch with one's own connection, and be told."""
+    await house.slack.command(user, "/billing alerts")
+    await house.until(lambda: house.modal(user).submit == "Save")
+    await house.slack.select(user, "alerts_who", ["watch", "tell"])
+    for name, amount in (lines or {}).items():
+        await house.slack.type(user, name, amount)
+    await house.slack.submit(user)
+    await shown_in_modal(house, "Saved.", user)
+
+
+async def tells(house: House, user: str) -> None:
+    """Be told, without one's own connection."""
+    await house.slack.command(user, "/billing alerts")
+    await house.until(lambda: house.modal(user).submit == "Save")
+    await house.slack.select(user, "alerts_who", ["tell"])
+    await house.slack.submit(user)
+    await shown_in_modal(house, "Saved.", user)
+
+
+async def the_watch(house: House) -> Watch:
+    (found,) = await house.app.runtime.watches.of_organization("T0ACME", "org_acme")
+    return found
+
+
+def alerts(house: House, user: str = ADA) -> list[dict[str, Any]]:
+    """The messages of episodes to a person, thread replies aside."""
+    return [
+        each
+        for each in house.dm(user)
+        if (each.get("metadata") or {}).get("event_type") == "billing_episode"
+    ]
+
+
+def reload_on(house: House) -> Any:
+    """Auto-reload at the portal, switched on."""
+    house.portal.organizations["acme"].auto_reload = AutoReload(
+        enabled=True, threshold=Decimal(10), reload_to=Decimal(60)
+    )
+    return house.portal.organizations["acme"].auto_reload
+
+
+def alert(house: House, user: str = ADA) -> Shown:
+    found = alerts(house, user)
+    return Shown(found[-1] if found else {})
+
+
+async def balance(house: House, amount: str, frozen: Any = None, minutes: float = 13) -> None:
+    """Set what the portal says, and have it read."""
+    house.portal.organizations["acme"].balance = Decimal(amount)
+    await read(house, frozen, minutes)
+
+
+async def read(house: House, frozen: Any = None, minutes: float = 13) -> None:
+    """Have the balance read now, after so many minutes."""
+    before = (await the_watch(house)).read_at
+    if frozen is not None:
+        frozen.tick(timedelta(minutes=minutes))
+    async with house.app.runtime.database.transaction() as transaction:
+        await house.app.runtime.watches.wake(transaction)
+
+    async def is_read() -> bool:
+        return (await the_watch(house)).read_at != before
+
+    await house.until_async(is_read)
+
+
+@pytest.fixture
+async def clock() -> AsyncIterator[Any]:
+    with freeze_time(real_asyncio=True, tick=True) as frozen:
+        yield frozen
+
+
+async def test_whoever_consents_is_named_and_the_balance_is_read(house: House) -> None:
+    await connected(house)
+    await watches(house)
+    await read(house)
+    watch = await the_watch(house)
+    assert (watch.state, watch.watcher) == (WatchState.ON, house.identity(ADA).key)
+    shown = await modal(house, "/billing alerts", "Watched by <@U0ADA>", LINUS)
+    assert "Low" not in shown.text
+
+
+async def test_a_low_balance_is_told_once_and_gets_worse_and_ends(house: House, clock: Any) -> None:
+    await connected(house)
+    await watches(house)
+    await tells(house, LINUS)
+    await read(house, clock)
+    await balance(house, "18.20", clock)
+    await house.until(lambda: "$18.20 left* at Acme Research, below $20" in alert(house).text)
+    await house.until(lambda: alert(house, LINUS).text)
+    assert "Add funds" in alert(house).buttons
+    assert "Add funds" not in alert(house, LINUS).buttons
+    assert "Ask for funds" in alert(house, LINUS).buttons
+    await balance(house, "18.10", clock)
+    await balance(house, "4.90", clock)
+    await house.replied("$4.90 left.", ADA)
+    assert "below $5" in alert(house).text
+    await balance(house, "118.20", clock)
+    await read(house, clock, minutes=6)
+    await house.until(lambda: "Back at $118.20" in alert(house).text)
+    await house.replied("Back at $118.20", LINUS)
+    assert len(alerts(house)) == 1
+
+
+async def test_a_balance_around_the_line_tells_once(house: House, clock: Any) -> None:
+    await connected(house)
+    await watches(house)
+    await read(house, clock)
+    for amount in ("19", "21", "19.5", "22", "18", "23.9"):
+        await balance(house, amount, clock)
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    assert len(alerts(house)) == 1
+
+
+async def test_our_own_charge_ends_it_at_once(house: House, clock: Any) -> None:
+    await connected(house)
+    await watches(house)
+    await read(house, clock)
+    await balance(house, "15", clock)
+    await house.until(lambda: alert(house).text)
+    await house.buy("50")
+    await house.told("$50 added", ADA)
+    await house.until(lambda: "Back at $65" in alert(house).text)
+    await house.replied("$50 were added here", ADA)
+
+
+async def test_a_balance_that_vanishes_is_read_again_before_it_counts(house: House, clock: Any) -> None:
+    await connected(house)
+    await watches(house)
+    await read(house, clock)
+    house.portal.organizations["acme"].balance = Decimal(0)
+    clock.tick(timedelta(minutes=13))
+    async with house.app.runtime.database.transaction() as transaction:
+        await house.app.runtime.watches.wake(transaction)
+
+    async def is_doubted() -> bool:
+        return (await the_watch(house)).doubted_at is not None
+
+    await house.until_async(is_doubted)
+    assert alerts(house) == []
+    await balance(house, "140", clock, minutes=2)
+    assert alerts(house) == []
+
+
+async def test_a_missing_balance_and_an_error_are_no_readings(house: House, clock: Any) -> None:
+    await connected(house)
+    await watches(house)
+    await read(house, clock)
+    house.portal.fail("/api/billing/state", Fault(status=500), times=1)
+    async with house.app.runtime.database.transaction() as transaction:
+        await house.app.runtime.watches.wake(transaction)
+
+    async def has_failed() -> bool:
+        return (await the_watch(house)).failed_since is not None
+
+    await house.until_async(has_failed)
+    await read(house, clock)
+    assert (await the_watch(house)).failed_since is None
+    assert alerts(house) == []
+
+
+async def test_when_the_watcher_disconnects_another_takes_over(house: House, clock: Any) -> None:
+    await connected(house)
+    await watches(house, ADA)
+    await watches(house, GRACE)
+    await disconnect(house, GRACE)
+    await read(house, clock)
+    assert (await the_watch(house)).watcher == house.identity(ADA).key
+
+
+async def test_when_nobody_is_left_everybody_who_was_told_reads_it_once(house: House, clock: Any) -> None:
+    await connected(house)
+    await watches(house, ADA)
+    await tells(house, LINUS)
+    await read(house, clock)
+    await disconnect(house, ADA)
+    for user in (ADA, LINUS):
+        await house.told("Nobody watches the balance of Acme Research", user)
+    await house.slack.click_text(LINUS, "Watch it", in_="message")
+    await house.until(lambda: house.modal(LINUS).submit == "Save")
+    await house.slack.submit(LINUS)
+    await house.until(lambda: "is watched again" in house.last_message(LINUS).text)
+    await house.until(lambda: any("is watched again" in each["text"] for each in house.dm(ADA)))
+
+
+async def test_auto_reload_that_is_switched_off_elsewhere_is_told_and_known(
+    house: House, clock: Any
+) -> None:
+    await connected(house)
+    setting = reload_on(house)
+    await watches(house)
+    await read(house, clock)
+    setting.enabled = False
+    await read(house, clock)
+    await house.until(lambda: "switched off* on the portal, not from here" in alert(house).text)
+    await house.slack.click_text(ADA, "I know", in_="message")
+    await house.until(lambda: "Seen:" in alert(house).text)
+
+
+async def test_auto_reload_switched_off_from_here_is_no_alert(house: House, clock: Any) -> None:
+    await connected(house)
+    reload_on(house)
+    await watches(house)
+    await read(house, clock)
+    await modal(house, "/billing auto-reload off", "Turn off auto-reload?")
+    await house.slack.submit(ADA)
+    await house.until(lambda: "off" in house.modal(ADA).text and not house.modal(ADA).submit)
+    await read(house, clock)
+    assert alerts(house) == []
+
+
+async def test_a_member_is_not_told_of_card_and_cap(house: House, clock: Any) -> None:
+    await connected(house)
+    await watches(house)
+    await tells(house, LINUS)
+    await read(house, clock)
+    house.portal.organizations["acme"].card = None
+    await read(house, clock)
+    await house.until(lambda: "No payment method any more" in alert(house).text)
+    assert alerts(house, LINUS) == []
+
+
+async def test_snoozed_until_it_gets_worse_it_replies_to_the_others_alone(house: House, clock: Any) -> None:
+    await connected(house)
+    await watches(house)
+    await tells(house, GRACE)
+    await read(house, clock)
+    await balance(house, "18", clock)
+    await house.until(lambda: alert(house, GRACE).text)
+    await house.slack.select(GRACE, "snooze", "Until it gets worse", in_="message")
+    await house.until(lambda: "snoozed for you" in alert(house, GRACE).text)
+    clock.tick(timedelta(hours=25))
+    await house.replied("Still so after a day", ADA)
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    assert house.replies(GRACE) == []
+
+
+async def test_quiet_hours_hold_what_can_wait(house: House, clock: Any) -> None:
+    await connected(house)
+    now = house.app.runtime.clock.now().astimezone()
+    await watches(
+        house,
+        lines={
+            "alerts_quiet_from": f"{(now - timedelta(hours=1)):%H:%M}",
+            "alerts_quiet_until": f"{(now + timedelta(hours=2)):%H:%M}",
+        },
+    )
+    await read(house, clock)
+    await balance(house, "18", clock)
+    assert alerts(house) == []
+    await balance(house, "17", clock, minutes=150)
+    await house.until(lambda: "$17 left" in alert(house).text)
+
+
+@pytest.mark.parametrize(
+    ("field", "words", "problem"),
+    [
+        ("alerts_low", "lots", "An amount in dollars"),
+        ("alerts_quiet_from", "late", "A time such as"),
+        ("alerts_quiet_from", "22:00", "Both times"),
+    ],
+)
+async def test_what_cannot_be_read_is_said_beside_its_field(
+    house: House, field: str, words: str, problem: str
+) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing alerts")
+    await house.until(lambda: house.modal(ADA).submit == "Save")
+    await house.slack.type(ADA, field, words)
+    answer = await house.slack.submit(ADA)
+    assert problem in str(answer.response)
+
+
+async def test_switched_off_it_is_unknown_and_nothing_is_read(house: House) -> None:
+    await connected(house)
+    await watches(house)
+    await read(house)
+    await house.restart(team_spending=False)
+    assert "There is no" in await typed(house, "/billing alerts")
+    seen = len(house.portal.requests)
+    async with house.app.runtime.database.transaction() as transaction:
+        await house.app.runtime.watches.wake(transaction)
+    await house.until(lambda: house.app.engine.in_flight == 0)
+    assert len(house.portal.requests) == seen
+
+
+async def test_the_log_tells_who_consented_and_what_was_told(house: House, clock: Any) -> None:
+    await connected(house)
+    await watches(house)
+    await read(house, clock)
+    await balance(house, "18", clock)
+    await house.app.runtime.audit.seal()
+    entries = [seal.entry async for seal in house.app.runtime.audit.sealed()]
+    found = [(each.action, each.result) for each in entries if each.action in {"watch", "alert"}]
+    assert found == [("watch", "consented"), ("alert", "opened-1")]
