@@ -11,11 +11,14 @@ from blocks.kit import Block, Json, Message, actions, button, context, menu, mes
 from blocks.words import mention, organization
 from bot.domain.episode import EpisodeKind
 from bot.domain.money import show
+from bot.domain.runway import Lasts, NoUse
+from bot.domain.watch import WatchState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bot.domain.watch import Watch
+    from bot.domain.watch_views import Watched
     from bot.storage.episodes import StoredEpisode
 
 WORSE = "worse"
@@ -99,6 +102,18 @@ def span(near: Decimal, far: Decimal) -> str:
         return f"less than {high} {words}{'' if high == 1 else 's'}"
     plural = "" if high == 1 else "s"
     return f"{high} {words}{plural}" if low == high else f"{low} to {high} {words}s"
+
+
+def watched_line(watched: Watched) -> str:
+    """Say how long the balance lasts and whose connection watches it, for the overview."""
+    watch = watched.watch
+    if watch.state is WatchState.STALE:
+        return ":warning: Nobody watches this balance: no connection can read it now. `/billing alerts`"
+    by = f" by {mention(watch.watcher)}" if watch.watcher else ""
+    lasts = None if watched.look is None else watched.look.runway
+    if isinstance(lasts, Lasts):
+        return f"Lasts {span(lasts.near, lasts.far)} · watched{by}"
+    return f"No use seen in the last 24 hours · watched{by}" if isinstance(lasts, NoUse) else f"Watched{by}"
 
 
 def _low(episode: StoredEpisode, facts: _Facts) -> tuple[str, list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
+from blocks.alerts import watched_line
 from blocks.connection import ends_soon_blocks
 from blocks.errors import rule_words
 from blocks.history import recent_blocks
@@ -109,6 +110,7 @@ def _overview(overview: Overview, note: str | None, stopped: RuleError | None) -
         *(parts_line(usage) if usage else []),
         whose(connection.account, state.role),
         moment("As of", overview.read_at),
+        *([watched_line(overview.watched)] if overview.watched else []),
     ]
     return [
         section(note) if note else None,

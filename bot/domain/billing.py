@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bot.domain.identity import Account, Connection
     from bot.domain.money import Bounds
     from bot.domain.payment import PaymentMethod
+    from bot.domain.watch_views import Watched
 
 LOW_BALANCE = Decimal(5)
 
@@ -287,7 +288,8 @@ class Overview:
     """The content of the overview at `read_at` (UTC).
 
     `usage` is None if the account call failed. `applying` names a plan that was paid for a moment ago and
-    that the portal does not show yet. `may_ask`: this person may ask others for funds.
+    that the portal does not show yet. `may_ask`: this person may ask others for funds. `watched` is None if
+    nobody has ever wanted the balance watched.
     """
 
     state: BillingState
@@ -296,6 +298,7 @@ class Overview:
     read_at: datetime
     applying: str | None = None
     may_ask: bool = False
+    watched: Watched | None = None
 
 
 class ChargeStatusKind(StrEnum):

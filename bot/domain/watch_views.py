@@ -30,6 +30,14 @@ class AlertsPage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Watched:
+    """What the overview says of a watch; `look` is None if the portal names no balance."""
+
+    watch: Watch
+    look: Look | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AlertsForm:
     """What a person has filled in; the last two only count for who may set them."""
 

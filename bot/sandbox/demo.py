@@ -29,6 +29,8 @@ READY_SECONDS = 30
 STOP_SECONDS = 10
 POLL_CAP_SECONDS = 30
 """When a charge counts as timed out: soon enough to be watched."""
+WATCH_MINUTES = "0.05"
+"""A watched balance is read every three seconds, as its days pass in minutes."""
 LOCK_USERS = f"{ADA.id},{GRACE.id}"
 """Not everybody: the demo shows the refusal of pausing too."""
 
@@ -106,6 +108,8 @@ async def run_demo(
                 "BILLING_BOT_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
                 "POLL_CAP_SECONDS": str(POLL_CAP_SECONDS),
                 "LOCK_USERS": LOCK_USERS,
+                "WATCH_MIN_MINUTES": WATCH_MINUTES,
+                "WATCH_MAX_MINUTES": WATCH_MINUTES,
                 "LOG_FORMAT": "console",
                 "LOG_LEVEL": "WARNING",
             }

@@ -21,6 +21,8 @@ from bot.domain.errors import (
 )
 from bot.domain.rules import RuleError
 from bot.domain.subscription import PlanChange, Preview
+from bot.domain.watch import WatchState
+from bot.domain.watch_views import Watched
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -111,7 +113,15 @@ class Billing:
             read_at=self._clock.now(),
             applying=_applying(upgrade, usage),
             may_ask=self._people_ask and not state.may_charge,
+            watched=await self._watched(identity, state) if self._people_ask else None,
         )
+
+    async def _watched(self, identity: Identity, state: BillingState) -> Watched | None:
+        """Return who watches the balance, and how long it lasts; None if nobody wants it watched."""
+        for watch in await self._watches.of_organization(identity.tenant, state.organization_id):
+            if watch.state is not WatchState.OFF:
+                return Watched(watch=watch, look=await self._watches.look(watch, state, self._clock.now()))
+        return None
 
     async def account(self, identity: Identity) -> tuple[AccountInfo, str | None]:
         """Return the grant's account and usage, and the name of a plan that is being applied, if any.

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.domain.episode import EpisodeKind, Look
+from bot.domain.episode import EpisodeKind
 from bot.domain.errors import PortalRefusalError, RefusalCode, StaleError
-from bot.domain.reading import Reading, Source
 from bot.domain.request_errors import RequestNotFoundError
 from bot.domain.watch import Consent, Watch, WatchState
 from bot.domain.watch_views import AlertsForm, AlertsPage
@@ -72,7 +71,7 @@ class Watching:
             watchers=[each.person for each in consents if each.watches],
             may_set=state.may_change_plan and rules.allow_policy(identity),
             sees_all=state.may_change_plan,
-            look=await self._look(watch, state),
+            look=await self._watches.look(watch, state, self._clock.now()),
         )
 
     async def _looked_up(self, identity: Identity) -> tuple[Link, BillingState]:
@@ -97,16 +96,6 @@ class Watching:
             state=WatchState.OFF,
             created_at=self._clock.now(),
         )
-
-    async def _look(self, watch: Watch, state: BillingState) -> Look | None:
-        """Return what is known now; None if the portal names no balance."""
-        now = self._clock.now()
-        newest = Reading.of(state, now, method=None, source=Source.VISIT)
-        if newest is None:
-            return None
-        async with self._database.read() as connection:
-            history = await self._watches.readings.history(connection, watch.id)
-        return Look(readings=[*history, newest], now=now, lines=watch.lines)
 
     async def save(self, identity: Identity, form: AlertsForm, *, account_id: str) -> AlertsPage:
         """Store what a person wants, and what they set if they may; return the page as it is then.

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, exists, func, select, update
 
 from bot.domain.audit import Action
-from bot.domain.episode import Lines
+from bot.domain.episode import Lines, Look
 from bot.domain.identity import Identity
+from bot.domain.reading import Reading, Source
 from bot.domain.request import OrganizationKey
 from bot.domain.watch import Consent, QuietHours, Watch, WatchState
 from bot.engine import LeaseLostError, Released
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Row
 
+    from bot.domain.billing import BillingState
     from bot.domain.charge import Charge
     from bot.domain.identity import Account
     from bot.engine import Lease
@@ -68,6 +70,15 @@ class WatchStore:
         async with self._database.read() as connection:
             row = (await connection.execute(select(watches).where(*_of(key)))).one_or_none()
         return None if row is None else watch_of(row)
+
+    async def look(self, watch: Watch, state: BillingState, now: datetime) -> Look | None:
+        """Return what is known now (UTC) with what a state says; None if it names no balance."""
+        newest = Reading.of(state, now, method=None, source=Source.VISIT)
+        if newest is None:
+            return None
+        async with self._database.read() as connection:
+            history = await self.readings.history(connection, watch.id)
+        return Look(readings=[*history, newest], now=now, lines=watch.lines)
 
     async def of_organization(self, tenant: str, organization_id: str) -> Sequence[Watch]:
         """Return the watches of an organization of whatever portal, within a workspace or grid."""

@@ -320,3 +320,21 @@ async def test_the_log_tells_who_consented_and_what_was_told(house: House, clock
     entries = [seal.entry async for seal in house.app.runtime.audit.sealed()]
     found = [(each.action, each.result) for each in entries if each.action in {"watch", "alert"}]
     assert found == [("watch", "consented"), ("alert", "opened-1")]
+
+
+async def test_the_overview_says_who_watches(house: House) -> None:
+    await connected(house)
+    await watches(house)
+    await read(house)
+    await typed(house, "/billing", user=LINUS)
+    await house.until(lambda: "atched by <@U0ADA>" in house.answer(LINUS).text)
+
+
+async def test_a_balance_that_is_being_used_reaches_its_line_and_is_told(house: House) -> None:
+    await connected(house)
+    await watches(house, lines={"alerts_low": "142", "alerts_critical": "100"})
+    await read(house)
+    house.portal.set_scenario("acme", "used-fivefold")
+    house.portal.advance(10)
+    await read(house)
+    await house.until(lambda: "left* at Acme" in alert(house).text)

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.sandbox.portal.burn import Meter
 from bot.sandbox.portal.entitlement import token_claims
 from bot.sandbox.portal.ids import Identifiers
 from bot.sandbox.portal.ledger import Charge, ChargePost, Ledger, Upgrade
@@ -65,6 +66,11 @@ class Accounts:
         self.people: dict[str, Person] = seeded_people()
         self.sign_in = SignIn(now=self.now, ids=ids, people=self.people, claims_of=self._claims_of)
         self.ledger = Ledger(now=self.now, ids=ids, organizations=self._organizations)
+        self._meter = Meter(
+            now=self.now,
+            organizations=self._organizations,
+            use_of=lambda organization: SCENARIOS[organization.scenario].use,
+        )
         self._undo: dict[str, Callable[[], None]] = {}
         self._injected: list[_Injected] = []
         self._once: set[tuple[str, str]] = set()
@@ -86,8 +92,9 @@ class Accounts:
 
     @property
     def organizations(self) -> dict[str, Organization]:
-        """Return the organizations by slug, after settlement of the due charges."""
+        """Return the organizations by slug, after settlement of the due charges and what was used."""
         self.ledger.settle()
+        self._meter.run()
         return self._organizations
 
     def organization_of(self, person: Person) -> Organization | None:
@@ -126,6 +133,7 @@ class Accounts:
         if row.prepare is not None:
             self._undo[organization] = row.prepare(target)
         target.scenario = name
+        self._meter.begin(organization)
 
     def fail(self, path: str, fault: Fault, *, times: int = 1, method: str | None = None) -> None:
         """Apply the fault to the next `times` calls whose path starts with `path`."""

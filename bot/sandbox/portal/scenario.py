@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bot.sandbox.portal.burn import Use
     from bot.sandbox.portal.faults import Fault
     from bot.sandbox.portal.models import Organization
 
@@ -53,6 +54,7 @@ class Scenario:
         upgrade_status: The status of a failed upgrade. None selects it by the reason.
         upgrade_after: The seconds until an upgrade is visible.
         gate: A gate that always refuses.
+        use: How the balance is being used. None leaves it alone.
         prepare: A function that changes the organization and returns a function that undoes this.
     """
 
@@ -70,6 +72,7 @@ class Scenario:
     upgrade_status: str | None = None
     upgrade_after: float = 0
     gate: Gate | None = None
+    use: Use | None = None
     prepare: Callable[[Organization], Callable[[], None]] | None = None
 
     @property

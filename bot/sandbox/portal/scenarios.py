@@ -10,6 +10,7 @@ from bot.sandbox.portal.charge_scenarios import OUTCOMES, REFUSALS, UNCLEAR_ANSW
 from bot.sandbox.portal.gate_scenarios import GATE_SCENARIOS
 from bot.sandbox.portal.outage_scenarios import OUTAGE_SCENARIOS
 from bot.sandbox.portal.scenario import Scenario
+from bot.sandbox.portal.use_scenarios import USE_SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,7 @@ GROUPS: Mapping[str, tuple[Scenario, ...]] = MappingProxyType(
         "The answer is unclear": UNCLEAR_ANSWERS,
         "A rule of the portal refuses": GATE_SCENARIOS,
         "The portal is in trouble": OUTAGE_SCENARIOS,
+        "The balance is being used": USE_SCENARIOS,
     }
 )
 """The scenarios by the title of their group, in the order of the page's list."""

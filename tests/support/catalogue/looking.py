@@ -16,9 +16,12 @@ from blocks.usage import usage_message
 from bot.domain.billing import AccessReason, AccountInfo, Usage
 from bot.domain.charge import ChargeState
 from bot.domain.delivery import Delivery
+from bot.domain.watch import WatchState
+from bot.domain.watch_views import Watched
 from handlers.registry import usage_rows
 from tests.support.catalogue import portals
 from tests.support.catalogue.screen import Screen, charge, overview, screen
+from tests.support.catalogue.watching import LOOK, WATCH
 from tests.support.samples import ACCOUNT, ADA, MEMBER, NOW, PLAN, STATE, USAGE
 
 if TYPE_CHECKING:
@@ -49,6 +52,18 @@ def screens() -> list[Screen]:
         screen("overview-low-member", "the same for a member", overview_message(overview(MEMBER, low))),
         screen("welcome", "`/billing`, not connected", connect.welcome_message()),
         screen("overview", "`/billing`", overview_message(overview())),
+        screen(
+            "overview-watched",
+            "somebody watches the balance",
+            overview_message(overview(watched=Watched(watch=WATCH, look=LOOK))),
+        ),
+        screen(
+            "overview-unwatched",
+            "nobody's connection reads it any more",
+            overview_message(
+                overview(watched=Watched(watch=replace(WATCH, state=WatchState.STALE), look=LOOK))
+            ),
+        ),
         screen("overview-no-usage", "the account call failed", overview_message(overview(usage=None))),
         screen("overview-member", "a member", overview_message(overview(MEMBER))),
         screen(
