@@ -58,7 +58,15 @@ async def review(house: House, user: str = ADA, words: str = "asks for") -> None
     """Click Review on the card, until the modal says these words."""
     if house.slack.view(user) is not None:
         await house.slack.close(user, everything=True)
-    await house.slack.click_text(user, "Review", in_="message")
+
+    async def is_clicked() -> bool:
+        try:
+            await house.slack.click_text(user, "Review", in_="message")
+        except LookupError:  # the card is on its way
+            return False
+        return True
+
+    await house.until_async(is_clicked)
     await house.until(lambda: words in house.modal(user).text)
 
 
