@@ -285,7 +285,7 @@ def alert_reply(episode: StoredEpisode, watch: Watch, *, still: int) -> Message 
 
 def _reply_at_end(episode: StoredEpisode, facts: _Facts) -> str:
     credit = facts.amount("credit")
-    added = f": {show(credit)} were added here." if credit else "."
+    added = f": {show(credit)} was added here." if credit else "."
     if episode.kind in {EpisodeKind.LOW, EpisodeKind.RUNWAY} and episode.closed_why == "back":
         return f"*Back at {facts.money('balance')}*{added}"
     return f"{_ended(episode, facts).removeprefix(':white_check_mark: ')}."

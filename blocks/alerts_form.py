@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bot.domain.episode import Lines, Look
     from bot.domain.watch_views import AlertsForm, AlertsPage
 
-WATCH, TELL = "watch", "tell"
+WATCH, TELL, DIGEST = "watch", "tell", "digest"
 SAVING = "Saving…"
 AMOUNT_NEEDED = "An amount in dollars, such as 20"
 ORDER = "Less than the amount that is low"
@@ -105,6 +105,13 @@ def _settings(page: AlertsPage, lines: Lines) -> list[Block | None]:
             placeholder="07:00",
             initial=None if watch.quiet is None else f"{watch.quiet.ends:%H:%M}",
             optional=True,
+        ),
+        checkboxes(
+            "Every Monday",
+            [(DIGEST, "Weekly digest", f"To whoever is told, at 9:00 in {watch.zone}.")],
+            block_id=ids.ALERTS_DIGEST,
+            action_id=ids.ALERTS_DIGEST,
+            chosen=[DIGEST] if watch.digest_at is not None else [],
         ),
     ]
 

@@ -20,6 +20,7 @@ DOES = {
     "team": "who decides on requests, and from which amount two people do",
     "alerts": "watch the balance, and be told before it runs out",
     "away": "until when others are told of requests in your place (`off` ends it)",
+    "export": "a month's purchases as a CSV file (default: this month)",
     "usage": "what is left of your plan and top-ups",
     "limit": "how much may be charged this month",
     "auto-reload": "automatically add funds when the balance is low",

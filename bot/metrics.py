@@ -142,6 +142,14 @@ class Metrics:
             "Seconds since the watched balance that was read longest ago was read; 0 without one",
             registry=registry,
         )
+        self.links_lost = Counter(
+            "billing_links_lost",
+            "Sessions at the portal that were found to have ended, by cause",
+            ["cause"],
+            registry=registry,
+        )
+        for cause in ("refused", "another_account"):
+            self.links_lost.labels(cause)
         self.alerts = Counter(
             "billing_alerts", "Episodes that people are told of, by kind", ["kind"], registry=registry
         )
@@ -193,6 +201,10 @@ class Metrics:
     def watch_read(self, result: str) -> None:
         """Count an attempt to read a watched balance."""
         self.watch_reads.labels(result).inc()
+
+    def link_lost(self, cause: str) -> None:
+        """Count a session that has ended: refused at its refresh, or of another account."""
+        self.links_lost.labels(cause).inc()
 
     def alert_opened(self, kind: EpisodeKind, look: Look) -> None:
         """Count an episode, and how long it may have gone unseen."""

@@ -24,6 +24,8 @@ from bot.services.approving import Approving
 from bot.services.billing import Billing
 from bot.services.channels import Channels
 from bot.services.charge_worker import ChargeWorker
+from bot.services.digests import Digests
+from bot.services.exporting import Exporting
 from bot.services.first_voter import FirstVoter
 from bot.services.lifecycle import Lifecycle
 from bot.services.linking import Linking
@@ -156,6 +158,8 @@ class Runtime:
     team: Team
     watch_worker: WatchWorker
     watching: Watching
+    exporting: Exporting
+    digests: Digests
     people: People
     workspaces: Workspaces
     # The stores.
@@ -231,7 +235,7 @@ async def open_runtime(
     confirmations = ConfirmationStore(database, cipher, deciding, entered)
     installations, overviews = InstallationStore(database, cipher), OverviewStore(database, cipher)
     pending, audit, away = PendingConfirmations(database), AuditStore(database), AwayStore(database)
-    accounts = Accounts(links, oauth, transport, hosts, clock)
+    accounts = Accounts(links, oauth, transport, hosts, clock, metrics.link_lost)
     rules = settings.rules()
     locks = LockStore(database, cipher, LockAnnouncements(deliveries, settings.announce_channel).announce)
     permission = Permission(rules, locks, confirmations, line, clock)
@@ -373,6 +377,10 @@ async def open_runtime(
             ),
             watch_worker=watch_worker,
             watching=Watching(database, watches, people, routing, clock),
+            digests=Digests(database, watches, lists),
+            exporting=Exporting(
+                database, people, workspaces, DirectMessages(), policies, watches, audit, clock
+            ),
             workspaces=workspaces,
             database=database,
             app_home_viewers=AppHomeViewers(database),

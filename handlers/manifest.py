@@ -22,6 +22,7 @@ BOT_SCOPES = {
     "internal, and who is in it if its members decide",
     "channels:read": "to say of a public channel that no card goes there",
     "usergroups:read": "to know who is in the user group that decides on requests, where one does",
+    "files:write": "to send somebody the purchases that they take out with /billing export",
 }
 """The scopes that the app asks for, and why."""
 
@@ -29,6 +30,7 @@ TEAM_SCOPES = {
     "groups:read": "card in a private channel, and no deciding by its members",
     "channels:read": "reason shown where a public channel is chosen for cards",
     "usergroups:read": "deciding by a user group",
+    "files:write": "`/billing export`; the operator has `billing-bot export`",
 }
 """What there is not without each of these; the app does all the rest."""
 

@@ -15,6 +15,7 @@ from handlers.subcommands import (
     buy,
     connect,
     disconnect,
+    export,
     history,
     limit,
     lock,
@@ -117,6 +118,12 @@ SUBCOMMANDS = (
         arguments="[UNTIL [@COLLEAGUE] | off]",
         handle=away.handle_away,
         actions=away.ACTIONS,
+        of_team=True,
+    ),
+    Subcommand(
+        name="export",
+        arguments="[MONTH]",
+        handle=export.handle_export,
         of_team=True,
     ),
     Subcommand(

@@ -52,6 +52,7 @@ class Action(StrEnum):
     AWAY = "away"
     WATCH = "watch"
     ALERT = "alert"
+    EXPORT = "export"
     AUTO_RELOAD = "auto-reload"
     PLAN = "plan"
     CONNECT = "connect"

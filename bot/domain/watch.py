@@ -85,6 +85,8 @@ class Watch:
     """What our own charges have added since the last reading, in US dollars."""
     changed_here_at: datetime | None = None
     """When somebody changed auto-reload through this app."""
+    digest_at: datetime | None = None
+    """When the next weekly digest is due; None if it is off."""
 
     def read(self, by: str | None, now: datetime) -> Watch:
         """A reading came; `by` is the key of the watcher, None for a visit."""

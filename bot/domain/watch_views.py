@@ -39,9 +39,10 @@ class Watched:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AlertsForm:
-    """What a person has filled in; the last two only count for who may set them."""
+    """What a person has filled in; the last three only count for who may set them."""
 
     watches: bool
     tells: bool
     lines: Lines
     quiet: QuietHours | None
+    digest: bool

@@ -28,6 +28,8 @@ from bot.portal.oauth import Tokens
 from bot.timing import CALL_MARGIN_SECONDS, PORTAL_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bot.domain.clock import Clock
     from bot.domain.identity import Account, Connection, Identity
     from bot.portal.hosts import HostRules
@@ -65,7 +67,10 @@ class Accounts:
         transport: Transport,
         hosts: HostRules,
         clock: Clock,
+        lost: Callable[[str], None] = lambda _cause: None,
     ) -> None:
+        """`lost` is called with the cause when a session is found to have ended."""
+        self._lost = lost
         self._links = links
         self._oauth = oauth
         self._transport = transport
@@ -260,6 +265,7 @@ class Accounts:
         verified = replace(link, is_verified=True)
         if info.account.grant != link.account.grant:
             log.warning("accounts.another_account", owner=link.identity.key)
+            self._lost("another_account")
             verified = _with_tokens(link, None)
         return await self._links.replace_tokens(verified) or await self._live_link(link.identity)
 
@@ -282,6 +288,7 @@ class Accounts:
             return await self._oauth.refresh(base, tokens)
         except RelinkRequiredError:
             log.info("accounts.grant_dead", owner=link.identity.key)
+            self._lost("refused")
             return None
 
     def _is_good(self, link: Link, rejected: str | None) -> bool:

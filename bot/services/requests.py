@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from dataclasses import replace
 from datetime import timedelta
@@ -131,8 +132,12 @@ class Requests:
         key, account_id = key_of(identity, link), link.account.account_id
         return await self._line.line_for(identity, key, amount, account_id) is not None
 
-    async def file(self, identity: Identity, amount: Decimal, reason: str, *, account: str) -> FundsRequest:
+    async def file(
+        self, identity: Identity, amount: Decimal, reason: str, *, account: str, form_id: str
+    ) -> FundsRequest:
         """File a request, with a message to each who is told; `account` is whose form it was.
+
+        A form files one request: sent again, it returns that one, whatever has become of it.
 
         Raises:
             RuleError: spending is stopped, or the amount exceeds a limit.
@@ -153,7 +158,7 @@ class Requests:
         life = self._life if policy.life_hours is None else timedelta(hours=policy.life_hours)
         line = await self._line.line_for(identity, key, amount, link.account.account_id)
         request = FundsRequest(
-            id=secrets.token_hex(8),
+            id=hashlib.sha256(f"{identity.key} {form_id}".encode()).hexdigest()[:16],
             requester=identity,
             base_url=link.base_url,
             account_id=link.account.account_id,
@@ -175,9 +180,9 @@ class Requests:
         messages = [message_for(request.id, each, now) for each in (identity, *approvers.told)]
         if approvers.channel is not None:
             messages.append(message_in(request, approvers.channel, now))
-        await self._requests.file(request, messages, vote)
+        filed = await self._requests.file(request, messages, vote)
         log.info("requests.filed", request=request.id, told=len(messages) - 1)
-        return request
+        return filed
 
     async def _allowing(self, key: OrganizationKey, amount: Decimal) -> Policy:
         """Return the policy in force, if it lets people ask for so much."""

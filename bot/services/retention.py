@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.domain.identity import GRANT_LIFE
+from bot.services.digests import DIGEST
 from bot.services.lock_announcements import LOCK
 from bot.services.reminders import CONNECTION
 from bot.services.second_person import SECOND_PERSON, WAITING
@@ -76,6 +77,7 @@ class Retention:
             POLICY_CHANGE,
             POLICY_CHANNEL,
             STALE,
+            DIGEST,
         ):
             await self._ended.delete_notices(kind, before=now - GRANT_LIFE)
         await self._watches.forget(before=now - EPISODES_FOR)

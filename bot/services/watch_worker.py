@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.domain.digest import LATE, next_digest, week_of
 from bot.domain.episode import FOR_ALL, QUIET, Look, is_doubtful, judge
 from bot.domain.errors import (
     BillingError,
@@ -24,6 +25,7 @@ from bot.domain.reading import Reading, Source
 from bot.domain.vote import method_key
 from bot.domain.watch import READ_AGAIN, STALE_AFTER, WatchState
 from bot.services.alert_facts import facts_of
+from bot.services.digests import DIGEST
 from bot.storage.deliveries import wake_subject
 from bot.storage.episodes import EPISODE
 from bot.storage.policies import message_about
@@ -172,6 +174,8 @@ class WatchWorker:
             due_at = now + wait * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load
             if current.state is WatchState.STALE:
                 await wake_subject(transaction, STALE, stale_subject(current))
+            after = await self._tell_week(transaction, after, now)
+            due_at = due_at if after.digest_at is None else min(due_at, after.digest_at)
             released = await self._watches.save(transaction, current, after, due_at=due_at, lease=lease)
         self._metrics.watch_read(reading.source.value)
         return released
@@ -232,6 +236,20 @@ class WatchWorker:
                 notice = message_about(EPISODE, episode.id, consent.person, look.now)
                 await self._deliveries.add(transaction, notice)
         await self._watches.episodes.told(transaction, episode)
+
+    async def _tell_week(self, transaction: Transaction, watch: Watch, now: datetime) -> Watch:
+        """Store a digest to each reader if it is due; return the watch with the next one."""
+        due = watch.digest_at
+        if due is None or now < due:
+            return watch
+        if now - due <= LATE:
+            subject = f"{watch.id} {week_of(due, watch.zone)}"
+            for consent in await self._watches.consents(watch.id):
+                if consent.tells:
+                    await self._deliveries.add(
+                        transaction, message_about(DIGEST, subject, consent.person, now)
+                    )
+        return replace(watch, digest_at=next_digest(now, watch.zone))
 
     async def _failed(self, lease: Lease[Watch], watch: Watch, retry_after: int | None) -> Released:
         """No reading came: nothing is told of it but, after hours, that none comes."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.domain.digest import next_digest
 from bot.domain.episode import EpisodeKind
 from bot.domain.errors import PortalRefusalError, RefusalCode, StaleError
 from bot.domain.request_errors import RequestNotFoundError
@@ -133,12 +134,19 @@ class Watching:
                 watch,
                 lines=form.lines,
                 quiet=form.quiet,
+                digest_at=self._digest_at(watch, form),
             )
         others = any(person.key != (page.mine.person.key if page.mine else "") for person in page.watchers)
         if form.watches or form.tells or others:
             state = WatchState.ON if watch.state is WatchState.OFF else watch.state
             return replace(watch, state=state)
         return watch.ended()
+
+    def _digest_at(self, watch: Watch, form: AlertsForm) -> datetime | None:
+        """Return when the next digest is due: one that was on goes on."""
+        if not form.digest:
+            return None
+        return watch.digest_at or next_digest(self._clock.now(), watch.zone)
 
     def _since(self, page: AlertsPage, form: AlertsForm) -> datetime:
         """Return since when this person consents: a repeated yes is not newer."""

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.errors import SlackRefusedError, SlackUnavailableError, slack_error
@@ -78,6 +78,26 @@ class SlackClient(AsyncWebClient):
                 raise
             self._pictures.refused()
             return await self._call(api_method, arguments)
+
+    async def send_file(self, *, channel: str, name: str, title: str, content: str, comment: str) -> None:
+        """Show a text file in a conversation, with a comment beside it.
+
+        Raises:
+            SlackRefusedError: Slack takes no file; nothing was sent.
+            SlackUnavailableError: it may or may not have arrived.
+        """
+        try:
+            await self.files_upload_v2(
+                filename=name,
+                content=content.encode(),
+                title=title,
+                channel=channel,
+                initial_comment=comment,
+            )
+        except SlackRequestError:
+            raise SlackUnavailableError("the upload was not taken") from None
+        except _NO_ANSWER as error:
+            raise self._unanswered(type(error).__name__) from None
 
     async def _call(self, api_method: str, arguments: dict[str, Any]) -> AsyncSlackResponse:
         started = time.perf_counter()

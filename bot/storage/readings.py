@@ -58,6 +58,12 @@ class ReadingStore:
         query = select(readings).where(row.watch_id == watch_id, row.at > since).order_by(row.at)
         return [_reading(each) for each in await connection.execute(query)]
 
+    async def until(self, connection: Connection, watch_id: str, end: datetime) -> list[Reading]:
+        """Return the readings of the two weeks up to `end`, oldest first."""
+        row = readings.c
+        query = select(readings).where(row.watch_id == watch_id, row.at > end - HISTORY, row.at <= end)
+        return [_reading(each) for each in await connection.execute(query.order_by(row.at))]
+
     async def thin(self) -> int:
         """Keep one reading an hour of those that are older than two days; return how many went."""
         row, now = readings.c, self._database.clock.now()

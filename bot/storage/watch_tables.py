@@ -30,6 +30,7 @@ watches = Table(
     Column("stale_told", Integer, nullable=False, server_default="0"),
     Column("credit", Dollars, nullable=False, server_default="0"),
     Column("changed_here_at", Moment),
+    Column("digest_at", Moment),
     *lease_columns(),
     Index("uq_watches_organisation", "tenant", "organization_id", "base_url", unique=True),
     info={"kind": "watch"},

@@ -45,6 +45,7 @@ _STATES = (
     "stale_since",
     "stale_told",
     "credit",
+    "digest_at",
 )
 """What a reading changes."""
 
@@ -102,6 +103,7 @@ class WatchStore:
             "quiet_from": None if watch.quiet is None else f"{watch.quiet.begins:%H:%M}",
             "quiet_until": None if watch.quiet is None else f"{watch.quiet.ends:%H:%M}",
             "organization_name": watch.organization_name,
+            "digest_at": watch.digest_at,
         }
         fixed = {
             "id": watch.id,
@@ -328,6 +330,7 @@ def watch_of(row: Row[Any]) -> Watch:
         stale_told=row.stale_told,
         credit=row.credit,
         changed_here_at=row.changed_here_at,
+        digest_at=row.digest_at,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from bot.domain.errors import PortalUnavailableError, StoreUnavailableError
 from bot.engine import Kind
+from bot.services.digests import DIGEST
 from bot.services.lock_announcements import LOCK
 from bot.services.reminders import CONNECTION
 from bot.services.second_person import SECOND_PERSON, WAITING
@@ -22,7 +23,7 @@ from handlers.jobs.device_grant import advance_device_grant, draw_device_grant
 from handlers.jobs.lock import draw_lock
 from handlers.jobs.policy import draw_policy, draw_policy_change, draw_policy_channel
 from handlers.jobs.request import advance_request, draw_request
-from handlers.jobs.watch import advance_watch, draw_episode, draw_stale
+from handlers.jobs.watch import advance_watch, draw_digest, draw_episode, draw_stale
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -94,6 +95,7 @@ NOTICES: dict[str, Draw] = {
     POLICY_CHANNEL: draw_policy_channel,
     EPISODE: draw_episode,
     STALE: draw_stale,
+    DIGEST: draw_digest,
 }
 """Messages about what is no durable work, by the kind of their subject."""
 

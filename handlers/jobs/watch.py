@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from blocks.alerts import alert_message, alert_reply, read_amount, stale_message, watched_again_message
+from blocks.digest import digest_message
 from bot.domain.delivery import Drawing, Reply
 from bot.domain.watch import WatchState
 from bot.services.watch_worker import stale_subject
@@ -90,6 +91,16 @@ def _reply(message: Message | None, episode: StoredEpisode, still: int) -> Reply
         else f"level-{episode.level}"
     )
     return Reply(key=key, message=message.json)
+
+
+async def draw_digest(runtime: Runtime, delivery: Delivery) -> Drawing | None:
+    """Return what a week was like; nothing if nothing was used, and nothing happened."""
+    found = await runtime.digests.of(delivery.subject_id)
+    if found is None or not found[1].has_news:
+        return None
+    link = await runtime.links.get(delivery.recipient)
+    may_charge = link is not None and bool(link.may_charge)
+    return Drawing(message=digest_message(found[1], may_charge=may_charge).json)
 
 
 async def draw_stale(runtime: Runtime, delivery: Delivery) -> Drawing | None:

@@ -12,6 +12,7 @@ from blocks.alerts import WORSE
 from blocks.alerts_form import (
     AMOUNT_NEEDED,
     BOTH_TIMES,
+    DIGEST,
     ORDER,
     SAVING,
     TELL,
@@ -99,6 +100,7 @@ def _read(request: SlackRequest, problems: dict[str, str]) -> AlertsForm:
         tells=TELL in chosen,
         lines=Lines(low=low, critical=critical),
         quiet=_quiet(request, problems),
+        digest=DIGEST in request.checked(ids.ALERTS_DIGEST),
     )
 
 

@@ -109,7 +109,9 @@ async def _store(context: Context, form: AskedFor, amount: Decimal, reason: str)
         if form.edits:
             request = await requests.edit(context.identity, form.edits, amount, reason, shown=form.version)
         else:
-            request = await requests.file(context.identity, amount, reason, account=form.account)
+            request = await requests.file(
+                context.identity, amount, reason, account=form.account, form_id=context.request.view.id
+            )
     except RequestError as error:
         return obstacle_modal(error, context.runtime.clock.now())
     except BillingError as error:

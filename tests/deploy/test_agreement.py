@@ -13,11 +13,11 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
 
 from bot.app import PAGES
-from bot.cli import FAULTY_SETTINGS
 from bot.health import HealthCheck
 from bot.metrics import Metrics
 from bot.slack.http import events_route
 from bot.slack.installing import install_routes
+from bot.terminal import FAULTY_SETTINGS
 from tests.deploy.deployment import (
     DEPLOY,
     FILES,

@@ -19,6 +19,8 @@ FOR_OPERATORS = {
     "background",
     "check",
     "cli",
+    "record_commands",
+    "terminal",
     "health",
     "log",
     "metrics",

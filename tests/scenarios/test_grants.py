@@ -119,6 +119,7 @@ async def test_a_refresh_refused_without_a_reason_ends_the_connection(house: Hou
     link = await link_of(house)
     assert link is not None
     assert link.dead
+    assert house.app.runtime.metrics.links_lost.labels("refused")._value.get() == 1
 
 
 async def test_the_overview_warns_three_days_before_the_connection_ends(house: House) -> None:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.domain.request_errors import AskedAlreadyError
 from bot.storage.restored import mark_restored
-from tests.support.asking import REASON, ask, asked, connected, filled_in, pay, review, the_request
+from tests.support.asking import (
+    REASON,
+    ask,
+    asked,
+    card,
+    connected,
+    filled_in,
+    has_card,
+    pay,
+    review,
+    the_request,
+)
 from tests.support.house import ADA, DIRECTORY, GRACE, LINUS, make_slack, open_house
 from tests.support.steps import ask as typed
 from tests.support.steps import money_requests, shown_in_modal
@@ -123,6 +136,23 @@ async def test_the_same_amount_twice_is_one_request(house: House) -> None:
     await shown_in_modal(house, "You asked for $50 already.", LINUS)
     assert {"Show it", "Remind"} <= set(house.modal(LINUS).buttons)
     assert house.modal(LINUS).fields["reason"].initial == REASON
+
+
+async def test_a_form_that_is_sent_again_files_nothing_new_even_once_it_is_paid(house: House) -> None:
+    """The first answer was lost on the way, and somebody has paid before the second press."""
+    await connected(house)
+    requests, linus = house.app.runtime.requests, house.identity(LINUS)
+    link = await house.app.runtime.accounts.link(linus)
+    sent = {"reason": REASON, "account": link.account.account_id, "form_id": "V0FORM"}
+    first = await requests.file(linus, Decimal(50), **sent)
+    await has_card(house, ADA)
+    await pay(house)
+    await house.until(lambda: "$50 added for you" in card(house, LINUS).text)
+    again = await requests.file(linus, Decimal(50), **sent)
+    assert again.id == first.id
+    assert len((await requests.listed(linus, everything=False)).own) == 1
+    with pytest.raises(AskedAlreadyError):
+        await requests.file(linus, Decimal(60), **sent)
 
 
 async def test_three_open_requests_are_enough(house: House) -> None:

@@ -20,6 +20,7 @@ from tests.support.steps import disconnect, modal, shown_in_modal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
     from tests.support.house import House
 
@@ -148,7 +149,7 @@ async def test_our_own_charge_ends_it_at_once(house: House, clock: Any) -> None:
     await house.buy("50")
     await house.told("$50 added", ADA)
     await house.until(lambda: "Back at $65" in alert(house).text)
-    await house.replied("$50 were added here", ADA)
+    await house.replied("$50 was added here", ADA)
 
 
 async def test_a_balance_that_vanishes_is_read_again_before_it_counts(house: House, clock: Any) -> None:
@@ -316,10 +317,13 @@ async def test_the_log_tells_who_consented_and_what_was_told(house: House, clock
     await watches(house)
     await read(house, clock)
     await balance(house, "18", clock)
-    await house.app.runtime.audit.seal()
-    entries = [seal.entry async for seal in house.app.runtime.audit.sealed()]
-    found = [(each.action, each.result) for each in entries if each.action in {"watch", "alert"}]
-    assert found == [("watch", "consented"), ("alert", "opened-1")]
+
+    async def is_told() -> bool:
+        entries = [seal.entry async for seal in house.app.runtime.audit.sealed()]
+        found = [(each.action, each.result) for each in entries if each.action in {"watch", "alert"}]
+        return found == [("watch", "consented"), ("alert", "opened-1")]
+
+    await house.until_async(is_told)
 
 
 async def test_the_overview_says_who_watches(house: House) -> None:
@@ -338,3 +342,53 @@ async def test_a_balance_that_is_being_used_reaches_its_line_and_is_told(house: 
     house.portal.advance(10)
     await read(house)
     await house.until(lambda: "left* at Acme" in alert(house).text)
+
+
+async def digests_of(house: House, user: str) -> list[dict[str, Any]]:
+    return [
+        each
+        for each in house.dm(user)
+        if (each.get("metadata") or {}).get("event_type") == "billing_digest"
+    ]
+
+
+async def a_week_with_a_digest(house: House, clock: Any) -> datetime:
+    """Ada switches the digest on, and both she and Linus are told; return when it is due."""
+    await connected(house)
+    await watches(house)
+    await tells(house, LINUS)
+    await house.slack.command(ADA, "/billing alerts")
+    await house.until(lambda: house.modal(ADA).submit == "Save")
+    await house.slack.select(ADA, "alerts_digest", ["digest"])
+    await house.slack.submit(ADA)
+    await shown_in_modal(house, "Saved.", ADA)
+    await read(house)
+    await balance(house, "130", clock, minutes=60)
+    due = (await the_watch(house)).digest_at
+    assert due is not None
+    return due
+
+
+async def test_on_monday_morning_whoever_is_told_reads_how_the_week_was(house: House, clock: Any) -> None:
+    due = await a_week_with_a_digest(house, clock)
+    clock.move_to(due + timedelta(seconds=30))
+    await read(house)
+    await house.until_async(lambda: _has_digests(house, 1))
+    assert "last week* · $130 left" in Shown((await digests_of(house, ADA))[0]).text
+    assert "Monthly limit" in Shown((await digests_of(house, ADA))[0]).text
+    assert "Monthly limit" not in Shown((await digests_of(house, LINUS))[0]).text
+    await read(house, clock)
+    assert len(await digests_of(house, ADA)) == 1
+    assert (await the_watch(house)).digest_at == due + timedelta(days=7)
+
+
+async def test_a_digest_that_is_a_day_late_is_not_sent(house: House, clock: Any) -> None:
+    due = await a_week_with_a_digest(house, clock)
+    clock.move_to(due + timedelta(hours=25))
+    await read(house)
+    assert (await the_watch(house)).digest_at == due + timedelta(days=7)
+    assert await digests_of(house, ADA) == []
+
+
+async def _has_digests(house: House, count: int) -> bool:
+    return [len(await digests_of(house, user)) for user in (ADA, LINUS)] == [count, count]

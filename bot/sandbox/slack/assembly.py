@@ -18,6 +18,7 @@ from bot.sandbox.slack.directory import Directory
 from bot.sandbox.slack.event_delivery import EventDelivery
 from bot.sandbox.slack.faults import Faults
 from bot.sandbox.slack.feed import Feed
+from bot.sandbox.slack.file_methods import FileMethods
 from bot.sandbox.slack.inspector import Inspector
 from bot.sandbox.slack.installations import Installations
 from bot.sandbox.slack.interactions import InteractionContext, Interactions
@@ -57,6 +58,7 @@ class Parts:
     administration: Administration
     authorization: AuthorizationServer
     slack_routes: SlackRoutes
+    files: FileMethods
 
     async def aclose(self) -> None:
         """End streams and WebSockets, cancel pending retries and close the HTTP session."""
@@ -92,10 +94,12 @@ def assemble(directory: Directory, settings: Settings, page_options: PageOptions
         settings=settings,
     )
     authorization = AuthorizationServer(installations, workspace, settings)
+    files = FileMethods(workspace, access, feed, settings)
     methods = {
         **ConversationMethods(workspace, access).methods(),
         **UserGroupMethods(workspace).methods(),
         **ChatMethods(workspace, access, feed, report).methods(),
+        **files.methods(),
         **ViewMethods(workspace, access, views, feed, report).methods(),
     }
     open_methods = {**authorization.methods(), **socket_mode.methods()}
@@ -118,6 +122,7 @@ def assemble(directory: Directory, settings: Settings, page_options: PageOptions
         administration=Administration(workspace, views, feed, installations, access, events),
         authorization=authorization,
         slack_routes=SlackRoutes(web_api, response_urls, faults, inspector, views, settings),
+        files=files,
     )
 
 
@@ -144,6 +149,7 @@ def create_app(parts: Parts) -> Starlette:
 
     routes = [
         *parts.slack_routes.routes(),
+        *parts.files.routes(),
         *parts.socket_mode.routes(),
         *authorize.routes(),
         *page.routes(),

@@ -280,6 +280,14 @@ class SlackSandbox(Controls, UserActions):
         """Return copies of the replies to a message, oldest first."""
         return copy.deepcopy(self.workspace.thread(channel, ts)[1:])
 
+    def file(self, file_id: str) -> bytes:
+        """Return the content of a file that a message shows.
+
+        Raises:
+            LookupError: there is no such file.
+        """
+        return self._parts.files.content(file_id)
+
     def ephemerals(self, user: str) -> list[Json]:
         """Return copies of a person's ephemeral messages, oldest first."""
         return copy.deepcopy(self.workspace.ephemerals(user))

@@ -109,16 +109,21 @@ class RequestStore:
 
     async def file(
         self, request: FundsRequest, readers: Sequence[Delivery], vote: Vote | None = None
-    ) -> None:
-        """Store a new request with its messages, once, if there are not too many.
+    ) -> FundsRequest:
+        """Store a new request with its messages, once, if there are not too many; return what is stored.
 
         `vote` is the requester's own yes, if they may charge and two people decide.
 
         Raises:
-            AskedAlreadyError: the same person has an equal one that is going on.
+            AskedAlreadyError: the same person has an equal one that is going on, or one of this id is of
+                another amount.
             TooManyRequestsError: the person, or the organization, has too many.
         """
         async with self._database.transaction() as transaction:
+            await self._take_turns(transaction, request)
+            filed = await _by_id(transaction, request)
+            if filed is not None:
+                return filed
             await self._require_room(transaction, request)
             statement = self._database.backend.insert(requests).values(**values_of(request))
             stored = await transaction.execute(statement.on_conflict_do_nothing())
@@ -131,12 +136,17 @@ class RequestStore:
                 await self._deliveries.add(transaction, reader)
             transaction.announce(requests)
         self.entered(request)
+        return request
 
-    async def _require_room(self, transaction: Transaction, request: FundsRequest) -> None:
-        """Check the numbers of requests; those of one organization are filed one at a time."""
+    async def _take_turns(self, transaction: Transaction, request: FundsRequest) -> None:
+        """Have the requests of one organization filed one at a time."""
         key = request.key
         turn = literal(f"requests:{key.tenant}:{key.organization_id}", String).label("name")
         await transaction.execute(select(self._database.backend.take_turns(select(turn))))
+
+    async def _require_room(self, transaction: Transaction, request: FundsRequest) -> None:
+        """Check the numbers of requests."""
+        key = request.key
         row = requests.c
         going_on = (
             await transaction.execute(select(requests).where(*of_organization(key), IS_GOING_ON))
@@ -355,6 +365,21 @@ def message_in(request: FundsRequest, channel: str, now: datetime) -> Delivery:
     """Return a new message about a request to a channel, which has its reader's place."""
     reader = replace(request.requester, user=channel)
     return replace(message_for(request.id, reader, now), channel=channel)
+
+
+async def _by_id(transaction: Transaction, request: FundsRequest) -> FundsRequest | None:
+    """Return the request that the same form has filed before; None if it has filed none.
+
+    Raises:
+        AskedAlreadyError: it was of another amount.
+    """
+    row = (await transaction.execute(select(requests).where(requests.c.id == request.id))).one_or_none()
+    if row is None:
+        return None
+    filed = request_of(row)
+    if filed.amount != request.amount:
+        raise AskedAlreadyError(filed)
+    return filed
 
 
 async def _equal(connection: Connection, request: FundsRequest) -> FundsRequest | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from blocks import connect
+from blocks.export import maybe_sent_message, no_file_message, no_month_message, sent_message
 from blocks.help import DOES, help_about_message, help_message, ignored_message, unknown_message
 from blocks.history import history_message, no_trace_message, several_message, trace_message
 from blocks.limit import limit_modal
@@ -18,6 +19,8 @@ from bot.domain.charge import ChargeState
 from bot.domain.delivery import Delivery
 from bot.domain.watch import WatchState
 from bot.domain.watch_views import Watched
+from bot.services.exporting import Exported
+from bot.storage.exports import Purchase, Sealed
 from handlers.registry import usage_rows
 from tests.support.catalogue import portals
 from tests.support.catalogue.screen import Screen, charge, overview, screen
@@ -28,8 +31,33 @@ if TYPE_CHECKING:
     from blocks.kit import Message
 
 
+NOVEMBER = date(2026, 11, 1)
+
+
 def _usage(usage: Usage) -> Message:
     return usage_message(AccountInfo(account=ACCOUNT, usage=usage), NOW)
+
+
+def _exports() -> list[Screen]:
+    bought = Purchase(charge=charge(ChargeState.SETTLED), settled_at=NOW)
+    exported = Exported(
+        month=NOVEMBER,
+        zone="Europe/London",
+        organization_name="Acme Research",
+        everything=True,
+        purchases=[bought, bought],
+        sealed=Sealed(head="0" * 64, first=None, last=None),
+        names={},
+    )
+    own = replace(exported, everything=False, purchases=[])
+    return [
+        screen("export", "`/billing export`", sent_message(exported)),
+        screen("export-own", "a member without a purchase", sent_message(own)),
+        screen("export-no-month", "what is no month", no_month_message("November")),
+        screen("export-maybe", "Slack gave no answer", maybe_sent_message(NOVEMBER)),
+        screen("export-refused", "Slack refuses", no_file_message(NOVEMBER, may_not=False)),
+        screen("export-no-scope", "the app may send no files", no_file_message(NOVEMBER, may_not=True)),
+    ]
 
 
 def screens() -> list[Screen]:
@@ -77,6 +105,7 @@ def screens() -> list[Screen]:
             overview_message(overview(replace(STATE, payment_method=None))),
         ),
         *portals.screens(),
+        *_exports(),
         screen("home", "App Home", overview_home(overview(), recent)),
         screen("home-welcome", "App Home, not connected", connect.welcome_home()),
         screen("usage", "`/billing usage`", _usage(USAGE)),

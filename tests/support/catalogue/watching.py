@@ -9,14 +9,16 @@ from typing import Any
 
 from blocks.alerts import alert_message, alert_reply, stale_message, watched_again_message
 from blocks.alerts_form import alerts_modal, saved_alerts_modal
+from blocks.digest import digest_message
+from bot.domain.digest import Added, digest_of
 from bot.domain.episode import EpisodeKind, Look
-from bot.domain.reading import Reading
+from bot.domain.reading import Reading, Reload
 from bot.domain.request import OrganizationKey
 from bot.domain.watch import Consent, QuietHours, Watch, WatchState
 from bot.domain.watch_views import AlertsPage
 from bot.storage.episodes import StoredEpisode
 from tests.support.catalogue.screen import Screen, screen
-from tests.support.samples import ADA, GRACE, NOW, PORTAL
+from tests.support.samples import ADA, GRACE, NOW, PORTAL, REQUEST
 
 WATCH = Watch(
     id="w" * 16,
@@ -84,7 +86,7 @@ def episode(kind: EpisodeKind, level: int = 1, **changed: Any) -> StoredEpisode:
 
 
 def screens() -> list[Screen]:
-    return [*_forms(), *_alerts()]
+    return [*_forms(), *_alerts(), *_digests()]
 
 
 def _forms() -> list[Screen]:
@@ -102,6 +104,32 @@ def _forms() -> list[Screen]:
         screen("alerts-saved", "saved", saved_alerts_modal(PAGE)),
         screen("stale", "whoever was told", stale_message(stale, ADA.key)),
         screen("stale-over", "the same, once somebody watches", watched_again_message(WATCH)),
+    ]
+
+
+def _digests() -> list[Screen]:
+    month = [
+        Reading(
+            at=NOW - timedelta(hours=hour),
+            balance=Decimal(118) + hour * Decimal("0.6"),
+            sees_all=True,
+            reload=Reload(is_on=True, below=Decimal(20), up_to=Decimal(100)),
+            cap_limit=Decimal(1000),
+            cap_spent=Decimal(230),
+        )
+        for hour in range(24 * 9, -1, -1)
+        if not 30 < hour < 37
+    ]
+    added = [
+        Added(amount=Decimal(50), requester="U0LINUS", payer=ADA.user),
+        Added(amount=Decimal(25), requester=ADA.user, payer=ADA.user),
+    ]
+    week = digest_of(Look(readings=month, now=NOW, lines=WATCH.lines), "Acme Research", added, [REQUEST])
+    quiet = replace(week, added=[], waiting=[])
+    return [
+        screen("digest", "every Monday, to whoever may charge", digest_message(week, may_charge=True)),
+        screen("digest-member", "the same, to a member", digest_message(week, may_charge=False)),
+        screen("digest-quiet", "a week without purchases", digest_message(quiet, may_charge=True)),
     ]
 
 

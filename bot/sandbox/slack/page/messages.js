@@ -276,6 +276,16 @@ function messageNode(store, channel, message, variant, form) {
   } else {
     body.append(h("div", { class: "text" }, mrkdwn(message.text ?? "", reader)));
   }
+  for (const file of message.files ?? []) {
+    body.append(
+      h(
+        "a",
+        { class: "file", href: file.url_private, download: file.name, "data-testid": "file" },
+        h("strong", {}, file.title),
+        h("span", { class: "muted" }, `${file.name} · ${file.size} bytes`),
+      ),
+    );
+  }
   if (message.attachments?.length) {
     body.append(unknownPart("message", { type: "attachments", attachments: message.attachments }));
   }

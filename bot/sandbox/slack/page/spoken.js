@@ -20,7 +20,8 @@ export function spokenMessage(message, reader) {
   const missing = fields.filter(
     (/** @type {{value: string}} */ one) => !heard.includes(one.value.toLowerCase()),
   );
-  return shortened([text, ...missing.map(said)]);
+  const files = (message.files ?? []).map((/** @type {Json} */ one) => `File: ${one.title}`);
+  return shortened([text, ...files, ...missing.map(said)]);
 }
 
 /**

@@ -1,0 +1,174 @@
+"""Taking out purchases: a month of an organization for whoever may charge there, one's own for all."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from bot.domain.audit import Action
+from bot.domain.errors import PortalRefusalError, RefusalCode
+from bot.domain.identity import Identity
+from bot.domain.working_hours import zone_named
+from bot.services.routing import key_of
+from bot.slack.errors import SlackError
+from bot.storage.exports import Span, purchases_in, sealed_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bot.domain.clock import Clock
+    from bot.domain.request import OrganizationKey
+    from bot.services.people import People
+    from bot.services.workspaces import Workspaces
+    from bot.slack.client import DirectMessages
+    from bot.storage.audit import AuditStore
+    from bot.storage.database import Database
+    from bot.storage.exports import Purchase, Sealed
+    from bot.storage.policies import PolicyStore
+    from bot.storage.watches import WatchStore
+
+_MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])", re.ASCII)
+MOST_NAMED = 50
+"""Of more people than these only the ids are written."""
+
+
+class MonthError(Exception):
+    """What was typed is no month."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exported:
+    """A month's purchases; `everything`: those of all people, not only the reader's own."""
+
+    month: date
+    zone: str
+    organization_name: str | None
+    everything: bool
+    purchases: Sequence[Purchase]
+    sealed: Sealed
+    names: Mapping[str, str]
+
+
+class Exporting:
+    """Finds the purchases of a month, and sends them to whoever has asked."""
+
+    def __init__(
+        self,
+        database: Database,
+        people: People,
+        workspaces: Workspaces,
+        direct_messages: DirectMessages,
+        policies: PolicyStore,
+        watches: WatchStore,
+        audit: AuditStore,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._people = people
+        self._workspaces = workspaces
+        self._direct_messages = direct_messages
+        self._policies = policies
+        self._watches = watches
+        self._audit = audit
+        self._clock = clock
+
+    async def month(self, identity: Identity, typed: str) -> Exported:
+        """Return the purchases of a month, `2026-11`, in the organization's zone; by default of this one.
+
+        Raises:
+            RuleError: requests and watching are switched off.
+            MonthError: it is no month.
+            NotLinkedError, RelinkRequiredError, PortalError: who they are is not known.
+        """
+        self._people.permission.rules.require_requests()
+        link = await self._people.accounts.link(identity)
+        _, portal = await self._people.accounts.portal(identity)
+        state = await portal.state()
+        if state.organization_id != link.account.organization_id:
+            raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
+        key = key_of(identity, link)
+        zone = await self._zone(key)
+        today = self._clock.wall().astimezone(zone_named(zone)).date()
+        month = _read(typed) if typed else today.replace(day=1)
+        since, until = _bounds(month, zone)
+        span = Span(
+            organization_id=key.organization_id,
+            since=since,
+            until=until,
+            tenant=identity.tenant,
+            owner=None if state.may_change_plan else identity.key,
+        )
+        purchases = await purchases_in(self._database, span)
+        await self._audit.record(
+            Action.EXPORT,
+            actor=identity.key,
+            subject=key.organization_id,
+            result="exported",
+            month=f"{month:%Y-%m}",
+            purchases=len(purchases),
+        )
+        return Exported(
+            month=month,
+            zone=zone,
+            organization_name=state.organization_name,
+            everything=state.may_change_plan,
+            purchases=purchases,
+            sealed=await sealed_in(self._database, span),
+            names=await self._names(identity, purchases),
+        )
+
+    async def _zone(self, key: OrganizationKey) -> str:
+        policy = await self._policies.newest(key)
+        if policy.version:
+            return policy.zone
+        watch = await self._watches.of(key)
+        return "UTC" if watch is None else watch.zone
+
+    async def _names(self, identity: Identity, purchases: Sequence[Purchase]) -> Mapping[str, str]:
+        """Return the names of the people in it; who cannot be named now keeps their id alone."""
+        users = {each.charge.identity.user for each in purchases}
+        users |= {user for each in purchases for user in (each.requester, each.first_approver) if user}
+        if len(users) > MOST_NAMED:
+            return {}
+        people = [Identity(enterprise=identity.enterprise, team=identity.team, user=user) for user in users]
+        found = await asyncio.gather(*(self._name(each) for each in people))
+        return {person.user: name for person, name in zip(people, found, strict=True) if name}
+
+    async def _name(self, identity: Identity) -> str | None:
+        try:
+            return await self._people.members.name(identity)
+        except SlackError:
+            return None
+
+    async def send(self, identity: Identity, *, name: str, title: str, content: str, comment: str) -> None:
+        """Send a file to the person in their direct messages with the app.
+
+        Raises:
+            SlackRefusedError: Slack takes no file now; `missing_scope`: the app may send none.
+            SlackUnavailableError: it may or may not have arrived.
+        """
+        slack = await self._workspaces.slack_of(identity)
+        channel = await self._direct_messages.channel(slack, identity.user)
+        await slack.send_file(channel=channel, name=name, title=title, content=content, comment=comment)
+
+
+def _read(typed: str) -> date:
+    """Return the first day of a month, `2026-11`.
+
+    Raises:
+        MonthError: it is no month.
+    """
+    read = _MONTH.fullmatch(typed)
+    if read is None:
+        raise MonthError
+    return date(int(read[1]), int(read[2]), 1)
+
+
+def _bounds(month: date, zone: str) -> tuple[datetime, datetime]:
+    """Return a month's beginning and end in UTC."""
+    following = (month + timedelta(days=31)).replace(day=1)
+    first, after = (datetime.combine(each, time.min, zone_named(zone)) for each in (month, following))
+    return first.astimezone(UTC), after.astimezone(UTC)
