@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids
-from blocks.kit import Message, actions, button, escape, message, section
+from blocks.kit import Message, actions, button, context, escape, message, section
 from blocks.words import organization
 
 if TYPE_CHECKING:
@@ -74,4 +74,12 @@ def no_file_message(month: date, *, may_not: bool) -> Message:
     return message(
         section("*Nothing was sent.* Slack does not take the file just now."),
         actions(button("Try again", ids.GO_ON, value=f"export {month:%Y-%m}", style="primary")),
+    )
+
+
+def exported_message(user: str, name: str | None) -> Message:
+    """Tell somebody who may charge that another has taken out everybody's purchases."""
+    return message(
+        section(f"<@{user}> took out the purchases of {organization(name)} with `/billing export`."),
+        context("You read this once a day at most, because you may pay there too."),
     )

@@ -378,9 +378,7 @@ async def open_runtime(
             watch_worker=watch_worker,
             watching=Watching(database, watches, people, routing, clock),
             digests=Digests(database, watches, lists),
-            exporting=Exporting(
-                database, people, workspaces, DirectMessages(), policies, watches, audit, clock
-            ),
+            exporting=Exporting(database, people, workspaces, links, deliveries, policies, watches, clock),
             workspaces=workspaces,
             database=database,
             app_home_viewers=AppHomeViewers(database),

@@ -13,8 +13,10 @@ from bot.domain.errors import PortalRefusalError, RefusalCode
 from bot.domain.identity import Identity
 from bot.domain.working_hours import zone_named
 from bot.services.routing import key_of
+from bot.slack.client import DirectMessages
 from bot.slack.errors import SlackError
 from bot.storage.exports import Span, purchases_in, sealed_in
+from bot.storage.policies import message_about
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,14 +25,17 @@ if TYPE_CHECKING:
     from bot.domain.request import OrganizationKey
     from bot.services.people import People
     from bot.services.workspaces import Workspaces
-    from bot.slack.client import DirectMessages
-    from bot.storage.audit import AuditStore
     from bot.storage.database import Database
+    from bot.storage.deliveries import DeliveryStore
     from bot.storage.exports import Purchase, Sealed
+    from bot.storage.links import LinkStore
     from bot.storage.policies import PolicyStore
     from bot.storage.watches import WatchStore
 
 _MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])", re.ASCII)
+EXPORTED = "exported"
+"""The kind of subject of the notice to others: who has taken out purchases, and on which day."""
+
 MOST_NAMED = 50
 """Of more people than these only the ids are written."""
 
@@ -60,19 +65,20 @@ class Exporting:
         database: Database,
         people: People,
         workspaces: Workspaces,
-        direct_messages: DirectMessages,
+        links: LinkStore,
+        deliveries: DeliveryStore,
         policies: PolicyStore,
         watches: WatchStore,
-        audit: AuditStore,
         clock: Clock,
     ) -> None:
         self._database = database
         self._people = people
         self._workspaces = workspaces
-        self._direct_messages = direct_messages
+        self._direct_messages = DirectMessages()
+        self._links = links
+        self._deliveries = deliveries
         self._policies = policies
         self._watches = watches
-        self._audit = audit
         self._clock = clock
 
     async def month(self, identity: Identity, typed: str) -> Exported:
@@ -102,14 +108,8 @@ class Exporting:
             owner=None if state.may_change_plan else identity.key,
         )
         purchases = await purchases_in(self._database, span)
-        await self._audit.record(
-            Action.EXPORT,
-            actor=identity.key,
-            subject=key.organization_id,
-            result="exported",
-            month=f"{month:%Y-%m}",
-            purchases=len(purchases),
-        )
+        facts = {"month": f"{month:%Y-%m}", "purchases": len(purchases)}
+        await self._tell(identity, key, facts, everything=state.may_change_plan)
         return Exported(
             month=month,
             zone=zone,
@@ -119,6 +119,29 @@ class Exporting:
             sealed=await sealed_in(self._database, span),
             names=await self._names(identity, purchases),
         )
+
+    async def _tell(
+        self, identity: Identity, key: OrganizationKey, facts: Mapping[str, object], *, everything: bool
+    ) -> None:
+        """Record an export; of everybody's purchases the others who may charge read, once a day."""
+        others = [
+            each.identity
+            for each in await self._links.colleagues(key)
+            if everything and each.may_charge and each.identity.key != identity.key
+        ]
+        async with self._database.transaction() as transaction:
+            await transaction.record(
+                Action.EXPORT,
+                actor=identity.key,
+                subject=key.organization_id,
+                result="exported",
+                facts=facts,
+            )
+            now = transaction.now()
+            for reader in others:
+                subject = f"{identity.user} {now:%Y-%m-%d}"
+                notice = message_about(EXPORTED, subject, reader, now)
+                await self._deliveries.add(transaction, notice)
 
     async def _zone(self, key: OrganizationKey) -> str:
         policy = await self._policies.newest(key)

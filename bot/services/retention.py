@@ -9,6 +9,7 @@ import structlog
 
 from bot.domain.identity import GRANT_LIFE
 from bot.services.digests import DIGEST
+from bot.services.exporting import EXPORTED
 from bot.services.lock_announcements import LOCK
 from bot.services.reminders import CONNECTION
 from bot.services.second_person import SECOND_PERSON, WAITING
@@ -78,6 +79,7 @@ class Retention:
             POLICY_CHANNEL,
             STALE,
             DIGEST,
+            EXPORTED,
         ):
             await self._ended.delete_notices(kind, before=now - GRANT_LIFE)
         await self._watches.forget(before=now - EPISODES_FOR)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from bot.domain.errors import PortalUnavailableError, StoreUnavailableError
 from bot.engine import Kind
 from bot.services.digests import DIGEST
+from bot.services.exporting import EXPORTED
 from bot.services.lock_announcements import LOCK
 from bot.services.reminders import CONNECTION
 from bot.services.second_person import SECOND_PERSON, WAITING
@@ -20,6 +21,7 @@ from bot.storage.policies import POLICY, POLICY_CHANGE, POLICY_CHANNEL
 from handlers.jobs.charge import advance_charge, draw_charge
 from handlers.jobs.connection import draw_connection_end, draw_second_person, draw_waiting
 from handlers.jobs.device_grant import advance_device_grant, draw_device_grant
+from handlers.jobs.exported import draw_exported
 from handlers.jobs.lock import draw_lock
 from handlers.jobs.policy import draw_policy, draw_policy_change, draw_policy_channel
 from handlers.jobs.request import advance_request, draw_request
@@ -96,6 +98,7 @@ NOTICES: dict[str, Draw] = {
     EPISODE: draw_episode,
     STALE: draw_stale,
     DIGEST: draw_digest,
+    EXPORTED: draw_exported,
 }
 """Messages about what is no durable work, by the kind of their subject."""
 

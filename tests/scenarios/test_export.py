@@ -156,6 +156,17 @@ async def test_whoever_may_charge_gets_everybodys_purchases_as_a_file(house: Hou
     assert file["name"] == f"purchases-{TODAY:%Y-%m}.csv"
 
 
+async def test_others_who_may_charge_read_that_it_was_taken_out_once_a_day(house: House) -> None:
+    await two_purchases(house)
+    await exported(house, GRACE)
+    await house.told("<@U0GRACE> took out the purchases of Acme Research", ADA)
+    await exported(house, GRACE)
+    await exported(house, LINUS)
+    notices = [each for each in house.dm(ADA) if "took out the purchases" in each["text"]]
+    assert len(notices) == 1
+    assert not any("took out" in each["text"] for each in house.dm(GRACE) + house.dm(LINUS))
+
+
 async def test_a_member_gets_their_own_alone(house: House) -> None:
     await two_purchases(house)
     assert await exported(house, LINUS) == []

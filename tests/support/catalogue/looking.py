@@ -8,7 +8,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from blocks import connect
-from blocks.export import maybe_sent_message, no_file_message, no_month_message, sent_message
+from blocks.export import (
+    exported_message,
+    maybe_sent_message,
+    no_file_message,
+    no_month_message,
+    sent_message,
+)
 from blocks.help import DOES, help_about_message, help_message, ignored_message, unknown_message
 from blocks.history import history_message, no_trace_message, several_message, trace_message
 from blocks.limit import limit_modal
@@ -53,6 +59,7 @@ def _exports() -> list[Screen]:
     return [
         screen("export", "`/billing export`", sent_message(exported)),
         screen("export-own", "a member without a purchase", sent_message(own)),
+        screen("exported", "others who may charge", exported_message("U0GRACE", "Acme Research")),
         screen("export-no-month", "what is no month", no_month_message("November")),
         screen("export-maybe", "Slack gave no answer", maybe_sent_message(NOVEMBER)),
         screen("export-refused", "Slack refuses", no_file_message(NOVEMBER, may_not=False)),

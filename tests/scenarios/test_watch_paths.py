@@ -1,0 +1,110 @@
+"""Random paths of a balance, read by the app: the episodes are those of the model, each told once."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from freezegun import freeze_time
+from sqlalchemy import select
+
+from bot.domain.episode import Episode, Lines, Look, judge
+from bot.sandbox.portal import Fault
+from bot.storage.watch_tables import episodes
+from tests.scenarios.test_watching import alerts, read, the_watch, watches
+from tests.support.asking import connected
+from tests.support.house import ADA, LINUS
+from tests.support.steps import ask as typed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.domain.episode import EpisodeKind
+    from bot.domain.reading import Reading
+    from tests.support.house import House
+
+STEPS = 14
+LINES = {"alerts_low": "60", "alerts_critical": "20"}
+
+
+async def step(house: House, clock: Any, random: Random) -> None:
+    """Let something happen to the balance, or to whoever looks."""
+    organization = house.portal.organizations["acme"]
+    minutes = random.choice([4, 12, 61, 200])
+    match random.choice(["falls", "falls", "falls", "rises", "vanishes", "error", "visit", "restart"]):
+        case "falls":
+            organization.balance = max(Decimal(-2), organization.balance - random.choice([1, 15, 40]))
+        case "rises":
+            organization.balance += random.choice([5, 30, 100])
+        case "vanishes":
+            organization.balance = Decimal("0.01")
+        case "error":
+            house.portal.fail("/api/billing/state", Fault(status=503), times=1)
+        case "visit":
+            clock.tick(timedelta(minutes=minutes))
+            await typed(house, "/billing", user=LINUS)
+            return
+        case _:
+            await house.stop()
+            await house.start()
+    await looks(house, clock, minutes)
+
+
+async def looks(house: House, clock: Any, minutes: float) -> None:
+    """Have the balance asked for after so many minutes, whatever the answer is."""
+    before = asked(house)
+    clock.tick(timedelta(minutes=minutes))
+    async with house.app.runtime.database.transaction() as transaction:
+        await house.app.runtime.watches.wake(transaction)
+    await house.until(lambda: asked(house) > before)
+
+
+def asked(house: House) -> float:
+    """How often this process has tried to read a balance."""
+    (counter,) = house.app.runtime.metrics.watch_reads.collect()
+    return sum(each.value for each in counter.samples if each.name.endswith("_total"))
+
+
+def modeled(readings: Sequence[Reading]) -> Counter[tuple[str, int, bool]]:
+    """The episodes that follow from the readings: kind, worst level, and whether it is over."""
+    opened: dict[EpisodeKind, Episode] = {}
+    ended: Counter[tuple[str, int, bool]] = Counter()
+    lines = Lines(low=Decimal(60), critical=Decimal(20))
+    for count in range(1, len(readings) + 1):
+        look = Look(readings=readings[:count], now=readings[count - 1].at, lines=lines)
+        for kind, level in judge(look, opened).items():
+            if level == 0:
+                ended[kind.value, opened.pop(kind).level, True] += 1
+            else:
+                since = opened[kind].opened_at if kind in opened else look.now
+                opened[kind] = Episode(kind=kind, level=level, opened_at=since)
+    return ended + Counter((each.kind.value, each.level, False) for each in opened.values())
+
+
+async def stored(house: House) -> Counter[tuple[str, int, bool]]:
+    async with house.app.runtime.database.read() as connection:
+        rows = (await connection.execute(select(episodes))).all()
+    return Counter((row.kind, row.level, row.closed_at is not None) for row in rows)
+
+
+@pytest.mark.parametrize("seed", range(60 if os.environ.get("PROVE") else 3))
+async def test_the_episodes_are_those_of_the_model_and_each_is_told_once(house: House, seed: int) -> None:
+    random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
+    with freeze_time(real_asyncio=True, tick=True) as clock:
+        await connected(house)
+        await watches(house, lines=LINES)
+        await read(house)
+        for _ in range(STEPS):
+            await step(house, clock, random)
+        await looks(house, clock, 13)
+        watch = await the_watch(house)
+        async with house.app.runtime.database.read() as connection:
+            readings = await house.app.runtime.watches.readings.history(connection, watch.id)
+        found = await stored(house)
+        assert found == modeled(readings)
+        await house.until(lambda: len(alerts(house, ADA)) == found.total())
