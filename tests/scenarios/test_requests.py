@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.domain.request import RequestState
 from bot.domain.request_errors import AskedAlreadyError
 from bot.storage.restored import mark_restored
 from tests.support.asking import (
@@ -20,6 +21,7 @@ from tests.support.asking import (
     has_card,
     pay,
     review,
+    state_of,
     the_request,
 )
 from tests.support.house import ADA, DIRECTORY, GRACE, LINUS, make_slack, open_house
@@ -153,6 +155,22 @@ async def test_a_form_that_is_sent_again_files_nothing_new_even_once_it_is_paid(
     assert len((await requests.listed(linus, everything=False)).own) == 1
     with pytest.raises(AskedAlreadyError):
         await requests.file(linus, Decimal(60), **sent)
+
+
+async def test_what_was_paid_and_is_not_shown_yet_is_not_asked_for_again(house: House) -> None:
+    await asked(house)
+    house.slack.faults.add("chat.update", "error", times=1_000)
+    await pay(house)
+    await house.until_async(lambda: state_of(house, RequestState.DONE))
+    await filled_in(house)
+    await house.slack.submit(LINUS)
+    await shown_in_modal(house, "You asked for $50 already.", LINUS)
+    house.slack.faults.clear()
+    await house.until(lambda: "$50 added for you" in card(house, LINUS).text, seconds=20)
+    await house.slack.close(LINUS, everything=True)
+    await filled_in(house)
+    await house.slack.submit(LINUS)
+    await shown_in_modal(house, "Asked: $50", LINUS)
 
 
 async def test_three_open_requests_are_enough(house: House) -> None:

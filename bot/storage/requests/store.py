@@ -33,6 +33,7 @@ from bot.domain.vote import Voided
 from bot.engine import LeaseLostError
 from bot.storage.deliveries import wake_subject
 from bot.storage.leases import LeaseStore
+from bot.storage.requests.asked_before import equal_going_on, filed_by_form, unseen
 from bot.storage.requests.leaving import is_connected
 from bot.storage.requests.rows import (
     IS_GOING_ON,
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from bot.domain.identity import Identity
     from bot.domain.vote import Vote
     from bot.engine import Lease
-    from bot.storage.connection import Connection, Transaction
+    from bot.storage.connection import Transaction
     from bot.storage.database import Database
     from bot.storage.deliveries import DeliveryStore
     from bot.storage.requests.votes import Votes
@@ -121,14 +122,14 @@ class RequestStore:
         """
         async with self._database.transaction() as transaction:
             await self._take_turns(transaction, request)
-            filed = await _by_id(transaction, request)
+            filed = await filed_by_form(transaction, request)
             if filed is not None:
                 return filed
             await self._require_room(transaction, request)
             statement = self._database.backend.insert(requests).values(**values_of(request))
             stored = await transaction.execute(statement.on_conflict_do_nothing())
             if not stored.rowcount:
-                raise AskedAlreadyError(await _equal(transaction, request) or request)
+                raise AskedAlreadyError(await equal_going_on(transaction, request) or request)
             await record_request(transaction, request, "asked", actor=request.requester.key)
             if vote is not None:
                 await self.votes.cast(transaction, vote)
@@ -153,6 +154,7 @@ class RequestStore:
         ).all()
         own = [each for each in going_on if each.owner == request.requester.key]
         equal = next((each for each in own if each.amount == request.amount), None)
+        equal = equal or (await transaction.execute(unseen(request, transaction.now()))).first()
         if equal is not None:
             raise AskedAlreadyError(request_of(equal))
         if len([each for each in own if each.state == RequestState.OPEN.value]) >= MOST_OPEN:
@@ -201,7 +203,7 @@ class RequestStore:
                 await self.changed(transaction, after, result, actor=actor)
         except IntegrityError as error:
             async with self._database.read() as connection:
-                raise AskedAlreadyError(await _equal(connection, after) or before) from error
+                raise AskedAlreadyError(await equal_going_on(connection, after) or before) from error
         if after.state is not before.state:
             self.entered(after)
         return True
@@ -365,35 +367,6 @@ def message_in(request: FundsRequest, channel: str, now: datetime) -> Delivery:
     """Return a new message about a request to a channel, which has its reader's place."""
     reader = replace(request.requester, user=channel)
     return replace(message_for(request.id, reader, now), channel=channel)
-
-
-async def _by_id(transaction: Transaction, request: FundsRequest) -> FundsRequest | None:
-    """Return the request that the same form has filed before; None if it has filed none.
-
-    Raises:
-        AskedAlreadyError: it was of another amount.
-    """
-    row = (await transaction.execute(select(requests).where(requests.c.id == request.id))).one_or_none()
-    if row is None:
-        return None
-    filed = request_of(row)
-    if filed.amount != request.amount:
-        raise AskedAlreadyError(filed)
-    return filed
-
-
-async def _equal(connection: Connection, request: FundsRequest) -> FundsRequest | None:
-    """Return the same person's request for this amount that goes on."""
-    row = requests.c
-    query = select(requests).where(
-        *of_organization(request.key),
-        row.owner == request.requester.key,
-        row.amount == request.amount,
-        row.id != request.id,
-        IS_GOING_ON,
-    )
-    found = (await connection.execute(query)).first()
-    return None if found is None else request_of(found)
 
 
 async def _loaders(rows: Sequence[Row[Any]]) -> dict[str, Callable[[], FundsRequest]]:
