@@ -9,14 +9,14 @@ from blocks import ids, titles
 from blocks.alerts import span
 from blocks.inputs import checkboxes, text_input
 from blocks.kit import Block, Json, context, modal, section
-from blocks.words import mentions, organization
+from blocks.words import left, mentions, organization
 from bot.domain.money import show
 from bot.domain.runway import Lasts, NoUse
 from bot.domain.watch import WatchState
 
 if TYPE_CHECKING:
-    from bot.domain.episode import Lines, Look
-    from bot.domain.watch_views import AlertsForm, AlertsPage
+    from bot.domain.episode import Look
+    from bot.domain.watch_views import AlertsPage
 
 WATCH, TELL, DIGEST = "watch", "tell", "digest"
 SAVING = "Saving…"
@@ -26,18 +26,13 @@ TIME_NEEDED = "A time such as 22:00"
 BOTH_TIMES = "Both times, or none"
 
 
-def alerts_modal(
-    page: AlertsPage, *, problem: str | None = None, ticked: bool = False, form: AlertsForm | None = None
-) -> Json:
-    """Make the form; `ticked`: with the box to watch already checked. `form` is what was filled in."""
+def alerts_modal(page: AlertsPage, *, ticked: bool = False) -> Json:
+    """Make the form; `ticked`: with the box to watch already checked."""
     chosen = [WATCH] if ticked or (page.mine is not None and page.mine.watches) else []
     chosen += [TELL] if page.mine is None or page.mine.tells else []
-    if form is not None:
-        chosen = [value for value, is_on in ((WATCH, form.watches), (TELL, form.tells)) if is_on]
     name = organization(page.watch.organization_name)
     return modal(
         titles.ALERTS,
-        section(f":warning: *{problem}*") if problem else None,
         section(f"*{_balance(page.look)} at {name}*\n{_watched(page)}"),
         context(runway_words(page.look)),
         checkboxes(
@@ -57,7 +52,7 @@ def alerts_modal(
         None
         if page.sees_all
         else context("You see the balance alone, so cap and auto-reload are not watched."),
-        *(_settings(page, page.watch.lines if form is None else form.lines) if page.may_set else []),
+        *(_settings(page) if page.may_set else []),
         callback_id=ids.ALERTS_VIEW,
         submit="Save",
         close="Cancel",
@@ -65,8 +60,8 @@ def alerts_modal(
     )
 
 
-def _settings(page: AlertsPage, lines: Lines) -> list[Block | None]:
-    watch = page.watch
+def _settings(page: AlertsPage) -> list[Block | None]:
+    watch, lines = page.watch, page.watch.lines
     newest = None if page.look is None else page.look.newest
     low = None if newest is None else show(watch.lines.low_at(newest))
     critical = None if newest is None else show(watch.lines.critical_at(newest))
@@ -117,10 +112,7 @@ def _settings(page: AlertsPage, lines: Lines) -> list[Block | None]:
 
 
 def _balance(look: Look | None) -> str:
-    if look is None:
-        return "No balance is shown"
-    balance = look.newest.balance
-    return f"{show(-balance)} over" if balance < 0 else f"{show(balance)} left"
+    return "No balance is shown" if look is None else left(look.newest.balance)
 
 
 def _watched(page: AlertsPage) -> str:

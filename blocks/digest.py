@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from blocks import ids
 from blocks.alerts import span
 from blocks.kit import Message, button, context, message, moment, section
-from blocks.words import organization
+from blocks.words import left, organization
 from bot.domain.money import show
 from bot.domain.runway import Lasts, NoUse
 
@@ -38,9 +38,8 @@ def digest_message(digest: Digest, *, may_charge: bool) -> Message:
 
 
 def _balance(digest: Digest) -> str:
-    balance = digest.look.newest.balance
-    left = f"{show(-balance)} over" if balance < 0 else f"{show(balance)} left"
-    return f"{left} (\N{MINUS SIGN}{show(digest.used)} without purchases)" if digest.used else left
+    said = left(digest.look.newest.balance)
+    return f"{said} (\N{MINUS SIGN}{show(digest.used)} without purchases)" if digest.used else said
 
 
 def _about(amount: Decimal) -> str:

@@ -50,6 +50,11 @@ MOST_NAMED = 8
 _UNFORMATTED = re.compile(r"[*_~`]")
 
 
+def left(balance: Decimal) -> str:
+    """Say what is left of a balance; of a negative one, what is owed."""
+    return f"{show(-balance)} over" if balance < 0 else f"{show(balance)} left"
+
+
 def method_name(method: PaymentMethod) -> str:
     """Name a payment method as exactly as possible: `Visa ····4242 with Apple Pay`, `Link`.
 

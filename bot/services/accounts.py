@@ -30,6 +30,7 @@ from bot.timing import CALL_MARGIN_SECONDS, PORTAL_TIMEOUT_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bot.domain.billing import BillingState
     from bot.domain.clock import Clock
     from bot.domain.identity import Account, Connection, Identity
     from bot.portal.hosts import HostRules
@@ -105,6 +106,20 @@ class Accounts:
     async def former_link(self, identity: Identity) -> Link | None:
         """Return the person's link, even if its grant is dead."""
         return await self._links.get(identity)
+
+    async def standing(self, identity: Identity) -> tuple[Link, BillingState]:
+        """Return the person's link, and what the portal says of them there now.
+
+        Raises:
+            PortalRefusalError: ORG_ACCESS_DENIED, their login is of another organization by now.
+            NotLinkedError, RelinkRequiredError, PortalUnavailableError.
+        """
+        link = await self.link(identity)
+        _, portal = await self.portal(identity)
+        state = await portal.state()
+        if state.organization_id != link.account.organization_id:
+            raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
+        return link, state
 
     async def portal(
         self,

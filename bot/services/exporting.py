@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from bot.domain.audit import Action
-from bot.domain.errors import PortalRefusalError, RefusalCode
 from bot.domain.identity import Identity
 from bot.domain.working_hours import zone_named
 from bot.services.routing import key_of
@@ -90,11 +89,7 @@ class Exporting:
             NotLinkedError, RelinkRequiredError, PortalError: who they are is not known.
         """
         self._people.permission.rules.require_requests()
-        link = await self._people.accounts.link(identity)
-        _, portal = await self._people.accounts.portal(identity)
-        state = await portal.state()
-        if state.organization_id != link.account.organization_id:
-            raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
+        link, state = await self._people.accounts.standing(identity)
         key = key_of(identity, link)
         zone = await self._zone(key)
         today = self._clock.wall().astimezone(zone_named(zone)).date()

@@ -88,11 +88,7 @@ class Team:
         )
 
     async def _looked_up(self, identity: Identity) -> tuple[Link, BillingState]:
-        link = await self._people.accounts.link(identity)
-        _, portal = await self._people.accounts.portal(identity)
-        state = await portal.state()
-        if state.organization_id != link.account.organization_id:
-            raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
+        link, state = await self._people.accounts.standing(identity)
         await self._routing.observe(identity, link, state)
         return link, state
 

@@ -11,7 +11,7 @@ import structlog
 
 from bot.domain.digest import next_digest
 from bot.domain.episode import EpisodeKind
-from bot.domain.errors import PortalRefusalError, RefusalCode, StaleError
+from bot.domain.errors import StaleError
 from bot.domain.request_errors import RequestNotFoundError
 from bot.domain.watch import Consent, Watch, WatchState
 from bot.domain.watch_views import AlertsForm, AlertsPage
@@ -76,11 +76,7 @@ class Watching:
         )
 
     async def _looked_up(self, identity: Identity) -> tuple[Link, BillingState]:
-        link = await self._people.accounts.link(identity)
-        _, portal = await self._people.accounts.portal(identity)
-        state = await portal.state()
-        if state.organization_id != link.account.organization_id:
-            raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
+        link, state = await self._people.accounts.standing(identity)
         await self._routing.observe(identity, link, state)
         return link, state
 

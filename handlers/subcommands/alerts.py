@@ -24,13 +24,11 @@ from blocks.alerts_form import (
 from blocks.loading import loading_modal
 from bot.domain.episode import Lines
 from bot.domain.errors import StaleError
-from bot.domain.money import CENT, AmountError, parse_typed
 from bot.domain.watch import QuietHours
 from bot.domain.watch_views import AlertsForm
+from handlers.chosen_amount import optional_amount
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from blocks.kit import Json
     from bot.slack.request import SlackRequest
     from handlers.context import Context
@@ -90,8 +88,8 @@ async def handle_i_know(context: Context) -> None:
 def _read(request: SlackRequest, problems: dict[str, str]) -> AlertsForm:
     chosen = request.checked(ids.ALERTS_WHO)
     low, critical = (
-        _amount(request, ids.ALERTS_LOW, problems),
-        _amount(request, ids.ALERTS_CRITICAL, problems),
+        optional_amount(request, ids.ALERTS_LOW, problems, AMOUNT_NEEDED),
+        optional_amount(request, ids.ALERTS_CRITICAL, problems, AMOUNT_NEEDED),
     )
     if low is not None and critical is not None and critical >= low:
         problems[ids.ALERTS_CRITICAL] = ORDER
@@ -102,20 +100,6 @@ def _read(request: SlackRequest, problems: dict[str, str]) -> AlertsForm:
         quiet=_quiet(request, problems),
         digest=DIGEST in request.checked(ids.ALERTS_DIGEST),
     )
-
-
-def _amount(request: SlackRequest, block_id: str, problems: dict[str, str]) -> Decimal | None:
-    typed = request.entered(block_id)
-    if not typed:
-        return None
-    try:
-        amount = parse_typed(typed).quantize(CENT)
-    except AmountError:
-        problems[block_id] = AMOUNT_NEEDED
-        return None
-    if amount <= 0:
-        problems[block_id] = AMOUNT_NEEDED
-    return amount
 
 
 def _quiet(request: SlackRequest, problems: dict[str, str]) -> QuietHours | None:

@@ -20,14 +20,12 @@ from blocks.team import (
     saved_modal,
     team_modal,
 )
-from bot.domain.money import CENT, AmountError, parse_typed
 from bot.domain.policy import Policy, read_life
 from bot.domain.policy_views import PolicyProblem, PolicyProblemError
 from bot.domain.working_hours import WorkingHours, WorkingHoursError
+from handlers.chosen_amount import optional_amount
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from blocks.kit import Json
     from bot.slack.request import SlackRequest
     from handlers.context import Context
@@ -99,27 +97,12 @@ def _read(request: SlackRequest, problems: dict[str, str]) -> Policy:
         approver_channel=request.entered(ids.TEAM_MEMBERS) or None,
         quiet_approvers=request.people(ids.TEAM_QUIET),
         post_to=request.entered(ids.TEAM_POST_TO) or None,
-        two_people_from=_amount(request, ids.TEAM_TWO, problems),
-        request_max=_amount(request, ids.TEAM_MOST, problems),
+        two_people_from=optional_amount(request, ids.TEAM_TWO, problems, AMOUNT_NEEDED),
+        request_max=optional_amount(request, ids.TEAM_MOST, problems, AMOUNT_NEEDED),
         life_hours=life,
         hours=hours,
         is_reason_optional=request.entered(ids.TEAM_REASON) == OPTIONAL,
     )
-
-
-def _amount(request: SlackRequest, block_id: str, problems: dict[str, str]) -> Decimal | None:
-    """Read an amount that may be left out."""
-    typed = request.entered(block_id)
-    if not typed:
-        return None
-    try:
-        amount = parse_typed(typed).quantize(CENT)
-    except AmountError:
-        problems[block_id] = AMOUNT_NEEDED
-        return None
-    if amount <= 0:
-        problems[block_id] = AMOUNT_NEEDED
-    return amount
 
 
 ACTIONS = {
