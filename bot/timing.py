@@ -9,6 +9,8 @@ ACK_WITHIN_SECONDS = 0.8
 AFTER_ACK_SECONDS = 0.5
 """How long Slack may take to apply an acknowledgement, which would overwrite a view sent earlier."""
 READ_BODY_SECONDS = 5.0
+NOTICE_END_SECONDS = 0.2
+"""For how long the end of a connection may go unnoticed after the request that came before it."""
 HEAD_SECONDS = 15.0
 """How long the head of a request may take."""
 KEEP_ALIVE_SECONDS = 75

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from bot.domain.audit import SignedRequest, signed_request
 from bot.slack.reply import acknowledgement_sent
-from bot.timing import READ_BODY_SECONDS
+from bot.timing import NOTICE_END_SECONDS, READ_BODY_SECONDS, SLACK_WAITS_SECONDS
 
 if TYPE_CHECKING:
     from slack_bolt.app.async_app import AsyncApp
@@ -71,7 +71,11 @@ def events_route(bolt: AsyncApp, verifier: SignatureVerifier, metrics: Metrics) 
             return PlainTextResponse("not signed by Slack, or not just now", 401)
         signed_request.set(SignedRequest(request.headers["x-slack-signature"]))
         try:
-            return to_starlette_response(await bolt.async_dispatch(to_async_bolt_request(request, body)))
+            parsed = to_async_bolt_request(request, body)
+            if parsed.body.get("type") == "view_submission" and await _is_given_up(request):
+                log.warning("http.given_up")
+                return PlainTextResponse("Slack has stopped waiting", 408)
+            return to_starlette_response(await bolt.async_dispatch(parsed))
         except Exception as error:  # noqa: BLE001 - Bolt assumes that every signed body is valid
             incident = secrets.token_hex(4)
             log.warning("http.unreadable", incident=incident, problem=type(error).__name__)
@@ -144,6 +148,20 @@ def _refused_by_headers(request: Request) -> Response | None:
     if length.isascii() and length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
         return PlainTextResponse("too large", 413, _CLOSE)
     return None
+
+
+async def _is_given_up(request: Request) -> bool:
+    """Tell whether Slack has stopped waiting for the answer, as for a process that was paused.
+
+    Slack has then told the person that their submission failed, and they may have done it again by another
+    form. Slack's clock alone does not tell: this machine's may differ. So the connection must be gone too.
+    """
+    if time.time() - int(request.headers["x-slack-request-timestamp"]) < SLACK_WAITS_SECONDS:
+        return False
+    with suppress(TimeoutError):
+        async with asyncio.timeout(NOTICE_END_SECONDS):
+            return bool((await request.receive())["type"] == "http.disconnect")
+    return False
 
 
 def _is_text(body: bytes) -> bool:

@@ -13,7 +13,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.support.house import ADA, GRACE, LINUS, House, open_house
+from tests.support.asking import filled_in
+from tests.support.house import ADA, GRACE, LINUS, TEAM, House, open_house
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -247,3 +248,20 @@ async def test_the_app_ignores_workflow_steps(house: House, kind: str) -> None:
     answer = await house.send_signed(json.dumps(event), content_type="application/json")
     assert answer.status == 200
     assert house.slack.api_calls[1:] == []
+
+
+async def test_a_submission_looks_late_by_another_clock_and_is_answered_while_slack_waits(
+    house: House,
+) -> None:
+    await house.link(LINUS, "linus")
+    await filled_in(house, user=LINUS)
+    view = house.slack.view(LINUS)
+    assert view is not None
+    payload = {
+        "type": "view_submission",
+        "team": {"id": TEAM},
+        "user": {"id": LINUS, "team_id": TEAM},
+        "view": view,
+    }
+    answer = await house.send_signed("payload=" + quote(json.dumps(payload)), age=20)
+    assert answer.status == 200
