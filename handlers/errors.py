@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from blocks.errors import error_copy, error_message, error_modal
-from bot.domain.errors import BillingError, ReplayedError, StaleError
+from bot.domain.errors import BillingError, GivenUpError, ReplayedError, StaleError
 from bot.domain.money import AmountError
 from bot.slack.errors import RateLimitedError, SlackUnavailableError, TriggerExpiredError
 
@@ -28,8 +28,8 @@ async def run_guarded(
     """Run a listener; if it fails, show the person what went wrong. It never raises."""
     try:
         await handle(context)
-    except ReplayedError:
-        log.warning("request.replayed")
+    except (ReplayedError, GivenUpError) as error:
+        log.warning("request.dropped", why=type(error).__name__)
         if not acked and context.reply.ack.response is None:
             with contextlib.suppress(Exception):
                 await context.reply.ack()

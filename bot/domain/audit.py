@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
 acting_from: ContextVar[str] = ContextVar("acting_from", default="unknown")
@@ -31,11 +31,13 @@ def acting(origin: str) -> Iterator[None]:
 class SignedRequest:
     """A request that Slack has signed, by its signature.
 
-    `is_stored`: it is stored with a change, or about to be.
+    `is_stored`: it is stored with a change, or about to be. `is_given_up` tells whether Slack has said that
+    it failed, as nothing came back in time; then it changes nothing.
     """
 
     signature: str
     is_stored: bool = False
+    is_given_up: Callable[[], bool] = lambda: False
 
 
 signed_request: ContextVar[SignedRequest | None] = ContextVar("signed_request", default=None)

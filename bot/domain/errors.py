@@ -13,6 +13,7 @@ BillingError
 ├── CannotAskError            an open charge that is too old to ask about; see the portal's own page
 ├── AskedTooSoonError         an open charge whose request may not be sent again yet
 ├── ReplayedError             a request that was sent again; it does nothing and is not answered
+├── GivenUpError              a request that Slack called failed; it does nothing and is not answered
 ├── TooFastError              more requests than a person makes
 ├── NotReadyError             the app has just started and does not know its workspace yet
 ├── RequestError …            about requests for funds (`bot.domain.request_errors`)
@@ -206,6 +207,10 @@ class AskedTooSoonError(BillingError):
 
 class ReplayedError(BillingError):
     """Something was changed for this very request before: it was sent again, and does nothing now."""
+
+
+class GivenUpError(BillingError):
+    """Slack has told the person that this very request failed: it does nothing and is not answered."""
 
 
 class TooFastError(BillingError):

@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.domain.audit import SignedRequest, signed_request
+from bot.elapsed import elapsed
 from bot.slack.reply import acknowledgement_sent
 from bot.timing import NOTICE_END_SECONDS, READ_BODY_SECONDS, SLACK_WAITS_SECONDS
 
@@ -51,30 +52,32 @@ def events_route(bolt: AsyncApp, verifier: SignatureVerifier, metrics: Metrics) 
     """Return the route for Slack's requests. A request is parsed only after its signature was verified."""
 
     async def slack_events(request: Request) -> Response:
-        started = time.perf_counter()
-        sent = asyncio.Event()
-        acknowledgement_sent.set(sent)
-        response = await answer(request)
-        response.background = BackgroundTask(_set, sent)
+        waited_for = Acknowledgement()
+        acknowledgement_sent.set(waited_for.sent)
+        response = await answer(request, waited_for)
+        response.background = BackgroundTask(waited_for.was_sent)
         meter = metrics.ack_seconds.labels(str(response.status_code))
-        meter.observe(time.perf_counter() - started)
+        meter.observe(elapsed() - waited_for.began)
         return response
 
     bodies = Bodies()
 
-    async def answer(request: Request) -> Response:
+    async def answer(request: Request, waited_for: Acknowledgement) -> Response:
         body = _refused_by_headers(request) or await bodies.read(request)
         if isinstance(body, Response):
             return body
         if not _is_signed(request, body, verifier):
             log.info("http.bad_signature")
             return PlainTextResponse("not signed by Slack, or not just now", 401)
-        signed_request.set(SignedRequest(request.headers["x-slack-signature"]))
+        signed = SignedRequest(request.headers["x-slack-signature"])
+        signed_request.set(signed)
         try:
             parsed = to_async_bolt_request(request, body)
-            if parsed.body.get("type") == "view_submission" and await _is_given_up(request):
-                log.warning("http.given_up")
-                return PlainTextResponse("Slack has stopped waiting", 408)
+            if parsed.body.get("type") == "view_submission":
+                signed.is_given_up = waited_for.is_given_up
+                if await _came_too_late(request):
+                    log.warning("http.given_up")
+                    return PlainTextResponse("Slack has stopped waiting", 408)
             return to_starlette_response(await bolt.async_dispatch(parsed))
         except Exception as error:  # noqa: BLE001 - Bolt assumes that every signed body is valid
             incident = secrets.token_hex(4)
@@ -84,8 +87,26 @@ def events_route(bolt: AsyncApp, verifier: SignatureVerifier, metrics: Metrics) 
     return Route("/slack/events", slack_events, methods=["POST"])
 
 
-async def _set(sent: asyncio.Event) -> None:
-    sent.set()
+class Acknowledgement:
+    """The answer that Slack waits for. A process that is paused meanwhile sends it too late."""
+
+    def __init__(self) -> None:
+        """It is waited for from now on."""
+        self.began = elapsed()
+        self.sent = asyncio.Event()
+        self._is_late = False
+
+    async def was_sent(self) -> None:
+        """It has left this process."""
+        self._is_late = self._is_overdue()
+        self.sent.set()
+
+    def is_given_up(self) -> bool:
+        """Tell whether Slack has stopped waiting for it."""
+        return self._is_late if self.sent.is_set() else self._is_overdue()
+
+    def _is_overdue(self) -> bool:
+        return elapsed() - self.began > SLACK_WAITS_SECONDS
 
 
 class Bodies:
@@ -150,11 +171,11 @@ def _refused_by_headers(request: Request) -> Response | None:
     return None
 
 
-async def _is_given_up(request: Request) -> bool:
-    """Tell whether Slack has stopped waiting for the answer, as for a process that was paused.
+async def _came_too_late(request: Request) -> bool:
+    """Tell whether Slack had stopped waiting before a request was read, as by a process that was paused.
 
     Slack has then told the person that their submission failed, and they may have done it again by another
-    form. Slack's clock alone does not tell: this machine's may differ. So the connection must be gone too.
+    form. Its clock alone does not tell: this machine's may differ. So the connection must be gone too.
     """
     if time.time() - int(request.headers["x-slack-request-timestamp"]) < SLACK_WAITS_SECONDS:
         return False

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityE
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from bot.domain.audit import acting_from, signed_request
-from bot.domain.errors import ReplayedError, StoreUnavailableError
+from bot.domain.errors import GivenUpError, ReplayedError, StoreUnavailableError
 from bot.storage.postgresql import Postgresql
 from bot.storage.postgresql_session import SessionRefusedError
 from bot.storage.postgresql_url import Target
@@ -278,7 +278,10 @@ class _Transaction:
 
         Raises:
             ReplayedError: the same request has changed something before, in this process or another.
+            GivenUpError: Slack has called the request failed.
         """
+        if request.is_given_up():
+            raise GivenUpError
         request.is_stored = True  # at once, so that nothing else of this request stores it too
         self._stored_for.append(request)
         values = {**entry, "signature": request.signature, "at": self.now()}

@@ -59,6 +59,19 @@ async def test_a_request_that_slack_called_failed_is_not_filed_later(cluster: Cl
     assert await stored(cluster, "SELECT count(*) FROM requests") == 1
 
 
+async def test_a_request_is_not_filed_by_a_process_that_slept_in_the_middle_of_it(cluster: Cluster) -> None:
+    for user, person in ((ADA, "ada"), (LINUS, "linus")):
+        await cluster.link(user, person)
+    sleeping = await cluster.start(
+        "serve", "--no-worker", program="tests.crash.killable", PAUSE_AT="before the request is filed"
+    )
+    await opened(cluster, sleeping, LINUS, "/billing request 50 x", "Ask for $50")
+    delivery = await cluster.slack.submit(LINUS)
+    assert (delivery.failure, sleeping.stopped) == (TIMEOUT, True)
+    await woken(sleeping)
+    assert await stored(cluster, "SELECT count(*) FROM requests") == 0
+
+
 async def test_a_charge_that_slack_called_failed_is_not_confirmed_later(cluster: Cluster) -> None:
     await cluster.link(ADA)
     sleeping = await submitted_to_one_that_sleeps(cluster, ADA, "/billing buy 50", "Pay $50 now")
