@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids, titles
+from blocks.budget import left_line
 from blocks.charge import buy_again
 from blocks.inputs import text_input
 from blocks.kit import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.billing import BillingState
+    from bot.domain.budget import BudgetUse
     from bot.domain.charge import Charge
     from bot.domain.request import FundsRequest
     from bot.domain.request_errors import RequestError
@@ -225,9 +227,15 @@ def _other_charge(charge: Charge, now: datetime) -> str:
 
 
 def _granted(request: FundsRequest, known: Known) -> str | None:
-    if not known.granted:
-        return None
-    return f"{mention(request.requester.key)} was granted {show(known.granted)} in 30 days."
+    """Say what the requester was granted, and what is left of the budgets that count the request."""
+    lines = [f"{left_line(use)}{_over(use, request)}." for use in known.uses]
+    if known.granted:
+        lines.insert(0, f"{mention(request.requester.key)} was granted {show(known.granted)} in 30 days.")
+    return "\n".join(lines) or None
+
+
+def _over(use: BudgetUse, request: FundsRequest) -> str:
+    return ": this goes over it" if use.is_over_with(request.amount) else ""
 
 
 def blocked_modal(request: FundsRequest | None, reason: str, portal_url: str | None) -> Json:

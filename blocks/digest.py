@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from blocks import ids
 from blocks.alerts import span
+from blocks.budget import left_line
 from blocks.kit import Message, button, context, message, moment, section
 from blocks.words import left, organization
 from bot.domain.money import show
@@ -25,7 +26,11 @@ def digest_message(digest: Digest, *, may_charge: bool) -> Message:
     """Make the digest for one reader; who may not charge sees no names, no limit and no auto-reload."""
     lines = [_used(digest), _added(digest, names=may_charge)]
     if may_charge:
-        lines += [*_limit(digest), *_reload(digest)]
+        lines += [
+            *(f"Budget: {left_line(use)}" for use in digest.budgets[:TOP]),
+            *_limit(digest),
+            *_reload(digest),
+        ]
     if digest.silent:
         lines.append(f"No readings for {round(digest.silent.total_seconds() / _HOUR_SECONDS)} hours.")
     show_waiting = button("Show", ids.GO_ON, value="requests")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from blocks import ids
+from blocks.budget import how_far
 from blocks.kit import (
     Block,
     Json,
@@ -131,6 +132,8 @@ _RULES = {
         "From {limit} on, two people of your organization decide, and asking is switched off here. "
         "Do it in the portal."
     ),
+    Rule.BUDGET: "{budget}. A policy admin can raise it: `/billing team`.",
+    Rule.BUDGET_ASKS: "{budget}. For more, two people decide: ask with `/billing request`.",
     Rule.POLICY_USERS: "You can't change who decides here. Ask your app manager.",
     Rule.LOCKERS: "You can't pause or resume spending here. Ask your app manager.",
 }
@@ -187,6 +190,7 @@ def rule_words(error: RuleError) -> str:
         left=show(error.left),
         lock=lock_line(error.lock) if error.lock else "",
         channels=", ".join(f"<#{escape(channel)}>" for channel in error.channels),
+        budget=how_far(error.over) if error.over else "",
     )
 
 

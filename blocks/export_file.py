@@ -70,6 +70,7 @@ def _line(purchase: Purchase, names: Mapping[str, str]) -> list[str]:
         "requester_id": purchase.requester,
         "requester": _words(names.get(purchase.requester or "")),
         "reason": _words(purchase.reason),
+        "team": purchase.channel,
         "first_approver": _person(purchase.first_approver, names),
         "first_at": _instant(purchase.first_at),
         "payer": _person(charge.identity.user, names),
@@ -77,6 +78,7 @@ def _line(purchase: Purchase, names: Mapping[str, str]) -> list[str]:
         "settled_at": _instant(purchase.settled_at),
         "card": _words(method),
         "failure": None if charge.failure is None else charge.failure.value,
+        "budget_lines": "; ".join(f"{each.name} {each.amount:f}" for each in purchase.budgets),
         "policy_version": None if purchase.policy_version is None else str(purchase.policy_version),
         "portal_charge_id": _words(charge.portal_charge_id),
     }

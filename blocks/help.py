@@ -17,7 +17,7 @@ DOES = {
     "buy": "add funds: choose an amount, confirm, and follow it to the outcome",
     "request": "ask those who may pay for funds: an amount and what it is for",
     "requests": "requests for funds: what waits for you, and what became of yours",
-    "team": "who decides on requests, and from which amount two people do",
+    "team": "who decides on requests, from which amount two people do, and monthly budgets",
     "alerts": "watch the balance, and be told before it runs out",
     "away": "until when others are told of requests in your place (`off` ends it)",
     "export": "a month's purchases as a CSV file (default: this month)",

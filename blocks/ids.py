@@ -79,6 +79,7 @@ ASK_ANYWAY = "ask_anyway"
 
 ASK_VIEW = "ask_form"
 REASON = "reason"
+ASK_TEAM = "ask_team"
 REVIEW = "review"
 """Its value is the request's id, as that of the following."""
 

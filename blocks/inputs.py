@@ -118,8 +118,9 @@ def channel_select(
     chosen: str | None = None,
     placeholder: str,
     hint: str | None = None,
+    private_only: bool = True,
 ) -> Block:
-    """Make an optional choice of a private channel of the workspace.
+    """Make an optional choice of a channel of the workspace, by default of a private one.
 
     It is a choice of several, of which Slack takes one: a choice of one could not be taken back.
     """
@@ -128,7 +129,10 @@ def channel_select(
         "action_id": action_id,
         "placeholder": plain(placeholder),
         "max_selected_items": 1,
-        "filter": {"include": ["private"], "exclude_external_shared_channels": True},
+        "filter": {
+            "include": ["private"] if private_only else ["public", "private"],
+            "exclude_external_shared_channels": True,
+        },
     }
     if chosen is not None:
         element["initial_conversations"] = [chosen]

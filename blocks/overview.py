@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from blocks import ids
 from blocks.alerts import watched_line
+from blocks.budget import left_line
 from blocks.connection import ends_soon_blocks
 from blocks.errors import rule_words
 from blocks.history import recent_blocks
@@ -111,6 +112,7 @@ def _overview(overview: Overview, note: str | None, stopped: RuleError | None) -
         whose(connection.account, state.role),
         moment("As of", overview.read_at),
         *([watched_line(overview.watched)] if overview.watched else []),
+        *(f"Budget: {left_line(use)}" for use in overview.budgets),
     ]
     return [
         section(note) if note else None,

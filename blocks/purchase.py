@@ -72,6 +72,9 @@ class AmountForm:
     owner: str | None = None
     """The account's name as `blocks.words.whose` writes it (escaped)."""
 
+    channel: str | None = None
+    """The channel in which the purchase was asked for."""
+
     @classmethod
     def of(
         cls,
@@ -81,6 +84,7 @@ class AmountForm:
         read_at: datetime | None = None,
         account: Account | None = None,
         last: Decimal | None = None,
+        channel: str | None = None,
     ) -> AmountForm:
         """Make the form from the current billing state and offer; `last` is the amount bought last."""
         middle = offer.presets[len(offer.presets) // 2] if offer.presets else None
@@ -91,6 +95,7 @@ class AmountForm:
             left=state.monthly_cap.left if state.monthly_cap else None,
             owner=None if account is None else whose(account),
             usual=next((amount for amount in offer.presets if amount == last), middle),
+            channel=channel,
         )
 
     def remember(self) -> str:
@@ -106,6 +111,7 @@ class AmountForm:
                 "owner": self.owner,
                 "usual": _text(self.usual),
                 "typed": self.typed,
+                "channel": self.channel,
             }
         )
 
@@ -130,6 +136,7 @@ class AmountForm:
                 owner=found.get("owner"),
                 usual=parse_wire(found.get("usual")),
                 typed=found.get("typed"),
+                channel=found.get("channel"),
             )
         except (ValueError, KeyError, TypeError):
             return cls(offer=AmountOffer(presets=(), bounds=Bounds()), balance=None)
@@ -282,10 +289,13 @@ def processing_modal(charge: Charge, *, waited: int = 0) -> Json:
     )
 
 
-def add_card_modal(state: BillingState, *, typed: str | None, still_missing: bool = False) -> Json:
+def add_card_modal(
+    state: BillingState, *, typed: str | None, still_missing: bool = False, channel: str | None = None
+) -> Json:
     """Make the modal for an organization without a payment method.
 
-    `still_missing`: the person asked to check again, and none was found.
+    `still_missing`: the person asked to check again, and none was found. Its metadata is the amount and the
+    channel, with a space between them.
     """
     return modal(
         titles.ADD_CARD,
@@ -301,7 +311,7 @@ def add_card_modal(state: BillingState, *, typed: str | None, still_missing: boo
             button("Back", ids.BACK_TO_AMOUNT),
         ),
         callback_id=ids.CARD_VIEW,
-        private_metadata=typed or "",
+        private_metadata=f"{typed or ''} {channel or ''}".rstrip(),
     )
 
 

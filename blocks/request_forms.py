@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from blocks import ids, titles
-from blocks.inputs import text_input
+from blocks.budget import how_far
+from blocks.inputs import channel_select, text_input
 from blocks.kit import (
     Block,
     Json,
@@ -72,6 +73,10 @@ class AskedFor:
 
     edits: str = ""
     version: int = 0
+    channel: str | None = None
+    """The channel in which the form was asked for."""
+    has_channels: bool = False
+    """Whether some channels have budgets, so that the form asks for which one this is."""
 
     def remember(self) -> str:
         """Serialize it for a view's private metadata."""
@@ -84,6 +89,8 @@ class AskedFor:
                 "needs_reason": self.needs_reason,
                 "edits": self.edits,
                 "version": self.version,
+                "channel": self.channel,
+                "has_channels": self.has_channels,
             },
             ensure_ascii=False,  # Slack counts characters
         )
@@ -101,6 +108,8 @@ class AskedFor:
                 needs_reason=bool(found.get("needs_reason", True)),
                 edits=str(found["edits"]),
                 version=int(found["version"]),
+                channel=found.get("channel"),
+                has_channels=bool(found.get("has_channels")),
             )
         except (ValueError, KeyError, TypeError):
             return cls(amounts=AmountForm.recall(""), account="", organization=None, asked="")
@@ -136,11 +145,24 @@ def ask_modal(
             most=REASON_LENGTH,
             optional=not form.needs_reason,
         ),
+        _for_team(form) if form.has_channels and not form.edits else None,
         context(form.asked),
         callback_id=ids.ASK_VIEW,
         submit="Save" if form.edits else fitting(ask, "Ask"),
         close="Cancel",
         private_metadata=replace(form, amounts=kept).remember(),
+    )
+
+
+def _for_team(form: AskedFor) -> Block:
+    return channel_select(
+        "For team",
+        block_id=ids.ASK_TEAM,
+        action_id=ids.ASK_TEAM,
+        chosen=form.channel,
+        placeholder="No channel",
+        hint="The channel whose monthly budget counts it.",
+        private_only=False,
     )
 
 
@@ -226,12 +248,14 @@ def may_add_modal(typed: str, reason: str) -> Json:
 
 def ask_instead_modal(step: AskInstead) -> Json:
     """Make the answer to a person who would buy so much that two people decide."""
-    amount = show(step.amount)
+    amount, name = show(step.amount), organization(step.state.organization_name)
+    over = step.hold.over
+    why = f"From {show(step.hold.line)} on" if over is None else f"{how_far(over)}. For more"
     return modal(
         titles.ADD_FUNDS,
         section(
-            f"*From {show(step.line)} on, two people of {organization(step.state.organization_name)} "
-            f"decide.* Ask for {amount}: you count as one, and another person pays."
+            f"*{why}, two people of {name} decide.* Ask for {amount}: you count as one, and another person "
+            "pays."
         ),
         actions(
             button(f"Ask for {amount}", ids.GO_ON, value=f"request {amount}", style="primary"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
+from blocks.budget import filled_up
 from blocks.kit import escape, moment
 from blocks.words import mention, mentions, organization, some
 from bot.domain.charge import ChargeState, FailureReason
@@ -70,6 +71,10 @@ _OBSTACLES = {
     Obstacle.TWO: (
         "Two people decide on this, and another person has to agree or pay beside you. Nothing was charged."
     ),
+}
+_OVER = {
+    Obstacle.LIMIT: "{budget}. Nothing was charged. A policy admin can raise it: `/billing team`.",
+    Obstacle.TWO: "{budget}: a second person is needed now. Nothing was charged.",
 }
 _PROBLEMS = {
     FailureReason.CARD_DECLINED.value: "{payer}'s card was declined.",
@@ -169,6 +174,8 @@ def obstacle_words(error: RequestError, now: datetime) -> str:
     request = error.request
     if error.why not in _OBSTACLES:
         return _decided(error, now)
+    if error.over is not None and error.why in _OVER:
+        return _OVER[error.why].format(budget=filled_up(error.over))
     ended = moment("This ended", request.expires_at)
     deciders = "; ".join(deciders_words(each) for each in error.policies if each.is_limited)
     return _OBSTACLES[error.why].format(**_facts(request, None), ended=ended, deciders=deciders or "others")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blocks import ids, titles
+from blocks.budget import budget_rows, left_line
 from blocks.inputs import SELECT_OPTIONS, channel_select, people_select, radios, select, text_input
 from blocks.kit import (
     Block,
@@ -24,6 +25,7 @@ from blocks.kit import (
 )
 from blocks.request_words import deciders_words
 from blocks.words import MANAGERS, mention, organization, some
+from bot.domain.budget import Mode
 from bot.domain.money import show
 from bot.domain.policy import ChangeState, life_words
 from bot.domain.policy_views import ChannelProblem, PolicyProblem, PolicyProblemError, Saved
@@ -32,6 +34,7 @@ from bot.domain.working_hours import zone_named
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from bot.domain.budget import BudgetUse
     from bot.domain.identity import Identity
     from bot.domain.policy import Policy, PolicyChange, PolicyStep
     from bot.domain.policy_views import TeamPage
@@ -66,6 +69,7 @@ _PROBLEMS = {
         "Slack does not say who is in the channel or user group that is to decide, so nobody could."
     ),
     PolicyProblem.OWN: "You proposed this yourself, so somebody else has to agree.",
+    PolicyProblem.TOO_MANY: "There are thirty budgets already. `off` instead of the amount ends one.",
     PolicyProblem.DECIDED: "This does not wait any more. The message shows what became of it.",
 }
 _CHANNEL_PROBLEMS = {
@@ -110,7 +114,9 @@ def team_modal(page: TeamPage, policy: Policy, *, problem: str | None = None) ->
         return modal(
             titles.TEAM,
             section(f"*How requests are decided at {name}*"),
-            fields(policy_rows(page.policy, page.life_hours)),
+            # Of budgets everybody sees their own.
+            fields(policy_rows(page.policy, page.life_hours)[:-1]),
+            _budgets(page),
             context(f"{_ONLY_HERE} {MANAGERS.capitalize()} can change it."),
             callback_id=ids.INFO_VIEW,
         )
@@ -122,12 +128,25 @@ def team_modal(page: TeamPage, policy: Policy, *, problem: str | None = None) ->
         *_who(page, policy),
         *_how(policy),
         *_when(page, policy),
+        _budgets(page),
         context(f"{_ONLY_HERE} What is stricter holds at once; what is looser needs a second person."),
         callback_id=ids.TEAM_VIEW,
         submit="Save",
         close="Cancel",
         private_metadata=form.remember(),
     )
+
+
+def _budgets(page: TeamPage) -> Block | None:
+    """Say how far the budgets are used in this month, to whoever may see them."""
+    lines = [f"• {left_line(use)}{_then(use)}" for use in page.uses]
+    if page.may_set:
+        lines = ["*Budgets*", *(lines or ["None yet."]), "`/billing team budget @somebody $200` sets one."]
+    return section("\n".join(lines)) if lines else None
+
+
+def _then(use: BudgetUse) -> str:
+    return ", then no more" if use.budget.mode is Mode.BLOCK else ", then a second person decides"
 
 
 def _who(page: TeamPage, policy: Policy) -> list[Block | None]:
@@ -243,6 +262,7 @@ def policy_rows(policy: Policy, life_hours: int) -> list[tuple[str, str]]:
         ("Open for", life_words(life)),
         ("Working hours", f"{hours}, {zone_named(policy.zone).key}" if policy.version else hours),
         ("Reason", OPTIONAL if policy.is_reason_optional else REQUIRED),
+        ("Budgets", budget_rows(policy.budgets)),
     ]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from bot.domain.budget import Mode
 from bot.domain.charge import Charge, ChargeKind, ChargeState
 from bot.domain.deciding import Obstacle
 from bot.domain.episode import EpisodeKind
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
+    from bot.domain.budget import BudgetUse
     from bot.domain.episode import Look
     from bot.domain.request import FundsRequest
 
@@ -133,6 +135,14 @@ class Metrics:
         )
         for why in Obstacle:
             self.approvals_refused.labels(why.value)
+        self.budgets_over = Counter(
+            "billing_budget_over",
+            "Amounts that went over a budget when they were looked at, by what the budget does",
+            ["mode"],
+            registry=registry,
+        )
+        for mode in Mode:
+            self.budgets_over.labels(mode.value)
         self.watch_reads = Counter(
             "billing_watch_reads", "Readings of watched balances, by result", ["result"], registry=registry
         )
@@ -197,6 +207,10 @@ class Metrics:
     def approval_refused(self, why: Obstacle) -> None:
         """Count a decision that did not count."""
         self.approvals_refused.labels(why.value).inc()
+
+    def over_budget(self, use: BudgetUse) -> None:
+        """Count an amount that went over a budget."""
+        self.budgets_over.labels(use.budget.mode.value).inc()
 
     def watch_read(self, result: str) -> None:
         """Count an attempt to read a watched balance."""

@@ -55,6 +55,7 @@ from bot.storage.account_people import AccountPeople
 from bot.storage.app_home_viewers import AppHomeViewers
 from bot.storage.audit import AuditStore
 from bot.storage.away import AwayStore
+from bot.storage.budget_notes import BudgetNotes
 from bot.storage.charges.confirmation import ConfirmationStore
 from bot.storage.charges.purge import ChargePurge
 from bot.storage.charges.store import ChargeStore
@@ -230,8 +231,8 @@ async def open_runtime(
     )
     charges = ChargeStore(database, cipher, request_store, entered)
     lists, policies = RequestLists(database), PolicyStore(database, cipher, deliveries)
-    line = TwoPeopleLine(database, policies)
-    deciding = Deciding(database, request_store, policies, line)
+    line = TwoPeopleLine(database, policies, metrics.over_budget, are_budgets_on=settings.team_spending)
+    deciding = Deciding(database, request_store, policies, line, BudgetNotes(deliveries))
     confirmations = ConfirmationStore(database, cipher, deciding, entered)
     installations, overviews = InstallationStore(database, cipher), OverviewStore(database, cipher)
     pending, audit, away = PendingConfirmations(database), AuditStore(database), AwayStore(database)
@@ -377,7 +378,7 @@ async def open_runtime(
             ),
             watch_worker=watch_worker,
             watching=Watching(database, watches, people, routing, clock),
-            digests=Digests(database, watches, lists),
+            digests=Digests(database, watches, lists, line),
             exporting=Exporting(database, people, workspaces, links, deliveries, policies, watches, clock),
             workspaces=workspaces,
             database=database,

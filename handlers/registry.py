@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
+from blocks.budget import ARGUMENTS
 from blocks.help import DOES
 from blocks.request_forms import REVIEW
 from handlers.subcommands import (
@@ -100,6 +101,7 @@ SUBCOMMANDS = (
     Subcommand(
         name="team",
         also=("policy",),
+        arguments=ARGUMENTS,
         handle=team.handle_team,
         actions=team.ACTIONS,
         submissions=team.SUBMISSIONS,

@@ -22,7 +22,14 @@ _BUY = "buy"
 _MEANT = {subscription.CANCEL: f"{subscription.COMMAND} {subscription.CANCEL}"}
 """Words that mean a command with what follows it."""
 
-_NEAR = {"ask": "request", "approve": "requests", "deny": "requests", "approvers": "team"}
+_NEAR = {
+    "ask": "request",
+    "approve": "requests",
+    "deny": "requests",
+    "approvers": "team",
+    "budget": "team",
+    "budgets": "team",
+}
 """Words that people try for a command that is spelled otherwise."""
 
 _HELP = frozenset({HELP, "?", "-h", "--help"})

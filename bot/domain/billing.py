@@ -11,8 +11,10 @@ from bot.domain.errors import NotAllowedError, RefusalCode
 from bot.domain.money import whole_cents
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date, datetime
 
+    from bot.domain.budget import BudgetUse
     from bot.domain.identity import Account, Connection
     from bot.domain.money import Bounds
     from bot.domain.payment import PaymentMethod
@@ -289,7 +291,7 @@ class Overview:
 
     `usage` is None if the account call failed. `applying` names a plan that was paid for a moment ago and
     that the portal does not show yet. `may_ask`: this person may ask others for funds. `watched` is None if
-    nobody has ever wanted the balance watched.
+    nobody has ever wanted the balance watched. `budgets` limit what this person adds.
     """
 
     state: BillingState
@@ -299,6 +301,7 @@ class Overview:
     applying: str | None = None
     may_ask: bool = False
     watched: Watched | None = None
+    budgets: Sequence[BudgetUse] = ()
 
 
 class ChargeStatusKind(StrEnum):

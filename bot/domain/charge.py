@@ -209,6 +209,8 @@ class Charge:
     """The request for funds that it pays, if it pays one."""
     request_version: int | None = None
     """The version of that request that the person was shown."""
+    channel: str | None = field(default=None, metadata=KEPT)
+    """The channel in which a purchase of one's own was asked for: its budget counts it."""
     offer_signature: str | None = field(default=None, repr=False)
     confirmation_signature: str | None = field(default=None, repr=False)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from bot.domain.budget import THRESHOLDS
 from bot.domain.reading import ZERO, intervals
 from bot.domain.working_hours import zone_named
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
+    from bot.domain.budget import BudgetUse
     from bot.domain.episode import Look
     from bot.domain.request import FundsRequest
 
@@ -45,6 +47,8 @@ class Digest:
     silent: timedelta
     added: Sequence[Added]
     waiting: Sequence[FundsRequest]
+    budgets: Sequence[BudgetUse] = ()
+    """Those of which much is used in the month of its end."""
 
     @property
     def has_news(self) -> bool:
@@ -77,7 +81,11 @@ def _morning(day: date, zone: str) -> datetime:
 
 
 def digest_of(
-    look: Look, name: str | None, added: Sequence[Added], waiting: Sequence[FundsRequest]
+    look: Look,
+    name: str | None,
+    added: Sequence[Added],
+    waiting: Sequence[FundsRequest],
+    budgets: Sequence[BudgetUse] = (),
 ) -> Digest:
     """Return the week that ends with the look."""
     week = [each for each in intervals(look.readings) if each.end > look.now - WEEK]
@@ -90,4 +98,5 @@ def digest_of(
         silent=sum(gaps, timedelta(0)),
         added=added,
         waiting=waiting,
+        budgets=[each for each in budgets if each.percent >= THRESHOLDS[0]],
     )

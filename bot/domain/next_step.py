@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bot.domain.identity import Account
     from bot.domain.money import AmountError
     from bot.domain.offer import AmountOffer
+    from bot.domain.policy import Hold
     from bot.domain.rules import RuleError
 
 
@@ -53,11 +54,11 @@ class Confirm:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AskInstead:
-    """From `line` (US dollars) on two people decide, so the person asks for the amount."""
+    """Two people decide on so much, for this reason, so the person asks for the amount."""
 
     state: BillingState
     amount: Decimal
-    line: Decimal
+    hold: Hold
 
 
 NextStep: TypeAlias = NeedsPaymentMethod | ChooseAmount | Confirm | AskInstead

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bot.domain.budget import Budget, Mode, Whose, over
+from bot.domain.rules import Rule, RuleError
 from bot.domain.working_hours import USUAL_HOURS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from bot.domain.budget import BudgetUse
     from bot.domain.identity import Identity
     from bot.domain.request import OrganizationKey
 
@@ -52,6 +55,7 @@ class Policy:
     hours: str = USUAL_HOURS
     zone: str = "UTC"
     is_reason_optional: bool = False
+    budgets: tuple[Budget, ...] = ()
     is_broken: bool = field(default=False, compare=False)
     """Its record is not what this app has written, so nobody decides by it. Never stored."""
 
@@ -82,6 +86,20 @@ class Policy:
         line = self.two_people_from
         return TWO if line is not None and amount + before >= line else ONE
 
+    def budget(self, name: str) -> Budget | None:
+        """Return the budget of a name; None if there is none."""
+        return next((each for each in self.budgets if each.name == name), None)
+
+    def budgets_of(self, user: str, channel: str | None) -> tuple[Budget, ...]:
+        """Return the budgets that count what is added for a person in a channel."""
+        return tuple(each for each in self.budgets if each.concerns(user, channel))
+
+    def with_budget(self, name: str, budget: Budget | None) -> Policy:
+        """Return the policy with this budget in place of the one of that name; None ends it."""
+        others = [each for each in self.budgets if each.name != name]
+        new = [] if budget is None else [budget]
+        return replace(self, budgets=tuple(sorted([*others, *new], key=lambda each: each.name)))
+
     def to_text(self) -> str:
         """Return the stored form, always the same for the same policy."""
         kept = {name: value for name, value in asdict(self).items() if name not in _NOT_STORED}
@@ -95,6 +113,7 @@ class Policy:
             known[name] = tuple(known[name])
         for name in _AMOUNTS & known.keys():
             known[name] = None if known[name] is None else Decimal(known[name])
+        known["budgets"] = tuple(_budget(each) for each in known.get("budgets", ()))
         return cls(version=version, **known)
 
 
@@ -106,6 +125,16 @@ _AMOUNTS = frozenset({"two_people_from", "request_max"})
 
 def _plain(amount: Decimal) -> str:
     return format(amount, "f")
+
+
+def _budget(stored: Mapping[str, str]) -> Budget:
+    return Budget(
+        whose=Whose(stored["whose"]),
+        subject=stored["subject"],
+        amount=Decimal(stored["amount"]),
+        mode=Mode(stored["mode"]),
+        set_by=stored["set_by"],
+    )
 
 
 def is_looser(before: Policy, after: Policy) -> bool:
@@ -121,6 +150,7 @@ def is_looser(before: Policy, after: Policy) -> bool:
             _is_higher(before.life_hours, after.life_hours),
             after.is_reason_optional and not before.is_reason_optional,
             after.post_to is not None and after.post_to != before.post_to,
+            any(_lets_more(each, after.budget(each.name)) for each in before.budgets),
         )
     )
 
@@ -134,18 +164,71 @@ def _lets_more_decide(before: Policy, after: Policy) -> bool:
     return is_new_source or not set(after.approvers) <= set(before.approvers)
 
 
+def _lets_more(before: Budget, after: Budget | None) -> bool:
+    is_softer = before.mode is Mode.BLOCK and after is not None and after.mode is Mode.ASK
+    return after is None or after.amount > before.amount or is_softer
+
+
 def _is_higher(before: Decimal | int | None, after: Decimal | int | None) -> bool:
     """Compare two limits; None is the highest of all."""
     return before is not None and (after is None or after > before)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Before:
+    """What was added, or is being added, before an amount (US dollars).
+
+    `day` is the sum for the same person in 24 hours; `uses` are the budgets in force that would count the
+    amount too.
+    """
+
+    day: Decimal = Decimal(0)
+    uses: tuple[BudgetUse, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hold:
+    """Why one person alone cannot add an amount: the line of two people (US dollars), or a budget."""
+
+    line: Decimal | None = None
+    over: BudgetUse | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nobody can add it."""
+        return self.over is not None and self.over.budget.mode is Mode.BLOCK
+
+    def error(self, *, requests_off: bool = False) -> RuleError:
+        """Return the error for who cannot add it; `requests_off`: nor ask for it."""
+        if self.over is not None:
+            return RuleError(Rule.BUDGET if self.is_final else Rule.BUDGET_ASKS, over=self.over)
+        return RuleError(Rule.TWO_ELSEWHERE if requests_off else Rule.TWO_PEOPLE, limit=self.line)
+
+    @classmethod
+    def of(cls, policy: Policy, amount: Decimal, before: Before) -> Hold | None:
+        """Return what holds an amount up by the policy in force; None if one person may add it."""
+        exceeded = over(before.uses, amount)
+        held = None if exceeded is None else cls(over=exceeded)
+        if held is not None and held.is_final:
+            return held
+        if policy.people_for(amount, before.day) == TWO:
+            return cls(line=policy.two_people_from or Decimal(0))
+        return held
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Demand:
-    """What the policies ask of one decision: every one since the request was filed, if it is stricter."""
+    """What the policies ask of one decision: every one since the request was filed, if it is stricter.
+
+    Of budgets only those in force count: a higher one holds at once.
+    """
 
     people: int = ONE
     is_listed: bool = True
     request_max: Decimal | None = None
+    over: BudgetUse | None = None
+    """The budget over which the amount goes."""
+    uses: tuple[BudgetUse, ...] = ()
 
     @classmethod
     def of(
@@ -153,21 +236,26 @@ class Demand:
         policies: Sequence[Policy],
         amount: Decimal,
         *,
-        before: Decimal,
+        before: Before,
         user: str,
         memberships: Mapping[str, bool],
     ) -> Demand:
-        """Return the strictest; `before` is what was added for the requester in 24 hours."""
+        """Return the strictest."""
         limits = [each.request_max for each in policies if each.request_max is not None]
+        exceeded = over(before.uses, amount)
+        people = [each.people_for(amount, before.day) for each in policies]
         return cls(
-            people=max((each.people_for(amount, before) for each in policies), default=ONE),
+            people=max([*people, ONE if exceeded is None else TWO], default=ONE),
             is_listed=all(each.allows(user, memberships) for each in policies),
             request_max=min(limits, default=None),
+            over=exceeded,
+            uses=before.uses,
         )
 
     def takes(self, amount: Decimal) -> bool:
         """Tell whether a request for so much may be paid."""
-        return self.request_max is None or amount <= self.request_max
+        is_blocked = self.over is not None and self.over.budget.mode is Mode.BLOCK
+        return not is_blocked and (self.request_max is None or amount <= self.request_max)
 
 
 _LIFE = re.compile(r"(\d{1,3})\s*([hd])[a-z]*", re.ASCII)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
+    from bot.domain.budget import BudgetUse
     from bot.domain.policy import Policy
 
 
@@ -48,6 +49,8 @@ class PolicyProblem(Enum):
     """Whoever proposed it cannot agree to it."""
     DECIDED = auto()
     """It does not wait for a second person any more."""
+    TOO_MANY = auto()
+    """There are as many budgets as an organization can have."""
 
 
 class PolicyProblemError(BillingError):
@@ -82,6 +85,8 @@ class TeamPage:
     able: int
     groups: Sequence[tuple[str, str]]
     life_hours: int
+    uses: Sequence[BudgetUse] = ()
+    """The budgets that this person may see, as they are used in this month."""
 
 
 class Saved(Enum):

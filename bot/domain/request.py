@@ -180,6 +180,8 @@ class FundsRequest:
     """The working hours in which reminders come, as `WorkingHours.to_text` writes them."""
     wanted_method: str | None = None
     """The payment method that the second person would pay with, if the first is to agree to that one."""
+    channel: str | None = None
+    """The channel in which it was asked for: its budget counts it."""
 
     @property
     def key(self) -> OrganizationKey:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from bot.domain.budget import BudgetUse
     from bot.domain.charge import Charge
     from bot.domain.deciding import Obstacle
     from bot.domain.policy import Policy
@@ -22,7 +23,7 @@ class RequestError(BillingError):
     """A request cannot be decided on by this person, or not any more. `request` is how it stands now.
 
     `charge` is the one that is to pay it, and `take_over_at` (UTC) when somebody else may pay instead.
-    `policies` are those that do not let this person decide.
+    `policies` are those that do not let this person decide, and `over` the budget over which it goes.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class RequestError(BillingError):
         charge: Charge | None = None,
         take_over_at: datetime | None = None,
         policies: Sequence[Policy] = (),
+        over: BudgetUse | None = None,
     ) -> None:
         super().__init__(f"{request.id} {why.value}")
         self.request = request
@@ -40,6 +42,7 @@ class RequestError(BillingError):
         self.charge = charge
         self.take_over_at = take_over_at
         self.policies = policies
+        self.over = over
 
 
 class RequestNotFoundError(BillingError):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from bot.domain.billing import BillingState
+    from bot.domain.budget import BudgetUse
     from bot.domain.charge import Charge
     from bot.domain.identity import Account, Identity
     from bot.domain.next_step import Proposal
@@ -65,6 +66,8 @@ class Known:
     others: Sequence[Charge]
     granted: Decimal
     denied: FundsRequest | None
+    uses: Sequence[BudgetUse] = ()
+    """The budgets that count the request, without it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ from bot.domain.errors import BillingError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from bot.domain.budget import BudgetUse
     from bot.domain.identity import Identity
 
 
@@ -31,6 +32,10 @@ class Rule(StrEnum):
     """From this amount on two people of the organization decide, by its policy."""
     TWO_ELSEWHERE = "two_elsewhere"
     """The same, where requests are switched off."""
+    BUDGET = "budget"
+    """A budget of the organization lets nobody add so much in this month."""
+    BUDGET_ASKS = "budget_asks"
+    """A budget of the organization lets nobody add so much alone in this month."""
     POLICY_USERS = "policy_users"
     NOT_LET_IN = "not_let_in"
     """Another person is connected to the portal account, and has not let this one in."""
@@ -64,6 +69,7 @@ class RuleError(BillingError):
         left: Decimal | None = None,
         lock: Lock | None = None,
         channels: tuple[str, ...] = (),
+        over: BudgetUse | None = None,
     ) -> None:
         super().__init__(rule.value)
         self.rule = rule
@@ -71,6 +77,7 @@ class RuleError(BillingError):
         self.left = left
         self.lock = lock
         self.channels = channels
+        self.over = over
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from bot.domain.billing import BillingState
+    from bot.domain.budget import BudgetUse
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
     from bot.domain.payment import PaymentMethod
@@ -138,7 +139,7 @@ class Approving:
         _require_amount(AmountOffer.of(state, rules), request.amount)
         rules.require(request.amount, spent)
         # Before the proposal, which is a charge of the organization too.
-        known = await self._known(request)
+        known = await self._known(request, look.demand.uses)
         proposal = await self._proposals.add(
             identity,
             look.link.account,
@@ -176,17 +177,21 @@ class Approving:
             seen=method_key(method),
             at=self._clock.now(),
         )
-        known = await self._known(request)
+        known = await self._known(request, look.demand.uses)
         return FirstReview(request=request, vote=vote, method=bound, state=look.state, known=known)
 
-    async def _known(self, request: FundsRequest) -> Known:
-        """Return what is known of the organization's other purchases, and of this requester."""
+    async def _known(self, request: FundsRequest, uses: Sequence[BudgetUse]) -> Known:
+        """Return what is known of the organization's other purchases, and of this requester.
+
+        `uses` are the budgets that count the request.
+        """
         now = self._clock.now()
         owner = request.requester.key
         return Known(
             others=await self._charges.of_organization(request.key, since=now - YOUNG),
             granted=await self._lists.granted(owner, request.key, since=now - GRANTED_IN),
             denied=await self._lists.denied_lately(request),
+            uses=uses,
         )
 
     async def agree(
@@ -278,11 +283,11 @@ class Approving:
         memberships = await self._paying.memberships(identity, request)
         demand, counting = await self._deciding.look(request, identity.user, memberships)
         now = self._clock.now()
-        asks = demand if pays else replace(demand, request_max=None)
+        asks = demand if pays else replace(demand, request_max=None, over=None)
         why = obstacle(request, actor, now, shown=request.version, charge=instead_of, demand=asks)
         if why is not None:
             await self._paying.refuse(request, why, identity)
-            raise await self._paying.obstacle(request, why, other)
+            raise await self._paying.obstacle(request, why, other, demand)
         _, portal = await self._people.accounts.portal(identity)
         state = await portal.state()
         if state.organization_id != request.organization_id:

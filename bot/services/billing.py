@@ -114,6 +114,7 @@ class Billing:
             applying=_applying(upgrade, usage),
             may_ask=self._people_ask and not state.may_charge,
             watched=await self._watched(identity, state) if self._people_ask else None,
+            budgets=await self._permission.budgets(identity, everything=state.may_charge),
         )
 
     async def _watched(self, identity: Identity, state: BillingState) -> Watched | None:

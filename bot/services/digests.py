@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bot.domain.digest import Digest
     from bot.domain.watch import Watch
     from bot.storage.database import Database
+    from bot.storage.requests.line import TwoPeopleLine
     from bot.storage.requests.lists import RequestLists
     from bot.storage.watches import WatchStore
 
@@ -28,10 +29,13 @@ MOST_WAITING = 100
 class Digests:
     """Puts weeks together."""
 
-    def __init__(self, database: Database, watches: WatchStore, lists: RequestLists) -> None:
+    def __init__(
+        self, database: Database, watches: WatchStore, lists: RequestLists, line: TwoPeopleLine
+    ) -> None:
         self._database = database
         self._watches = watches
         self._lists = lists
+        self._line = line
 
     async def of(self, subject: str) -> tuple[Watch, Digest] | None:
         """Return the week of a subject; None if the watch is gone or nothing was read in it."""
@@ -46,7 +50,8 @@ class Digests:
             return None
         look = Look(readings=readings, now=ends, lines=watch.lines)
         waiting = await self._lists.open_of(watch.key, but="", limit=MOST_WAITING)
-        return watch, digest_of(look, watch.organization_name, await self._added(watch, ends), waiting)
+        added, budgets = await self._added(watch, ends), await self._line.uses_of(watch.key)
+        return watch, digest_of(look, watch.organization_name, added, waiting, budgets)
 
     async def _added(self, watch: Watch, ends: datetime) -> Sequence[Added]:
         span = Span(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bot.domain.charge import Charge
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
+    from bot.domain.policy import Demand
     from bot.domain.request import FundsRequest
     from bot.services.people import People
     from bot.storage.charges.store import ChargeStore
@@ -72,7 +73,7 @@ class Paying:
             return memberships
         await self.refuse(request, why, charge.identity)
         await self._charges.cancel(charge.id, charge.identity.key, now=self._clock.now())
-        raise await self.obstacle(request, why, other)
+        raise await self.obstacle(request, why, other, demand)
 
     async def require_resuming(self, charge: Charge) -> Mapping[str, bool]:
         """Check that a charge that waited may still pay its request; return as `explain`.
@@ -99,7 +100,7 @@ class Paying:
         if why is None:
             return memberships
         await self.refuse(request, why, charge.identity)
-        raise await self.obstacle(request, why, charge)
+        raise await self.obstacle(request, why, charge, demand)
 
     async def memberships(self, identity: Identity, request: FundsRequest) -> Mapping[str, bool]:
         """Return in which groups and channels this person is whose members decide."""
@@ -109,7 +110,9 @@ class Paying:
         """Return the charge that is to pay a request; None if none is."""
         return None if request.charge_id is None else await self._charges.get(request.charge_id)
 
-    async def obstacle(self, request: FundsRequest, why: Obstacle, charge: Charge | None) -> RequestError:
+    async def obstacle(
+        self, request: FundsRequest, why: Obstacle, charge: Charge | None, demand: Demand
+    ) -> RequestError:
         """Return the error for a request that this charge is to pay; its time limits a take-over too."""
         at = take_over_at(charge)
         is_soon_enough = at is not None and at < request.expires_at
@@ -120,6 +123,7 @@ class Paying:
             charge=charge,
             take_over_at=at if is_soon_enough else None,
             policies=policies,
+            over=demand.over,
         )
 
     async def refuse(self, request: FundsRequest, why: Obstacle, identity: Identity) -> None:

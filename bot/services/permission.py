@@ -10,10 +10,12 @@ import structlog
 from bot.domain.rules import Lock, Rule, RuleError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from decimal import Decimal
 
     from bot.domain.billing import AutoReloadChoice
+    from bot.domain.budget import BudgetUse
     from bot.domain.charge import Charge
     from bot.domain.clock import Clock
     from bot.domain.identity import Account, Identity
@@ -120,6 +122,13 @@ class Permission:
             line = await self._line.of(identity)
             if line is not None and choice.reload_to >= line:
                 raise RuleError(Rule.TWO_PEOPLE, limit=line)
+
+    async def budgets(self, identity: Identity, *, everything: bool) -> Sequence[BudgetUse]:
+        """Return the budgets that limit what a person adds for themselves, as used in this month.
+
+        Without `everything`, not those that are for others too.
+        """
+        return await self._line.own_uses(identity, everything=everything)
 
     async def lock(self, identity: Identity, reason: str | None) -> tuple[Lock, bool]:
         """Stop all spending in this person's tenant; return the lock, and whether it is new.

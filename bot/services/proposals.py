@@ -41,10 +41,12 @@ class Proposals:
         portal_url: str,
         tier: tuple[str, str] | None = None,
         request: FundsRequest | None = None,
+        channel: str | None = None,
     ) -> Proposal:
         """Store a proposed charge of a person, and return it with an equal one that they should know of.
 
-        `request` is what it is to pay, in the version that the person is shown.
+        `request` is what it is to pay, in the version that the person is shown, and `channel` where it was
+        asked for if it pays none.
         """
         now = self._clock.now()
         charge = Charge(
@@ -65,6 +67,7 @@ class Proposals:
             portal_url=portal_url,
             request_id=None if request is None else request.id,
             request_version=None if request is None else request.version,
+            channel=channel,
         )
         open_equal = await self._confirmations.open_equal(charge)
         stored = await self._charges.add(charge, due_at=now + PROPOSAL_LIFE)

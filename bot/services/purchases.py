@@ -26,6 +26,7 @@ from bot.domain.offer import AmountOffer
 from bot.domain.rules import Rule, RuleError
 from bot.domain.subscription import Effect
 from bot.services.routing import key_of
+from bot.storage.requests.line import Who
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,14 +84,17 @@ class Purchases:
         self._accounts = accounts
         self._clock = clock
 
-    async def next_step(self, identity: Identity, amount: Decimal | None) -> NextStep:
+    async def next_step(
+        self, identity: Identity, amount: Decimal | None, *, channel: str | None = None
+    ) -> NextStep:
         """Return the next step: a payment method, an amount, or the confirmation of this amount.
 
         All conditions are checked here, once, before anything is shown; `confirm` checks the operator's
         limits and the lock again. A proposal is stored with its idempotency key before it is shown.
+        `channel` is the one whose budget is to count it.
 
         Raises:
-            RuleError: spending is stopped.
+            RuleError: spending is stopped, or a budget lets nobody add so much.
             NotLinkedError, RelinkRequiredError: no grant to charge with.
             NotAllowedError: the role or the organization's switch forbids it.
         """
@@ -110,11 +114,13 @@ class Purchases:
             self._permission.rules.require(amount, spent)
         except (AmountError, RuleError) as error:
             return replace(choose, amount=amount, problem=error)
-        line = await self._line.line_for(identity, key_of(identity, link), amount, link.account.account_id)
-        if line is not None and self._permission.rules.requests_off:
-            raise RuleError(Rule.TWO_ELSEWHERE, limit=line)
-        if line is not None:
-            return AskInstead(state=state, amount=amount, line=line)
+        who = Who(person=identity, account_id=link.account.account_id, channel=channel)
+        hold = await self._line.hold(who, key_of(identity, link), amount)
+        requests_off = self._permission.rules.requests_off
+        if hold is not None and (hold.is_final or requests_off):
+            raise hold.error(requests_off=requests_off)
+        if hold is not None:
+            return AskInstead(state=state, amount=amount, hold=hold)
         return Confirm(
             proposal=await self._proposals.add(
                 identity,
@@ -123,6 +129,7 @@ class Purchases:
                 organization=(state.organization_id, state.organization_name),
                 payment_method=state.payment_method,
                 portal_url=state.portal_url,
+                channel=channel,
             ),
             state=state,
         )
@@ -170,7 +177,8 @@ class Purchases:
         # The plan renews at its own price, without asking.
         monthly = subscription.price_of(preview.target_id)
         most = max(preview.due_now, monthly or preview.due_now)
-        line = await self._line.line_for(identity, key_of(identity, link), most, link.account.account_id)
+        who = Who(person=identity, account_id=link.account.account_id)
+        line = await self._line.reached(who, key_of(identity, link), most)
         if line is not None:
             raise RuleError(Rule.TWO_PEOPLE, limit=line)
         self._permission.rules.require(most, None)

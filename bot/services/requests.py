@@ -30,6 +30,7 @@ from bot.domain.request_views import AskForm, RequestList
 from bot.domain.text import clean
 from bot.domain.vote import Vote, VoteKind, method_key
 from bot.services.routing import key_of
+from bot.storage.requests.line import Who
 from bot.storage.requests.store import message_for, message_in
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
-    from bot.domain.policy import Policy
+    from bot.domain.policy import Hold, Policy
     from bot.domain.request import OrganizationKey
     from bot.domain.request_views import Approvers
     from bot.services.people import People
@@ -128,19 +129,27 @@ class Requests:
     ) -> bool:
         """Tell whether two people decide on this amount for a person; on any, if it is not known yet."""
         if amount is None:
-            return policy.two_people_from is not None
-        key, account_id = key_of(identity, link), link.account.account_id
-        return await self._line.line_for(identity, key, amount, account_id) is not None
+            return policy.two_people_from is not None or bool(policy.budgets)
+        who = Who(person=identity, account_id=link.account.account_id)
+        return await self._line.hold(who, key_of(identity, link), amount) is not None
 
     async def file(
-        self, identity: Identity, amount: Decimal, reason: str, *, account: str, form_id: str
+        self,
+        identity: Identity,
+        amount: Decimal,
+        reason: str,
+        *,
+        account: str,
+        form_id: str,
+        channel: str | None = None,
     ) -> FundsRequest:
         """File a request, with a message to each who is told; `account` is whose form it was.
 
-        A form files one request: sent again, it returns that one, whatever has become of it.
+        A form files one request: sent again, it returns that one, whatever has become of it. `channel` is
+        the one whose budget is to count it.
 
         Raises:
-            RuleError: spending is stopped, or the amount exceeds a limit.
+            RuleError: spending is stopped, or the amount exceeds a limit or a budget.
             AskedAlreadyError, TooManyRequestsError, NotFullMemberError, AboveMostError.
             NotLinkedError, RelinkRequiredError: not connected.
             StaleError: this person has connected another account since the form was opened.
@@ -156,7 +165,8 @@ class Requests:
         key = key_of(identity, link)
         policy = await self._allowing(key, amount)
         life = self._life if policy.life_hours is None else timedelta(hours=policy.life_hours)
-        line = await self._line.line_for(identity, key, amount, link.account.account_id)
+        who = Who(person=identity, account_id=link.account.account_id, channel=channel)
+        hold = await self._held(who, key, amount)
         request = FundsRequest(
             id=hashlib.sha256(f"{identity.key} {form_id}".encode()).hexdigest()[:16],
             requester=identity,
@@ -170,10 +180,11 @@ class Requests:
             expires_at=now + min(life, self._life),
             zone=policy.zone if policy.version else await self._people.members.zone(identity),
             hours=policy.hours,
-            needed=ONE if line is None else TWO,
+            needed=ONE if hold is None else TWO,
             policy_version=policy.version,
+            channel=channel,
         )
-        vote = None if line is None else await self._own_vote(request)
+        vote = None if hold is None else await self._own_vote(request)
         approvers = await self._routing.approvers(
             request.key, requester=identity, account_id=request.account_id
         )
@@ -190,6 +201,13 @@ class Requests:
         if policy.request_max is not None and amount > policy.request_max:
             raise AboveMostError(policy.request_max)
         return policy
+
+    async def _held(self, who: Who, key: OrganizationKey, amount: Decimal, *, but: str = "") -> Hold | None:
+        """Return why one person alone cannot add an amount; None if they can."""
+        hold = await self._line.hold(who, key, amount, but=but)
+        if hold is not None and hold.is_final:
+            raise hold.error()
+        return hold
 
     async def _own_vote(self, request: FundsRequest) -> Vote | None:
         """Return the requester's own yes, if the portal says that they may charge; another then pays."""
@@ -257,10 +275,11 @@ class Requests:
             raise RequestError(before, Obstacle.VERSION)
         policy = await self._allowing(before.key, amount)
         cents = amount.quantize(CENT)
-        line = await self._line.line_for(identity, before.key, cents, before.account_id, but=before.id)
-        after = before.edited(cents, one_line(reason), needed=ONE if line is None else TWO)
+        who = Who(person=identity, account_id=before.account_id, channel=before.channel)
+        hold = await self._held(who, before.key, cents, but=before.id)
+        after = before.edited(cents, one_line(reason), needed=ONE if hold is None else TWO)
         after = replace(after, policy_version=max(before.policy_version, policy.version))
-        vote = None if line is None else await self._own_vote(after)
+        vote = None if hold is None else await self._own_vote(after)
         return await self._change(before, after, "edited", vote)
 
     async def withdraw(self, identity: Identity, request_id: str) -> FundsRequest:

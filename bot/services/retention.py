@@ -14,6 +14,7 @@ from bot.services.lock_announcements import LOCK
 from bot.services.reminders import CONNECTION
 from bot.services.second_person import SECOND_PERSON, WAITING
 from bot.services.watch_worker import STALE
+from bot.storage.budget_notes import BUDGET
 from bot.storage.pending_confirmations import PENDING_LIFE
 from bot.storage.policies import POLICY, POLICY_CHANGE, POLICY_CHANNEL
 
@@ -80,6 +81,7 @@ class Retention:
             STALE,
             DIGEST,
             EXPORTED,
+            BUDGET,
         ):
             await self._ended.delete_notices(kind, before=now - GRANT_LIFE)
         await self._watches.forget(before=now - EPISODES_FOR)

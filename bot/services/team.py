@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.domain.budget import MOST_BUDGETS
 from bot.domain.errors import BillingError, PortalRefusalError, RefusalCode
 from bot.domain.policy import TWO, ChangeState, Policy, PolicyChange, is_looser
 from bot.domain.policy_views import PolicyProblem, PolicyProblemError, Saved, TeamPage
@@ -20,6 +21,7 @@ from bot.services.routing import key_of
 
 if TYPE_CHECKING:
     from bot.domain.billing import BillingState
+    from bot.domain.budget import TypedBudget
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
     from bot.domain.request import OrganizationKey
@@ -85,6 +87,7 @@ class Team:
             able=len(await self._routing.able(key, policy)),
             groups=await self._people.channels.groups(identity) if may_set else (),
             life_hours=self._life_hours,
+            uses=await self._deciding.line.uses_of(key, only=None if state.may_change_plan else identity),
         )
 
     async def _looked_up(self, identity: Identity) -> tuple[Link, BillingState]:
@@ -124,10 +127,32 @@ class Team:
         before = await self._policies.newest(key)
         if before.version != policy.version or link.account.account_id != account_id:
             raise PolicyProblemError(PolicyProblem.CHANGED)
-        if replace(before, zone=policy.zone) == policy and not before.is_broken:
-            return Saved.UNCHANGED
         zone = await self._people.members.zone(identity)
-        after = replace(policy, version=before.version + 1, zone=zone, is_broken=False)
+        return await self._set(identity, link, before, replace(policy, budgets=before.budgets, zone=zone))
+
+    async def set_budget(self, identity: Identity, typed: TypedBudget) -> Saved:
+        """Set or end a budget at once, or propose it if that is looser and there is a second person.
+
+        Raises:
+            As `save`.
+        """
+        link = await self._require_admin(identity)
+        before = await self._policies.newest(key_of(identity, link))
+        current, budget = before.budget(typed.name), typed.set_by(identity.user)
+        if current is not None and budget is not None:
+            budget = current if replace(current, set_by=budget.set_by) == budget else budget
+        after = before.with_budget(typed.name, budget)
+        if len(after.budgets) > MOST_BUDGETS:
+            raise PolicyProblemError(PolicyProblem.TOO_MANY)
+        if not before.version:
+            after = replace(after, zone=await self._people.members.zone(identity))
+        return await self._set(identity, link, before, after)
+
+    async def _set(self, identity: Identity, link: Link, before: Policy, wanted: Policy) -> Saved:
+        key = key_of(identity, link)
+        if replace(before, zone=wanted.zone) == wanted and not before.is_broken:
+            return Saved.UNCHANGED
+        after = replace(wanted, version=before.version + 1, is_broken=False)
         await self._check(identity, key, before, after)
         loosens = before.is_broken or is_looser(before, after)
         others = await self._other_admins(identity, link, key) if loosens else []
@@ -209,6 +234,7 @@ class Team:
         With `change`, this person agrees to that change with this account, in the same transaction.
         """
         tell = await self._routing.able(key)
+        before = await self._policies.newest(key)
         agreed_by = None if change is None else change[1].key
         async with self._database.transaction() as transaction:
             if change is not None:
@@ -224,6 +250,7 @@ class Team:
                 raise PolicyProblemError(PolicyProblem.CHANGED)
             life = timedelta(hours=self._life_hours)
             await self._deciding.tighten(transaction, key, policy, life)
+            await self._deciding.tell_of_budgets(transaction, key, before, policy)
         log.info("team.set", version=policy.version, by=by, agreed_by=agreed_by)
 
     async def change(self, identity: Identity, change_id: str) -> PolicyChange:

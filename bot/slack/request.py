@@ -236,6 +236,13 @@ class SlackRequest:
         return MessagePlace(channel=channel, ts=ts)
 
     @property
+    def team_channel(self) -> str | None:
+        """The channel of a command, or of the clicked message; None for a direct message."""
+        container = self.payload.container
+        found = self.payload.channel_id or (container.channel_id if container is not None else None)
+        return found if isinstance(found, str) and not found.startswith("D") else None
+
+    @property
     def response_url(self) -> str | None:
         """The URL for the answer; None for a click in a view. A secret."""
         return self.payload.response_url or None

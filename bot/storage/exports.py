@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, select
 
-from bot.domain.charge import ChargeState
+from bot.domain.charge import ChargeKind, ChargeState
+from bot.domain.policy import Policy
 from bot.storage.audit import GENESIS
 from bot.storage.charges.rows import charge_of
 from bot.storage.tables import audit, audit_seals, charges, requests
-from bot.storage.team_tables import votes
+from bot.storage.team_tables import policies, votes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Row
+    from sqlalchemy import ColumnElement, Row, Select
 
+    from bot.domain.budget import Budget
     from bot.domain.charge import Charge
     from bot.storage.database import Database
 
@@ -49,6 +51,9 @@ class Purchase:
     policy_version: int | None = None
     first_approver: str | None = None
     first_at: datetime | None = None
+    channel: str | None = None
+    budgets: tuple[Budget, ...] = ()
+    """Those that counted it, by the policy in force when it was confirmed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +90,7 @@ async def purchases_in(database: Database, span: Span) -> Sequence[Purchase]:
             requests.c.asked_at,
             requests.c.reason,
             requests.c.policy_version,
+            func.coalesce(requests.c.channel, charges.c.channel).label("in_channel"),
             first.label("first_approver"),
             first_at.label("first_at"),
         )
@@ -93,7 +99,15 @@ async def purchases_in(database: Database, span: Span) -> Sequence[Purchase]:
         .order_by(charges.c.confirmed_at, charges.c.id)
     )
     async with database.read() as connection:
-        return [_purchase(row) for row in await connection.execute(query)]
+        found = (await connection.execute(query)).all()
+        history = (await connection.execute(_policies_of(span.organization_id))).all()
+    return [_purchase(row, history) for row in found]
+
+
+def _policies_of(organization_id: str) -> Select[Any]:
+    row = policies.c
+    newest_first = select(row.tenant, row.version, row.facts, row.at).order_by(row.version.desc())
+    return newest_first.where(row.organization_id == organization_id)
 
 
 def _conditions(span: Span) -> list[ColumnElement[bool]]:
@@ -109,7 +123,7 @@ def _conditions(span: Span) -> list[ColumnElement[bool]]:
     return found
 
 
-def _purchase(row: Row[Any]) -> Purchase:
+def _purchase(row: Row[Any], history: Sequence[Row[Any]]) -> Purchase:
     charge = charge_of(row)
     is_settled = charge.state is ChargeState.SETTLED
     return Purchase(
@@ -121,6 +135,24 @@ def _purchase(row: Row[Any]) -> Purchase:
         policy_version=row.policy_version,
         first_approver=row.first_approver,
         first_at=row.first_at,
+        channel=row.in_channel,
+        budgets=_budgets(charge, row.requester or charge.identity.user, row.in_channel, history),
+    )
+
+
+def _budgets(
+    charge: Charge, user: str, channel: str | None, history: Sequence[Row[Any]]
+) -> tuple[Budget, ...]:
+    """Return the budgets that counted a purchase for this person in this channel."""
+    confirmed_at = charge.confirmed_at
+    if charge.kind is not ChargeKind.TOP_UP or confirmed_at is None:
+        return ()
+    in_force = (
+        each for each in history if each.tenant == charge.identity.tenant and each.at <= confirmed_at
+    )
+    newest = next(in_force, None)
+    return (
+        () if newest is None else Policy.from_text(newest.facts, newest.version).budgets_of(user, channel)
     )
 
 

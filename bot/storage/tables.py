@@ -107,8 +107,10 @@ charges = Table(
     Column("confirmation_signature", String(64)),
     Column("request_id", String(32)),
     Column("request_version", Integer),
+    Column("channel", String(32)),
     *lease_columns(),
     Index("ix_charges_owner_created_at", "owner", "created_at"),
+    Index("ix_charges_organisation_confirmed_at", "organization_id", "confirmed_at"),
     info={"kind": "charge"},
 )
 Index(
@@ -210,6 +212,7 @@ requests = Table(
     Column("policy_version", Integer, nullable=False, server_default="0"),
     Column("hours", String(32), nullable=False, server_default=USUAL_HOURS),
     Column("wanted_method", Text),
+    Column("channel", String(32)),
     *lease_columns(),
     Index("ix_requests_owner_asked_at", "owner", "asked_at"),
     Index("ix_requests_organisation", "tenant", "organization_id", "asked_at"),

@@ -16,6 +16,7 @@ from bot.services.reminders import CONNECTION
 from bot.services.second_person import SECOND_PERSON, WAITING
 from bot.services.watch_worker import STALE
 from bot.slack.errors import SlackUnavailableError
+from bot.storage.budget_notes import BUDGET
 from bot.storage.episodes import EPISODE
 from bot.storage.policies import POLICY, POLICY_CHANGE, POLICY_CHANNEL
 from handlers.jobs.charge import advance_charge, draw_charge
@@ -23,7 +24,7 @@ from handlers.jobs.connection import draw_connection_end, draw_second_person, dr
 from handlers.jobs.device_grant import advance_device_grant, draw_device_grant
 from handlers.jobs.exported import draw_exported
 from handlers.jobs.lock import draw_lock
-from handlers.jobs.policy import draw_policy, draw_policy_change, draw_policy_channel
+from handlers.jobs.policy import draw_budget, draw_policy, draw_policy_change, draw_policy_channel
 from handlers.jobs.request import advance_request, draw_request
 from handlers.jobs.watch import advance_watch, draw_digest, draw_episode, draw_stale
 
@@ -99,6 +100,7 @@ NOTICES: dict[str, Draw] = {
     STALE: draw_stale,
     DIGEST: draw_digest,
     EXPORTED: draw_exported,
+    BUDGET: draw_budget,
 }
 """Messages about what is no durable work, by the kind of their subject."""
 

@@ -1,11 +1,14 @@
-"""The content of messages about a policy: it was changed, is to be, or its channel gets no cards."""
+"""The content of messages about a policy: a change, a channel that gets no cards, a budget."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from blocks.budget import budget_note
 from blocks.team import change_message, channel_problem_message, policy_message
+from bot.domain.budget import note_about
 from bot.domain.delivery import Drawing
+from bot.services.routing import key_of
 
 if TYPE_CHECKING:
     from bot.domain.delivery import Delivery
@@ -30,6 +33,19 @@ async def draw_policy_change(runtime: Runtime, delivery: Delivery) -> Drawing | 
         message=change_message(change, delivery.recipient, now, life).json,
         look_again=change.expires_at - now if change.is_open(now) else None,
     )
+
+
+async def draw_budget(runtime: Runtime, delivery: Delivery) -> Drawing | None:
+    """Return how far a budget is used; None if it is another one by now, or its month is over."""
+    link = await runtime.links.get(delivery.recipient)
+    if link is None:
+        return None
+    key = key_of(delivery.recipient, link)
+    threshold = int(delivery.subject_id.rpartition(" ")[2])
+    uses = await runtime.deciding.line.uses_of(key)
+    named = (each for each in uses if note_about(key, each, threshold) == delivery.subject_id)
+    use = next(named, None)
+    return None if use is None else Drawing(message=budget_note(use, threshold).json)
 
 
 async def draw_policy_channel(runtime: Runtime, delivery: Delivery) -> Drawing:

@@ -54,7 +54,7 @@ async def handle_buy(context: Context) -> None:
             await context.reply.message(amount_help_message(context.text, amount_problem(error)))
             return
     await context.reply.open_modal(titles.ADD_FUNDS)
-    await context.reply.show(await _next_step(context, amount))
+    await context.reply.show(await _next_step(context, amount, context.request.team_channel))
 
 
 async def handle_add_funds(context: Context) -> None:
@@ -62,14 +62,15 @@ async def handle_add_funds(context: Context) -> None:
     context.wanted = "buy"
     await context.reply.open_modal(titles.ADD_FUNDS)
     await remember_overview(context)
-    await context.reply.show(await _next_step(context, None))
+    await context.reply.show(await _next_step(context, None, context.request.team_channel))
 
 
 async def handle_refresh_amount(context: Context) -> None:
     """Show the form with the current balance; keep the chosen and typed amounts."""
     context.reply.in_modal(titles.ADD_FUNDS)
     chosen, typed = context.request.entered(ids.AMOUNT_PRESET), context.request.entered(ids.AMOUNT_CUSTOM)
-    await context.reply.show(await _ask_amount(context, chosen=chosen, typed=typed))
+    channel = AmountForm.recall(context.request.metadata).channel
+    await context.reply.show(await _ask_amount(context, channel, chosen=chosen, typed=typed))
 
 
 async def handle_amount(context: Context) -> None:
@@ -83,25 +84,33 @@ async def handle_amount(context: Context) -> None:
         await context.reply.ack(response_action="errors", errors=words)
         return
     context.wanted = f"buy {format(amount, 'f')}"
-    await context.reply.become(loading_modal(titles.ADD_FUNDS), _next_step(context, amount))
+    await context.reply.become(loading_modal(titles.ADD_FUNDS), _next_step(context, amount, form.channel))
 
 
 async def handle_back(context: Context) -> None:
     """Return to the amount; cancel the shown proposal."""
     await context.reply.open_modal(titles.ADD_FUNDS)
     charge_id = context.request.value
-    typed = context.request.metadata if context.request.view.callback_id == ids.CARD_VIEW else ""
+    is_card_view = context.request.view.callback_id == ids.CARD_VIEW
+    typed, channel = _amount_and_channel(context) if is_card_view else ("", None)
     if charge_id:
         charge = await context.runtime.purchases.cancel(context.identity, charge_id)
-        typed = show(charge.amount)
-    await context.reply.show(await _ask_amount(context, typed=typed or None))
+        typed, channel = show(charge.amount), charge.channel
+    await context.reply.show(await _ask_amount(context, channel, typed=typed or None))
 
 
 async def handle_check_card(context: Context) -> None:
     """Check again for a payment method; if there is one, continue with the purchase."""
     await context.reply.open_modal(titles.ADD_CARD)
-    amount = parse_typed(context.request.metadata) if context.request.metadata else None
-    await context.reply.show(await _next_step(context, amount, checked=True))
+    typed, channel = _amount_and_channel(context)
+    amount = parse_typed(typed) if typed else None
+    await context.reply.show(await _next_step(context, amount, channel, checked=True))
+
+
+def _amount_and_channel(context: Context) -> tuple[str, str | None]:
+    """Read what the modal that asks for a card keeps."""
+    typed, _, channel = context.request.metadata.partition(" ")
+    return typed, channel or None
 
 
 async def handle_pay(context: Context) -> None:
@@ -180,29 +189,44 @@ async def handle_resume(context: Context) -> None:
         await context.reply.message(resumed_message(charge))
 
 
-async def _next_step(context: Context, amount: Decimal | None, *, checked: bool = False) -> Json:
-    """Return the next view of a purchase; `checked`: the person asked to check the payment method."""
-    match await context.runtime.purchases.next_step(context.identity, amount):
+async def _next_step(
+    context: Context, amount: Decimal | None, channel: str | None, *, checked: bool = False
+) -> Json:
+    """Return the next view of a purchase; `checked`: the person asked to check the payment method.
+
+    `channel` is where the purchase was asked for.
+    """
+    match await context.runtime.purchases.next_step(context.identity, amount, channel=channel):
         case NeedsPaymentMethod(state=state):
             return add_card_modal(
-                state, typed=show(amount) if amount is not None else None, still_missing=checked
+                state,
+                typed=show(amount) if amount is not None else None,
+                still_missing=checked,
+                channel=channel,
             )
         case Confirm(proposal=proposal, state=state):
             return confirm_modal(proposal.charge, open_equal=proposal.open_equal, state=state)
         case AskInstead() as step:
             return ask_instead_modal(step)
         case ChooseAmount() as choice:
-            return await _choose(context, choice)
+            return await _choose(context, choice, channel)
 
 
 async def _choose(
-    context: Context, choice: ChooseAmount, *, chosen: str | None = None, typed: str | None = None
+    context: Context,
+    choice: ChooseAmount,
+    channel: str | None,
+    *,
+    chosen: str | None = None,
+    typed: str | None = None,
 ) -> Json:
     """Return the view that asks for an amount, or says why nothing can be charged."""
     now = context.runtime.clock.now()
     newest = await context.runtime.purchases.history(context.identity, limit=1)
     last = newest[0].amount if newest else None
-    form = AmountForm.of(choice.state, choice.offer, read_at=now, account=choice.account, last=last)
+    form = AmountForm.of(
+        choice.state, choice.offer, read_at=now, account=choice.account, last=last, channel=channel
+    )
     if choice.offer.is_closed:
         return closed_modal(form, choice.state)
     if choice.amount is None:
@@ -211,10 +235,12 @@ async def _choose(
     return amount_modal(form, typed=show(choice.amount), problem=problem)
 
 
-async def _ask_amount(context: Context, *, chosen: str | None = None, typed: str | None = None) -> Json:
+async def _ask_amount(
+    context: Context, channel: str | None, *, chosen: str | None = None, typed: str | None = None
+) -> Json:
     """Ask for the amount again, with the values chosen and typed before."""
     choice = await context.runtime.purchases.choose_amount(context.identity)
-    return await _choose(context, choice, chosen=chosen, typed=typed)
+    return await _choose(context, choice, channel, chosen=chosen, typed=typed)
 
 
 async def _state(context: Context) -> BillingState | None:

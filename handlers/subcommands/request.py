@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from blocks import ids, titles
@@ -21,6 +22,7 @@ from blocks.request_forms import (
     reminded_message,
     too_soon_message,
 )
+from bot.domain.budget import Whose
 from bot.domain.errors import BillingError, StaleError
 from bot.domain.money import AmountError, parse_typed, show
 from bot.domain.request_errors import (
@@ -97,6 +99,8 @@ async def handle_ask_form(context: Context) -> None:
         await context.reply.ack(response_action="errors", errors=words)
         return
     context.wanted = f"request {format(amount, 'f')} {reason}"[:100]
+    if form.has_channels:
+        form = replace(form, channel=context.request.entered(ids.ASK_TEAM))
     work = _store(context, form, amount, reason)
     await context.reply.become(loading_modal(titles.ASK_FOR_FUNDS, doing=ASKING), work)
 
@@ -110,7 +114,12 @@ async def _store(context: Context, form: AskedFor, amount: Decimal, reason: str)
             request = await requests.edit(context.identity, form.edits, amount, reason, shown=form.version)
         else:
             request = await requests.file(
-                context.identity, amount, reason, account=form.account, form_id=context.request.view.id
+                context.identity,
+                amount,
+                reason,
+                account=form.account,
+                form_id=context.request.view.id,
+                channel=form.channel,
             )
     except RequestError as error:
         return obstacle_modal(error, context.runtime.clock.now())
@@ -168,7 +177,7 @@ async def _form(context: Context, typed: str, reason: str, *, anyway: bool = Fal
         return may_add_modal(typed, reason)
     except MemberCapError as error:
         return member_cap_modal(error, typed, reason)
-    kept = _kept(form)
+    kept = _kept(form, channel=context.request.team_channel)
     return ask_modal(kept, typed=typed or None, reason=reason, problem=_problem(kept, typed))
 
 
@@ -190,7 +199,7 @@ def _problem(form: AskedFor, typed: str) -> str | None:
     return None
 
 
-def _kept(form: AskForm, *, edits: FundsRequest | None = None) -> AskedFor:
+def _kept(form: AskForm, *, edits: FundsRequest | None = None, channel: str | None = None) -> AskedFor:
     if edits is not None and edits.organization_id != form.account.organization_id:
         raise StaleError
     return AskedFor(
@@ -201,6 +210,8 @@ def _kept(form: AskForm, *, edits: FundsRequest | None = None) -> AskedFor:
         needs_reason=not form.policy.is_reason_optional,
         edits="" if edits is None else edits.id,
         version=0 if edits is None else edits.version,
+        channel=channel,
+        has_channels=any(each.whose is Whose.CHANNEL for each in form.policy.budgets),
     )
 
 

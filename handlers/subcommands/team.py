@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from blocks import ids, titles
+from blocks.budget import budget_help_message, budget_message
 from blocks.loading import loading_modal
 from blocks.team import (
     AMOUNT_NEEDED,
@@ -20,6 +21,8 @@ from blocks.team import (
     saved_modal,
     team_modal,
 )
+from bot.domain.budget import BudgetError, read_budget
+from bot.domain.money import AmountError
 from bot.domain.policy import Policy, read_life
 from bot.domain.policy_views import PolicyProblem, PolicyProblemError
 from bot.domain.working_hours import WorkingHours, WorkingHoursError
@@ -31,8 +34,14 @@ if TYPE_CHECKING:
     from handlers.context import Context
 
 
+BUDGET = "budget"
+
+
 async def handle_team(context: Context) -> None:
-    """Show the policy: as a form to whoever may set it."""
+    """Set a budget that was typed, or show the policy: as a form to whoever may set it."""
+    if context.text:
+        await _budget(context, context.text)
+        return
     context.wanted = "team"
     await context.reply.open_modal(titles.TEAM)
     page = await context.runtime.team.page(context.identity)
@@ -76,6 +85,25 @@ async def handle_refuse_change(context: Context) -> None:
         await context.runtime.team.refuse(context.identity, context.request.value)
     except PolicyProblemError as error:
         await context.reply.message(problem_message(error))
+
+
+async def _budget(context: Context, typed: str) -> None:
+    """Set or end a budget."""
+    try:
+        budget = read_budget(typed)
+    except (BudgetError, AmountError):
+        await context.reply.message(budget_help_message("" if typed.lower() == BUDGET else typed))
+        return
+    async with context.reply.patience():
+        try:
+            saved = await context.runtime.team.set_budget(context.identity, budget)
+            page = await context.runtime.team.page(context.identity)
+        except PolicyProblemError as error:
+            answer = problem_message(error)
+        else:
+            use = next((each for each in page.uses if each.budget.name == budget.name), None)
+            answer = budget_message(saved, budget, use)
+    await context.reply.message(answer)
 
 
 def _read(request: SlackRequest, problems: dict[str, str]) -> Policy:

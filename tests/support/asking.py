@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
 
+from bot.domain.budget import TypedBudget
 from bot.domain.policy_views import Saved
 from bot.services.routing import key_of
 from bot.startup import recognize_workspace
@@ -18,6 +19,7 @@ from tests.support.shown import Shown
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from bot.domain.budget import Budget
     from bot.domain.identity import Identity
     from bot.domain.request import FundsRequest, RequestState
     from bot.runtime import Runtime
@@ -109,6 +111,13 @@ async def save_policy(runtime: Runtime, identity: Identity, **facts: Any) -> Non
     changed = replace(now, **facts)
     saved = await runtime.team.save(identity, changed, account_id=link.account.account_id)
     assert saved is Saved.SET
+
+
+async def set_budgets(house: House, *budgets: Budget, user: str = ADA) -> None:
+    """Set budgets, as a person who may."""
+    for each in budgets:
+        wanted = TypedBudget(whose=each.whose, subject=each.subject, amount=each.amount, mode=each.mode)
+        assert await house.app.runtime.team.set_budget(house.identity(user), wanted) is Saved.SET
 
 
 async def agree(house: House, user: str = ADA, words: str = "1 of 2") -> None:

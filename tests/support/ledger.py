@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from bot.engine import Engine, Kind, Lease
 from bot.metrics import Metrics
+from bot.storage.budget_notes import BudgetNotes
 from bot.storage.charges.confirmation import ConfirmationStore
 from bot.storage.charges.store import ChargeStore
 from bot.storage.deliveries import DeliveryStore
@@ -38,8 +39,10 @@ def request_store(database: Database) -> RequestStore:
 
 def deciding_on(database: Database, requests: RequestStore) -> Deciding:
     """The decisions on these requests."""
-    policies = PolicyStore(database, CIPHER, DeliveryStore(database, CIPHER))
-    return Deciding(database, requests, policies, TwoPeopleLine(database, policies))
+    deliveries = DeliveryStore(database, CIPHER)
+    policies = PolicyStore(database, CIPHER, deliveries)
+    line = TwoPeopleLine(database, policies)
+    return Deciding(database, requests, policies, line, BudgetNotes(deliveries))
 
 
 class Ledger(ChargeStore):

@@ -24,7 +24,6 @@ from sqlalchemy import (
 from bot.domain.charge import NOT_CHARGED, ChargeState, confirmation_of
 from bot.domain.deciding import TAKE_OVER_AFTER
 from bot.domain.errors import RefusalCode
-from bot.domain.rules import Rule, RuleError
 from bot.storage.charges.rows import charge_of
 from bot.storage.charges.store import (
     LATELY,
@@ -216,7 +215,7 @@ class ConfirmationStore:
         Return None if the person has no such proposal (any more), or a condition fails.
 
         Raises:
-            RuleError: from `check_limits`; or two people decide on so much.
+            RuleError: from `check_limits`; or two people decide on so much; or it goes over a budget.
         """
         facts = {
             "this": charge_id,
@@ -258,9 +257,10 @@ class ConfirmationStore:
         return None
 
     async def _require_alone(self, transaction: Transaction, charge: Charge) -> None:
-        line = await self._deciding.line.reached_by(transaction, charge, holds=True)
-        if line is not None:
-            raise RuleError(Rule.TWO_PEOPLE, limit=line)
+        hold, before, key = await self._deciding.line.hold_of(transaction, charge)
+        if hold is not None:
+            raise hold.error()
+        await self._deciding.budget_notes.tell(transaction, key, before.uses, charge.amount)
 
     async def _decide(
         self, transaction: Transaction, charge: Charge, memberships: Mapping[str, bool]

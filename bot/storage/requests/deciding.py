@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bot.domain.charge import Charge
     from bot.domain.policy import Policy
     from bot.domain.vote import Vote
+    from bot.storage.budget_notes import BudgetNotes
     from bot.storage.connection import Connection, Transaction
     from bot.storage.database import Database
     from bot.storage.policies import PolicyStore
@@ -105,11 +106,17 @@ class Deciding:
     """Decides, in the transaction of whoever confirms."""
 
     def __init__(
-        self, database: Database, requests: RequestStore, policies: PolicyStore, line: TwoPeopleLine
+        self,
+        database: Database,
+        requests: RequestStore,
+        policies: PolicyStore,
+        line: TwoPeopleLine,
+        budget_notes: BudgetNotes,
     ) -> None:
         self._database = database
         self.requests = requests
         self.line = line
+        self.budget_notes = budget_notes
         self._policies = policies
         self._votes = requests.votes
 
@@ -155,6 +162,7 @@ class Deciding:
         if needs_vote and await self.vote_for(transaction, charge) is None:
             return None  # the statement saw one that this app has not written
         await self.requests.changed(transaction, request, request.state.value, actor=charge.identity.key)
+        await self.budget_notes.tell(transaction, request.key, demand.uses, request.amount)
         return request
 
     async def _allowed(
@@ -185,7 +193,7 @@ class Deciding:
         `holds`: in a transaction that decides.
         """
         found = await self._policies.since(connection, request.key, request.policy_version)
-        before = await self.line.added_for(
+        before = await self.line.before(
             connection, _who(request), request.key, found, but=request.id, holds=holds
         )
         return Demand.of(found, request.amount, before=before, user=user, memberships=memberships)
@@ -324,8 +332,8 @@ class Deciding:
         rows = (await transaction.execute(select(requests).where(*of_organization(key), IS_OPEN))).all()
         for found in rows:
             before = request_of(found)
-            sum_before = await self.line.added_for(transaction, _who(before), key, (policy,), but=before.id)
-            after = before.tightened(policy, sum_before, life)
+            added = await self.line.before(transaction, _who(before), key, (policy,), but=before.id)
+            after = before.tightened(policy, added.day, life)
             values = {**difference(before, after), "due_at": after.due_at(), "wakes": row.wakes + 1}
             changed = update(requests).where(row.id == before.id, *as_seen(before)).values(**values)
             if (await transaction.execute(changed)).rowcount:
@@ -339,6 +347,14 @@ class Deciding:
             )
             await void_votes(transaction, Voided.NOT_CONFIRMED, *others)
         transaction.announce(requests)
+
+    async def tell_of_budgets(
+        self, transaction: Transaction, key: OrganizationKey, before: Policy, after: Policy
+    ) -> None:
+        """Tell of budgets that a new policy sets or changes, as far as they are used already."""
+        changed = [each for each in after.budgets if each != before.budget(each.name)]
+        uses = await self.line.uses(transaction, key, after, changed)
+        await self.budget_notes.tell_of_change(transaction, key, uses)
 
     async def void(self, why: Voided, *which: ColumnElement[bool]) -> None:
         """Void votes in a transaction of their own."""
@@ -378,7 +394,7 @@ class Deciding:
 
 
 def _who(request: FundsRequest) -> Who:
-    return Who(owner=request.requester.key, account_id=request.account_id)
+    return Who(person=request.requester, account_id=request.account_id, channel=request.channel)
 
 
 def _method_of(charge: Charge) -> str:

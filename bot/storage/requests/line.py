@@ -1,4 +1,4 @@
-"""The line from which two people decide, and what counts towards it in a day."""
+"""What one person alone may add: up to the line from which two people decide, and up to the budgets."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import String, literal, or_, select, union_all
 
+from bot.domain.budget import Month, Whose, uses_of
 from bot.domain.charge import NOT_CHARGED
-from bot.domain.policy import ONE
+from bot.domain.policy import ONE, Before, Hold
 from bot.domain.request import OrganizationKey, RequestState
+from bot.storage.budgets import spent_in
 from bot.storage.requests.lists import LONGEST_LIFE
 from bot.storage.requests.rows import of_organization
 from bot.storage.tables import charges, links, requests
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from bot.domain.budget import Budget, BudgetUse
     from bot.domain.charge import Charge
     from bot.domain.identity import Identity
     from bot.domain.policy import Policy
@@ -34,20 +37,31 @@ _COUNTED = [RequestState.CHARGING.value, RequestState.DONE.value, RequestState.U
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Who:
-    """For whom amounts are added: a Slack person, by their key, and their portal account."""
+    """For whom amounts are added: a Slack person with their portal account, and in which channel."""
 
-    owner: str
+    person: Identity
     account_id: str
+    channel: str | None = None
 
 
 class TwoPeopleLine:
-    """Tells whether an amount for a person reaches the line of their organization."""
+    """Tells what holds an amount for a person up: the line of their organization, or its budgets."""
 
-    def __init__(self, database: Database, policies: PolicyStore) -> None:
+    def __init__(
+        self,
+        database: Database,
+        policies: PolicyStore,
+        over: Callable[[BudgetUse], None] = lambda _use: None,
+        *,
+        are_budgets_on: bool = True,
+    ) -> None:
+        """`over` is called with each budget over which somebody's amount goes."""
         self._database = database
         self._policies = policies
+        self._over = over
+        self._are_budgets_on = are_budgets_on
 
-    async def added_for(
+    async def before(
         self,
         connection: Connection,
         who: Who,
@@ -56,32 +70,79 @@ class TwoPeopleLine:
         *,
         but: str = "",
         holds: bool = False,
+    ) -> Before:
+        """Return what was, or is being, added before an amount for a person, by the policies of a request.
+
+        That is without the request or charge `but`. With `holds`, it holds to the end of the transaction:
+        those who add for one person, or in an organization with budgets, take turns.
+        """
+        has_line = any(each.two_people_from is not None for each in policies)
+        budgets = policies[-1].budgets_of(who.person.user, who.channel) if self._are_budgets_on else ()
+        if holds and (has_line or budgets):
+            await self._take_turns(connection, who, key)
+        return Before(
+            day=await self._added_in_a_day(connection, who, key, but) if has_line else Decimal(0),
+            uses=await self.uses(connection, key, policies[-1], budgets, but=but),
+        )
+
+    async def _take_turns(self, connection: Connection, who: Who, key: OrganizationKey) -> None:
+        people = [f"added:{name}" for name in sorted({who.person.key, who.account_id})]
+        names = [*people, f"budgets:{key.tenant}:{key.organization_id}"]
+        turns = [select(literal(name, String).label("name")) for name in names]
+        ordered = select(union_all(*turns).subquery().c.name).order_by("name")
+        await connection.execute(select(self._database.backend.take_turns(ordered)))
+
+    async def uses(
+        self,
+        connection: Connection,
+        key: OrganizationKey,
+        policy: Policy,
+        budgets: Sequence[Budget],
+        *,
+        but: str = "",
+    ) -> tuple[BudgetUse, ...]:
+        """Return how much of these budgets is used in this month, without the request or charge `but`."""
+        if not budgets:
+            return ()
+        month = Month.at(self._database.clock.now(), policy.zone)
+        return uses_of(budgets, month, await spent_in(connection, key, month, but=but))
+
+    async def uses_of(self, key: OrganizationKey, *, only: Identity | None = None) -> tuple[BudgetUse, ...]:
+        """Return how far the budgets in force are used in this month: all, or this person's `only`."""
+        async with self._database.read() as connection:
+            policy = (await self._policies.since(connection, key))[-1]
+            seen = [
+                each
+                for each in policy.budgets
+                if only is None or (each.whose is Whose.PERSON and each.subject == only.user)
+            ]
+            return await self.uses(connection, key, policy, seen if self._are_budgets_on else ())
+
+    async def _added_in_a_day(
+        self,
+        connection: Connection,
+        who: Who,
+        key: OrganizationKey,
+        but: str,
     ) -> Decimal:
         """Return the sum of 24 hours of what was, or is being, added for a person (US dollars).
 
-        It is their paid requests and their own purchases, without the request or charge `but`, and those of
-        whoever else uses their portal account; zero if no policy has a line. With `holds`, the sum holds to
-        the end of the transaction: those who add for one person take turns.
+        It is their paid requests and their own purchases, and those of whoever else uses their portal
+        account.
         """
-        if all(each.two_people_from is None for each in policies):
-            return Decimal(0)
-        if holds:
-            names = (f"added:{name}" for name in sorted({who.owner, who.account_id}))
-            turns = [select(literal(name, String).label("name")) for name in names]
-            ordered = select(union_all(*turns).subquery().c.name).order_by("name")
-            await connection.execute(select(self._database.backend.take_turns(ordered)))
+        owner = who.person.key
         since = self._database.clock.now() - DAY
         asked, bought = requests.c, charges.c
         paid = select(asked.amount).where(
             *of_organization(key),
-            or_(asked.owner == who.owner, asked.account_id == who.account_id),
+            or_(asked.owner == owner, asked.account_id == who.account_id),
             asked.state.in_(_COUNTED),
             asked.asked_at > since - LONGEST_LIFE,
             asked.decided_at > since,
             asked.id != but,
         )
         own = select(bought.amount).where(
-            or_(bought.owner == who.owner, bought.account_id == who.account_id),
+            or_(bought.owner == owner, bought.account_id == who.account_id),
             bought.organization_id == key.organization_id,
             bought.request_id.is_(None),
             bought.confirmed_at > since,
@@ -91,54 +152,90 @@ class TwoPeopleLine:
         sums = [sum((await connection.execute(query)).scalars(), Decimal(0)) for query in (paid, own)]
         return sum(sums, Decimal(0))
 
-    async def reached_by(
-        self, connection: Connection, charge: Charge, *, holds: bool = False
-    ) -> Decimal | None:
-        """Return the line from which two people decide, if a purchase of one's own reaches it."""
+    async def reached_by(self, connection: Connection, charge: Charge) -> Decimal | None:
+        """Return the line from which two people decide, if a purchase of one's own reaches it.
+
+        Budgets have counted it since its confirmation.
+        """
+        key, policies = await self._policies_for(connection, charge)
+        day = (await self.before(connection, _buyer(charge), key, policies, but=charge.id)).day
+        return None if policies[-1].people_for(charge.amount, day) == ONE else _line_of(policies[-1])
+
+    async def hold_of(
+        self, connection: Connection, charge: Charge
+    ) -> tuple[Hold | None, Before, OrganizationKey]:
+        """Return what holds a purchase of one's own up as it is confirmed, and what was added before it."""
+        key, policies = await self._policies_for(connection, charge)
+        before = await self.before(connection, _buyer(charge), key, policies, but=charge.id, holds=True)
+        return self._counted(Hold.of(policies[-1], charge.amount, before)), before, key
+
+    async def _policies_for(
+        self, connection: Connection, charge: Charge
+    ) -> tuple[OrganizationKey, Sequence[Policy]]:
         link = select(links.c.base_url).where(links.c.owner == charge.identity.key)
         key = OrganizationKey(
             tenant=charge.identity.tenant,
             base_url=await connection.scalar(link) or "",
             organization_id=charge.organization_id,
         )
-        who = Who(owner=charge.identity.key, account_id=charge.account_id)
-        return await self.reached(connection, who, key, charge.amount, but=charge.id, holds=holds)
+        return key, await self._policies.since(connection, key)
 
-    async def reached(
-        self,
-        connection: Connection,
-        who: Who,
-        key: OrganizationKey,
-        amount: Decimal,
-        *,
-        but: str = "",
-        holds: bool = False,
-    ) -> Decimal | None:
-        """Return the line from which two people decide, if this amount reaches it for this person."""
-        policies = await self._policies.since(connection, key)
-        before = await self.added_for(connection, who, key, policies, but=but, holds=holds)
-        if policies[-1].people_for(amount, before) == ONE:
-            return None
-        return policies[-1].two_people_from or Decimal(0)
-
-    async def line_for(
-        self, identity: Identity, key: OrganizationKey, amount: Decimal, account_id: str, *, but: str = ""
-    ) -> Decimal | None:
-        """Return the line from which two people decide, if so much for this person reaches it now."""
+    async def reached(self, who: Who, key: OrganizationKey, amount: Decimal) -> Decimal | None:
+        """Return the line from which two people decide, if so much for a person reaches it now."""
         async with self._database.read() as connection:
-            who = Who(owner=identity.key, account_id=account_id)
-            return await self.reached(connection, who, key, amount, but=but)
+            policies = await self._policies.since(connection, key)
+            day = (await self.before(connection, who, key, policies)).day
+        return None if policies[-1].people_for(amount, day) == ONE else _line_of(policies[-1])
+
+    async def hold(self, who: Who, key: OrganizationKey, amount: Decimal, *, but: str = "") -> Hold | None:
+        """Return why one person alone cannot add so much for a person now; None if they can."""
+        async with self._database.read() as connection:
+            policies = await self._policies.since(connection, key)
+            before = await self.before(connection, who, key, policies, but=but)
+        return self._counted(Hold.of(policies[-1], amount, before))
+
+    def _counted(self, hold: Hold | None) -> Hold | None:
+        if hold is not None and hold.over is not None:
+            self._over(hold.over)
+        return hold
 
     async def of(self, identity: Identity) -> Decimal | None:
         """Return the line of the organization to which a person is connected; None if there is none."""
-        row = links.c
-        query = select(row.base_url, row.organization_id).where(row.owner == identity.key)
         async with self._database.read() as connection:
-            link = (await connection.execute(query)).first()
-            if link is None:
+            key = await _organization_of(connection, identity)
+            if key is None:
                 return None
-            key = OrganizationKey(
-                tenant=identity.tenant, base_url=link.base_url, organization_id=link.organization_id
-            )
             policy = (await self._policies.since(connection, key))[-1]
         return Decimal(0) if policy.is_broken else policy.two_people_from
+
+    async def own_uses(self, identity: Identity, *, everything: bool) -> tuple[BudgetUse, ...]:
+        """Return the budgets that limit what a person adds for themselves, as used in this month.
+
+        Without `everything`, not those that are for others too.
+        """
+        async with self._database.read() as connection:
+            key = await _organization_of(connection, identity)
+        if key is None:
+            return ()
+        found = await self.uses_of(key, only=None if everything else identity)
+        return tuple(each for each in found if each.budget.concerns(identity.user, None))
+
+
+async def _organization_of(connection: Connection, identity: Identity) -> OrganizationKey | None:
+    row = links.c
+    query = select(row.base_url, row.organization_id).where(row.owner == identity.key)
+    link = (await connection.execute(query)).first()
+    if link is None:
+        return None
+    return OrganizationKey(
+        tenant=identity.tenant, base_url=link.base_url, organization_id=link.organization_id
+    )
+
+
+def _line_of(policy: Policy) -> Decimal:
+    """Return the line; of a broken policy, by which two people always decide, zero."""
+    return policy.two_people_from or Decimal(0)
+
+
+def _buyer(charge: Charge) -> Who:
+    return Who(person=charge.identity, account_id=charge.account_id, channel=charge.channel)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.policy import Demand, Policy, is_looser
+from bot.domain.policy import Before, Demand, Policy, is_looser
 from bot.domain.working_hours import WorkingHours, WorkingHoursError
 
 people = st.lists(st.sampled_from(["U0ADA", "U0GRACE", "U0LINUS"]), unique=True, max_size=3).map(tuple)
@@ -52,7 +52,7 @@ def test_what_is_not_looser_lets_nobody_do_more(
     if is_looser(before, after):
         return
     was, now = (
-        Demand.of([each], amount, before=Decimal(0), user=user, memberships=memberships)
+        Demand.of([each], amount, before=Before(), user=user, memberships=memberships)
         for each in (before, after)
     )
     assert was.is_listed or not now.is_listed
@@ -62,9 +62,9 @@ def test_what_is_not_looser_lets_nobody_do_more(
 
 @given(st.lists(policies, min_size=1, max_size=3), st.decimals(min_value=1, max_value=2000, places=2))
 def test_the_strictest_of_all_policies_counts(several: list[Policy], amount: Decimal) -> None:
-    both = Demand.of(several, amount, before=Decimal(0), user="U0ADA", memberships={})
+    both = Demand.of(several, amount, before=Before(), user="U0ADA", memberships={})
     for each in several:
-        one = Demand.of([each], amount, before=Decimal(0), user="U0ADA", memberships={})
+        one = Demand.of([each], amount, before=Before(), user="U0ADA", memberships={})
         assert both.people >= one.people
         assert one.is_listed or not both.is_listed
         assert one.takes(amount) or not both.takes(amount)

@@ -17,7 +17,7 @@ from sqlalchemy import delete, insert, update
 
 from bot.domain.charge import ChargeState
 from bot.domain.deciding import TAKE_OVER_AFTER, Actor, may_pay, obstacle
-from bot.domain.policy import Demand, Policy
+from bot.domain.policy import Before, Demand, Policy
 from bot.domain.request import FundsRequest, OrganizationKey, RequestState
 from bot.domain.vote import Voided, Vote, VoteKind, method_key
 from bot.storage.charges.confirmation import ConfirmationStore
@@ -373,11 +373,11 @@ def demand_of(case: Case, request: FundsRequest, charge: Charge, clock: Clock) -
     if case.is_tampered:
         found = [replace(each, is_broken=True) for each in found]
     own = bought(case, request, clock)
-    before = Decimal(0) if own is None or case.added.endswith("ago") else own.amount
+    day = Decimal(0) if own is None or case.added.endswith("ago") else own.amount
     return Demand.of(
         found,
         request.amount,
-        before=before,
+        before=Before(day=day),
         user=charge.identity.user,
         memberships={CHANNEL: case.is_in_channel},
     )

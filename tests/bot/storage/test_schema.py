@@ -93,7 +93,8 @@ async def test_of_those_who_share_an_account_at_the_upgrade_the_first_goes_on_an
         await connection.execute(text("DROP TABLE away"))
         await connection.execute(text("DROP INDEX ix_links_organisation"))
         await connection.execute(text("ALTER TABLE links DROP COLUMN may_charge"))
-        for column in ("request_id", "request_version"):
+        await connection.execute(text("DROP INDEX ix_charges_organisation_confirmed_at"))
+        for column in ("request_id", "request_version", "channel"):
             await connection.execute(text(f"ALTER TABLE charges DROP COLUMN {column}"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
     with freeze_time(clock.now()):

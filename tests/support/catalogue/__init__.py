@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.support.catalogue import (
     asking,
+    budgets,
     buying,
     changing,
     charges,
@@ -25,6 +26,7 @@ SECTIONS: dict[str, list[Screen]] = {
     "A purchase's message": charges.screens(),
     "Asking for funds": asking.screens(),
     "A team's policy": team.screens(),
+    "Monthly budgets": budgets.screens(),
     "Watching the balance": watching.screens(),
     "Auto-reload and the plan": changing.screens(),
     "The operator's rules": governing.screens(),

@@ -18,7 +18,7 @@ from blocks.team import (
     team_modal,
 )
 from bot.domain.next_step import AskInstead
-from bot.domain.policy import ChangeState, Policy, PolicyChange, PolicyStep
+from bot.domain.policy import ChangeState, Hold, Policy, PolicyChange, PolicyStep
 from bot.domain.policy_views import ChannelProblem, PolicyProblem, PolicyProblemError, Saved, TeamPage
 from bot.domain.request import OrganizationKey
 from bot.domain.request_views import Approvers
@@ -103,7 +103,7 @@ def _forms() -> list[Screen]:
         screen(
             "buy-two-people",
             "`/billing buy 500`, where two people decide",
-            ask_instead_modal(AskInstead(state=STATE, amount=Decimal(500), line=Decimal(500))),
+            ask_instead_modal(AskInstead(state=STATE, amount=Decimal(500), hold=Hold(line=Decimal(500)))),
         ),
     ]
 
