@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from bot.domain.budget import THRESHOLDS
-from bot.domain.reading import ZERO, intervals
+from bot.domain.reading import ZERO
 from bot.domain.working_hours import zone_named
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def digest_of(
     budgets: Sequence[BudgetUse] = (),
 ) -> Digest:
     """Return the week that ends with the look."""
-    week = [each for each in intervals(look.readings) if each.end > look.now - WEEK]
+    week = [each for each in look.intervals if each.end > look.now - WEEK]
     gaps = [each.end - each.start for each in week if each.end - each.start > GAP]
     return Digest(
         organization_name=name,

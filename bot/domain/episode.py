@@ -14,13 +14,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bot.domain.reading import ZERO, Source, intervals
-from bot.domain.runway import HOUR, Lasts, NoUse, busiest_hour, last_hour, runway
+from bot.domain.runway import HOUR, Lasts, NoUse, busiest_hour, hours_of, last_hour, runway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bot.domain.reading import Reading
-    from bot.domain.runway import Runway
+    from bot.domain.reading import Interval, Reading
+    from bot.domain.runway import Hours, Runway
 
 USUAL_LOW = Decimal(20)
 BACK_AFTER = timedelta(minutes=5)
@@ -140,7 +140,17 @@ class Look:
     @cached_property
     def runway(self) -> Runway:
         """How long the balance lasts."""
-        return runway(self.readings, self.now)
+        return runway(self.readings, self.intervals, self.hours, self.now)
+
+    @cached_property
+    def intervals(self) -> list[Interval]:
+        """What was used between the readings."""
+        return intervals(self.readings)
+
+    @cached_property
+    def hours(self) -> Hours:
+        """What was used in each of the last hours."""
+        return hours_of(self.intervals, self.now)
 
     @cached_property
     def whole(self) -> list[Reading]:
@@ -162,7 +172,7 @@ class Look:
             return []
         return [
             each.end
-            for each in intervals(self.readings)
+            for each in self.intervals
             if each.elsewhere > 0 and (_is_about(each.elsewhere, size) or _is_about(each.ends_at, size))
         ]
 
@@ -251,8 +261,7 @@ def _spike(look: Look, episode: Episode | None) -> int:
 def _is_spike(look: Look) -> bool:
     if look.now - look.readings[0].at < DAY * HOUR:
         return False  # nothing to compare it with
-    used = last_hour(look.readings, look.now)
-    busiest = busiest_hour(look.readings, look.now)
+    used, busiest = last_hour(look.hours), busiest_hour(look.hours)
     return used >= max(SPIKE_LEAST, SPIKE_TIMES * busiest) and look.newest.balance < used * SPIKE_HOURS
 
 

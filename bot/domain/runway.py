@@ -7,13 +7,14 @@ false alarm.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeAlias
 
-from bot.domain.reading import ZERO, intervals
+from bot.domain.reading import ZERO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,11 @@ MOST_HOURS = 90 * DAY_HOURS
 """Further than this nobody looks ahead."""
 
 LEAST_PACE, MOST_PACE = Decimal(1), Decimal(8)
+LEAST_KNOWN = Decimal("0.05")
+"""The least part of an hour from which its rate is taken."""
+
+_MICROSECOND = timedelta(microseconds=1)
+_HOUR = HOUR // _MICROSECOND
 
 
 class Unknown(Enum):
@@ -73,7 +79,7 @@ Runway: TypeAlias = "Unknown | NoUse | Lasts"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Bin:
+class _Hour:
     """One hour: what was used in the part of it that is known."""
 
     used: Decimal = ZERO
@@ -83,32 +89,37 @@ class _Bin:
     @property
     def rate(self) -> Decimal | None:
         """Dollars an hour; None if too little is known."""
-        return None if self.known < Decimal("0.05") else self.used / self.known
+        return None if self.known < LEAST_KNOWN else self.used / self.known
 
 
-def runway(readings: Sequence[Reading], now: datetime) -> Runway:
-    """Return how long the balance of the newest reading lasts; readings are ordered, oldest first."""
+Hours: TypeAlias = "dict[int, _Hour]"
+"""The hours of eight days of which something is known; hour 1 is the one that ends now."""
+
+
+def runway(readings: Sequence[Reading], found: Sequence[Interval], hours: Hours, now: datetime) -> Runway:
+    """Return how long the balance of the newest reading lasts; readings are ordered, oldest first.
+
+    `found` and `hours` are what follows from the readings.
+    """
     if not readings:
         return Unknown.NOT_ENOUGH
-    found = intervals(readings)
-    bins = _bins(found, now)
-    used_today = _used(bins, 0, DAY_HOURS)
+    used_today = _used(hours, 0, DAY_HOURS)
     history = now - readings[0].at
     if used_today == 0:
         return _without_use(found, readings, now)
     too_few = history < DAY_HOURS * HOUR or len(readings) < LEAST_READINGS
-    if too_few or _used(bins, 0, HISTORY_HOURS) < LEAST_USE:
+    if too_few or _used(hours, 0, HISTORY_HOURS) < LEAST_USE:
         return Unknown.NOT_ENOUGH
     balance = max(readings[-1].balance, ZERO)
     if history < HISTORY_HOURS * HOUR:
-        return _early(bins, balance, used_today)
-    filled = _filled(bins)
+        return _early(hours, balance, used_today)
+    filled = _filled(hours)
     if filled is None:
         return Unknown.NOT_ENOUGH
     week = [filled[hour] for hour in range(WEEK_HOURS, 0, -1)]
-    pace = _pace(bins, used_today)
+    pace = _pace(hours, used_today)
     likely, scaled = _replay(balance, week, Decimal(1)), _replay(balance, week, pace)
-    rate = max(_rate(bins, DAY_HOURS), sum(week, ZERO) / WEEK_HOURS)
+    rate = max(_rate(hours, DAY_HOURS), sum(week, ZERO) / WEEK_HOURS)
     return Lasts(near=min(likely, scaled), far=max(likely, scaled), by_rate=_hours(balance, rate))
 
 
@@ -121,64 +132,67 @@ def _without_use(found: Sequence[Interval], readings: Sequence[Reading], now: da
     return NoUse(since=used[-1] if used else None)
 
 
-def _bins(found: Sequence[Interval], now: datetime) -> dict[int, _Bin]:
-    """Spread what was used evenly over the hours of its interval; hour 1 is the one that ends now."""
-    used: dict[int, Decimal] = {}
-    known: dict[int, Decimal] = {}
-    for each in found:
-        if each.used is None or each.end <= each.start:
+def hours_of(found: Sequence[Interval], now: datetime) -> Hours:
+    """Spread what was used evenly over the hours of its interval; intervals are ordered, oldest first."""
+    used: defaultdict[int, Decimal] = defaultdict(Decimal)
+    known: defaultdict[int, int] = defaultdict(int)
+    for each in reversed(found):
+        # Whole microseconds before now: this runs for each reading over eight days of them.
+        start, end = (now - each.start) // _MICROSECOND, (now - each.end) // _MICROSECOND
+        first, last = max(1, end // _HOUR + 1), min(HISTORY_HOURS, start // _HOUR + 1)
+        if first > HISTORY_HOURS:
+            break
+        if each.used is None or start <= end:
             continue
-        length = _in_hours(each.end - each.start)
-        first = max(1, int((now - each.end) / HOUR) + 1)
-        last = min(HISTORY_HOURS, int((now - each.start) / HOUR) + 1)
         for hour in range(first, last + 1):
-            begins, ends = now - hour * HOUR, now - (hour - 1) * HOUR
-            part = _in_hours(min(each.end, ends) - max(each.start, begins))
+            part = min(start, hour * _HOUR) - max(end, (hour - 1) * _HOUR)
             if part > 0:
-                used[hour] = used.get(hour, ZERO) + each.used * part / length
-                known[hour] = known.get(hour, ZERO) + part
-    return {hour: _Bin(used=used[hour], known=min(Decimal(1), known[hour])) for hour in used}
+                is_whole = part == start - end
+                used[hour] += each.used if is_whole else each.used * part / (start - end)
+                known[hour] += part
+    return {
+        hour: _Hour(used=used[hour], known=min(Decimal(1), Decimal(known[hour]) / _HOUR)) for hour in used
+    }
 
 
-def _in_hours(span: timedelta) -> Decimal:
-    return Decimal(span // timedelta(microseconds=1)) / Decimal(3_600_000_000)
-
-
-def _used(bins: dict[int, _Bin], after: int, until: int) -> Decimal:
+def _used(hours: Hours, after: int, until: int) -> Decimal:
     """Return what is known to have been used in these hours."""
-    return sum((bins[hour].used for hour in range(after + 1, until + 1) if hour in bins), ZERO)
+    return sum((hours[hour].used for hour in range(after + 1, until + 1) if hour in hours), ZERO)
 
 
-def _rate(bins: dict[int, _Bin], hours: int) -> Decimal:
+def _rate(hours: Hours, count: int) -> Decimal:
     """Return dollars an hour over the known part of the last hours."""
-    known = sum((bins[hour].known for hour in range(1, hours + 1) if hour in bins), ZERO)
-    return _used(bins, 0, hours) / known if known else ZERO
+    known = sum((hours[hour].known for hour in range(1, count + 1) if hour in hours), ZERO)
+    return _used(hours, 0, count) / known if known else ZERO
 
 
-def _filled(bins: dict[int, _Bin]) -> dict[int, Decimal] | None:
+def _filled(hours: Hours) -> dict[int, Decimal] | None:
     """Return the rate of each hour of the week; None if more than a third of them is not known.
 
     An hour that is not known takes the mean of the same hour on the other days.
     """
-    rates = {hour: each.rate for hour in range(1, WEEK_HOURS + 1) if (each := bins.get(hour)) is not None}
+    rates = {hour: each.rate for hour in range(1, WEEK_HOURS + 1) if (each := hours.get(hour)) is not None}
     known = {hour: rate for hour, rate in rates.items() if rate is not None}
     if 3 * (WEEK_HOURS - len(known)) > WEEK_HOURS:
         return None
     mean = sum(known.values(), ZERO) / len(known)
     filled = {}
     for hour in range(1, WEEK_HOURS + 1):
-        same = [
-            known[other]
-            for other in range(hour % DAY_HOURS or DAY_HOURS, WEEK_HOURS + 1, DAY_HOURS)
-            if other in known
-        ]
-        filled[hour] = known.get(hour, sum(same, ZERO) / len(same) if same else mean)
+        rate = known.get(hour)
+        filled[hour] = _like_other_days(known, hour, mean) if rate is None else rate
     return filled
 
 
-def _pace(bins: dict[int, _Bin], used_today: Decimal) -> Decimal:
+def _like_other_days(known: dict[int, Decimal], hour: int, mean: Decimal) -> Decimal:
+    """Return the mean of the same hour on the other days; `mean` if none of them is known."""
+    others = range(hour % DAY_HOURS or DAY_HOURS, WEEK_HOURS + 1, DAY_HOURS)
+    same = [known[other] for other in others if other in known]
+    return sum(same, ZERO) / len(same) if same else mean
+
+
+def _pace(hours: Hours, used_today: Decimal) -> Decimal:
     """Return today's use beside that of the same 24 hours a week before."""
-    then = _used(bins, WEEK_HOURS, HISTORY_HOURS)
+    then = _used(hours, WEEK_HOURS, HISTORY_HOURS)
     if then <= 0:
         return MOST_PACE
     return min(MOST_PACE, max(LEAST_PACE, used_today / then))
@@ -202,24 +216,23 @@ def _replay(balance: Decimal, week: Sequence[Decimal], pace: Decimal) -> Decimal
     return min(Decimal(MOST_HOURS), passed)
 
 
-def _early(bins: dict[int, _Bin], balance: Decimal, used_today: Decimal) -> Lasts:
+def _early(hours: Hours, balance: Decimal, used_today: Decimal) -> Lasts:
     """Return an estimate by the larger of today's rate and all that was seen."""
-    rate = max(used_today / DAY_HOURS, _rate(bins, HISTORY_HOURS))
-    hours = _hours(balance, rate)
-    return Lasts(near=hours, far=hours, by_rate=hours, is_early=True)
+    rate = max(used_today / DAY_HOURS, _rate(hours, HISTORY_HOURS))
+    left = _hours(balance, rate)
+    return Lasts(near=left, far=left, by_rate=left, is_early=True)
 
 
 def _hours(balance: Decimal, rate: Decimal) -> Decimal:
     return min(Decimal(MOST_HOURS), balance / rate) if rate > 0 else Decimal(MOST_HOURS)
 
 
-def busiest_hour(readings: Sequence[Reading], now: datetime) -> Decimal:
+def busiest_hour(hours: Hours) -> Decimal:
     """Return the most that was used in one hour of the last week before the last hour."""
-    bins = _bins(intervals(readings), now)
-    rates = (bins[hour].rate for hour in range(2, WEEK_HOURS + 1) if hour in bins)
+    rates = (hours[hour].rate for hour in range(2, WEEK_HOURS + 1) if hour in hours)
     return max((rate for rate in rates if rate is not None), default=ZERO)
 
 
-def last_hour(readings: Sequence[Reading], now: datetime) -> Decimal:
+def last_hour(hours: Hours) -> Decimal:
     """Return what is known to have been used in the last hour."""
-    return _used(_bins(intervals(readings), now), 0, 1)
+    return _used(hours, 0, 1)

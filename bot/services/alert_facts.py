@@ -25,7 +25,7 @@ def facts_of(look: Look, kind: EpisodeKind) -> Mapping[str, Any]:
         "low": _text(look.lines.low_at(newest)),
         "critical": _text(look.lines.critical_at(newest)),
         "credit": _text(newest.credit),
-        "hour": _text(last_hour(look.readings, look.now)),
+        "hour": _text(last_hour(look.hours)),
         "racing": sum(each > look.now - HOUR for each in look.reloads),
     }
     lasts = look.runway

@@ -171,7 +171,7 @@ class WatchWorker:
                 organization_name=state.organization_name or current.organization_name,
             )
             wait = self._pace.wait(look, [each.episode for each in opened.values()])
-            due_at = now + wait * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load
+            due_at = now + wait * random.uniform(0.9, 1)  # noqa: S311 - spreads load, and is never late
             if current.state is WatchState.STALE:
                 await wake_subject(transaction, STALE, stale_subject(current))
             after = await self._tell_week(transaction, after, now)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import String, delete, select, type_coerce
 
 from bot.domain.reading import Reading, Reload, Source
 from bot.storage.watch_tables import readings
@@ -19,8 +20,17 @@ if TYPE_CHECKING:
     from bot.storage.database import Database
 
 WHOLE_FOR = timedelta(hours=48)
-HISTORY = timedelta(days=15)
-"""How far back is looked: for the runway eight days, for a reload that was seen two weeks."""
+HISTORY, HISTORY_OF_RELOADS = timedelta(days=9), timedelta(days=15)
+"""How far back is looked: for the runway, and where auto-reload is on, for what it has bought."""
+
+LATEST = 40
+"""Of so many readings all is looked at: cap, auto-reload and payment method are compared with the last."""
+
+NONE = Decimal(0)
+_BALANCES = select(
+    readings.c.at, type_coerce(readings.c.balance, String), type_coerce(readings.c.credit, String)
+)
+"""As texts, which is quicker: this is read for each reading, with hundreds of rows."""
 
 
 class ReadingStore:
@@ -52,17 +62,23 @@ class ReadingStore:
         await transaction.execute(statement.on_conflict_do_nothing())
 
     async def history(self, connection: Connection, watch_id: str) -> list[Reading]:
-        """Return the readings of the last two weeks, oldest first."""
-        row = readings.c
-        since = self._database.clock.now() - HISTORY
-        query = select(readings).where(row.watch_id == watch_id, row.at > since).order_by(row.at)
-        return [_reading(each) for each in await connection.execute(query)]
+        """Return the readings of nine days, or of fifteen where auto-reload is on, oldest first.
+
+        Of all but the latest only the balance and what our own charges had added are read.
+        """
+        return await self.until(connection, watch_id, self._database.clock.now())
 
     async def until(self, connection: Connection, watch_id: str, end: datetime) -> list[Reading]:
-        """Return the readings of the two weeks up to `end`, oldest first."""
+        """Return the readings up to `end`, as `history`."""
         row = readings.c
-        query = select(readings).where(row.watch_id == watch_id, row.at > end - HISTORY, row.at <= end)
-        return [_reading(each) for each in await connection.execute(query.order_by(row.at))]
+        these = (row.watch_id == watch_id, row.at <= end)
+        latest = select(readings).where(*these, row.at > end - HISTORY_OF_RELOADS, row.sees_all)
+        latest = latest.order_by(row.at.desc()).limit(LATEST)
+        whole = {each.at: _reading(each) for each in await connection.execute(latest)}
+        is_on = next(iter(whole.values())).is_reload_on if whole else False
+        since = end - (HISTORY_OF_RELOADS if is_on else HISTORY)
+        rows = await connection.execute(_BALANCES.where(*these, row.at > since).order_by(row.at))
+        return [whole.get(at) or _bare(at, balance, credit) for at, balance, credit in rows.all()]
 
     async def thin(self) -> int:
         """Keep one reading an hour of those that are older than two days; return how many went."""
@@ -84,6 +100,10 @@ class ReadingStore:
                     gone += 1
                 seen.add(hour)
         return old.rowcount + gone
+
+
+def _bare(at: datetime, balance: str, credit: str) -> Reading:
+    return Reading(at=at, balance=Decimal(balance), credit=NONE if credit == "0" else Decimal(credit))
 
 
 def _reading(row: Row[Any]) -> Reading:

@@ -27,6 +27,7 @@ from tests.benchmarks.http_rows import confirm_rows, help_rows
 from tests.benchmarks.process_rows import idle_rows, start_rows
 from tests.benchmarks.request_rows import request_rows
 from tests.benchmarks.table import Row, markdown
+from tests.benchmarks.watch_rows import watch_rows
 from tests.benchmarks.worker_rows import (
     in_flight_rows,
     latency_rows,
@@ -138,6 +139,7 @@ def _measurements(folder: Path, places: list[Place]) -> list[tuple[str, Callable
         *_each("engine", places, lambda place: engine_rows(folder, place)),
         *_each("growth", places, lambda place: growth_rows(folder, place)),
         *_each("requests", places, lambda place: request_rows(folder, place)),
+        *_each("watch", places, lambda place: watch_rows(folder, place)),
     ]
 
 

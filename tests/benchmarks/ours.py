@@ -32,6 +32,7 @@ from bot.storage.charges.rows import values_of
 from bot.storage.cipher import Cipher
 from bot.storage.links import Link, LinkStore
 from bot.storage.tables import charges, deliveries
+from tests.benchmarks.watched import fill_watches
 
 if TYPE_CHECKING:
     from bot.runtime import Runtime
@@ -143,7 +144,11 @@ async def main(plan_file: Path) -> None:
             runtime = app.runtime
             for pace in (runtime.person_rate, runtime.workspace_rate):
                 pace.__init__(burst=1e12, per_second=1e12)  # type: ignore[misc]
-            if plan.get("fill", True):
+            if "watches" in plan:
+                await fill_watches(
+                    runtime, plan["watches"], plan["past"], token_seconds=plan["token_seconds"]
+                )
+            elif plan.get("fill", True):
                 one = plan.get("one_account", False)
                 proposals = [
                     charge(runtime, n, ChargeState.PROPOSED, one_account=one)

@@ -109,6 +109,9 @@ async def ours(
         "BILLING_BOT_KEYS": KEY,
         "PORT": str(port),
     }
+    if "minutes" in plan:
+        pace = str(plan["minutes"])
+        environment |= {"WATCH_MIN_MINUTES": pace, "WATCH_MAX_MINUTES": pace, "WATCH_RATE": "100000"}
     async with running(port, "tests.benchmarks.ours", str(file), environment=environment) as process:
         yield port, json.loads(file.read_text()), process
 

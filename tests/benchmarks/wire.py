@@ -27,6 +27,7 @@ STATE = {
     "card": {"brand": "visa", "last4": "4242", "resolvedVia": "subPin"},
     "portalUrl": "/billing?topup=open",
 }
+TOKENS = {"token_type": "Bearer", "expires_in": 900, "scope": "inference:invoke billing:manage"}
 AUTH = {
     "ok": True,
     "url": "https://acme.slack.com/",
@@ -50,22 +51,28 @@ class World:
         self.told_at: dict[str, float] = {}
         self.messages = 0
 
-    def answer(self, method: str, path: str, key: str, body: bytes) -> bytes:
-        """Return the whole response to a request with that idempotency key."""
+    def answer(self, method: str, path: str, key: str, body: bytes, token: str = "") -> bytes:
+        """Return the whole response to a request with that idempotency key and token."""
         if path.startswith("/api/billing/charge"):
             return self._charge(method, path, key)
+        if path == "/api/oauth/token":
+            return self._tokens(path, body)
         if path.startswith("/slack/"):
             return self._slack(path.removeprefix("/slack/"), body)
         self.calls[path] += 1
         if path == "/api/billing/state":
-            return _json(STATE)
+            return _json(_state(token))
         if path == "/report":
             return _json(self.report())
-        if path in {"/told", "/asked"}:
-            return _json(len(self.told_at if path == "/told" else self.asked_at))
         if path == "/reset":
             self.__init__(self.settle_seconds)  # type: ignore[misc]
-        return _json({})
+        counts = {"/told": len(self.told_at), "/asked": len(self.asked_at)}
+        return _json(counts.get(path, {}))
+
+    def _tokens(self, path: str, body: bytes) -> bytes:
+        self.calls[path] += 1
+        same = parse_qs(body.decode())["refresh_token"][0]
+        return _json({**TOKENS, "access_token": same, "refresh_token": same})
 
     def _charge(self, method: str, path: str, key: str) -> bytes:
         """Take a charge, or say how one stands; those in the background (`bg_…`) are pending for ever."""
@@ -118,6 +125,12 @@ class World:
         }
 
 
+def _state(token: str) -> dict[str, Any]:
+    """Return the state of the organization that a watcher's token names, `org_7`."""
+    name = token.removeprefix("Bearer ")
+    return STATE if not name.startswith("org_") else {**STATE, "org": {**STATE["org"], "id": name}}  # type: ignore[dict-item]
+
+
 def _json(body: object, form: bytes = OK) -> bytes:
     content = json.dumps(body).encode()
     return form % (len(content), content)
@@ -148,7 +161,8 @@ class Connection(asyncio.Protocol):
             self._buffer = self._buffer[end + 4 + length :]
             method, path, _ = head.split("\r\n", 1)[0].split(" ")
             key = headers.get("idempotency-key", "")
-            answer = self._world.answer(method, path.partition("?")[0], key, body)
+            token = headers.get("authorization", "")
+            answer = self._world.answer(method, path.partition("?")[0], key, body, token)
             self._transport.write(answer)
 
 

@@ -11,13 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.reading import Reading, intervals
-from bot.domain.runway import HOUR, Lasts, NoUse, Unknown, runway
+from bot.domain.runway import HOUR, Lasts, NoUse, Unknown, hours_of, runway
 from bot.sandbox.portal.burn import USES, steady
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from bot.domain.runway import Runway
+
 START = datetime(2026, 11, 2, tzinfo=UTC)  # a Monday
+
+
+def lasts(readings: Sequence[Reading], now: datetime) -> Runway:
+    found = intervals(readings)
+    return runway(readings, found, hours_of(found, now), now)
 
 
 def growing(at: datetime) -> float:
@@ -61,7 +68,7 @@ def truth(use: Callable[[datetime], float], hours: int, left: float) -> float:
 @pytest.mark.parametrize("left", [10.0, 40.0, 120.0])
 def test_the_truth_is_in_the_range(name: str, hours: int, left: float) -> None:
     readings, now = played(KINDS[name], hours, left=left)
-    found = runway(readings, now)
+    found = lasts(readings, now)
     assert isinstance(found, Lasts)
     real = truth(KINDS[name], hours, left)
     assert float(found.near) * 0.9 <= real <= float(found.far) * 1.1
@@ -75,7 +82,7 @@ def test_false_alarms_are_rare_and_none_is_missed(name: str) -> None:
         for days in (1, 2, 3, 4, 5, 6):
             left = sum(KINDS[name](START + (hours + hour) * HOUR) for hour in range(days * 24))
             readings, now = played(KINDS[name], hours, left=left)
-            found = runway(readings, now)
+            found = lasts(readings, now)
             said = isinstance(found, Lasts) and found.is_below(72)
             real = truth(KINDS[name], hours, left)
             looks += 1
@@ -89,19 +96,19 @@ def test_after_a_jump_it_is_missed_on_the_first_day_alone() -> None:
     for hours in range(24 * 16 + 1, 24 * 18, 7):
         left = 5.0 * 36
         readings, now = played(jump, hours, left=left)
-        found = runway(readings, now)
+        found = lasts(readings, now)
         assert isinstance(found, Lasts)
         assert found.is_below(72)
 
 
 def test_without_a_day_of_history_nothing_is_said() -> None:
     readings, now = played(steady, 23, left=50)
-    assert runway(readings, now) is Unknown.NOT_ENOUGH
+    assert lasts(readings, now) is Unknown.NOT_ENOUGH
 
 
 def test_before_eight_days_it_is_an_early_estimate() -> None:
     readings, now = played(steady, 24 * 3, left=48)
-    found = runway(readings, now)
+    found = lasts(readings, now)
     assert isinstance(found, Lasts)
     assert found.is_early
     assert found.near == found.far == 48
@@ -109,13 +116,13 @@ def test_before_eight_days_it_is_an_early_estimate() -> None:
 
 def test_no_use_is_no_number_of_days() -> None:
     readings, now = played(lambda at: 1.0 if at < START + 30 * HOUR else 0.0, 24 * 9, left=50)
-    found = runway(readings, now)
+    found = lasts(readings, now)
     assert found == NoUse(since=START + 30 * HOUR)
 
 
 def test_less_than_a_dollar_of_use_is_not_enough() -> None:
     readings, now = played(lambda _at: 0.001, 24 * 9, left=50)
-    assert runway(readings, now) is Unknown.NOT_ENOUGH
+    assert lasts(readings, now) is Unknown.NOT_ENOUGH
 
 
 def test_what_we_added_is_no_gap_and_what_others_added_is() -> None:
@@ -138,7 +145,7 @@ def test_with_more_than_a_third_unknown_it_is_not_enough() -> None:
         Reading(at=each.at, balance=each.balance + (100 if each.at < START + 130 * HOUR else 500))
         for each in gap
     ]
-    assert runway(risen, now) is Unknown.NOT_ENOUGH
+    assert lasts(risen, now) is Unknown.NOT_ENOUGH
 
 
 @given(
@@ -156,7 +163,7 @@ def test_any_history_gives_an_answer_in_order(changes: Sequence[tuple[int, Decim
     for seconds, change in changes:
         readings.append(Reading(at=at, balance=balance))
         at, balance = at + timedelta(seconds=seconds), balance + change
-    found = runway(readings, at)
+    found = lasts(readings, at)
     if isinstance(found, Lasts):
         assert 0 <= found.near <= found.far
         assert found.by_rate >= 0
