@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,9 +83,11 @@ class Reading:
         return self.reload is not None and self.reload.is_on
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Interval:
-    """The time between two readings. `used` is None if more came in than we know of: `elsewhere`."""
+class Interval(NamedTuple):
+    """The time between two readings. `used` is None if more came in than we know of: `elsewhere`.
+
+    A tuple, because each look makes hundreds of them.
+    """
 
     start: datetime
     end: datetime
@@ -100,13 +102,8 @@ def intervals(readings: Sequence[Reading]) -> list[Interval]:
     found = []
     for before, after in pairwise(readings):
         used = before.balance + after.credit - after.balance
-        found.append(
-            Interval(
-                start=before.at,
-                end=after.at,
-                used=used if used >= 0 else None,
-                elsewhere=ZERO if used >= 0 else -used,
-                ends_at=after.balance,
-            )
-        )
+        if used >= 0:
+            found.append(Interval(before.at, after.at, used, ZERO, after.balance))
+        else:
+            found.append(Interval(before.at, after.at, None, -used, after.balance))
     return found

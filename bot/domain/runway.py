@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from bot.domain.reading import ZERO
 
@@ -78,8 +78,7 @@ class Lasts:
 Runway: TypeAlias = "Unknown | NoUse | Lasts"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Hour:
+class _Hour(NamedTuple):
     """One hour: what was used in the part of it that is known."""
 
     used: Decimal = ZERO

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 READ_A_SECOND = 40
 """How many readings a second are measured, whatever the number of organizations: time is compressed."""
 
-MEASURED_SECONDS = 8
-PAST, SHORT_PAST = 408, 50
+WARM_SECONDS, MEASURED_SECONDS = 12, 8
+PAST, SHORT_PAST = 408, 10
 """Readings of nine days at a pace of 12 minutes, thinned; and fewer, where there are many organizations."""
 
 PACE = timedelta(minutes=12)
@@ -116,7 +116,7 @@ async def cost_of_reading(
     }
     found = []
     async with house(place, folder, **plan) as running:
-        await asyncio.sleep(3)
+        await asyncio.sleep(WARM_SECONDS)
         for _ in range(RUNS):
             await reset(running.wire)
             before = running.process.cpu_times()

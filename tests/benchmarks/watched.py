@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bot.runtime import Runtime
 
 USED = Decimal("0.11")
-AT_ONCE = 20_000
+AT_ONCE = 100
 
 
 async def fill_watches(runtime: Runtime, count: int, past: int, *, token_seconds: float) -> None:
@@ -32,19 +32,24 @@ async def fill_watches(runtime: Runtime, count: int, past: int, *, token_seconds
     links = LinkStore(runtime.database, Cipher(runtime.settings.keys()))
     base_url = str(runtime.settings.portal_base_url)
     people = [Identity(enterprise="", team="T0ACME", user=f"W{number:05}") for number in range(count)]
-    async with runtime.database.transaction() as transaction:
-        for number, person in enumerate(people):
-            await links.put(_link(person, number, base_url, now, token_seconds), within=transaction)
-        rows = [
-            {**_watch(number, person, base_url), "created_at": now, "due_at": now + pace * number / count}
-            for number, person in enumerate(people)
-        ]
-        await transaction.execute(insert(watches), rows)
-        consents = [_consent(number, person, now) for number, person in enumerate(people)]
-        await transaction.execute(insert(watch_consents), consents)
-        before = [row for number in range(count) for row in _past(number, past, now)]
-        for start in range(0, len(before), AT_ONCE):
-            await transaction.execute(insert(readings), before[start : start + AT_ONCE])
+    for first in range(0, count, AT_ONCE):
+        some = list(enumerate(people))[first : first + AT_ONCE]
+        async with runtime.database.transaction() as transaction:
+            for number, person in some:
+                await links.put(_link(person, number, base_url, now, token_seconds), within=transaction)
+            rows = [
+                {
+                    **_watch(number, person, base_url),
+                    "created_at": now,
+                    "due_at": now + pace * number / count,
+                }
+                for number, person in some
+            ]
+            await transaction.execute(insert(watches), rows)
+            consents = [_consent(number, person, now) for number, person in some]
+            await transaction.execute(insert(watch_consents), consents)
+            before = [row for number, _ in some for row in _past(number, past, now)]
+            await transaction.execute(insert(readings), before)
 
 
 def _link(person: Identity, number: int, base_url: str, now: datetime, token_seconds: float) -> Link:
@@ -101,7 +106,6 @@ def _past(number: int, count: int, now: datetime) -> list[dict[str, Any]]:
                 "at": at,
                 "balance": balance,
                 "sees_all": True,
-                "method": "visa",
                 "credit": Decimal(0),
                 "source": Source.POLL.value,
             }
