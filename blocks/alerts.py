@@ -209,9 +209,18 @@ _KINDS: dict[EpisodeKind, Callable[[StoredEpisode, _Facts], tuple[str, list[str]
 
 
 def alert_message(
-    episode: StoredEpisode, watch: Watch, *, may_charge: bool, ask: Decimal | None, is_snoozed: bool = False
+    episode: StoredEpisode,
+    watch: Watch,
+    *,
+    may_charge: bool,
+    ask: Decimal | None,
+    is_snoozed: bool = False,
+    watcher: str | None = None,
 ) -> Message:
-    """Make the message of an episode for one reader; `ask` is the amount that lasts seven days."""
+    """Make the message of an episode for one reader; `ask` is the amount that lasts seven days.
+
+    `watcher` is for a channel, where a mention would call people: whose connection it is (escaped).
+    """
     facts = _Facts(episode.facts, watch.organization_name, sees_all=may_charge)
     if episode.closed_at is not None:
         return message(section(_ended(episode, facts)))
@@ -220,12 +229,15 @@ def alert_message(
     return message(
         section(head),
         section(said) if said else None,
-        actions(*_buttons(episode, may_charge=may_charge, ask=ask)),
-        context(_foot(watch, facts, is_snoozed=is_snoozed)),
+        actions(*_buttons(episode, may_charge=may_charge, ask=ask, in_channel=watcher is not None)),
+        context(_foot(watch, facts, is_snoozed=is_snoozed, watcher=watcher)),
     )
 
 
-def _buttons(episode: StoredEpisode, *, may_charge: bool, ask: Decimal | None) -> list[Json | None]:
+def _buttons(
+    episode: StoredEpisode, *, may_charge: bool, ask: Decimal | None, in_channel: bool
+) -> list[Json | None]:
+    """Return the ways on; a channel has some for each of its readers, and none that is only one's own."""
     helps = episode.kind in {
         EpisodeKind.LOW,
         EpisodeKind.RUNWAY,
@@ -236,16 +248,19 @@ def _buttons(episode: StoredEpisode, *, may_charge: bool, ask: Decimal | None) -
     wanted = "" if ask is None else f"{ask:f}"
     snoozes = [(f"{episode.id} {value}", words) for value, words in _SNOOZES]
     return [
-        button("Add funds", ids.ADD_FUNDS, style="primary") if helps and may_charge else None,
+        button("Add funds", ids.ADD_FUNDS, style="primary")
+        if helps and (may_charge or in_channel)
+        else None,
         button("Ask for funds", ids.GO_ON, value=f"request {wanted}".strip()) if helps else None,
         button("Auto-reload", ids.AUTO_RELOAD) if about_reload and may_charge else None,
         button("I know", ids.I_KNOW, value=episode.id) if episode.kind in _KNOWABLE else None,
-        menu("Snooze", snoozes, ids.SNOOZE),
+        None if in_channel else menu("Snooze", snoozes, ids.SNOOZE),
     ]
 
 
-def _foot(watch: Watch, facts: _Facts, *, is_snoozed: bool) -> str:
-    watched = f"watched with {mention(watch.watcher)}'s connection · " if watch.watcher else ""
+def _foot(watch: Watch, facts: _Facts, *, is_snoozed: bool, watcher: str | None) -> str:
+    who = watcher or (mention(watch.watcher) if watch.watcher else None)
+    watched = f"watched with {who}'s connection · " if who else ""
     snoozed = " · snoozed for you" if is_snoozed else ""
     return f"{watched}{moment('checked', facts.at)}{snoozed}"
 

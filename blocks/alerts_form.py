@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from blocks import ids, titles
 from blocks.alerts import span
-from blocks.inputs import checkboxes, text_input
+from blocks.inputs import channel_select, checkboxes, text_input
 from blocks.kit import Block, Json, context, modal, section
+from blocks.team import CHANNEL_PROBLEMS
 from blocks.words import left, mentions, organization
 from bot.domain.money import show
 from bot.domain.runway import Lasts, NoUse
@@ -16,6 +17,7 @@ from bot.domain.watch import WatchState
 
 if TYPE_CHECKING:
     from bot.domain.episode import Look
+    from bot.domain.policy_views import ChannelProblem
     from bot.domain.watch_views import AlertsPage
 
 WATCH, TELL, DIGEST = "watch", "tell", "digest"
@@ -26,13 +28,19 @@ TIME_NEEDED = "A time such as 22:00"
 BOTH_TIMES = "Both times, or none"
 
 
-def alerts_modal(page: AlertsPage, *, ticked: bool = False) -> Json:
-    """Make the form; `ticked`: with the box to watch already checked."""
+def alerts_modal(page: AlertsPage, *, ticked: bool = False, problem: ChannelProblem | None = None) -> Json:
+    """Make the form; `ticked`: with the box to watch already checked.
+
+    `problem`: nothing can go to the channel that was chosen.
+    """
     chosen = [WATCH] if ticked or (page.mine is not None and page.mine.watches) else []
     chosen += [TELL] if page.mine is None or page.mine.tells else []
     name = organization(page.watch.organization_name)
     return modal(
         titles.ALERTS,
+        section(f":warning: *No alert goes to that channel: {CHANNEL_PROBLEMS[problem]}.*")
+        if problem
+        else None,
         section(f"*{_balance(page.look)} at {name}*\n{_watched(page)}"),
         context(runway_words(page.look)),
         checkboxes(
@@ -100,6 +108,15 @@ def _settings(page: AlertsPage) -> list[Block | None]:
             placeholder="07:00",
             initial=None if watch.quiet is None else f"{watch.quiet.ends:%H:%M}",
             optional=True,
+        ),
+        channel_select(
+            "Where",
+            block_id=ids.ALERTS_WHERE,
+            action_id=ids.ALERTS_WHERE,
+            chosen=watch.post_to,
+            placeholder="Direct messages",
+            hint="Or one private channel that this app is in: who reads it sees the balance. What only "
+            "some may know stays direct.",
         ),
         checkboxes(
             "Every Monday",

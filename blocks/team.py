@@ -72,7 +72,7 @@ _PROBLEMS = {
     PolicyProblem.TOO_MANY: "There are thirty budgets already. `off` instead of the amount ends one.",
     PolicyProblem.DECIDED: "This does not wait any more. The message shows what became of it.",
 }
-_CHANNEL_PROBLEMS = {
+CHANNEL_PROBLEMS = {
     ChannelProblem.PUBLIC: "it is public, and amounts are shown in private channels only",
     ChannelProblem.SHARED: "it is shared with another organization, or about to be",
     ChannelProblem.ARCHIVED: "it is archived",
@@ -276,7 +276,7 @@ def _differences(before: Policy, after: Policy, life_hours: int) -> str:
 def policy_problem(error: PolicyProblemError) -> str:
     """Say why a policy cannot be set."""
     if error.channel is not None:
-        return f"No card goes to that channel: {_CHANNEL_PROBLEMS[error.channel]}."
+        return f"No card goes to that channel: {CHANNEL_PROBLEMS[error.channel]}."
     hours = "" if error.hours is None else life_words(error.hours)
     most = "" if error.most is None else show(error.most)
     return _PROBLEMS[error.problem].format(hours=hours, most=most)
@@ -358,7 +358,7 @@ def _ended(change: PolicyChange) -> str:
 
 def channel_problem_message(channel: str, problem: ChannelProblem | None) -> Message:
     """Tell whoever may set the policy that cards went to people instead of the channel."""
-    why = _CHANNEL_PROBLEMS[problem or ChannelProblem.UNKNOWN]
+    why = CHANNEL_PROBLEMS[problem or ChannelProblem.UNKNOWN]
     return message(
         section(
             f":warning: *No request goes to <#{escape(channel)}> now*: {why}. "

@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.domain.episode import Lines
+from bot.domain.identity import Identity
 from bot.domain.reading import ZERO
 from bot.domain.working_hours import zone_named
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from bot.domain.identity import Identity
     from bot.domain.request import OrganizationKey
 
 STALE_AFTER = timedelta(hours=4)
@@ -87,6 +87,15 @@ class Watch:
     """When somebody changed auto-reload through this app."""
     digest_at: datetime | None = None
     """When the next weekly digest is due; None if it is off."""
+    post_to: str | None = None
+    """The private channel where what everybody may know goes; None: direct messages."""
+
+    @property
+    def channel(self) -> Identity | None:
+        """The channel in a reader's place; None if people are told directly."""
+        if self.post_to is None:
+            return None
+        return Identity(enterprise=self.enterprise, team=self.team, user=self.post_to)
 
     def read(self, by: str | None, now: datetime) -> Watch:
         """A reading came; `by` is the key of the watcher, None for a visit."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.domain.errors import BillingError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.domain.episode import Lines, Look
     from bot.domain.identity import Identity
+    from bot.domain.policy_views import ChannelProblem
     from bot.domain.watch import Consent, QuietHours, Watch
 
 
@@ -39,10 +42,20 @@ class Watched:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AlertsForm:
-    """What a person has filled in; the last three only count for who may set them."""
+    """What a person has filled in; from `lines` on it only counts for who may set that."""
 
     watches: bool
     tells: bool
     lines: Lines
     quiet: QuietHours | None
     digest: bool
+    post_to: str | None = None
+
+
+class AlertsChannelError(BillingError):
+    """No alert can go to the channel that was chosen; `page` has what was filled in."""
+
+    def __init__(self, page: AlertsPage, problem: ChannelProblem) -> None:
+        super().__init__(problem.value)
+        self.page = page
+        self.problem = problem

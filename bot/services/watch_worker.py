@@ -231,10 +231,13 @@ class WatchWorker:
         is_quiet = watch.quiet is not None and watch.quiet.until(look.now, watch.zone) is not None
         if is_quiet and (episode.kind, episode.level) in QUIET:
             return
-        for consent in await self._watches.consents(watch.id):
-            if consent.tells and (consent.sees_all or episode.kind in FOR_ALL):
-                notice = message_about(EPISODE, episode.id, consent.person, look.now)
-                await self._deliveries.add(transaction, notice)
+        is_for_all = episode.kind in FOR_ALL
+        channel = watch.channel if is_for_all else None
+        readers = (
+            [channel] if channel is not None else await self._watches.readers(watch, for_all=is_for_all)
+        )
+        for reader in readers:
+            await self._deliveries.add(transaction, message_about(EPISODE, episode.id, reader, look.now))
         await self._watches.episodes.told(transaction, episode)
 
     async def _tell_week(self, transaction: Transaction, watch: Watch, now: datetime) -> Watch:
@@ -244,12 +247,18 @@ class WatchWorker:
             return watch
         if now - due <= LATE:
             subject = f"{watch.id} {week_of(due, watch.zone)}"
-            for consent in await self._watches.consents(watch.id):
-                if consent.tells:
-                    await self._deliveries.add(
-                        transaction, message_about(DIGEST, subject, consent.person, now)
-                    )
+            channel = watch.channel
+            for reader in [channel] if channel is not None else await self._watches.readers(watch):
+                await self._deliveries.add(transaction, message_about(DIGEST, subject, reader, now))
         return replace(watch, digest_at=next_digest(now, watch.zone))
+
+    async def tell_directly(self, watch: Watch, kind: str, subject: str) -> None:
+        """Tell people what a channel does not get: an episode or a digest, by its kind of subject."""
+        async with self._database.transaction() as transaction:
+            for reader in await self._watches.readers(watch):
+                notice = message_about(kind, subject, reader, transaction.now())
+                await self._deliveries.add(transaction, notice)
+        log.info("watch_worker.told_directly", watch=watch.id, kind=kind)
 
     async def _failed(self, lease: Lease[Watch], watch: Watch, retry_after: int | None) -> Released:
         """No reading came: nothing is told of it but, after hours, that none comes."""

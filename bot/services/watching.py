@@ -14,7 +14,7 @@ from bot.domain.episode import EpisodeKind
 from bot.domain.errors import StaleError
 from bot.domain.request_errors import RequestNotFoundError
 from bot.domain.watch import Consent, Watch, WatchState
-from bot.domain.watch_views import AlertsForm, AlertsPage
+from bot.domain.watch_views import AlertsChannelError, AlertsForm, AlertsPage
 from bot.services.routing import key_of
 from bot.storage.episodes import Snooze
 
@@ -99,6 +99,7 @@ class Watching:
 
         Raises:
             StaleError: they have connected another account since the form was opened.
+            AlertsChannelError: nothing can go to the channel; nothing was stored.
             As `page`.
         """
         page = await self.page(identity)
@@ -113,6 +114,10 @@ class Watching:
             since=self._since(page, form),
             sees_all=page.sees_all,
         )
+        if watch.post_to is not None and watch.post_to != page.watch.post_to:
+            problem = await self._people.channels.problem(identity, watch.post_to)
+            if problem is not None:
+                raise AlertsChannelError(replace(page, watch=watch, mine=consent), problem)
         is_new_line = watch.lines != page.watch.lines
         async with self._database.transaction() as transaction:
             await self._watches.put(transaction, watch)
@@ -131,6 +136,7 @@ class Watching:
                 lines=form.lines,
                 quiet=form.quiet,
                 digest_at=self._digest_at(watch, form),
+                post_to=form.post_to,
             )
         others = any(person.key != (page.mine.person.key if page.mine else "") for person in page.watchers)
         if form.watches or form.tells or others:

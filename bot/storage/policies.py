@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, insert, literal, select, update
 
 from bot.domain.audit import Action
-from bot.domain.delivery import Delivery
+from bot.domain.delivery import Delivery, is_channel
 from bot.domain.identity import Identity
 from bot.domain.policy import ChangeState, Policy, PolicyChange, PolicyStep
 from bot.domain.request import OrganizationKey
@@ -342,7 +342,12 @@ def _change_facts(row: Any) -> tuple[str, ...]:  # noqa: ANN401 - a row, or what
 
 
 def message_about(kind: str, subject: str, reader: Identity, now: datetime) -> Delivery:
-    """Return a new message about a subject of this kind to one reader; each reader has one."""
+    """Return a new message about a subject of this kind to one reader, or a channel; each has one."""
     return Delivery(
-        id=secrets.token_hex(16), subject_kind=kind, subject_id=subject, recipient=reader, created_at=now
+        id=secrets.token_hex(16),
+        subject_kind=kind,
+        subject_id=subject,
+        recipient=reader,
+        created_at=now,
+        channel=reader.user if is_channel(reader) else None,
     )

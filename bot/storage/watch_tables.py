@@ -31,6 +31,7 @@ watches = Table(
     Column("credit", Dollars, nullable=False, server_default="0"),
     Column("changed_here_at", Moment),
     Column("digest_at", Moment),
+    Column("post_to", String(32)),
     *lease_columns(),
     Index("uq_watches_organisation", "tenant", "organization_id", "base_url", unique=True),
     info={"kind": "watch"},

@@ -104,6 +104,7 @@ class WatchStore:
             "quiet_until": None if watch.quiet is None else f"{watch.quiet.ends:%H:%M}",
             "organization_name": watch.organization_name,
             "digest_at": watch.digest_at,
+            "post_to": watch.post_to,
         }
         fixed = {
             "id": watch.id,
@@ -200,6 +201,11 @@ class WatchStore:
         query = select(watch_consents).where(row.watch_id == watch_id).order_by(row.since.desc(), row.owner)
         async with self._database.read() as connection:
             return [_consent(each) for each in await connection.execute(query)]
+
+    async def readers(self, watch: Watch, *, for_all: bool = True) -> Sequence[Identity]:
+        """Return who is told; without `for_all` only those to whom the portal shows everything."""
+        found = await self.consents(watch.id)
+        return [each.person for each in found if each.tells and (for_all or each.sees_all)]
 
     async def watchers(self, watch: Watch) -> Sequence[Consent]:
         """Return those whose connection can read it now: who sees all first, the newest first."""
@@ -331,6 +337,7 @@ def watch_of(row: Row[Any]) -> Watch:
         credit=row.credit,
         changed_here_at=row.changed_here_at,
         digest_at=row.digest_at,
+        post_to=row.post_to,
     )
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from blocks.alerts import alert_message, alert_reply, read_amount, stale_message, watched_again_message
 from blocks.digest import digest_message
-from bot.domain.delivery import Drawing, Reply
+from blocks.words import person
+from bot.domain.delivery import Drawing, Reply, is_channel
 from bot.domain.watch import WatchState
 from bot.services.watch_worker import stale_subject
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from blocks.kit import Message
@@ -41,6 +45,8 @@ async def draw_episode(runtime: Runtime, delivery: Delivery) -> Drawing | None:
     watch = None if episode is None else await runtime.watches.get(episode.watch_id)
     if episode is None or watch is None:
         return None
+    if await _stays_direct(runtime, watch, delivery):
+        return None
     now = runtime.clock.now()
     link = await runtime.links.get(delivery.recipient)
     snooze = await runtime.watches.episodes.snoozed(episode.id, delivery.recipient.key)
@@ -52,6 +58,7 @@ async def draw_episode(runtime: Runtime, delivery: Delivery) -> Drawing | None:
         may_charge=link is not None and bool(link.may_charge),
         ask=_ask(episode),
         is_snoozed=is_snoozed,
+        watcher=await _name(runtime, watch) if is_channel(delivery.recipient) else None,
     )
     reply = None if is_snoozed else alert_reply(episode, watch, still=still)
     is_news = max(episode.worse_at, episode.closed_at or episode.worse_at) > delivery.created_at or still
@@ -59,7 +66,33 @@ async def draw_episode(runtime: Runtime, delivery: Delivery) -> Drawing | None:
         message=message.json,
         reply=_reply(reply, episode, still) if is_news else None,
         look_again=_look_again(episode, now),
+        otherwise=_otherwise(runtime, watch, delivery),
     )
+
+
+async def _stays_direct(runtime: Runtime, watch: Watch, delivery: Delivery) -> bool:
+    """Tell whether a channel does not get a new message now; people are then told directly."""
+    if not is_channel(delivery.recipient) or delivery.ts is not None:
+        return False
+    if await runtime.people.channels.problem(delivery.recipient, delivery.recipient.user) is None:
+        return False
+    await runtime.watch_worker.tell_directly(watch, delivery.subject_kind, delivery.subject_id)
+    return True
+
+
+def _otherwise(runtime: Runtime, watch: Watch, delivery: Delivery) -> Callable[[], Awaitable[None]] | None:
+    """Return what to do if a channel takes no post after all."""
+    if not is_channel(delivery.recipient):
+        return None
+    return partial(runtime.watch_worker.tell_directly, watch, delivery.subject_kind, delivery.subject_id)
+
+
+async def _name(runtime: Runtime, watch: Watch) -> str:
+    """Return the name of the watcher, for a channel: a mention would call them."""
+    if watch.watcher is None or watch.channel is None:
+        return person(None, "")
+    user = watch.watcher.rpartition(":")[2]
+    return person(await runtime.members.name(replace(watch.channel, user=user)), "")
 
 
 def _ask(episode: StoredEpisode) -> Decimal | None:
@@ -96,11 +129,14 @@ def _reply(message: Message | None, episode: StoredEpisode, still: int) -> Reply
 async def draw_digest(runtime: Runtime, delivery: Delivery) -> Drawing | None:
     """Return what a week was like; nothing if nothing was used, and nothing happened."""
     found = await runtime.digests.of(delivery.subject_id)
-    if found is None or not found[1].has_news:
+    if found is None or not found[1].has_news or await _stays_direct(runtime, found[0], delivery):
         return None
     link = await runtime.links.get(delivery.recipient)
     may_charge = link is not None and bool(link.may_charge)
-    return Drawing(message=digest_message(found[1], may_charge=may_charge).json)
+    return Drawing(
+        message=digest_message(found[1], may_charge=may_charge).json,
+        otherwise=_otherwise(runtime, found[0], delivery),
+    )
 
 
 async def draw_stale(runtime: Runtime, delivery: Delivery) -> Drawing | None:

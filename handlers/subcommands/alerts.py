@@ -25,7 +25,7 @@ from blocks.loading import loading_modal
 from bot.domain.episode import Lines
 from bot.domain.errors import StaleError
 from bot.domain.watch import QuietHours
-from bot.domain.watch_views import AlertsForm
+from bot.domain.watch_views import AlertsChannelError, AlertsForm
 from handlers.chosen_amount import optional_amount
 
 if TYPE_CHECKING:
@@ -69,7 +69,10 @@ async def _save(context: Context, form: AlertsForm) -> Json:
         account_id = str(json.loads(context.request.metadata))
     except ValueError as error:
         raise StaleError from error
-    page = await context.runtime.watching.save(context.identity, form, account_id=account_id)
+    try:
+        page = await context.runtime.watching.save(context.identity, form, account_id=account_id)
+    except AlertsChannelError as error:
+        return alerts_modal(error.page, problem=error.problem)
     return saved_alerts_modal(page)
 
 
@@ -99,6 +102,7 @@ def _read(request: SlackRequest, problems: dict[str, str]) -> AlertsForm:
         lines=Lines(low=low, critical=critical),
         quiet=_quiet(request, problems),
         digest=DIGEST in request.checked(ids.ALERTS_DIGEST),
+        post_to=request.entered(ids.ALERTS_WHERE),
     )
 
 

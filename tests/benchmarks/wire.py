@@ -51,17 +51,17 @@ class World:
         self.told_at: dict[str, float] = {}
         self.messages = 0
 
-    def answer(self, method: str, path: str, key: str, body: bytes, token: str = "") -> bytes:
-        """Return the whole response to a request with that idempotency key and token."""
+    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
+        """Return the whole response to a request."""
         if path.startswith("/api/billing/charge"):
-            return self._charge(method, path, key)
+            return self._charge(method, path, headers.get("idempotency-key", ""))
         if path == "/api/oauth/token":
-            return self._tokens(path, body)
+            return self._tokens(path, headers["x-nous-refresh-token"])
         if path.startswith("/slack/"):
             return self._slack(path.removeprefix("/slack/"), body)
         self.calls[path] += 1
         if path == "/api/billing/state":
-            return _json(_state(token))
+            return _json(_state(headers.get("authorization", "")))
         if path == "/report":
             return _json(self.report())
         if path == "/reset":
@@ -69,9 +69,8 @@ class World:
         counts = {"/told": len(self.told_at), "/asked": len(self.asked_at)}
         return _json(counts.get(path, {}))
 
-    def _tokens(self, path: str, body: bytes) -> bytes:
+    def _tokens(self, path: str, same: str) -> bytes:
         self.calls[path] += 1
-        same = parse_qs(body.decode())["refresh_token"][0]
         return _json({**TOKENS, "access_token": same, "refresh_token": same})
 
     def _charge(self, method: str, path: str, key: str) -> bytes:
@@ -160,9 +159,7 @@ class Connection(asyncio.Protocol):
             body = self._buffer[end + 4 : end + 4 + length]
             self._buffer = self._buffer[end + 4 + length :]
             method, path, _ = head.split("\r\n", 1)[0].split(" ")
-            key = headers.get("idempotency-key", "")
-            token = headers.get("authorization", "")
-            answer = self._world.answer(method, path.partition("?")[0], key, body, token)
+            answer = self._world.answer(method, path.partition("?")[0], headers, body)
             self._transport.write(answer)
 
 
