@@ -150,6 +150,7 @@ def _alerts() -> list[Screen]:
     made = [
         alert("low", "below the line", low),
         alert("low-member", "the same, to a member", low, may_charge=False),
+        alert("low-channel", "the same, in a channel", low, may_charge=False, watcher="Ada Lovelace"),
         alert("low-snoozed", "the same, snoozed", low, is_snoozed=True),
         alert("critical", "below the second line", worse),
         alert("empty", "nothing is left", empty),
