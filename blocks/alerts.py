@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any
 
 from blocks import ids
+from blocks.chart import chart
 from blocks.kit import Block, Json, Message, actions, button, context, menu, message, moment, section
 from blocks.words import mention, organization
 from bot.domain.episode import EpisodeKind
@@ -15,8 +16,9 @@ from bot.domain.runway import Lasts, NoUse
 from bot.domain.watch import WatchState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from bot.domain.past import Part
     from bot.domain.watch import Watch
     from bot.domain.watch_views import Watched
     from bot.storage.episodes import StoredEpisode
@@ -216,10 +218,12 @@ def alert_message(
     ask: Decimal | None,
     is_snoozed: bool = False,
     watcher: str | None = None,
+    past: Sequence[Part] = (),
 ) -> Message:
     """Make the message of an episode for one reader; `ask` is the amount that lasts seven days.
 
-    `watcher` is for a channel, where a mention would call people: whose connection it is (escaped).
+    `watcher` is for a channel, where a mention would call people: whose connection it is (escaped). `past`
+    is what the balance was.
     """
     facts = _Facts(episode.facts, watch.organization_name, sees_all=may_charge)
     if episode.closed_at is not None:
@@ -229,7 +233,11 @@ def alert_message(
     return message(
         section(head),
         section(said) if said else None,
-        actions(*_buttons(episode, may_charge=may_charge, ask=ask, in_channel=watcher is not None)),
+        chart(past),
+        actions(
+            *_buttons(episode, may_charge=may_charge, ask=ask, in_channel=watcher is not None),
+            button("As a table", ids.PAST_TABLE, value=watch.id) if past else None,
+        ),
         context(_foot(watch, facts, is_snoozed=is_snoozed, watcher=watcher)),
     )
 

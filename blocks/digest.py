@@ -9,20 +9,26 @@ from typing import TYPE_CHECKING
 from blocks import ids
 from blocks.alerts import span
 from blocks.budget import left_line
-from blocks.kit import Message, button, context, message, moment, section
+from blocks.chart import chart
+from blocks.kit import Message, actions, button, context, message, moment, section
 from blocks.words import left, organization
 from bot.domain.money import show
 from bot.domain.runway import Lasts, NoUse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bot.domain.digest import Digest
+    from bot.domain.past import Part
 
 TOP = 3
 _HOUR_SECONDS = 3600
 _DOLLAR = Decimal(1)
 
 
-def digest_message(digest: Digest, *, may_charge: bool) -> Message:
+def digest_message(
+    digest: Digest, *, may_charge: bool, watch_id: str, past: Sequence[Part] = ()
+) -> Message:
     """Make the digest for one reader; who may not charge sees no names, no limit and no auto-reload."""
     lines = [_used(digest), _added(digest, names=may_charge)]
     if may_charge:
@@ -37,6 +43,8 @@ def digest_message(digest: Digest, *, may_charge: bool) -> Message:
     return message(
         section(f"*{organization(digest.organization_name)}, last week* · {_balance(digest)}"),
         section("\n".join(lines)),
+        chart(past),
+        actions(button("As a table", ids.PAST_TABLE, value=watch_id)) if past else None,
         section(_waiting(digest), accessory=show_waiting) if may_charge and digest.waiting else None,
         context("Every Monday. `/billing alerts` changes that."),
     )

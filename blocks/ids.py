@@ -127,6 +127,9 @@ WATCH_IT = "watch_it"
 SNOOZE = "snooze"
 """A menu; its values are an episode's id, a space, and the hours or WORSE."""
 
+PAST_TABLE = "past_table"
+"""Its value is the watch's id."""
+
 I_KNOW = "i_know"
 """Its value is the episode's id."""
 

@@ -19,9 +19,12 @@ from bot.services.routing import key_of
 from bot.storage.episodes import Snooze
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bot.domain.billing import BillingState
     from bot.domain.clock import Clock
     from bot.domain.identity import Identity
+    from bot.domain.past import Part
     from bot.domain.request import OrganizationKey
     from bot.services.people import People
     from bot.services.routing import Routing
@@ -74,6 +77,19 @@ class Watching:
             sees_all=state.may_change_plan,
             look=await self._watches.look(watch, state, self._clock.now()),
         )
+
+    async def past(self, identity: Identity, watch_id: str) -> tuple[Watch, Sequence[Part]]:
+        """Return what a balance was in thirty days, to somebody of its organization.
+
+        Raises:
+            RequestNotFoundError: there is no such watch in their organization.
+            NotLinkedError, RelinkRequiredError: they are not connected.
+        """
+        link = await self._people.accounts.link(identity)
+        watch = await self._watches.get(watch_id)
+        if watch is None or watch.key != key_of(identity, link):
+            raise RequestNotFoundError
+        return watch, await self._watches.past(watch, self._clock.now())
 
     async def _looked_up(self, identity: Identity) -> tuple[Link, BillingState]:
         link, state = await self._people.accounts.standing(identity)

@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.errors import SlackRefusedError, SlackUnavailableError, slack_error
-from bot.slack.pictures import REFUSALS, with_pictures
+from bot.slack.pictures import REFUSALS, with_pictures, without_charts
 from bot.slack.proxy import proxy_for
 
 if TYPE_CHECKING:
@@ -63,21 +63,21 @@ class SlackClient(AsyncWebClient):
         return self if token == self.token else SlackClient(token=token, **self._parts)
 
     async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:  # noqa: ANN401 - as slack-sdk has it
-        """Call a method; a screen that Slack refuses with its pictures is sent without them.
+        """Call a method; a screen that Slack refuses with its pictures or charts is sent without them.
 
         Raises:
             SlackError: Slack refuses, or gives no complete answer; see `bot.slack.errors`.
         """
-        pictured = with_pictures(self._pictures, arguments)
-        if pictured is arguments:
-            return await self._call(api_method, arguments)
+        drawn, plain = with_pictures(self._pictures, arguments), without_charts(arguments)
+        if drawn is plain:
+            return await self._call(api_method, plain)
         try:
-            return await self._call(api_method, pictured)
+            return await self._call(api_method, drawn)
         except SlackRefusedError as error:
             if error.code not in REFUSALS:
                 raise
             self._pictures.refused()
-            return await self._call(api_method, arguments)
+            return await self._call(api_method, plain)
 
     async def send_file(self, *, channel: str, name: str, title: str, content: str, comment: str) -> None:
         """Show a text file in a conversation, with a comment beside it.

@@ -1,8 +1,8 @@
-"""Pictures beside what is left: Slack fetches them from this app, if it can reach it.
+"""Pictures beside what is left, which Slack fetches from this app, if it can reach it; and charts.
 
 A section whose block_id is `ring-N-…` gets the picture N/20 as an accessory. Its address says nothing of
-anybody, so that it can be kept for ever. Slack refuses all of a screen with a picture that it cannot fetch:
-then the screen is sent without pictures, and for a while every other one too.
+anybody, so that it can be kept for ever. Slack refuses all of a screen with a picture that it cannot fetch,
+or with a chart where it draws none: then the screen is sent without them, and for a while every other too.
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ from starlette.routing import Route
 from bot.elapsed import elapsed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
     from bot.domain.delivery import Json
 
 PARTS = 20
+CHART = "data_visualization"
 REFUSALS = frozenset({"invalid_blocks", "invalid_arguments"})
-"""Slack's codes for a screen with a picture that it cannot fetch (and for a malformed screen)."""
+"""Slack's codes for a screen with what it cannot fetch or draw (and for a malformed screen)."""
 
 WITHOUT_SECONDS = 600.0
 """For how long no picture is sent after Slack has refused one."""
@@ -44,8 +47,11 @@ class Pictures:
         self._without_until = 0.0
 
     def on(self, screen: Json) -> Json:
-        """Return a message or a view with its pictures; the same object if it has none."""
-        if self._base is None or elapsed() < self._without_until:
+        """Return a message or a view with its pictures, for a while after a refusal without charts."""
+        is_without = elapsed() < self._without_until
+        if is_without:
+            return undrawn(screen)
+        if self._base is None:
             return screen
         blocks = [self._with_picture(block) for block in screen.get("blocks") or []]
         return {**screen, "blocks": blocks} if blocks != screen.get("blocks", []) else screen
@@ -82,13 +88,29 @@ def _picture(n: int) -> bytes:
     return (files("bot.slack") / "rings" / f"{n}.png").read_bytes()
 
 
+def undrawn(screen: Json) -> Json:
+    """Return a message without its charts; the same object if it has none."""
+    blocks = screen.get("blocks") or []
+    kept = [block for block in blocks if block.get("type") != CHART]
+    return screen if len(kept) == len(blocks) else {**screen, "blocks": kept}
+
+
 def with_pictures(pictures: Pictures, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of a call to Slack with the pictures of its message or view."""
+    return _changed(arguments, pictures.on)
+
+
+def without_charts(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call to Slack without the charts of its message."""
+    return _changed(arguments, undrawn)
+
+
+def _changed(arguments: dict[str, Any], change: Callable[[Json], Json]) -> dict[str, Any]:
     sent = arguments.get("json")
     if not isinstance(sent, dict):
         return arguments
     view = sent.get("view")
-    screen = pictures.on(view if isinstance(view, dict) else sent)
+    screen = change(view if isinstance(view, dict) else sent)
     if screen is view or screen is sent:
         return arguments
     return {**arguments, "json": {**sent, "view": screen} if isinstance(view, dict) else screen}

@@ -80,6 +80,12 @@ class ReadingStore:
         rows = await connection.execute(_BALANCES.where(*these, row.at > since).order_by(row.at))
         return [whole.get(at) or _bare(at, balance, credit) for at, balance, credit in rows.all()]
 
+    async def balances(self, connection: Connection, watch_id: str, since: datetime) -> list[Reading]:
+        """Return the balances since then, oldest first, and what our own charges had added."""
+        row = readings.c
+        query = _BALANCES.where(row.watch_id == watch_id, row.at >= since).order_by(row.at)
+        return [_bare(*each) for each in await connection.execute(query)]
+
     async def thin(self) -> int:
         """Keep one reading an hour of those that are older than two days; return how many went."""
         row, now = readings.c, self._database.clock.now()

@@ -12,6 +12,7 @@ from sqlalchemy import delete, exists, func, select, update
 from bot.domain.audit import Action
 from bot.domain.episode import Lines, Look
 from bot.domain.identity import Identity
+from bot.domain.past import past_begins, past_of
 from bot.domain.reading import Reading, Source
 from bot.domain.request import OrganizationKey
 from bot.domain.watch import Consent, QuietHours, Watch, WatchState
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from bot.domain.billing import BillingState
     from bot.domain.charge import Charge
     from bot.domain.identity import Account
+    from bot.domain.past import Part
     from bot.engine import Lease
     from bot.storage.connection import Backend, Transaction
     from bot.storage.database import Database
@@ -80,6 +82,13 @@ class WatchStore:
         async with self._database.read() as connection:
             history = await self.readings.history(connection, watch.id)
         return Look(readings=[*history, newest], now=now, lines=watch.lines)
+
+    async def past(self, watch: Watch, now: datetime) -> list[Part]:
+        """Return what the balance was in the thirty days until now (UTC)."""
+        since = past_begins(now, watch.zone)
+        async with self._database.read() as connection:
+            found = await self.readings.balances(connection, watch.id, since)
+        return past_of(found, now, watch.zone)
 
     async def of_organization(self, tenant: str, organization_id: str) -> Sequence[Watch]:
         """Return the watches of an organization of whatever portal, within a workspace or grid."""

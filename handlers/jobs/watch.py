@@ -12,6 +12,7 @@ from blocks.alerts import alert_message, alert_reply, read_amount, stale_message
 from blocks.digest import digest_message
 from blocks.words import person
 from bot.domain.delivery import Drawing, Reply, is_channel
+from bot.domain.episode import EpisodeKind
 from bot.domain.watch import WatchState
 from bot.services.watch_worker import stale_subject
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 A_DAY = timedelta(days=1)
 MOST_STILL = 3
 """How often people are told that an episode is still open."""
+
+DRAWN = frozenset({EpisodeKind.LOW, EpisodeKind.RUNWAY, EpisodeKind.SPIKE})
+"""What a picture of the last thirty days explains."""
 
 WEEK_HOURS = 168
 TEN = Decimal(10)
@@ -59,6 +63,7 @@ async def draw_episode(runtime: Runtime, delivery: Delivery) -> Drawing | None:
         ask=_ask(episode),
         is_snoozed=is_snoozed,
         watcher=await _name(runtime, watch) if is_channel(delivery.recipient) else None,
+        past=await runtime.watches.past(watch, now) if episode.kind in DRAWN else (),
     )
     reply = None if is_snoozed else alert_reply(episode, watch, still=still)
     is_news = max(episode.worse_at, episode.closed_at or episode.worse_at) > delivery.created_at or still
@@ -134,7 +139,12 @@ async def draw_digest(runtime: Runtime, delivery: Delivery) -> Drawing | None:
     link = await runtime.links.get(delivery.recipient)
     may_charge = link is not None and bool(link.may_charge)
     return Drawing(
-        message=digest_message(found[1], may_charge=may_charge).json,
+        message=digest_message(
+            found[1],
+            may_charge=may_charge,
+            watch_id=found[0].id,
+            past=await runtime.watches.past(found[0], found[1].look.now),
+        ).json,
         otherwise=_otherwise(runtime, found[0], delivery),
     )
 

@@ -21,6 +21,7 @@ from blocks.alerts_form import (
     alerts_modal,
     saved_alerts_modal,
 )
+from blocks.chart import past_message
 from blocks.loading import loading_modal
 from bot.domain.episode import Lines
 from bot.domain.errors import StaleError
@@ -88,6 +89,12 @@ async def handle_i_know(context: Context) -> None:
     await context.runtime.watching.known(context.identity, context.request.value)
 
 
+async def handle_past(context: Context) -> None:
+    """Show as a table what a chart has drawn."""
+    watch, past = await context.runtime.watching.past(context.identity, context.request.value)
+    await context.reply.message(past_message(past, watch.organization_name))
+
+
 def _read(request: SlackRequest, problems: dict[str, str]) -> AlertsForm:
     chosen = request.checked(ids.ALERTS_WHO)
     low, critical = (
@@ -131,5 +138,6 @@ ACTIONS = {
     ids.WATCH_IT: handle_watch_it,
     ids.SNOOZE: handle_snooze,
     ids.I_KNOW: handle_i_know,
+    ids.PAST_TABLE: handle_past,
 }
 SUBMISSIONS = {ids.ALERTS_VIEW: handle_alerts_form}

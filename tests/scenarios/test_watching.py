@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from freezegun import freeze_time
 
+from bot.domain.reading import Reading
 from bot.domain.watch import Watch, WatchState
 from bot.sandbox.portal import Fault
 from bot.sandbox.portal.models import AutoReload
@@ -392,3 +393,34 @@ async def test_a_digest_that_is_a_day_late_is_not_sent(house: House, clock: Any)
 
 async def _has_digests(house: House, count: int) -> bool:
     return [len(await digests_of(house, user)) for user in (ADA, LINUS)] == [count, count]
+
+
+async def test_an_alert_draws_the_last_days_and_shows_them_as_a_table(house: House, clock: Any) -> None:
+    await connected(house)
+    await watches(house)
+    watch = await the_watch(house)
+    async with house.app.runtime.database.transaction() as transaction:
+        for days, amount in ((5, "230"), (3, "200"), (1, "180")):
+            at = house.app.runtime.clock.now() - timedelta(days=days)
+            earlier = Reading(at=at, balance=Decimal(amount))
+            await house.app.runtime.watches.readings.add(transaction, watch.id, earlier)
+    await balance(house, "18.20", clock)
+    await house.until(lambda: "$18.20 left" in alert(house).text)
+    drawn = next(each for each in alert(house).content["blocks"] if each["type"] == "data_visualization")
+    assert [each["name"] for each in drawn["chart"]["series"]] == ["Balance", "Used"]
+    assert "used $30" in alert(house).content["text"]
+    await house.slack.click_text(ADA, "As a table", in_=alert(house).content["ts"])
+    await house.until(lambda: "'table'" in str(house.slack.ephemerals(ADA)))
+
+
+async def test_where_slack_draws_no_charts_the_alert_comes_without(house: House, clock: Any) -> None:
+    await connected(house)
+    await watches(house)
+    watch = await the_watch(house)
+    async with house.app.runtime.database.transaction() as transaction:
+        earlier = Reading(at=house.app.runtime.clock.now() - timedelta(days=5), balance=Decimal(230))
+        await house.app.runtime.watches.readings.add(transaction, watch.id, earlier)
+    house.slack.faults.add("chat.postMessage", "error", "invalid_blocks")
+    await balance(house, "18.20", clock)
+    await house.until(lambda: "$18.20 left" in alert(house).text)
+    assert "data_visualization" not in str(alert(house).content)

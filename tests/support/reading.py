@@ -47,10 +47,19 @@ def _block(block: dict[str, Any]) -> list[str]:
             return [f"{block['label']['text']}:{typed}{hint}", *options]
         case "section" if "fields" in block:
             return [_plain(field["text"]).replace("\n", ": ", 1) for field in block["fields"]]
+        case "data_visualization" | "table":
+            return _numbers(block)
         case "actions" | "context":
             return [" ".join(_element(element) for element in block["elements"])]
     said = _plain(block["text"]["text"]).split("\n")
     return [*said, _element(block["accessory"])] if "accessory" in block else said
+
+
+def _numbers(block: dict[str, Any]) -> list[str]:
+    if block["type"] == "table":
+        return [" | ".join(cell["text"] for cell in row) for row in block["rows"]]
+    names = ", ".join(each["name"] for each in block["chart"]["series"])
+    return [f"_a chart:_ {block['title']} ({names})"]
 
 
 def _element(element: dict[str, Any]) -> str:

@@ -37,6 +37,23 @@ _CELL = Typed(
 )
 
 
+_POINT = Shape(required={"label": String(limit=20, least=1), "value": Opaque(object)}, tagged=False)
+_SERIES = Shape(
+    required={"name": String(limit=20, least=1), "data": Many(of=_POINT, most=20)}, tagged=False
+)
+_AXES = Shape(
+    required={"categories": Many(of=String(limit=20, least=1), most=20)},
+    optional={"x_label": String(limit=50), "y_label": String(limit=50)},
+    tagged=False,
+)
+_CHART = Typed(
+    {
+        kind: Shape(required={"series": Many(of=_SERIES, most=6), "axis_config": _AXES})
+        for kind in ("bar", "area", "line")
+    }
+)
+
+
 def _block(
     required: Mapping[str, Rule] | None = None,
     optional: Mapping[str, Rule] | None = None,
@@ -74,13 +91,14 @@ BLOCKS: dict[str, Shape] = {
         {"text": Text(limit=3000)},
         {"level": Choice(("default", "info", "warning", "error", "success"))},
     ),
+    "data_visualization": _block({"title": String(limit=50, least=1), "chart": _CHART}),
     "table": _block(
         {"rows": Many(of=Many(of=_CELL, most=20), most=100)},
         {"column_settings": Many(of=Opaque(object), most=20)},
     ),
 }
 
-_EVERYWHERE = frozenset(BLOCKS) - {"markdown", "alert", "table"}
+_EVERYWHERE = frozenset(BLOCKS) - {"markdown", "alert", "table", "data_visualization"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +110,9 @@ class SurfaceLimits:
 
 
 SURFACES = {
-    "message": SurfaceLimits(blocks=_EVERYWHERE | {"markdown", "table"}, most=MESSAGE_BLOCKS),
+    "message": SurfaceLimits(
+        blocks=_EVERYWHERE | {"markdown", "table", "data_visualization"}, most=MESSAGE_BLOCKS
+    ),
     "home": SurfaceLimits(blocks=_EVERYWHERE | {"table"}, most=VIEW_BLOCKS),
     "modal": SurfaceLimits(blocks=_EVERYWHERE | {"alert"}, most=VIEW_BLOCKS),
 }

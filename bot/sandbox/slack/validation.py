@@ -12,6 +12,7 @@ from bot.sandbox.slack.block_rules import Many, Typed, error_message
 Json = dict[str, Any]
 
 VIEW_BYTES = 250 * 1024
+MOST_CHARTS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +39,30 @@ def _examine_ids(blocks: list[Json], at: str) -> Iterator[str]:
 def _examine_once_per_surface(blocks: list[Json], at: str) -> Iterator[str]:
     if sum(block.get("type") == "table" for block in blocks) > 1:
         yield error_message("only one table allowed", at)
+    charts = [block for block in blocks if block.get("type") == "data_visualization"]
+    if len(charts) > MOST_CHARTS:
+        yield error_message(f"only {MOST_CHARTS} charts allowed", at)
+    if not all(_matches_axis(block.get("chart")) for block in charts):
+        yield error_message("the labels of each series must match the axis categories", at)
     texts = [block.get("text") for block in blocks if block.get("type") == "markdown"]
     if sum(len(text) for text in texts if isinstance(text, str)) > MARKDOWN_TEXT:
         yield error_message(f"all markdown together must be less than {MARKDOWN_TEXT + 1}", at)
     elements = [element for block in blocks for element in elements_of(block)]
     if sum(bool(element.get("focus_on_load")) for element in elements) > 1:
         yield error_message("only one element may have focus_on_load", at)
+
+
+def _matches_axis(chart: object) -> bool:
+    """Tell whether each series of a chart has one value for each category, in their order."""
+    if not isinstance(chart, dict) or not isinstance(chart.get("axis_config"), dict):
+        return True  # said elsewhere
+    categories = chart["axis_config"].get("categories")
+    return all(
+        [point.get("label") for point in items_of(series.get("data")) if isinstance(point, dict)]
+        == categories
+        for series in items_of(chart.get("series"))
+        if isinstance(series, dict)
+    )
 
 
 def _examine_blocks(blocks: object, surface: SurfaceLimits, at: str) -> Iterator[str]:

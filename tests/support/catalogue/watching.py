@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blocks.alerts import alert_message, alert_reply, stale_message, watched_again_message
 from blocks.alerts_form import alerts_modal, saved_alerts_modal
+from blocks.chart import past_message
 from blocks.digest import digest_message
 from bot.domain.digest import Added, digest_of
 from bot.domain.episode import EpisodeKind, Look
+from bot.domain.past import Part
 from bot.domain.reading import Reading, Reload
 from bot.domain.request import OrganizationKey
 from bot.domain.watch import Consent, QuietHours, Watch, WatchState
@@ -19,6 +21,12 @@ from bot.domain.watch_views import AlertsPage
 from bot.storage.episodes import StoredEpisode
 from tests.support.catalogue.screen import Screen, screen
 from tests.support.samples import ADA, GRACE, NOW, PORTAL, REQUEST
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from blocks.kit import Message
+    from bot.domain.digest import Digest
 
 WATCH = Watch(
     id="w" * 16,
@@ -107,6 +115,16 @@ def _forms() -> list[Screen]:
     ]
 
 
+PAST = [
+    Part(
+        first=date(2026, 10, 27) + timedelta(days=2 * number),
+        balance=Decimal(260) - number * Decimal("17.28"),
+        used=Decimal("17.28") if number % 3 else Decimal("3.4"),
+    )
+    for number in range(15)
+]
+
+
 def _digests() -> list[Screen]:
     month = [
         Reading(
@@ -127,10 +145,16 @@ def _digests() -> list[Screen]:
     week = digest_of(Look(readings=month, now=NOW, lines=WATCH.lines), "Acme Research", added, [REQUEST])
     quiet = replace(week, added=[], waiting=[])
     return [
-        screen("digest", "every Monday, to whoever may charge", digest_message(week, may_charge=True)),
-        screen("digest-member", "the same, to a member", digest_message(week, may_charge=False)),
-        screen("digest-quiet", "a week without purchases", digest_message(quiet, may_charge=True)),
+        screen("digest", "every Monday, to whoever may charge", _digest(week, may_charge=True, past=PAST)),
+        screen("digest-member", "the same, to a member", _digest(week, may_charge=False)),
+        screen("digest-quiet", "a week without purchases", _digest(quiet, may_charge=True)),
+        screen("past", "**As a table** below a chart", past_message(PAST, "Acme Research")),
+        screen("past-none", "the same, with too few readings", past_message([], "Acme Research")),
     ]
+
+
+def _digest(week: Digest, *, may_charge: bool, past: Sequence[Part] = ()) -> Message:
+    return digest_message(week, may_charge=may_charge, watch_id=WATCH.id, past=past)
 
 
 def _alerts() -> list[Screen]:
@@ -150,6 +174,7 @@ def _alerts() -> list[Screen]:
     made = [
         alert("low", "below the line", low),
         alert("low-member", "the same, to a member", low, may_charge=False),
+        alert("low-chart", "the same, with thirty days of readings", low, past=PAST),
         alert("low-channel", "the same, in a channel", low, may_charge=False, watcher="Ada Lovelace"),
         alert("low-snoozed", "the same, snoozed", low, is_snoozed=True),
         alert("critical", "below the second line", worse),

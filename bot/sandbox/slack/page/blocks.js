@@ -2,6 +2,7 @@
  * The blocks of Block Kit, one function each; BLOCKS names those that the page knows. Anything else
  * is drawn as a warning with its JSON, never dropped.
  */
+import { chart } from "./chart.js";
 import { h, icon, reconcile, uniqueId } from "./dom.js";
 import { ELEMENTS } from "./elements.js";
 import { plainText, textObject } from "./mrkdwn.js";
@@ -21,6 +22,7 @@ const BLOCKS = {
   image,
   rich_text: rich,
   alert,
+  data_visualization: chart,
   table,
   markdown: (block) => markdown(block.text),
 };
