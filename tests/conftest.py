@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PROVING = bool(os.environ.get("PROVE"))
 SAMPLED = {
     "test_killed_there_it_is_one_charge_one_message_and_its_true_end": 8,
+    "test_killed_there_an_alert_is_told_once_and_says_how_it_got_worse": 4,
     "test_one_that_wakes_after_its_work_was_taken_over_does_no_harm": 3,
     "test_told_to_stop_there_it_ends_with_0_and_then_it_is_the_same": 16,
     **dict.fromkeys(

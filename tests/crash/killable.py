@@ -24,10 +24,12 @@ from bot.storage.charges.confirmation import ConfirmationStore
 from bot.storage.charges.store import ChargeStore
 from bot.storage.deliveries import DeliveryStore
 from bot.storage.device_grants import DeviceGrantStore
+from bot.storage.episodes import EpisodeStore
 from bot.storage.leases import LeaseStore
 from bot.storage.links import LinkStore
 from bot.storage.requests.deciding import Deciding
 from bot.storage.requests.store import RequestStore
+from bot.storage.watches import WatchStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,6 +138,10 @@ make_points(DeviceGrantStore, "schedule", lambda *_arguments, **_named: "the gra
 make_points(DeviceGrantStore, "save", grant_name)
 make_points(DeviceGrantStore, "notify_outcome", lambda *_arguments: "the outcome is handed over")
 make_points(LinkStore, "replace_tokens", tokens_name)
+make_points(WatchStore, "save", lambda *_arguments, **_named: "the reading is judged")
+make_points(EpisodeStore, "open", lambda *_arguments, **_named: "the episode is opened")
+make_points(EpisodeStore, "told", lambda *_arguments, **_named: "the episode is told")
+make_points(EpisodeStore, "change", lambda *_arguments, **_named: "the episode is worse")
 make_points(AccountPeople, "let_in", lambda *_arguments, **_named: "a second person is let in")
 make_points(
     asyncpg.Connection,
