@@ -25,14 +25,15 @@ ENDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Team:
-    """A person who asks, and two who may pay, in an organization of their own."""
+    """A person who asks, two who may pay, and one who watches, in an organization of their own."""
 
     asks: SlackPerson
     pays: tuple[SlackPerson, SlackPerson]
+    sees: SlackPerson
 
     @property
     def everybody(self) -> tuple[SlackPerson, ...]:
-        return self.asks, *self.pays
+        return self.asks, *self.pays, self.sees
 
 
 def teams(count: int) -> list[Team]:
@@ -41,7 +42,11 @@ def teams(count: int) -> list[Team]:
         return SlackPerson(id=f"U0{name.upper()}", name=name, real_name=f"{role.title()} {number}")
 
     return [
-        Team(asks=person(number, "asks"), pays=(person(number, "pays"), person(number, "also")))
+        Team(
+            asks=person(number, "asks"),
+            pays=(person(number, "pays"), person(number, "also")),
+            sees=person(number, "sees"),
+        )
         for number in range(count)
     ]
 
@@ -58,7 +63,7 @@ async def connect(cluster: Cluster, team: Team, number: int) -> None:
     )
     for each in team.everybody:
         portal.people[each.id] = replace(
-            portal.people["linus" if each is team.asks else "ada"],
+            portal.people["linus" if each in {team.asks, team.sees} else "ada"],
             key=each.id,
             email=f"{each.name}@{slug}.example",
             account=f"did:{each.name}",

@@ -13,6 +13,7 @@ from bot.sandbox.slack.directory import Person as SlackPerson
 from tests.chaos.asking import Asked, Team, asked, audit_requests, connect, teams
 from tests.chaos.books import Report, audit
 from tests.chaos.storm import Storm
+from tests.chaos.watched import PACE, audit_alerts, burn, watch
 from tests.support.cluster import Cluster, open_cluster
 from tests.support.person import Person
 
@@ -94,11 +95,12 @@ async def run(plan: Plan, folder: Path, database_url: str) -> Outcome:
         for organization in cluster.portal.organizations.values():
             organization.cap = None
         for _ in range(plan.replicas):
-            await cluster.start(POLL_INTERVAL_SECONDS="0.5", LOG_LEVEL="INFO")
+            await cluster.start(POLL_INTERVAL_SECONDS="0.5", LOG_LEVEL="INFO", **PACE)
         random = Random(plan.seed)  # noqa: S311 - to be repeated, not to be secret
         if plan.asks:
             for number, team in enumerate(groups):
                 await connect(cluster, team, number)
+                await watch(cluster, team)
             return await _play(plan, cluster, _asked(plan, cluster, groups), random)
         for person in buyers:
             # Each acts with a portal account of their own: those with one account wait for one another.
@@ -124,11 +126,12 @@ async def _play(
     storm = Storm(cluster=cluster, random=Random(storm_seed or random.random()))  # noqa: S311
     over, began = asyncio.Event(), time.monotonic()
     blowing = asyncio.create_task(storm.blow(over))
+    burning = asyncio.create_task(burn(cluster, storm.random, over))
     crowd = [asyncio.create_task(_go_on(cluster, storm, each, random, plan.seconds)) for each in wanted]
     await asyncio.wait(crowd, timeout=plan.seconds)
     await asyncio.sleep(max(0.0, plan.seconds - (time.monotonic() - began)))
     over.set()
-    await blowing
+    await asyncio.gather(blowing, burning)
     _, late = await asyncio.wait(crowd, timeout=CALM_SECONDS)
     for task in late:
         task.cancel()
@@ -138,12 +141,19 @@ async def _play(
     logs = "".join(path.read_text() for path in sorted(cluster.folder.glob("replica*.log")))
     return Outcome(
         plan=plan,
-        report=await (audit_requests(cluster) if plan.asks else audit(cluster)),
+        report=await (_audit_all(cluster) if plan.asks else audit(cluster)),
         storm=storm.done,
         takeovers=logs.count("engine.taken_over"),
         taken_back=logs.count("delivery.taken_back"),
         seconds=time.monotonic() - began,
         unfinished=unfinished,
+    )
+
+
+async def _audit_all(cluster: Cluster) -> Report:
+    report, alerts = await audit_requests(cluster), await audit_alerts(cluster)
+    return replace(
+        report, counts={**report.counts, **alerts.counts}, broken=[*report.broken, *alerts.broken]
     )
 
 
@@ -189,6 +199,7 @@ async def _quiet(cluster: Cluster) -> None:
         while await cluster.ask(
             """SELECT 1 FROM charges c JOIN deliveries m ON m.id = c.id
             WHERE m.due_at IS NOT NULL OR m.lease_token IS NOT NULL OR c.lease_token IS NOT NULL
-            UNION ALL SELECT 1 FROM deliveries WHERE due_at IS NOT NULL OR lease_token IS NOT NULL"""
+            UNION ALL SELECT 1 FROM deliveries
+            WHERE due_at < now() + interval '1 minute' OR lease_token IS NOT NULL"""
         ):
             await asyncio.sleep(0.5)
