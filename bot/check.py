@@ -23,6 +23,7 @@ from bot.runtime import SystemClock
 from bot.slack.client import SlackClient
 from bot.slack.errors import RateLimitedError, SlackRefusedError, SlackUnavailableError
 from bot.slack.pictures import Pictures
+from bot.storage.audit import AuditStore
 from bot.storage.cipher import Cipher
 from bot.storage.database import Database
 from bot.storage.postgresql import ISOLATION
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from bot.domain.rules import Rules
     from bot.settings import Settings
 
+_AUDIT_HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 _SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")
 CLOCK_TOLERANCE = timedelta(seconds=5)
 
@@ -49,15 +51,35 @@ class Finding:
     words: str
 
 
-async def check(settings: Settings) -> list[Finding]:
-    """Check Slack, the portal and the database."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditHead:
+    """A place in the audit log that was noted before: `7:3a5dba03…`, the number and its digest."""
+
+    number: int
+    digest: str
+
+    @classmethod
+    def read(cls, typed: str) -> AuditHead:
+        """Read it.
+
+        Raises:
+            ValueError: it is not written so.
+        """
+        found = _AUDIT_HEAD.fullmatch(typed)
+        if found is None:
+            raise ValueError(typed)
+        return cls(number=int(found[1]), digest=found[2])
+
+
+async def check(settings: Settings, audit_head: AuditHead | None = None) -> list[Finding]:
+    """Check Slack, the portal and the database; with `audit_head`, that the audit log still has it."""
     return [
         _good(f"Rules: {_rules(settings.rules())}"),
         _good(f"Connections: {_connections(settings.rules())}"),
         *_check_signing_secret(settings),
         *await _check_slack(settings),
         await _check_portal(settings),
-        *await _check_database(settings),
+        *await _check_database(settings, audit_head),
     ]
 
 
@@ -168,13 +190,15 @@ async def _check_portal(settings: Settings) -> Finding:
     return _good(f"Portal: {oauth.base} takes connections as {settings.portal_client_id}")
 
 
-async def _check_database(settings: Settings) -> list[Finding]:
+async def _check_database(settings: Settings, audit_head: AuditHead | None) -> list[Finding]:
     database = Database(settings.database_url, SystemClock())
     folder = database.backend.folder
     try:
         if folder is not None and not database.backend.exists():
             return [_check_folder(folder)]
-        return await _look_into(database, Cipher(settings.keys()))
+        found = await _look_into(database, Cipher(settings.keys()))
+        if audit_head is not None:
+            found.append(await _check_audit(AuditStore(database), audit_head))
     except OSError as error:
         return [_unwritable(folder, error)]
     except StoreUnavailableError as error:
@@ -182,8 +206,20 @@ async def _check_database(settings: Settings) -> list[Finding]:
     except DBAPIError as error:
         words = f"the database answers otherwise than PostgreSQL alone does ({type(error).__name__})"
         return [_wrong(f"DATABASE_URL: {words}; a pooler must be in session mode")]
+    else:
+        return found
     finally:
         await database.aclose()
+
+
+async def _check_audit(audit: AuditStore, head: AuditHead) -> Finding:
+    digest, last = await audit.digest_at(head.number)
+    if digest is None:
+        words = f"it ends at entry {last}, before {head.number}; is this a copy from before that?"
+        return _wrong(f"Audit log: {words}")
+    if digest != head.digest:
+        return _wrong(f"Audit log: entry {head.number} is not the one that was noted; who could change it?")
+    return _good(f"Audit log: it has entry {head.number} as it was noted, of {last}")
 
 
 def _check_folder(folder: Path) -> Finding:

@@ -9,12 +9,12 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from bot.check import check
+from bot.check import AuditHead, check
 from bot.domain.audit import Action
 from bot.domain.errors import ChargeNotFoundError, SeveralChargesError, StoreUnavailableError
 from bot.environment import SettingsError, load_manifest_settings, load_settings
 from bot.log import configure_logging
-from bot.record_commands import audit_app, export_command
+from bot.record_commands import audit_app, backup_command, export_command
 from bot.runtime import SystemClock
 from bot.serving import serve, work
 from bot.storage.audit import AuditStore
@@ -42,6 +42,7 @@ app = typer.Typer(
 
 app.add_typer(audit_app, name="audit")
 app.command("export")(export_command)
+app.command("backup")(backup_command)
 
 
 @app.command("serve")
@@ -171,8 +172,17 @@ def generate_key_command() -> None:
 
 
 @app.command("check")
-def check_command() -> None:
+def check_command(
+    audit_head: Annotated[
+        str | None, typer.Option(help="NUMBER:DIGEST of an audit entry noted before; it must be in the log")
+    ] = None,
+) -> None:
     """Try the settings, Slack, the portal and the database; say what is wrong and how to mend it."""
+    try:
+        head = None if audit_head is None else AuditHead.read(audit_head)
+    except ValueError:
+        say("--audit-head: not NUMBER:DIGEST, as `billing-bot audit export` has both", err=True)
+        sys.exit(FAULTY_SETTINGS)
     try:
         settings = load_settings()
     except SettingsError as error:
@@ -180,7 +190,7 @@ def check_command() -> None:
             say(f"wrong  {fault}")
         sys.exit(SOMETHING_WRONG)
     configure_logging("ERROR", settings.log_format)
-    findings = asyncio.run(check(settings))
+    findings = asyncio.run(check(settings, head))
     for finding in findings:
         say(f"{'ok   ' if finding.good else 'wrong'}  {finding.words}")
     if not all(finding.good for finding in findings):

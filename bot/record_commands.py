@@ -1,4 +1,4 @@
-"""The commands that take records out: the audit log, and purchases as CSV."""
+"""The commands that take records out: the audit log, purchases as CSV, and a copy of the ledger."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import json
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from sqlalchemy.engine import make_url
 
 from blocks.export_file import csv_of
 from bot.domain.audit import Action
 from bot.storage.audit import AuditStore
+from bot.storage.backup import BackupError, copy_ledger
 from bot.storage.exports import Span, is_known, purchases_in, sealed_in
-from bot.terminal import FAULTY_SETTINGS, MOMENTS, NOT_WHOLE, say, utc, with_database
+from bot.terminal import FAULTY_SETTINGS, MOMENTS, NOT_WHOLE, configured, say, utc, with_database
 
 if TYPE_CHECKING:
     from bot.storage.audit import Verification
@@ -59,6 +62,22 @@ def audit_export_command(
             say(json.dumps({"number": seal.number, **entry, "digest": seal.digest}))
 
     with_database(export)
+
+
+def backup_command(
+    file: Annotated[Path, typer.Argument(help="a new file; its owner alone can read it")],
+) -> None:
+    """Copy the embedded ledger to a file while the app runs; it can be started from that copy."""
+    url = make_url(configured().database_url)
+    if url.get_backend_name() != "sqlite":
+        say("DATABASE_URL: PostgreSQL is copied by its own pg_dump", err=True)
+        sys.exit(FAULTY_SETTINGS)
+    try:
+        size = copy_ledger(Path(url.database or ""), file)
+    except BackupError as error:
+        say(f"FILE: {error}", err=True)
+        sys.exit(FAULTY_SETTINGS)
+    say(f"{file}: {size} bytes. After a restore run `billing-bot restored` before the app starts.")
 
 
 def export_command(

