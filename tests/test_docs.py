@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -153,6 +154,10 @@ def test_the_readme_lists_the_commands() -> None:
         *(command.name for command in app.registered_commands),
         *(f"audit {command.name}" for command in audit_app.registered_commands),
     }
+
+
+def test_the_manifest_in_the_repository_is_the_one_for_socket_mode() -> None:
+    assert json.loads((ROOT / "manifest.json").read_text()) == make_manifest(None, socket_mode=True)
 
 
 @pytest.mark.parametrize(
