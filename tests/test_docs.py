@@ -6,8 +6,10 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from bot.cli import app
 from bot.metrics import Metrics
@@ -18,6 +20,9 @@ from handlers.manifest import BOT_SCOPES, make_manifest
 from handlers.register import COMMAND
 from handlers.registry import SUBCOMMANDS, usage_hint, usage_rows
 from tests.crash.test_points import MATRIX, points
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -154,6 +159,25 @@ def test_the_readme_lists_the_commands() -> None:
         *(command.name for command in app.registered_commands),
         *(f"audit {command.name}" for command in audit_app.registered_commands),
     }
+
+
+def test_the_alerts_for_prometheus_are_those_of_the_page() -> None:
+    rules = yaml.safe_load((ROOT / "docs/deploy/prometheus/alerts.yaml").read_text())["groups"][0]["rules"]
+    page = (ROOT / "docs/operations.md").read_text().partition("## Alerts")[2].partition("\n## ")[0]
+    conditions = re.findall(r"^\| ([^|]+) \| `([^`]+)` \|", page, re.MULTILINE)
+    asked = {
+        name.lower(): condition for name, condition in conditions if not condition.startswith("billing-bot")
+    }
+    assert {each["annotations"]["summary"].lower(): each["expr"] for each in rules} == asked
+    known = {name for metric in Metrics().registry.collect() for name in _series(metric)} | {"up"}
+    for each in rules:
+        assert set(re.findall(r"\b(billing_\w+|up)\b", each["expr"])) <= known
+
+
+def _series(metric: Metric) -> set[str]:
+    """Return the names under which a meter is asked for."""
+    ends = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
+    return {f"{metric.name}{end}" for end in ends.get(metric.type, ("",))}
 
 
 def test_the_manifest_in_the_repository_is_the_one_for_socket_mode() -> None:
