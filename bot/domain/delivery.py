@@ -25,6 +25,20 @@ class ShownAt:
     view_id: str | None = None
 
 
+LONGEST_NAME = 32
+"""How long the name of a subject, and the key of a reply, may be."""
+
+
+def require_fitting(name: str) -> None:
+    """Check that a name fits its column.
+
+    Raises:
+        ValueError: it is longer: always a bug.
+    """
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"{name!r} is longer than {LONGEST_NAME}")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
     """One message about one subject to one recipient, and its progress.
@@ -57,6 +71,10 @@ class Delivery:
     posted_at: datetime | None = None
     edited_at: datetime | None = None
     replied_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a subject that does not fit its column."""
+        require_fitting(self.subject_id)
 
     @property
     def metadata(self) -> Json:
@@ -123,6 +141,10 @@ def is_channel(recipient: Identity) -> bool:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
     """A short message in the thread, posted once per key. Slack notifies people of it, not of an edit."""
+
+    def __post_init__(self) -> None:
+        """Refuse a key that does not fit its column: SQLite would take it, and PostgreSQL never."""
+        require_fitting(self.key)
 
     key: str
     message: Json

@@ -82,7 +82,7 @@ def _event_key(facts: _Facts, reminded_at: datetime | None) -> str | None:
     if facts.request.state is not RequestState.OPEN or event is None or facts.first is None:
         return None
     vote = facts.first.vote or facts.first.lost
-    return f"{event[0].value}-{vote.id}" if vote and event[0] in {Event.AGREED, Event.LOST} else None
+    return f"{event[0].value}-{vote.id[:16]}" if vote and event[0] in {Event.AGREED, Event.LOST} else None
 
 
 async def _goes_to_channel(runtime: Runtime, request: FundsRequest, channel: str) -> bool:
