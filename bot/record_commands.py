@@ -13,9 +13,9 @@ import typer
 from sqlalchemy.engine import make_url
 
 from blocks.export_file import csv_of
+from bot.backup import BackupError, copy_ledger
 from bot.domain.audit import Action
 from bot.storage.audit import AuditStore
-from bot.storage.backup import BackupError, copy_ledger
 from bot.storage.exports import Span, is_known, purchases_in, sealed_in
 from bot.terminal import FAULTY_SETTINGS, MOMENTS, NOT_WHOLE, configured, say, utc, with_database
 

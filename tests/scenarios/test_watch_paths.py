@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
@@ -13,6 +14,7 @@ import pytest
 from freezegun import freeze_time
 from sqlalchemy import select
 
+from bot.app import Listener, open_app
 from bot.domain.episode import Episode, Lines, Look, judge
 from bot.sandbox.portal import Fault
 from bot.storage.watch_tables import episodes
@@ -22,8 +24,9 @@ from tests.support.house import ADA, LINUS
 from tests.support.steps import ask as typed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
+    from bot.app import BillingApp
     from bot.domain.episode import EpisodeKind
     from bot.domain.reading import Reading
     from tests.support.house import House
@@ -32,7 +35,7 @@ STEPS = 14
 LINES = {"alerts_low": "60", "alerts_critical": "20"}
 
 
-async def step(house: House, clock: Any, random: Random) -> None:
+async def step(house: House, others: Sequence[BillingApp], clock: Any, random: Random) -> None:
     """Let something happen to the balance, or to whoever looks."""
     organization = house.portal.organizations["acme"]
     minutes = random.choice([4, 12, 61, 200])
@@ -52,22 +55,36 @@ async def step(house: House, clock: Any, random: Random) -> None:
         case _:
             await house.stop()
             await house.start()
-    await looks(house, clock, minutes)
+    await looks(house, others, clock, minutes)
 
 
-async def looks(house: House, clock: Any, minutes: float) -> None:
+async def looks(house: House, others: Sequence[BillingApp], clock: Any, minutes: float) -> None:
     """Have the balance asked for after so many minutes, whatever the answer is."""
-    before = asked(house)
+    before = asked(house, others)
     clock.tick(timedelta(minutes=minutes))
     async with house.app.runtime.database.transaction() as transaction:
         await house.app.runtime.watches.wake(transaction)
-    await house.until(lambda: asked(house) > before)
+    await house.until(lambda: asked(house, others) > before)
 
 
-def asked(house: House) -> float:
-    """How often this process has tried to read a balance."""
-    (counter,) = house.app.runtime.metrics.watch_reads.collect()
-    return sum(each.value for each in counter.samples if each.name.endswith("_total"))
+def asked(house: House, others: Sequence[BillingApp]) -> float:
+    """How often the processes have tried to read a balance."""
+    metrics = [app.runtime.metrics for app in (house.app, *others)]
+    counters = [counter for each in metrics for counter in each.watch_reads.collect()]
+    return sum(each.value for one in counters for each in one.samples if each.name.endswith("_total"))
+
+
+@asynccontextmanager
+async def beside(house: House) -> AsyncIterator[Sequence[BillingApp]]:
+    """Two more workers on the same database; SQLite serves one process."""
+    async with AsyncExitStack() as stack:
+        workers = 0 if house.app.runtime.database.is_embedded else 2
+        yield [
+            await stack.enter_async_context(
+                open_app(house.settings, listener=Listener.NONE, clock=house.clock)
+            )
+            for _ in range(workers)
+        ]
 
 
 def modeled(readings: Sequence[Reading]) -> Counter[tuple[str, int, bool]]:
@@ -95,13 +112,15 @@ async def stored(house: House) -> Counter[tuple[str, int, bool]]:
 @pytest.mark.parametrize("seed", range(60 if os.environ.get("PROVE") else 3))
 async def test_the_episodes_are_those_of_the_model_and_each_is_told_once(house: House, seed: int) -> None:
     random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
-    with freeze_time(real_asyncio=True, tick=True) as clock:
+    async with AsyncExitStack() as stack:
+        clock = stack.enter_context(freeze_time(real_asyncio=True, tick=True))
         await connected(house)
+        others = await stack.enter_async_context(beside(house))
         await watches(house, lines=LINES)
         await read(house)
         for _ in range(STEPS):
-            await step(house, clock, random)
-        await looks(house, clock, 13)
+            await step(house, others, clock, random)
+        await looks(house, others, clock, 13)
         watch = await the_watch(house)
         async with house.app.runtime.database.read() as connection:
             readings = await house.app.runtime.watches.readings.history(connection, watch.id)

@@ -26,6 +26,7 @@ from bot.storage.charges.permits import permit
 from bot.storage.cipher import generate_key
 from bot.storage.links import Link
 from handlers.manifest import make_manifest
+from tests.support.lengths import too_long
 from tests.support.shown import Shown
 
 if TYPE_CHECKING:
@@ -382,5 +383,6 @@ async def open_house(
             await house.stop()
             await asyncio.sleep(0)
         assert slack.violations == []
+        assert too_long(settings.database_url) == []
         slow = [each for each in slack.deliveries if each.ack_ms > 1500]
         assert slow == [], "an acknowledgement took longer than a second"
