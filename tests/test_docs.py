@@ -169,9 +169,29 @@ def test_the_alerts_for_prometheus_are_those_of_the_page() -> None:
         name.lower(): condition for name, condition in conditions if not condition.startswith("billing-bot")
     }
     assert {each["annotations"]["summary"].lower(): each["expr"] for each in rules} == asked
-    known = {name for metric in Metrics().registry.collect() for name in _series(metric)} | {"up"}
     for each in rules:
-        assert set(re.findall(r"\b(billing_\w+|up)\b", each["expr"])) <= known
+        assert asked_of(each["expr"]) <= known_series()
+
+
+def test_every_panel_of_the_dashboard_asks_for_meters_that_there_are() -> None:
+    dashboard = json.loads((ROOT / "docs/deploy/grafana/billing-bot.json").read_text())
+    queries = [each["expr"] for panel in dashboard["panels"] for each in panel.get("targets", ())]
+    for query in queries:
+        assert asked_of(query)
+        assert asked_of(query) <= known_series()
+    left_out = {"billing_charge_polls_total", "billing_alert_delay_seconds", "billing_unknown_work_total"}
+    bare = {re.sub("_(bucket|sum|count)$", "", name) for query in queries for name in asked_of(query)}
+    meters = {re.sub("_(bucket|sum|count)$", "", name) for name in known_series()}
+    assert meters - bare - {"up"} == left_out
+
+
+def asked_of(query: str) -> set[str]:
+    """Return the meters that a query of Prometheus names."""
+    return set(re.findall(r"\b(billing_\w+|up)\b", query))
+
+
+def known_series() -> set[str]:
+    return {name for metric in Metrics().registry.collect() for name in _series(metric)} | {"up"}
 
 
 def _series(metric: Metric) -> set[str]:
