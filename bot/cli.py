@@ -84,10 +84,11 @@ def demo_command(
     open_page: Annotated[bool, typer.Option("--open", help="open the page in your browser")] = False,
 ) -> None:
     """Run the sandbox portal, the sandbox Slack and the bot on loopback, to try everything by hand."""
+    from bot.demo_past import live_through  # noqa: PLC0415 - as below
     from bot.sandbox.demo import run_demo  # noqa: PLC0415 - the servers to try things with cost a start 0.2 s
 
     manifest = make_manifest(ON_LOOPBACK)
-    run(lambda stop: run_demo(port, stop, manifest=manifest, opens_page=open_page))
+    run(lambda stop: run_demo(port, stop, manifest=manifest, prepare=live_through, opens_page=open_page))
 
 
 @app.command("sandbox")

@@ -21,7 +21,7 @@ from bot.sandbox.slack import Directory, SlackSandbox, app_of
 from bot.sandbox.slack.directory import ADA, GRACE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 SIGNING_SECRET = "5a4db0c5" * 4
 BOT_TOKEN = "xoxb-sandbox-0000-billing"  # noqa: S105 - same
@@ -87,7 +87,12 @@ async def run_sandbox(
 
 
 async def run_demo(
-    port: int, stop: asyncio.Event, *, manifest: dict[str, Any], opens_page: bool = False
+    port: int,
+    stop: asyncio.Event,
+    *,
+    manifest: dict[str, Any],
+    prepare: Callable[[Mapping[str, str]], Awaitable[None]],
+    opens_page: bool = False,
 ) -> None:
     """Run the servers and the app until `stop` is set. Delete the app's database at the end.
 
@@ -95,6 +100,7 @@ async def run_demo(
         port: The port of the page. The portal and the app take the next two.
         stop: Ends the demo.
         manifest: The manifest of the app.
+        prepare: Called with the app's settings before it starts on an empty database.
         opens_page: Whether to open the page in the person's browser.
     """
     async with open_sandbox(
@@ -119,6 +125,7 @@ async def run_demo(
             async def forget() -> None:
                 _empty(Path(folder))
                 await _start_over(portal, slack)
+                await prepare(environment)
 
             async def start_over() -> None:
                 await app.kill_and_restart(meanwhile=forget)
@@ -126,6 +133,7 @@ async def run_demo(
 
             slack.start_over = start_over
             try:
+                await prepare(environment)
                 await app.start()
                 _print(f"\n  Open {slack.public_url}\n")
                 if opens_page:

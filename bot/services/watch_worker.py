@@ -298,8 +298,8 @@ class WatchWorker:
         if at is None or now < at:
             return watch
         subject = stale_subject(watch)
-        for consent in await self._watches.consents(watch.id):
-            await self._deliveries.add(transaction, message_about(STALE, subject, consent.person, now))
+        for reader in await self._watches.could_help(watch):
+            await self._deliveries.add(transaction, message_about(STALE, subject, reader, now))
         log.warning("watch_worker.stale", watch=watch.id, told=watch.stale_told + 1)
         return watch.told_stale()
 

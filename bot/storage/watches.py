@@ -216,6 +216,23 @@ class WatchStore:
         found = await self.consents(watch.id)
         return [each.person for each in found if each.tells and (for_all or each.sees_all)]
 
+    async def could_help(self, watch: Watch) -> Sequence[Identity]:
+        """Return who is to know that nobody watches: who was told so far, and who may charge there."""
+        told = [each.person for each in await self.consents(watch.id)]
+        row = links.c
+        query = select(row.enterprise, row.team, row.user).where(
+            row.base_url == watch.key.base_url,
+            row.organization_id == watch.key.organization_id,
+            row.owner.startswith(f"{watch.key.tenant}:", autoescape=True),
+            row.sealed_tokens.is_not(None),
+            row.waits_since.is_(None),
+            row.may_charge,
+        )
+        async with self._database.read() as connection:
+            found = (await connection.execute(query)).all()
+        may = [Identity(enterprise=each.enterprise, team=each.team, user=each.user) for each in found]
+        return list({each.key: each for each in (*told, *may)}.values())
+
     async def watchers(self, watch: Watch) -> Sequence[Consent]:
         """Return those whose connection can read it now: who sees all first, the newest first."""
         row = watch_consents.c

@@ -212,6 +212,16 @@ async def test_when_nobody_is_left_everybody_who_was_told_reads_it_once(house: H
     await house.until(lambda: any("is watched again" in each["text"] for each in house.dm(ADA)))
 
 
+async def test_who_may_charge_reads_that_nobody_watches_though_they_were_never_told(house: House) -> None:
+    await connected(house)
+    await typed(house, "/billing", GRACE)  # the portal says that she may charge
+    await watches(house)
+    await house.slack.close(ADA, everything=True)
+    await disconnect(house)
+    await house.told("Nobody watches the balance of Acme Research", GRACE)
+    assert "Nobody watches" not in str(house.dm(LINUS))
+
+
 async def test_auto_reload_that_is_switched_off_elsewhere_is_told_and_known(
     house: House, clock: Any
 ) -> None:
