@@ -27,8 +27,8 @@ TENANT, ORGANIZATION, ZONE = "T0ACME", "org_acme", "Europe/London"
 """Those of the sandboxes."""
 
 NOW_LEFT, MOST, TOPPED_UP = Decimal("142.50"), Decimal(190), Decimal(150)
-PART_OF_A_PACE = Decimal(4)
-"""The demo's people use a quarter of what the sandbox's scenario of office hours does."""
+WORKING, RESTING = Decimal(1), Decimal("0.01")
+"""What is used in an hour, in US dollars."""
 
 
 async def live_through(environment: Mapping[str, str]) -> None:
@@ -65,8 +65,7 @@ def _readings(now: datetime) -> Iterator[Reading]:
     reading = Reading(at=now - timedelta(minutes=12), balance=NOW_LEFT)
     for _ in range(DAYS * 24):
         yield reading
-        used = Decimal(str(office_hours(reading.at))) / PART_OF_A_PACE
-        balance = reading.balance + used
+        balance = reading.balance + (WORKING if office_hours(reading.at) > 1 else RESTING)
         reading = replace(
             reading,
             at=reading.at - timedelta(hours=1),

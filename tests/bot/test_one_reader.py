@@ -32,6 +32,7 @@ READERS = {
             "bot/portal/transport.py",  # JSON's own numbers
             "bot/portal/schemas/subscription.py",  # cents, already read as a whole number
             "bot/storage/columns.py",  # what this app has stored
+            "bot/storage/readings.py",  # the same, quickly
             "handlers/subcommands/auto_reload.py",  # what this app has written into its own modal
         },
     ),

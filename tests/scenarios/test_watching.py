@@ -81,6 +81,7 @@ async def balance(house: House, amount: str, frozen: Any = None, minutes: float 
 
 async def read(house: House, frozen: Any = None, minutes: float = 13) -> None:
     """Have the balance read now, after so many minutes."""
+    await house.until(lambda: house.app.engine.in_flight == 0)  # a reading that is under way is another
     before = (await the_watch(house)).read_at
     if frozen is not None:
         frozen.tick(timedelta(minutes=minutes))
