@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 PROVING = bool(os.environ.get("PROVE"))
 SAMPLED = {
-    "test_killed_there_it_is_one_charge_one_message_and_its_true_end": 12,
+    "test_killed_there_it_is_one_charge_one_message_and_its_true_end": 16,
     "test_killed_there_an_alert_is_told_once_and_says_how_it_got_worse": 9,
-    "test_one_that_wakes_after_its_work_was_taken_over_does_no_harm": 3,
+    "test_one_that_wakes_after_its_work_was_taken_over_does_no_harm": 7,
+    "test_every_point_that_is_passed_is_in_the_matrix": 3,
     "test_told_to_stop_there_it_ends_with_0_and_then_it_is_the_same": 24,
     "test_a_purchase_under_way_in_the_copy_is_followed_up_with_its_own_key": 2,
     "test_a_purchase_after_the_copy_is_not_made_again": 2,

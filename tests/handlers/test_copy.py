@@ -42,6 +42,7 @@ FILES = sorted(
 )
 WORDS = re.compile(r"[A-Za-z’'…]*[a-z][,.:;]? [A-Za-z]{2,}")
 TOLD_TO_SERVERS = {
+    "bot/demo_past.py": "the name of the sandbox's organization",
     "bot/portal/transport.py": "a header's value",
     "bot/services/lifecycle.py": "the audit log's reason",
     "bot/slack/http.py": "what an answer of 4xx says to who is not Slack",
