@@ -59,8 +59,8 @@ LONGEST = frozenset(
 
 settings.register_profile("prove", max_examples=2_000, deadline=None, print_blob=True)
 settings.register_profile("quick", max_examples=10, deadline=None, print_blob=True)
-if PROVING or QUICK:
-    settings.load_profile("prove" if PROVING else "quick")
+settings.register_profile("check", max_examples=50, print_blob=True)
+settings.load_profile("prove" if PROVING else "quick" if QUICK else "check")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

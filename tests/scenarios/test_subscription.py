@@ -36,7 +36,7 @@ def tiers(house: House) -> dict[str, str]:
 async def choose(house: House, name: str) -> Shown:
     await house.slack.select(ADA, "plan_tier", tiers(house)[name])
     await house.slack.submit(ADA)
-    await house.until(lambda: "Asking" not in house.modal().text)
+    await house.until(lambda: "Loading the preview" not in house.modal().text)
     return house.modal()
 
 
