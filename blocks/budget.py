@@ -40,6 +40,10 @@ def for_whom(budget: Budget | TypedBudget) -> str:
     return ""
 
 
+def _for_whom_or_all(budget: Budget | TypedBudget) -> str:
+    return for_whom(budget) or " for all"
+
+
 def named(use: BudgetUse) -> str:
     """Name a month's budget: `November's budget of $200 for @Linus` (escaped)."""
     return f"{use.month.first:%B}'s budget of {show(use.budget.amount)}{for_whom(use.budget)}"
@@ -52,7 +56,7 @@ def how_far(use: BudgetUse) -> str:
 
 def left_line(use: BudgetUse) -> str:
     """Say it where amounts stand side by side: `*$50 of $200* is left for @Linus in November`."""
-    whom = for_whom(use.budget) or " for all"
+    whom = _for_whom_or_all(use.budget)
     return f"*{show(use.left)} of {show(use.budget.amount)}* is left{whom} in {use.month.first:%B}"
 
 
@@ -68,7 +72,7 @@ def budget_rows(budgets: tuple[Budget, ...]) -> str:
 
 def _row(budget: Budget) -> str:
     then = ", then no more" if budget.mode is Mode.BLOCK else ""
-    return f"{show(budget.amount)} a month{for_whom(budget) or ' for all'}{then}"
+    return f"{show(budget.amount)} a month{_for_whom_or_all(budget)}{then}"
 
 
 def budget_note(use: BudgetUse, threshold: int) -> Message:
@@ -84,14 +88,14 @@ def budget_note(use: BudgetUse, threshold: int) -> Message:
 def budget_message(saved: Saved, typed: TypedBudget, use: BudgetUse | None) -> Message:
     """Make the answer to who has set or ended a budget; `use` is it in this month."""
     if typed.amount is None:
-        what = f"The budget{for_whom(typed) or ' for all'}"
+        what = f"The budget{_for_whom_or_all(typed)}"
         said = {
             Saved.SET: f":white_check_mark: *{what} has ended.* Everybody here who may pay is told.",
-            Saved.UNCHANGED: f"There is no budget{for_whom(typed) or ' for all'}.",
+            Saved.UNCHANGED: f"There is no budget{_for_whom_or_all(typed)}.",
             Saved.PROPOSED: f":hourglass_flowing_sand: *{what} ends when one more person agrees.*",
         }[saved]
         return message(section(said), _who_agrees(saved))
-    what = f"Budget of {show(typed.amount)} a month{for_whom(typed) or ' for all'}"
+    what = f"Budget of {show(typed.amount)} a month{_for_whom_or_all(typed)}"
     said = {
         Saved.SET: f":white_check_mark: *{what}*. {_THEN[typed.mode]}",
         Saved.UNCHANGED: f"*{what}*, as before.",

@@ -60,10 +60,6 @@ class Budget:
         """Which one it is: an organization has one budget of a name."""
         return self.subject or Whose.ALL.value
 
-    def counts(self, spent: Spent) -> bool:
-        """Tell whether it counts an amount that was added."""
-        return self.concerns(spent.user, spent.channel)
-
     def concerns(self, user: str, channel: str | None) -> bool:
         """Tell whether it counts what is added for a person in a channel."""
         match self.whose:
@@ -199,14 +195,12 @@ _TYPED = re.compile(
 
 def uses_of(budgets: Iterable[Budget], month: Month, spent: Sequence[Spent]) -> tuple[BudgetUse, ...]:
     """Return how much of each budget is used by what was added in a month."""
-    return tuple(
-        BudgetUse(
-            budget=budget,
-            month=month,
-            counted=sum((each.amount for each in spent if budget.counts(each)), Decimal(0)),
-        )
-        for budget in budgets
-    )
+
+    def counted(budget: Budget) -> Decimal:
+        amounts = (each.amount for each in spent if budget.concerns(each.user, each.channel))
+        return sum(amounts, Decimal(0))
+
+    return tuple(BudgetUse(budget=budget, month=month, counted=counted(budget)) for budget in budgets)
 
 
 def over(uses: Iterable[BudgetUse], amount: Decimal) -> BudgetUse | None:

@@ -142,12 +142,12 @@ def is_channel(recipient: Identity) -> bool:
 class Reply:
     """A short message in the thread, posted once per key. Slack notifies people of it, not of an edit."""
 
+    key: str
+    message: Json
+
     def __post_init__(self) -> None:
         """Refuse a key that does not fit its column: SQLite would take it, and PostgreSQL never."""
         require_fitting(self.key)
-
-    key: str
-    message: Json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from bot.domain.audit import Action
+from bot.domain.budget import Month
 from bot.domain.identity import Identity
 from bot.domain.working_hours import zone_named
 from bot.services.routing import key_of
@@ -94,11 +95,11 @@ class Exporting:
         zone = await self._zone(key)
         today = self._clock.wall().astimezone(zone_named(zone)).date()
         month = _read(typed) if typed else today.replace(day=1)
-        since, until = _bounds(month, zone)
+        bounds = Month.beginning(month, zone)
         span = Span(
             organization_id=key.organization_id,
-            since=since,
-            until=until,
+            since=bounds.opens_at,
+            until=bounds.closes_at,
             tenant=identity.tenant,
             owner=None if state.may_change_plan else identity.key,
         )
@@ -183,10 +184,3 @@ def _read(typed: str) -> date:
     if read is None:
         raise MonthError
     return date(int(read[1]), int(read[2]), 1)
-
-
-def _bounds(month: date, zone: str) -> tuple[datetime, datetime]:
-    """Return a month's beginning and end in UTC."""
-    following = (month + timedelta(days=31)).replace(day=1)
-    first, after = (datetime.combine(each, time.min, zone_named(zone)) for each in (month, following))
-    return first.astimezone(UTC), after.astimezone(UTC)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from bot.domain.budget import Whose, note_about
 from bot.domain.identity import Identity
+from bot.storage.live_links import live_in
 from bot.storage.policies import message_about
 from bot.storage.tables import links
 
@@ -56,13 +57,7 @@ class BudgetNotes:
     ) -> Sequence[Identity]:
         """Return its person and who has set it; for a channel's or everybody's also who may charge."""
         row = links.c
-        query = select(row.enterprise, row.team, row.user, row.may_charge).where(
-            row.organization_id == key.organization_id,
-            row.base_url == key.base_url,
-            row.owner.startswith(f"{key.tenant}:", autoescape=True),
-            row.sealed_tokens.is_not(None),
-            row.waits_since.is_(None),
-        )
+        query = select(row.enterprise, row.team, row.user, row.may_charge).where(*live_in(key))
         is_theirs = budget.whose is Whose.PERSON
         return [
             Identity(enterprise=each.enterprise, team=each.team, user=each.user)

@@ -14,6 +14,7 @@ from bot.domain.identity import BILLING_SCOPE, GRANT_LIFE, Account, Connection, 
 from bot.storage.batch_loader import BatchLoader
 from bot.storage.charges.permits import withdraw_permission
 from bot.storage.cipher import SealBrokenError
+from bot.storage.live_links import live_in
 from bot.storage.requests.leaving import withdraw_left
 from bot.storage.tables import let_in, links, overviews
 
@@ -139,11 +140,7 @@ class LinkStore:
         query = (
             select(links)
             .where(
-                row.organization_id == key.organization_id,
-                row.base_url == key.base_url,
-                row.owner.startswith(f"{key.tenant}:", autoescape=True),
-                row.sealed_tokens.is_not(None),
-                row.waits_since.is_(None),
+                *live_in(key),
                 row.linked_at > self._database.clock.now() - GRANT_LIFE,
             )
             .order_by(row.linked_at)

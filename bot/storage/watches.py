@@ -19,6 +19,7 @@ from bot.domain.watch import Consent, QuietHours, Watch, WatchState
 from bot.engine import LeaseLostError, Released
 from bot.storage.episodes import EpisodeStore
 from bot.storage.leases import LeaseStore
+from bot.storage.live_links import IS_LIVE, live_in
 from bot.storage.readings import ReadingStore
 from bot.storage.tables import links
 from bot.storage.watch_tables import watch_consents, watches
@@ -220,14 +221,7 @@ class WatchStore:
         """Return who is to know that nobody watches: who was told so far, and who may charge there."""
         told = [each.person for each in await self.consents(watch.id)]
         row = links.c
-        query = select(row.enterprise, row.team, row.user).where(
-            row.base_url == watch.key.base_url,
-            row.organization_id == watch.key.organization_id,
-            row.owner.startswith(f"{watch.key.tenant}:", autoescape=True),
-            row.sealed_tokens.is_not(None),
-            row.waits_since.is_(None),
-            row.may_charge,
-        )
+        query = select(row.enterprise, row.team, row.user).where(*live_in(watch.key), row.may_charge)
         async with self._database.read() as connection:
             found = (await connection.execute(query)).all()
         may = [Identity(enterprise=each.enterprise, team=each.team, user=each.user) for each in found]
@@ -240,8 +234,7 @@ class WatchStore:
             links.c.owner == row.owner,
             links.c.base_url == watch.key.base_url,
             links.c.organization_id == watch.key.organization_id,
-            links.c.sealed_tokens.is_not(None),
-            links.c.waits_since.is_(None),
+            *IS_LIVE,
         )
         query = (
             select(watch_consents)

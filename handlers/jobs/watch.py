@@ -55,6 +55,7 @@ async def draw_episode(runtime: Runtime, delivery: Delivery) -> Drawing | None:
     link = await runtime.links.get(delivery.recipient)
     snooze = await runtime.watches.episodes.snoozed(episode.id, delivery.recipient.key)
     is_snoozed = snooze is not None and snooze.holds(episode, now) and episode.closed_at is None
+    is_drawn = episode.kind in DRAWN and episode.closed_at is None
     still = 0 if is_snoozed else min(MOST_STILL, (now - episode.worse_at) // A_DAY)
     message = alert_message(
         episode,
@@ -63,7 +64,7 @@ async def draw_episode(runtime: Runtime, delivery: Delivery) -> Drawing | None:
         ask=_ask(episode),
         is_snoozed=is_snoozed,
         watcher=await _name(runtime, watch) if is_channel(delivery.recipient) else None,
-        past=await runtime.watches.past(watch, now) if episode.kind in DRAWN else (),
+        past=await runtime.watches.past(watch, now) if is_drawn else (),
     )
     reply = None if is_snoozed else alert_reply(episode, watch, still=still)
     is_news = max(episode.worse_at, episode.closed_at or episode.worse_at) > delivery.created_at or still

@@ -126,7 +126,7 @@ async def test_a_purchase_after_the_copy_is_not_made_again(place: Place) -> None
     await place.backs_up()
     await place.buys("25", "$25 added to your balance")
     assert "0 may have been sent" in await place.is_restored()
-    await asyncio.sleep(3)
+    await asyncio.sleep(3)  # longer than it needs to charge, if it did
     assert sorted(str(charge.amount) for charge in place.portal.charges) == ["25", "50"]
 
 

@@ -17,6 +17,7 @@ from bot.domain.request import LOOK_AGAIN, FundsRequest, OrganizationKey, Reques
 from bot.domain.request_views import FirstOfTwo
 from bot.domain.rules import Rule, RuleError
 from bot.domain.vote import Voided, VoteKind, method_key
+from bot.storage.live_links import IS_LIVE
 from bot.storage.requests.line import Who
 from bot.storage.requests.rows import IS_OPEN, as_seen, difference, of_organization, request_of
 from bot.storage.requests.votes import COUNTS, void_votes
@@ -65,8 +66,7 @@ _MAY = (
         links.c.account_id == bindparam("my_account", type_=String),
         links.c.base_url == requests.c.base_url,
         links.c.organization_id == requests.c.organization_id,
-        links.c.sealed_tokens.is_not(None),
-        links.c.waits_since.is_(None),
+        *IS_LIVE,
     )
     .exists(),
 )

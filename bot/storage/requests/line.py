@@ -76,12 +76,11 @@ class TwoPeopleLine:
         That is without the request or charge `but`. With `holds`, it holds to the end of the transaction:
         those who add for one person, or in an organization with budgets, take turns.
         """
-        has_line = any(each.two_people_from is not None for each in policies)
         budgets = policies[-1].budgets_of(who.person.user, who.channel) if self._are_budgets_on else ()
-        if holds and (has_line or budgets):
+        if holds and (_have_line(policies) or budgets):
             await self._take_turns(connection, who, key)
         return Before(
-            day=await self._added_in_a_day(connection, who, key, but) if has_line else Decimal(0),
+            day=await self._day(connection, who, key, policies, but),
             uses=await self.uses(connection, key, policies[-1], budgets, but=but),
         )
 
@@ -117,6 +116,12 @@ class TwoPeopleLine:
                 if only is None or (each.whose is Whose.PERSON and each.subject == only.user)
             ]
             return await self.uses(connection, key, policy, seen if self._are_budgets_on else ())
+
+    async def _day(
+        self, connection: Connection, who: Who, key: OrganizationKey, policies: Sequence[Policy], but: str
+    ) -> Decimal:
+        """Return what was added in a day, as far as a line counts it."""
+        return await self._added_in_a_day(connection, who, key, but) if _have_line(policies) else Decimal(0)
 
     async def _added_in_a_day(
         self,
@@ -157,34 +162,28 @@ class TwoPeopleLine:
 
         Budgets have counted it since its confirmation.
         """
-        key, policies = await self._policies_for(connection, charge)
-        day = (await self.before(connection, _buyer(charge), key, policies, but=charge.id)).day
-        return None if policies[-1].people_for(charge.amount, day) == ONE else _line_of(policies[-1])
+        key = await _key_of(connection, charge)
+        return await self._line_reached(connection, _buyer(charge), key, charge.amount, but=charge.id)
 
     async def hold_of(
         self, connection: Connection, charge: Charge
     ) -> tuple[Hold | None, Before, OrganizationKey]:
         """Return what holds a purchase of one's own up as it is confirmed, and what was added before it."""
-        key, policies = await self._policies_for(connection, charge)
+        key = await _key_of(connection, charge)
+        policies = await self._policies.since(connection, key)
         before = await self.before(connection, _buyer(charge), key, policies, but=charge.id, holds=True)
         return self._counted(Hold.of(policies[-1], charge.amount, before)), before, key
-
-    async def _policies_for(
-        self, connection: Connection, charge: Charge
-    ) -> tuple[OrganizationKey, Sequence[Policy]]:
-        link = select(links.c.base_url).where(links.c.owner == charge.identity.key)
-        key = OrganizationKey(
-            tenant=charge.identity.tenant,
-            base_url=await connection.scalar(link) or "",
-            organization_id=charge.organization_id,
-        )
-        return key, await self._policies.since(connection, key)
 
     async def reached(self, who: Who, key: OrganizationKey, amount: Decimal) -> Decimal | None:
         """Return the line from which two people decide, if so much for a person reaches it now."""
         async with self._database.read() as connection:
-            policies = await self._policies.since(connection, key)
-            day = (await self.before(connection, who, key, policies)).day
+            return await self._line_reached(connection, who, key, amount)
+
+    async def _line_reached(
+        self, connection: Connection, who: Who, key: OrganizationKey, amount: Decimal, *, but: str = ""
+    ) -> Decimal | None:
+        policies = await self._policies.since(connection, key)
+        day = await self._day(connection, who, key, policies, but)
         return None if policies[-1].people_for(amount, day) == ONE else _line_of(policies[-1])
 
     async def hold(self, who: Who, key: OrganizationKey, amount: Decimal, *, but: str = "") -> Hold | None:
@@ -230,6 +229,20 @@ async def _organization_of(connection: Connection, identity: Identity) -> Organi
     return OrganizationKey(
         tenant=identity.tenant, base_url=link.base_url, organization_id=link.organization_id
     )
+
+
+async def _key_of(connection: Connection, charge: Charge) -> OrganizationKey:
+    """Return for which organization a purchase is, at the deployment to which its buyer is connected."""
+    link = select(links.c.base_url).where(links.c.owner == charge.identity.key)
+    return OrganizationKey(
+        tenant=charge.identity.tenant,
+        base_url=await connection.scalar(link) or "",
+        organization_id=charge.organization_id,
+    )
+
+
+def _have_line(policies: Sequence[Policy]) -> bool:
+    return any(each.two_people_from is not None for each in policies)
 
 
 def _line_of(policy: Policy) -> Decimal:

@@ -10,6 +10,7 @@ from bot.domain.audit import Action
 from bot.domain.identity import Identity
 from bot.domain.vote import Voided, Vote, VoteKind
 from bot.storage.deliveries import wake_subject
+from bot.storage.live_links import IS_LIVE
 from bot.storage.requests.rows import REQUEST, digest
 from bot.storage.tables import links, requests
 from bot.storage.team_tables import votes
@@ -34,8 +35,7 @@ COUNTS: tuple[ColumnElement[bool], ...] = (
         links.c.account_id == votes.c.account_id,
         links.c.base_url == requests.c.base_url,
         links.c.organization_id == requests.c.organization_id,
-        links.c.sealed_tokens.is_not(None),
-        links.c.waits_since.is_(None),
+        *IS_LIVE,
     )
     .exists(),
 )
