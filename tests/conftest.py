@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from tests.support.house import House, open_house
 from tests.support.postgresql import Server, make_template, running_server
+from tests.support.sqlite import keep_compiled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -61,6 +62,10 @@ settings.register_profile("prove", max_examples=2_000, deadline=None, print_blob
 settings.register_profile("quick", max_examples=10, deadline=None, print_blob=True)
 settings.register_profile("check", max_examples=50, print_blob=True)
 settings.load_profile("prove" if PROVING else "quick" if QUICK else "check")
+
+
+def pytest_configure() -> None:
+    keep_compiled()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

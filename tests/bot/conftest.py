@@ -8,9 +8,8 @@ import pytest
 import pytest_asyncio
 
 from bot.storage.database import Database
-from bot.storage.schema import migrate
 from tests.support.postgresql import new_database
-from tests.support.samples import CIPHER
+from tests.support.sqlite import new_ledger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -59,12 +58,12 @@ async def database(
     request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
 ) -> AsyncIterator[Database]:
     async with contextlib.AsyncExitStack() as stack:
-        url = f"sqlite:///{tmp_path / 'store.db'}"
-        if request.param != "sqlite":
-            server = request.getfixturevalue("postgresql_server")
+        if request.param == "sqlite":
+            url = new_ledger(tmp_path / "store.db")
+        else:
+            server, template = map(request.getfixturevalue, ["postgresql_server", "postgresql_template"])
             isolation = request.param.removeprefix("postgresql").lstrip("-").replace("-", " ") or None
-            url = await stack.enter_async_context(new_database(server, isolation=isolation))
+            url = await stack.enter_async_context(new_database(server, template, isolation=isolation))
         made = Database(url, clock)
         stack.push_async_callback(made.aclose)
-        await migrate(made, CIPHER)
         yield made

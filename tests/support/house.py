@@ -28,6 +28,7 @@ from bot.storage.links import Link
 from handlers.manifest import make_manifest
 from tests.support.lengths import too_long
 from tests.support.shown import Shown
+from tests.support.sqlite import new_ledger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -365,7 +366,7 @@ async def open_house(
     slack = slack or make_slack()
     async with serve(portal.app) as portal_url, serve(slack.app) as slack_url:
         portal.public_url, slack.public_url = portal_url, slack_url
-        database_url = changed.pop("database_url", f"sqlite:///{folder / 'test.db'}")
+        database_url = changed.pop("database_url", None) or new_ledger(folder / "test.db")
         settings = make_settings(portal, slack, database_url, **changed)
         house = House(
             portal=portal,

