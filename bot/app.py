@@ -42,8 +42,9 @@ if TYPE_CHECKING:
     from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
     from starlette.routing import Route
 
-    from bot.runtime import Runtime, SystemClock
+    from bot.runtime import Runtime
     from bot.settings import Settings
+    from bot.system_clock import SystemClock
 
 PAGES = InstallPages(
     install=install_pages.install_page,

@@ -19,7 +19,6 @@ from bot.metrics import Metrics
 from bot.portal.hosts import HostRules
 from bot.portal.oauth import FIRST_SCOPES, OAuthClient
 from bot.portal.transport import Transport
-from bot.runtime import SystemClock
 from bot.slack.client import SlackClient
 from bot.slack.errors import RateLimitedError, SlackRefusedError, SlackUnavailableError
 from bot.slack.pictures import Pictures
@@ -29,6 +28,7 @@ from bot.storage.database import Database
 from bot.storage.postgresql import ISOLATION
 from bot.storage.rotation import count_broken
 from bot.storage.schema import is_current
+from bot.system_clock import SystemClock
 from bot.timing import SLACK_TIMEOUT_SECONDS
 from handlers.manifest import TEAM_SCOPES, bot_scopes
 

@@ -15,7 +15,6 @@ from bot.domain.errors import ChargeNotFoundError, SeveralChargesError, StoreUna
 from bot.environment import SettingsError, load_manifest_settings, load_settings
 from bot.log import configure_logging
 from bot.record_commands import audit_app, backup_command, export_command
-from bot.runtime import SystemClock
 from bot.serving import serve, work
 from bot.storage.audit import AuditStore
 from bot.storage.cipher import Cipher, generate_key
@@ -24,6 +23,7 @@ from bot.storage.restored import mark_restored
 from bot.storage.rotation import rotate
 from bot.storage.schema import migrate
 from bot.storage.signatures import sign_again
+from bot.system_clock import SystemClock
 from bot.terminal import FAULTY_SETTINGS, NOT_NOW, NOT_THERE, SOMETHING_WRONG, configured, read, run, say
 from bot.trace import trace
 from handlers.manifest import make_manifest

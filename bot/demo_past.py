@@ -11,12 +11,12 @@ from bot.domain.reading import Reading
 from bot.domain.request import OrganizationKey
 from bot.domain.watch import Watch, WatchState
 from bot.portal.hosts import HostRules
-from bot.runtime import SystemClock
 from bot.sandbox.portal.burn import office_hours
 from bot.storage.cipher import Cipher
 from bot.storage.database import Database
 from bot.storage.schema import migrate
 from bot.storage.watches import WatchStore
+from bot.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

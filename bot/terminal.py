@@ -15,10 +15,10 @@ from bot.domain.audit import acting
 from bot.domain.errors import StoreUnavailableError
 from bot.environment import SettingsError, load_settings
 from bot.log import configure_logging, one_line
-from bot.runtime import SystemClock
 from bot.startup import StartError
 from bot.storage.connection import SecondProcessError
 from bot.storage.database import Database
+from bot.system_clock import SystemClock
 from bot.timing import STOP_WITHIN_SECONDS
 
 if TYPE_CHECKING:

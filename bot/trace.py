@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from blocks.history import outcome, story
 from blocks.words import method_name
+from bot.domain.errors import ChargeNotFoundError
 from bot.domain.money import show
 from bot.domain.text import CHARGE_ID, clean
 from bot.log import fingerprint, one_line
-from bot.runtime import SystemClock
-from bot.services.purchases import the_one
 from bot.storage.charges.store import ChargeStore
 from bot.storage.cipher import Cipher, generate_key
 from bot.storage.database import Database
 from bot.storage.deliveries import DeliveryStore, delivery_of
 from bot.storage.requests.store import RequestStore
 from bot.storage.requests.votes import Votes
+from bot.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from bot.domain.charge import Charge
@@ -37,7 +37,9 @@ async def trace(database_url: str, named: str) -> str:
         charges = ChargeStore(
             database, cipher, RequestStore(database, DeliveryStore(database, cipher), Votes(cipher))
         )
-        charge = the_one(await charges.find(None, beginning) if beginning else [])
+        if not beginning:
+            raise ChargeNotFoundError
+        charge = await charges.find(None, beginning)
         delivery = await delivery_of(database, charge.id)
     finally:
         await database.aclose()

@@ -15,7 +15,6 @@ from bot.domain.errors import (
     PermissionMissingError,
     PortalRefusalError,
     RefusalCode,
-    SeveralChargesError,
     StaleError,
 )
 from bot.domain.follow_up import PROPOSAL_LIFE, can_be_asked_about, may_be_sent_again_at
@@ -381,7 +380,7 @@ class Purchases:
             SeveralChargesError: more than one begins with `named`.
         """
         if named is not None:
-            return the_one(await self._charges.find(identity.key, named))
+            return await self._charges.find(identity.key, named)
         newest = await self.history(identity, limit=1)
         if not newest:
             raise ChargeNotFoundError
@@ -392,17 +391,3 @@ class Purchases:
         if charge is None:
             raise ChargeNotFoundError
         return charge
-
-
-def the_one(found: Sequence[Charge]) -> Charge:
-    """Return the only element of `found`.
-
-    Raises:
-        ChargeNotFoundError: it is empty.
-        SeveralChargesError: it has more than one element.
-    """
-    if not found:
-        raise ChargeNotFoundError
-    if len(found) > 1:
-        raise SeveralChargesError
-    return found[0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import simplejson
 import structlog
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
     from bot.slack.response_url import ResponseUrls
     from bot.storage.deliveries import DeliveryStore
 
-    Draw: TypeAlias = Callable[[Delivery], Awaitable[Drawing | None]]
-    """Returns what the subject's message shows now; None if there is nothing to show (any more)."""
-
 LATER = timedelta(hours=1)
 """When to try again after a refusal that an admin may fix."""
 
@@ -73,16 +70,24 @@ class Deliverer:
         self.clock = clock
         self.deactivated = deactivated
 
-    async def deliver(self, store: DeliveryStore, lease: Lease[Delivery], draw: Draw) -> Released:
+    async def deliver(
+        self, store: DeliveryStore, lease: Lease[Delivery], drawing: Drawing | None
+    ) -> Released:
         """Post, edit or replace the message, its thread reply and its modal, and give the row back.
 
-        If the app is not installed, the message waits until it is installed again.
+        `drawing` is what the message shows now; None if there is nothing to show (any more). If the app is
+        not installed, the message waits until it is installed again.
 
         Raises:
             SlackUnavailableError: Slack gave no answer; the next run first checks what has arrived.
             LeaseLostError: another run holds the row.
         """
-        return await _Run(self, store, lease).deliver(draw)
+        run = _Run(self, store, lease)
+        try:
+            return await run.deliver(drawing)
+        except Exception:
+            await run.forget_edit()
+            raise
 
     async def replace(self, identity: Identity, place: ShownAt, message: Json, modal: Json) -> bool:
         """Replace what a person sees by a message or modal; return False if it is gone."""
@@ -114,20 +119,10 @@ class _Run:
         self._new_reply: tuple[str, str] | None = None
         """The key and ts of a thread reply that this run has posted; it is stored with the row."""
 
-    async def deliver(self, draw: Draw) -> Released:
-        drawing = await draw(self.delivery)
+    async def deliver(self, drawing: Drawing | None) -> Released:
         if drawing is None:
             self._is_shown = True
             return await self._give_back()
-        try:
-            return await self._deliver(drawing)
-        except Exception:
-            if self.stored.ts is not None and self.delivery.digest != self.stored.digest:
-                # This edit may arrive after another run's, so the next run must edit again.
-                await self._store.forget_digest(self._lease.id)
-            raise
-
-    async def _deliver(self, drawing: Drawing) -> Released:
         again = drawing.look_again if self._store.keeps_versions else None
         due_at = None if again is None else self._clock.now() + again
         if self._is_up_to_date(drawing):
@@ -145,6 +140,11 @@ class _Run:
             due_at = self._clock.now() + await self._wait(error)
             log.warning("delivery.later", subject=self.delivery.subject_id, error=error.code)
         return await self._give_back(due_at)
+
+    async def forget_edit(self) -> None:
+        """Have the next run edit again, as an edit of this one may arrive after it."""
+        if self.stored.ts is not None and self.delivery.digest != self.stored.digest:
+            await self._store.forget_digest(self._lease.id)
 
     def _is_up_to_date(self, drawing: Drawing) -> bool:
         """Tell whether nothing has changed since the last run that showed everything."""
@@ -224,7 +224,11 @@ class _Run:
         self.delivery = self.delivery.posted(channel=channel, ts=ts, digest=digest, now=self._clock.now())
         more = drawing.reply or drawing.after or (drawing.modal and self.delivery.view_id)
         if found or more:  # otherwise it is stored at once, when the row is given back
-            await self._save_or_take_back(channel, ts, self._posted_by_another)
+            try:
+                await self._save()
+            except LeaseLostError:
+                await self._take_back(channel, ts, self._posted_by_another)
+                raise
 
     async def _edit(self, drawing: Drawing) -> None:
         digest = _digest(drawing.message)
@@ -309,15 +313,6 @@ class _Run:
             if self._new_reply is not None:
                 key, reply_ts = self._new_reply
                 await self._take_back(str(channel), reply_ts, lambda: self._replied_by_another(key))
-            raise
-
-    async def _save_or_take_back(
-        self, channel: str, ts: str, others: Callable[[], Awaitable[str | None]]
-    ) -> None:
-        try:
-            await self._save()
-        except LeaseLostError:
-            await self._take_back(channel, ts, others)
             raise
 
     async def _send(self, channel: str, message: Json, **arguments: Any) -> str:  # noqa: ANN401 - as slack-sdk has it

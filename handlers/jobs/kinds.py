@@ -127,9 +127,9 @@ async def _deliver(
     runtime: Runtime, works: Mapping[str, Work], store: DeliveryStore, lease: Lease[Delivery]
 ) -> Released | datetime:
     """Deliver one message. A kind of subject that only a later release knows is left to that release."""
-    kind = lease.load().subject_kind
-    work = works.get(kind)
-    draw = NOTICES.get(kind) if work is None else work.draw
+    delivery = lease.load()
+    work = works.get(delivery.subject_kind)
+    draw = NOTICES.get(delivery.subject_kind) if work is None else work.draw
     if draw is None:
         return runtime.clock.now() + ANOTHER_RELEASE
-    return await runtime.deliverer.deliver(store, lease, partial(draw, runtime))
+    return await runtime.deliverer.deliver(store, lease, await draw(runtime, delivery))

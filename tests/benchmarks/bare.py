@@ -28,8 +28,8 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.runtime import SystemClock
 from bot.storage.database import Database, async_url
+from bot.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection

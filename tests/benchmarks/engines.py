@@ -20,10 +20,10 @@ from bot.domain.charge import Charge, ChargeState
 from bot.domain.identity import Identity
 from bot.engine import Engine, Kind, Released
 from bot.metrics import Metrics
-from bot.runtime import SystemClock
 from bot.storage.charges.store import ChargeStore
 from bot.storage.database import Database
 from bot.storage.schema import migrate
+from bot.system_clock import SystemClock
 from tests.support.ledger import request_store
 from tests.support.samples import CIPHER
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from bot.domain.identity import Identity
-from bot.runtime import SystemClock
 from bot.storage.database import Database
 from bot.storage.schema import migrate
+from bot.system_clock import SystemClock
 from tests.benchmarks.engines import thing
 from tests.benchmarks.table import RUNS, Row, ratio
 from tests.support.ledger import Ledger

@@ -25,10 +25,10 @@ from bot.domain.errors import PortalUnavailableError
 from bot.metrics import Metrics
 from bot.portal.client import PortalClient
 from bot.portal.transport import Transport
-from bot.runtime import SystemClock
 from bot.serving import settle_memory
 from bot.slack.client import SlackClient
 from bot.slack.pictures import Pictures
+from bot.system_clock import SystemClock
 
 INTERVAL = 2.0
 

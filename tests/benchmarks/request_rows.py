@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from bot.domain.request import OrganizationKey
-from bot.runtime import SystemClock
 from bot.storage.database import Database
 from bot.storage.requests.lists import RequestLists
 from bot.storage.schema import migrate
 from bot.storage.tables import audit_seals
+from bot.system_clock import SystemClock
 from tests.benchmarks.growth_rows import SERIES, settle, timed
 from tests.benchmarks.table import RUNS, Row, ratio
 from tests.support.asking import ask, card, connected, pay

@@ -18,9 +18,9 @@ from bot.storage.watch_tables import episodes
 from bot.storage.watch_tables import watches as watch_table
 from tests.benchmarks.processes import house, report, reset
 from tests.benchmarks.table import RUNS, Row, ratio
-from tests.scenarios.test_watching import the_watch, watches
 from tests.support.asking import connected
 from tests.support.house import open_house
+from tests.support.watching import the_watch, watches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

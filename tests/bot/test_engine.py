@@ -9,7 +9,7 @@ import pytest
 
 from bot.engine import Claim, Engine, Kind, Lease, LeaseLostError
 from bot.metrics import Metrics
-from bot.runtime import SystemClock
+from bot.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

@@ -13,9 +13,9 @@ from playwright.async_api import expect
 from bot.domain.reading import Reading
 from tests.browser.test_accessibility import Inspection
 from tests.browser.test_page import browsing, keep, pytestmark, say
-from tests.scenarios.test_watching import read, the_watch, watches
 from tests.support.asking import connected
 from tests.support.house import ADA
+from tests.support.watching import read, the_watch, watches
 
 if TYPE_CHECKING:
     from pathlib import Path

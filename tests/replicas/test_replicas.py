@@ -14,7 +14,7 @@ import structlog
 
 from bot.app import Listener, open_app
 from bot.background import follow_clock
-from bot.runtime import SystemClock
+from bot.system_clock import SystemClock
 from tests.support.house import ADA, GRACE, LINUS, open_house
 from tests.support.person import Person
 from tests.support.postgresql import new_database

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
+from freezegun import freeze_time
 
 from tests.support.house import House, open_house
 from tests.support.postgresql import new_database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
 
@@ -23,3 +24,10 @@ async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             server, template = map(request.getfixturevalue, ["postgresql_server", "postgresql_template"])
             changed["database_url"] = await stack.enter_async_context(new_database(server, template))
         yield await stack.enter_async_context(open_house(tmp_path, **changed))
+
+
+@pytest.fixture
+def clock() -> Iterator[Any]:
+    """The time, which a test moves."""
+    with freeze_time(real_asyncio=True, tick=True) as frozen:
+        yield frozen

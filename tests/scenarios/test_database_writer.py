@@ -12,13 +12,13 @@ from sqlalchemy import delete, insert, select, update
 
 from bot.domain.charge import ChargeState
 from bot.domain.rules import Lock
-from bot.runtime import SystemClock
 from bot.sandbox.portal import Fault
 from bot.storage.cipher import Cipher, generate_key
 from bot.storage.database import Database
 from bot.storage.locks import LockStore
 from bot.storage.signatures import sign_again
 from bot.storage.tables import audit, charges, deliveries, locks
+from bot.system_clock import SystemClock
 from tests.support.house import ADA, GRACE, House
 from tests.support.steps import keys_sent
 

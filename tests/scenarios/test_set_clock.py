@@ -11,7 +11,7 @@ from freezegun import freeze_time
 
 from bot.background import follow_clock
 from bot.domain.charge import ChargeState
-from bot.runtime import SystemClock
+from bot.system_clock import SystemClock
 from tests.support.house import House, open_house
 
 if TYPE_CHECKING:

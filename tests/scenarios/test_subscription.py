@@ -11,11 +11,11 @@ from freezegun import freeze_time
 from sqlalchemy import update
 
 from bot.domain.charge import ChargeKind, ChargeState
-from bot.runtime import SystemClock
 from bot.sandbox.portal import Fault
 from bot.sandbox.portal.models import TIERS
 from bot.storage.database import Database
 from bot.storage.tables import charges
+from bot.system_clock import SystemClock
 from tests.support.house import ADA, LINUS, House
 from tests.support.shown import Shown
 

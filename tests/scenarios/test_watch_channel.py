@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.scenarios.test_watching import alerts, balance, clock, read, reload_on, the_watch, watches
 from tests.support.asking import connected
 from tests.support.house import ADA, GRACE
 from tests.support.shown import Shown
 from tests.support.steps import shown_in_modal
+from tests.support.watching import alerts, balance, read, reload_on, the_watch, watches
 
 if TYPE_CHECKING:
     from tests.support.house import House
 
 SPEND = "C0SPEND"
-__all__ = ["clock"]
 
 
 @pytest.fixture

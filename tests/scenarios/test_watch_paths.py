@@ -18,10 +18,10 @@ from bot.app import Listener, open_app
 from bot.domain.episode import Episode, Lines, Look, judge
 from bot.sandbox.portal import Fault
 from bot.storage.watch_tables import episodes
-from tests.scenarios.test_watching import alerts, read, the_watch, watches
 from tests.support.asking import connected
 from tests.support.house import ADA, LINUS
 from tests.support.steps import ask as typed
+from tests.support.watching import alerts, read, the_watch, watches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

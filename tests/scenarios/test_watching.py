@@ -7,97 +7,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from freezegun import freeze_time
 
 from bot.domain.reading import Reading
-from bot.domain.watch import Watch, WatchState
+from bot.domain.watch import WatchState
 from bot.sandbox.portal import Fault
-from bot.sandbox.portal.models import AutoReload
 from tests.support.asking import connected
 from tests.support.house import ADA, GRACE, LINUS
-from tests.support.shown import Shown
 from tests.support.steps import ask as typed
-from tests.support.steps import disconnect, modal, shown_in_modal
+from tests.support.steps import disconnect, modal
+from tests.support.watching import alert, alerts, balance, read, reload_on, tells, the_watch, watches
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from datetime import datetime
-
     from tests.support.house import House
-
-
-async def watches(house: House, user: str = ADA, *, lines: dict[str, str] | None = None) -> None:
-    """Consent to watch with one's own connection, and be told."""
-    await house.slack.command(user, "/billing alerts")
-    await house.until(lambda: house.modal(user).submit == "Save")
-    await house.slack.select(user, "alerts_who", ["watch", "tell"])
-    for name, amount in (lines or {}).items():
-        await house.slack.type(user, name, amount)
-    await house.slack.submit(user)
-    await shown_in_modal(house, "Saved.", user)
-
-
-async def tells(house: House, user: str) -> None:
-    """Be told, without one's own connection."""
-    await house.slack.command(user, "/billing alerts")
-    await house.until(lambda: house.modal(user).submit == "Save")
-    await house.slack.select(user, "alerts_who", ["tell"])
-    await house.slack.submit(user)
-    await shown_in_modal(house, "Saved.", user)
-
-
-async def the_watch(house: House) -> Watch:
-    (found,) = await house.app.runtime.watches.of_organization("T0ACME", "org_acme")
-    return found
-
-
-def alerts(house: House, user: str = ADA) -> list[dict[str, Any]]:
-    """The messages of episodes to a person, thread replies aside."""
-    return [
-        each
-        for each in house.dm(user)
-        if (each.get("metadata") or {}).get("event_type") == "billing_episode"
-    ]
-
-
-def reload_on(house: House) -> Any:
-    """Auto-reload at the portal, switched on."""
-    house.portal.organizations["acme"].auto_reload = AutoReload(
-        enabled=True, threshold=Decimal(10), reload_to=Decimal(60)
-    )
-    return house.portal.organizations["acme"].auto_reload
-
-
-def alert(house: House, user: str = ADA) -> Shown:
-    found = alerts(house, user)
-    return Shown(found[-1] if found else {})
-
-
-async def balance(house: House, amount: str, frozen: Any = None, minutes: float = 13) -> None:
-    """Set what the portal says, and have it read."""
-    house.portal.organizations["acme"].balance = Decimal(amount)
-    await read(house, frozen, minutes)
-
-
-async def read(house: House, frozen: Any = None, minutes: float = 13) -> None:
-    """Have the balance read now, after so many minutes."""
-    await house.until(lambda: house.app.engine.in_flight == 0)  # a reading that is under way is another
-    before = (await the_watch(house)).read_at
-    if frozen is not None:
-        frozen.tick(timedelta(minutes=minutes))
-    async with house.app.runtime.database.transaction() as transaction:
-        await house.app.runtime.watches.wake(transaction)
-
-    async def is_read() -> bool:
-        return (await the_watch(house)).read_at != before
-
-    await house.until_async(is_read)
-
-
-@pytest.fixture
-async def clock() -> AsyncIterator[Any]:
-    with freeze_time(real_asyncio=True, tick=True) as frozen:
-        yield frozen
 
 
 async def test_whoever_consents_is_named_and_the_balance_is_read(house: House) -> None:
@@ -354,56 +275,6 @@ async def test_a_balance_that_is_being_used_reaches_its_line_and_is_told(house: 
     house.portal.advance(10)
     await read(house)
     await house.until(lambda: "left* at Acme" in alert(house).text)
-
-
-async def digests_of(house: House, user: str) -> list[dict[str, Any]]:
-    return [
-        each
-        for each in house.dm(user)
-        if (each.get("metadata") or {}).get("event_type") == "billing_digest"
-    ]
-
-
-async def a_week_with_a_digest(house: House, clock: Any) -> datetime:
-    """Ada switches the digest on, and both she and Linus are told; return when it is due."""
-    await connected(house)
-    await watches(house)
-    await tells(house, LINUS)
-    await house.slack.command(ADA, "/billing alerts")
-    await house.until(lambda: house.modal(ADA).submit == "Save")
-    await house.slack.select(ADA, "alerts_digest", ["digest"])
-    await house.slack.submit(ADA)
-    await shown_in_modal(house, "Saved.", ADA)
-    await read(house)
-    await balance(house, "130", clock, minutes=60)
-    due = (await the_watch(house)).digest_at
-    assert due is not None
-    return due
-
-
-async def test_on_monday_morning_whoever_is_told_reads_how_the_week_was(house: House, clock: Any) -> None:
-    due = await a_week_with_a_digest(house, clock)
-    clock.move_to(due + timedelta(seconds=30))
-    await read(house)
-    await house.until_async(lambda: _has_digests(house, 1))
-    assert "last week* · $130 left" in Shown((await digests_of(house, ADA))[0]).text
-    assert "Monthly limit" in Shown((await digests_of(house, ADA))[0]).text
-    assert "Monthly limit" not in Shown((await digests_of(house, LINUS))[0]).text
-    await read(house, clock)
-    assert len(await digests_of(house, ADA)) == 1
-    assert (await the_watch(house)).digest_at == due + timedelta(days=7)
-
-
-async def test_a_digest_that_is_a_day_late_is_not_sent(house: House, clock: Any) -> None:
-    due = await a_week_with_a_digest(house, clock)
-    clock.move_to(due + timedelta(hours=25))
-    await read(house)
-    assert (await the_watch(house)).digest_at == due + timedelta(days=7)
-    assert await digests_of(house, ADA) == []
-
-
-async def _has_digests(house: House, count: int) -> bool:
-    return [len(await digests_of(house, user)) for user in (ADA, LINUS)] == [count, count]
 
 
 async def test_an_alert_draws_the_last_days_and_shows_them_as_a_table(house: House, clock: Any) -> None:

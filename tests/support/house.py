@@ -17,7 +17,6 @@ from pydantic import SecretStr
 
 from bot.app import BillingApp, Listener, open_app
 from bot.domain.identity import Identity
-from bot.runtime import SystemClock
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
 from bot.sandbox.slack import Delivery, Directory, SlackSandbox, app_of
@@ -25,6 +24,7 @@ from bot.settings import Settings
 from bot.storage.charges.permits import permit
 from bot.storage.cipher import generate_key
 from bot.storage.links import Link
+from bot.system_clock import SystemClock
 from handlers.manifest import make_manifest
 from tests.support.lengths import too_long
 from tests.support.shown import Shown

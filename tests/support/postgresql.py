@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
 
-from bot.runtime import SystemClock
 from bot.storage.database import Database
 from bot.storage.schema import migrate
+from bot.system_clock import SystemClock
 from tests.support.samples import CIPHER
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine
 
-from bot.runtime import SystemClock
 from bot.storage import sqlite
 from bot.storage.database import Database
 from bot.storage.schema import migrate
+from bot.system_clock import SystemClock
 from tests.support.samples import CIPHER
 
 if TYPE_CHECKING:

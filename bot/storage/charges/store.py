@@ -19,7 +19,7 @@ from bot.domain.charge import (
     IllegalTransitionError,
     check_transition,
 )
-from bot.domain.errors import RefusalCode
+from bot.domain.errors import ChargeNotFoundError, RefusalCode, SeveralChargesError
 from bot.engine import LeaseLostError
 from bot.storage.batch_loader import BatchLoader
 from bot.storage.charges.rows import charge_of, difference, values_of
@@ -113,10 +113,14 @@ class ChargeStore:
         async with self._database.read() as connection:
             return [charge_of(row) for row in await connection.execute(query)]
 
-    async def find(self, owner: str | None, beginning: str) -> Sequence[Charge]:
-        """Return up to two charges whose id, or the portal's, begins so; an exact match wins.
+    async def find(self, owner: str | None, beginning: str) -> Charge:
+        """Return the charge whose id, or the portal's, begins so; an exact match wins.
 
-        With `owner`, return only this person's.
+        With `owner`, only this person's count.
+
+        Raises:
+            ChargeNotFoundError: there is none.
+            SeveralChargesError: there is more than one.
         """
         row = charges.c
         ids = (row.id, row.portal_charge_id)
@@ -129,7 +133,11 @@ class ChargeStore:
         )
         async with self._database.read() as connection:
             found = (await connection.execute(exact)).all() or (await connection.execute(begins)).all()
-        return [charge_of(each) for each in found]
+        if not found:
+            raise ChargeNotFoundError
+        if len(found) > 1:
+            raise SeveralChargesError
+        return charge_of(found[0])
 
     async def recent_upgrade(self, owner: str, *, since: datetime) -> Charge | None:
         """Return the owner's latest upgrade that was paid since then."""

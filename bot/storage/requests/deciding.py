@@ -295,9 +295,7 @@ class Deciding:
                 "people": demand.people,
             }
             row = (await transaction.execute(_AGREE, facts)).one_or_none()
-            if row is None:
-                return None
-            if await self._is_second(transaction, vote):
+            if row is None or await self._is_second(transaction, vote):
                 return None
             mine = (votes.c.request_id == request.id, votes.c.account_id == vote.account_id)
             await void_votes(transaction, Voided.CARD, *mine)

@@ -7,9 +7,9 @@ import pytest_asyncio
 from bot.availability import Availability
 from bot.metrics import Metrics
 from bot.portal.transport import Transport
-from bot.runtime import SystemClock
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
+from bot.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

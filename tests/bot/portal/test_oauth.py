@@ -11,8 +11,8 @@ import pytest_asyncio
 from bot.domain.errors import GrantRefusedError, PortalUnavailableError, RelinkRequiredError
 from bot.portal.hosts import ForeignHostError, HostRules
 from bot.portal.oauth import DeviceGrantError, GrantProblem, OAuthClient, Tokens
-from bot.runtime import SystemClock
 from bot.sandbox.portal import FIREWALL, FIREWALL_DENIES, Fault
+from bot.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from bot.portal.transport import Transport

@@ -11,7 +11,13 @@ import pytest
 from sqlalchemy import update
 
 from bot.domain.charge import ChargeState
-from bot.domain.errors import NoOrganizationError, PortalRefusalError, RefusalCode
+from bot.domain.errors import (
+    ChargeNotFoundError,
+    NoOrganizationError,
+    PortalRefusalError,
+    RefusalCode,
+    SeveralChargesError,
+)
 from bot.domain.money import MOST
 from bot.domain.payment import PaymentMethod
 from bot.portal.error_map import error_for
@@ -143,17 +149,19 @@ async def test_charges_are_found_by_the_beginning_of_our_id_or_the_portals(
                 update(charges).where(charges.c.id == number).values(portal_charge_id=portal_id)
             )
 
-    async def ids(beginning: str, owner: str | None = ADA.key) -> set[str]:
-        return {each.id for each in await ledger.find(owner, beginning)}
+    async def found(beginning: str, owner: str | None = ADA.key) -> str:
+        return (await ledger.find(owner, beginning)).id
 
-    assert await ids("ch_x") == {"aa11"}
-    assert await ids("ch_y%") == {"aa22"}
-    assert await ids("aa2") == {"aa22"}
-    assert await ids("aa1") == {"aa1"}
-    assert len(await ids("aa")) == 2
-    assert await ids("%") == set()
-    assert await ids("aa2", owner="T0ACME:U0GRACE") == set()
-    assert await ids("aa2", owner=None) == {"aa22"}
+    assert await found("ch_x") == "aa11"
+    assert await found("ch_y%") == "aa22"
+    assert await found("aa2") == "aa22"
+    assert await found("aa1") == "aa1"
+    assert await found("aa2", owner=None) == "aa22"
+    with pytest.raises(SeveralChargesError):
+        await found("aa")
+    for beginning, owner in (("%", ADA.key), ("aa2", "T0ACME:U0GRACE")):
+        with pytest.raises(ChargeNotFoundError):
+            await found(beginning, owner)
 
 
 async def test_the_permission_comes_to_the_charges_of_its_own_account_alone(

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import make_url
 
 from bot.domain.errors import StoreUnavailableError
-from bot.runtime import SystemClock
 from bot.storage.database import Database, async_url
 from bot.storage.postgresql_url import Target
+from bot.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from bot.sandbox.serving import serve
 from bot.sandbox.slack import SlackSandbox
+from tests.sandbox.slack.page_client import GO, MODAL, Json, Page
 
 
 @dataclass
@@ -72,3 +73,33 @@ async def bolt(slack: SlackSandbox, client: AsyncWebClient) -> AsyncIterator[Asy
     async with serve(Starlette(routes=routes)) as url:
         slack.app_url = f"{url}/slack/events"
         yield app
+
+
+@pytest.fixture
+def page(slack: SlackSandbox, http: aiohttp.ClientSession) -> Page:
+    return Page(slack.public_url, http)
+
+
+@pytest.fixture
+def app(bolt: AsyncApp) -> AsyncApp:
+    @bolt.command("/billing")
+    async def handle(ack: AsyncAck, body: Json, client: AsyncWebClient) -> None:
+        await ack()
+        await client.views_open(trigger_id=body["trigger_id"], view=MODAL)
+
+    @bolt.action("go")
+    async def handle_go(ack: AsyncAck) -> None:
+        await ack()
+
+    @bolt.view("buy")
+    async def handle_buy(ack: AsyncAck, view: Json) -> None:
+        if view["state"]["values"]["amount"]["typed"]["value"] == "0":
+            await ack(response_action="errors", errors={"amount": "More than nothing."})
+        else:
+            await ack()
+
+    @bolt.event("app_home_opened")
+    async def handle_home(event: Json, client: AsyncWebClient) -> None:
+        await client.views_publish(user_id=event["user"], view={"type": "home", "blocks": [GO]})
+
+    return bolt
