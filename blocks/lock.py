@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from blocks import ids, titles
 from blocks.kit import Json, Message, actions, button, context, escape, message, modal, moment, section
-from blocks.words import reason_words
+from blocks.words import mention, reason_words
 
 if TYPE_CHECKING:
     from bot.domain.rules import Lock, Unlock
@@ -65,10 +65,10 @@ def resumed_reply(unlock: Unlock) -> Message:
 
 def lock_line(lock: Lock) -> str:
     """Return who locked spending, when and why, in one or two sentences (escaped)."""
-    who = f"<@{escape(lock.locked_by.user)}>"
+    who = mention(lock.locked_by.user)
     return f"{who} {moment('paused it', lock.locked_at)}.{reason_words(lock.reason)}"
 
 
 def _was_paused(lock: Lock) -> str:
     since = moment("since", lock.locked_at)
-    return f"It was paused by <@{escape(lock.locked_by.user)}> {since}.{reason_words(lock.reason)}"
+    return f"It was paused by {mention(lock.locked_by.user)} {since}.{reason_words(lock.reason)}"

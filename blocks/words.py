@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from blocks.kit import escape
 from bot.domain.billing import AutoReloadCardKind, Role
+from bot.domain.identity import FORGOTTEN
 from bot.domain.money import show
 from bot.domain.payment import LINK
 
@@ -122,6 +123,8 @@ def person(name: str | None, workspace: str) -> str:
 def mention(key: str) -> str:
     """Mention a person or a channel by key or Slack id: Slack shows the name that its reader knows."""
     named = escape(key.rpartition(":")[2])
+    if named == FORGOTTEN:
+        return "somebody"
     return f"<#{named}>" if named.startswith(("C", "G")) else f"<@{named}>"
 
 

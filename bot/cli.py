@@ -14,6 +14,7 @@ from bot.domain.audit import Action
 from bot.domain.errors import ChargeNotFoundError, SeveralChargesError, StoreUnavailableError
 from bot.environment import SettingsError, load_manifest_settings, load_settings
 from bot.log import configure_logging
+from bot.person_commands import person_app
 from bot.record_commands import audit_app, backup_command, export_command
 from bot.serving import serve, work
 from bot.storage.audit import AuditStore
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 
 app.add_typer(audit_app, name="audit")
+app.add_typer(person_app, name="person")
 app.command("export")(export_command)
 app.command("backup")(backup_command)
 

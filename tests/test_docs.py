@@ -13,6 +13,7 @@ import yaml
 
 from bot.cli import app
 from bot.metrics import Metrics
+from bot.person_commands import person_app
 from bot.record_commands import audit_app
 from bot.settings import Settings
 from bot.storage.columns import metadata
@@ -158,6 +159,7 @@ def test_the_readme_lists_the_commands() -> None:
     assert named == {
         *(command.name for command in app.registered_commands),
         *(f"audit {command.name}" for command in audit_app.registered_commands),
+        *(f"person {command.name}" for command in person_app.registered_commands),
     }
 
 

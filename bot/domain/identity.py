@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+FORGOTTEN = "forgotten"
+"""Stands in place of a person of whom nothing is kept any more."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
     """A Slack person. A user id alone is not enough: it is unique only within an enterprise or a team.

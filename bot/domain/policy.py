@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.domain.budget import Budget, Mode, Whose, over
+from bot.domain.identity import FORGOTTEN
 from bot.domain.rules import Rule, RuleError
 from bot.domain.working_hours import USUAL_HOURS
 
@@ -104,6 +105,20 @@ class Policy:
         """Return the stored form, always the same for the same policy."""
         kept = {name: value for name, value in asdict(self).items() if name not in _NOT_STORED}
         return json.dumps(kept, default=_plain, sort_keys=True)
+
+    def without(self, user: str) -> Policy:
+        """Return the policy without a person, by Slack id. If only they decided, nobody does any more."""
+        others = tuple(each for each in self.approvers if each != user)
+        return replace(
+            self,
+            approvers=others or ((FORGOTTEN,) if self.approvers else ()),
+            quiet_approvers=tuple(each for each in self.quiet_approvers if each != user),
+            budgets=tuple(
+                replace(each, set_by=FORGOTTEN) if each.set_by == user else each
+                for each in self.budgets
+                if each.subject != user
+            ),
+        )
 
     @classmethod
     def from_text(cls, text: str, version: int) -> Policy:

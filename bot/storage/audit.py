@@ -16,7 +16,7 @@ from sqlalchemy import exists, func, insert, select
 
 from bot.domain.audit import Action, AuditEntry
 from bot.domain.charge import ChargeState
-from bot.storage.charges.purge import FORGOTTEN
+from bot.domain.identity import FORGOTTEN
 from bot.storage.tables import audit, audit_seals, charges
 
 if TYPE_CHECKING:

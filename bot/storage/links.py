@@ -176,6 +176,10 @@ class LinkStore:
             await self._forget(connection, [links.c.owner == identity.key], why)
         return link
 
+    async def remove_within(self, transaction: Transaction, owner: str, *, why: str) -> None:
+        """Delete a person's link and its tokens, by key, with what hangs on it."""
+        await self._forget(transaction, [links.c.owner == owner], why)
+
     async def end(
         self, link: Link, *, why: str, within: Transaction, only_if_waiting: bool = False
     ) -> bool:

@@ -12,11 +12,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy import delete, func, insert, literal, select, update
 
 from bot.domain.audit import Action
 from bot.domain.delivery import Delivery, is_channel
-from bot.domain.identity import Identity
+from bot.domain.identity import FORGOTTEN, Identity
 from bot.domain.policy import ChangeState, Policy, PolicyChange, PolicyStep
 from bot.domain.request import OrganizationKey
 from bot.storage.deliveries import wake_subject
@@ -271,6 +271,31 @@ async def sign_policies_again(transaction: Transaction, cipher: Cipher) -> None:
             await transaction.execute(signed.values(signature=cipher.sign(*facts)))
 
 
+async def forget_in_policies(transaction: Transaction, cipher: Cipher, identity: Identity) -> int:
+    """Take a person out of every policy and proposed change of their workspace or grid; return of how many.
+
+    What verifies is signed again. Proposals of their own are deleted.
+    """
+    changed = 0
+    mine = policy_changes.c.owner == identity.key
+    await transaction.execute(delete(policy_changes).where(mine))
+    for table, facts_of in ((policies, _facts_of), (policy_changes, _change_facts)):
+        query = select(table).where(table.c.tenant == identity.tenant)
+        for row in (await transaction.execute(query)).all():
+            before = {column.key: getattr(row, column.key) for column in table.c}
+            after = {name: FORGOTTEN if each == identity.key else each for name, each in before.items()}
+            policy = Policy.from_text(row.facts, 0)
+            if policy.without(identity.user) != policy:
+                after["facts"] = policy.without(identity.user).to_text()
+            if after == before:
+                continue
+            if cipher.is_signed(row.signature, *facts_of(row)):
+                after["signature"] = cipher.sign(*facts_of(SimpleNamespace(**after)))
+            await transaction.execute(update(table).where(table.c.id == row.id).values(after))
+            changed += 1
+    return changed
+
+
 async def move_policies(transaction: Transaction, cipher: Cipher, team: str, enterprise: str) -> int:
     """Give a workspace's policies to its grid, unless that has some of its own; return how many."""
     row, waits = policies.c, policy_changes.c
@@ -311,7 +336,7 @@ def _of(table: Table, key: OrganizationKey) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _key(row: Row[Any]) -> OrganizationKey:
+def _key(row: Any) -> OrganizationKey:  # noqa: ANN401 - as below
     return OrganizationKey(tenant=row.tenant, base_url=row.base_url, organization_id=row.organization_id)
 
 
@@ -323,7 +348,7 @@ def _facts(
     return ("policy", *organization, str(version), facts, set_by, agreed_by or "")
 
 
-def _facts_of(row: Row[Any], key: OrganizationKey | None = None) -> tuple[str, ...]:
+def _facts_of(row: Any, key: OrganizationKey | None = None) -> tuple[str, ...]:  # noqa: ANN401 - as below
     return _facts(key or _key(row), row.version, row.facts, row.set_by, row.agreed_by)
 
 

@@ -196,9 +196,44 @@ def test_a_database_url_with_an_unknown_parameter_is_named_at_once(
     assert "secret" not in said
 
 
+@pytest.mark.parametrize("command", ["show", "forget"])
+@pytest.mark.parametrize(
+    ("team", "user", "said"),
+    [
+        ("acme", "U0ADA", "TEAM: not a Slack id that begins with T or E"),
+        ("T0ACME", "@ada", "USER: not a Slack id that begins with U or W"),
+    ],
+)
+def test_who_is_no_slack_id_is_one_line_and_exit_code_2(
+    tmp_path: Path, command: str, team: str, user: str, said: str
+) -> None:
+    ended = run(tmp_path, "person", command, team, user, **settings_of(tmp_path))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"{said}\n")
+
+
+@pytest.mark.parametrize("command", ["show", "forget"])
+def test_of_a_person_whom_the_app_never_met_it_says_so(tmp_path: Path, command: str) -> None:
+    environment = settings_of(tmp_path)
+    run(tmp_path, "migrate", **environment)
+    ended = run(tmp_path, "person", command, "T0ACME", "U0ADA", **environment)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "Nothing is stored about U0ADA of T0ACME.\n"
+
+
 @pytest.mark.parametrize(
     "command",
-    ["serve", "worker", "demo", "sandbox", "migrate", "generate-key", "manifest", "backup", "export"],
+    [
+        "serve",
+        "worker",
+        "demo",
+        "sandbox",
+        "migrate",
+        "generate-key",
+        "manifest",
+        "backup",
+        "export",
+        "person",
+    ],
 )
 def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
     ended = run(tmp_path, command, "--help")

@@ -13,14 +13,16 @@ from sqlalchemy import String, bindparam, delete, select, update
 
 from bot.domain.audit import Action
 from bot.domain.charge import Charge, ChargeState
+from bot.domain.identity import FORGOTTEN
 from bot.storage.tables import charges, deliveries, messages
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from bot.storage.connection import Transaction
     from bot.storage.database import Database
 
-FORGOTTEN = "forgotten"
 BATCH = 200
 _FACTS = ("datetime", "Decimal", "int", "ChargeKind", "ChargeState", "FailureReason", "RefusalCode")
 """Types that contain no personal data. All other fields are purged unless marked as kept."""
@@ -56,6 +58,14 @@ def _new_ids() -> dict[str, str]:
     return {"new_id": secrets.token_hex(8), "new_key": secrets.token_hex(16)}
 
 
+async def forget_charges(transaction: Transaction, ids: Sequence[str]) -> None:
+    """Anonymize these charges, and delete their messages."""
+    for table in (deliveries, messages):
+        await transaction.execute(delete(table).where(table.c.id.in_(ids)))
+    if ids:
+        await transaction.execute(_FORGET, [{"this": each, **_new_ids()} for each in ids])
+
+
 class ChargePurge:
     """Anonymizes charges, in batches."""
 
@@ -85,9 +95,7 @@ class ChargePurge:
             ids = (await transaction.execute(old)).scalars().all()
             if not ids:
                 return 0
-            for table in (deliveries, messages):
-                await transaction.execute(delete(table).where(table.c.id.in_(ids)))
-            await transaction.execute(_FORGET, [{"this": each, **_new_ids()} for each in ids])
+            await forget_charges(transaction, ids)
             await transaction.record(
                 Action.PURGE, actor="app", subject="charges", result="purged", facts={"count": len(ids)}
             )

@@ -1,0 +1,233 @@
+"""All that is stored about one person, and how it is forgotten."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import LargeBinary, and_, delete, func, or_, select, update
+
+from bot.domain.audit import Action
+from bot.domain.charge import ChargeState
+from bot.domain.identity import FORGOTTEN, Identity
+from bot.domain.request import GOING_ON, RequestState
+from bot.storage.charges.purge import forget_charges
+from bot.storage.columns import lease_columns, metadata
+from bot.storage.links import LinkStore
+from bot.storage.policies import forget_in_policies
+from bot.storage.requests.leaving import withdraw_left
+from bot.storage.requests.rows import REQUEST
+from bot.storage.tables import audit, away, charges, deliveries, installations, locks, messages, requests
+from bot.storage.team_tables import policies, policy_changes, votes
+from bot.storage.watch_tables import watches
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Column, ColumnElement, Table
+
+    from bot.storage.cipher import Cipher
+    from bot.storage.connection import Connection, Transaction
+    from bot.storage.database import Database
+
+OWNED = tuple(
+    table for table in metadata.sorted_tables if "owner" in table.c and table is not installations
+)
+"""Tables whose rows are a person's; of an installation the owner is a workspace."""
+
+KEYS: tuple[Column[Any], ...] = (
+    requests.c.decided_by,
+    policies.c.set_by,
+    policies.c.agreed_by,
+    policy_changes.c.decided_by,
+    locks.c.locked_by,
+    watches.c.watcher,
+)
+"""Columns of others' rows that hold a person's key."""
+
+USERS: tuple[Column[Any], ...] = (installations.c.installed_by, away.c.delegate)
+"""Columns of others' rows that hold a person's Slack id; the row says of which workspace or grid."""
+
+TEXTS: tuple[Column[Any], ...] = (policies.c.facts, policy_changes.c.facts)
+"""Signed texts in which a person's Slack id may stand."""
+
+LOG = (audit.c.actor, audit.c.subject, audit.c.facts)
+"""The sealed log names people, and stays as it is."""
+
+_SECRETS = {"idempotency_key", "offer_signature", "confirmation_signature", "signature"}
+_WORK = {column.name for column in lease_columns()}
+
+
+class UnderWayError(Exception):
+    """A purchase or request of theirs is under way: `what` says which ones."""
+
+    def __init__(self, what: Sequence[str]) -> None:
+        super().__init__(", ".join(what))
+        self.what = what
+
+
+async def find_person(connection: Connection, team: str, user: str) -> Identity:
+    """Return the person of a workspace or grid; in a grid they may be stored under another workspace."""
+    for table in OWNED:
+        if "enterprise" not in table.c:
+            continue
+        row = table.c
+        theirs = (row.user == user, or_(row.team == team, row.enterprise == team))
+        found = (await connection.execute(select(row.enterprise, row.team).where(*theirs).limit(1))).first()
+        if found is not None:
+            return Identity(enterprise=found.enterprise, team=found.team, user=user)
+    return Identity(enterprise="", team=team, user=user)
+
+
+async def show_person(database: Database, team: str, user: str) -> dict[str, Any]:
+    """Return all that is stored about a person, without secrets; only their key if nothing is."""
+    async with database.read() as connection:
+        person = await find_person(connection, team, user)
+        shown: dict[str, Any] = {"person": person.key}
+        for name, table, condition in _places(person):
+            if rows := await _rows(connection, select(*_readable(table)).where(condition)):
+                shown[name] = rows
+        if rows := await _rows(connection, select(audit).where(_in_log(person)).order_by(audit.c.id)):
+            shown["audit"] = rows
+    return shown
+
+
+async def forget_person(database: Database, cipher: Cipher, team: str, user: str) -> tuple[bool, int]:
+    """Point nothing to a person any more outside the sealed log.
+
+    Return whether anything was stored about them besides, and how many entries of the log name them.
+
+    Raises:
+        UnderWayError: what is under way has to end first. Nothing was changed, except that open requests of
+            theirs were taken back with their connection: others have to be told of that first.
+    """
+    async with database.transaction() as transaction:
+        person = await find_person(transaction, team, user)
+        await _require_ended(transaction, person)
+        is_known = await _is_known(transaction, person)
+        if is_known:
+            await LinkStore(database, cipher).remove_within(transaction, person.key, why="forgotten")
+            await withdraw_left(transaction, person.key)
+        waiting = await _told_to_others(transaction, person)
+        if is_known and not waiting:
+            await _forget(transaction, cipher, person)
+            await transaction.record(
+                Action.PURGE, actor="operator", subject=person.key, result="person forgotten"
+            )
+        entries = await transaction.scalar(select(func.count()).where(_in_log(person))) or 0
+    if waiting:
+        raise UnderWayError([f"request {each}" for each in waiting])
+    return is_known, entries
+
+
+async def _require_ended(transaction: Transaction, person: Identity) -> None:
+    row = charges.c
+    works = or_(row.due_at.is_not(None), row.lease_token.is_not(None))
+    going = select(row.id).where(row.owner == person.key, row.state != ChargeState.PROPOSED.value, works)
+    paid = select(requests.c.id).where(
+        requests.c.owner == person.key,
+        requests.c.state.in_([each.value for each in GOING_ON if each is not RequestState.OPEN]),
+    )
+    what = [f"purchase {each}" for each in (await transaction.execute(going)).scalars()]
+    what += [f"request {each}" for each in (await transaction.execute(paid)).scalars()]
+    if what:
+        raise UnderWayError(what)
+
+
+async def _is_known(transaction: Transaction, person: Identity) -> bool:
+    for _, table, condition in _places(person):
+        if (await transaction.execute(select(table).where(condition).limit(1))).first() is not None:
+            return True
+    return False
+
+
+async def _told_to_others(transaction: Transaction, person: Identity) -> Sequence[str]:
+    """Return the person's requests of whose end others have still to be told."""
+    query = (
+        select(requests.c.id)
+        .join(
+            deliveries, and_(deliveries.c.subject_id == requests.c.id, deliveries.c.subject_kind == REQUEST)
+        )
+        .where(
+            requests.c.owner == person.key,
+            deliveries.c.owner != person.key,
+            or_(deliveries.c.due_at.is_not(None), deliveries.c.lease_token.is_not(None)),
+        )
+        .distinct()
+    )
+    return (await transaction.execute(query)).scalars().all()
+
+
+async def _forget(transaction: Transaction, cipher: Cipher, person: Identity) -> None:
+    row = charges.c
+    theirs = select(row.id, row.confirmed_at).where(row.owner == person.key)
+    found = (await transaction.execute(theirs)).all()
+    unconfirmed = [each.id for each in found if each.confirmed_at is None]
+    await transaction.execute(delete(messages).where(messages.c.id.in_(unconfirmed)))
+    await transaction.execute(delete(charges).where(row.id.in_(unconfirmed)))
+    await forget_charges(transaction, [each.id for each in found if each.confirmed_at is not None])
+    asked = select(requests.c.id).where(requests.c.owner == person.key)
+    ids = (await transaction.execute(asked)).scalars().all()
+    await transaction.execute(delete(votes).where(votes.c.request_id.in_(ids)))
+    cards = (deliveries.c.subject_kind == REQUEST, deliveries.c.subject_id.in_(ids))
+    await transaction.execute(delete(deliveries).where(*cards))
+    await forget_in_policies(transaction, cipher, person)
+    for table in OWNED:
+        if table is not charges:
+            await transaction.execute(delete(table).where(table.c.owner == person.key))
+    for column in (*KEYS, *USERS):
+        instead = None if column is away.c.delegate or column is watches.c.watcher else FORGOTTEN
+        changed = update(column.table).where(_names(column, person)).values({column.key: instead})
+        await transaction.execute(changed)
+
+
+def _places(person: Identity) -> list[tuple[str, Table, ColumnElement[bool]]]:
+    """Return where a person may be named: how to call it, the table, and which rows name them."""
+    own = [(table.name, table, table.c.owner == person.key) for table in OWNED]
+    named = [
+        (f"{column.table.name}, {column.name}", column.table, _names(column, person))
+        for column in (*KEYS, *USERS, *TEXTS)
+    ]
+    return [*own, *named]
+
+
+def _names(column: Column[Any], person: Identity) -> ColumnElement[bool]:
+    """Return the condition that a row names a person in this column."""
+    row = column.table.c
+    if column in set(KEYS):
+        return column == person.key
+    if column is away.c.delegate:
+        return and_(column == person.user, row.owner.startswith(f"{person.tenant}:", autoescape=True))
+    if column is installations.c.installed_by:
+        of = or_(row.team == person.team, row.enterprise == person.tenant)
+        return and_(column == person.user, of)
+    return and_(column.contains(f'"{person.user}"', autoescape=True), row.tenant == person.tenant)
+
+
+def _in_log(person: Identity) -> ColumnElement[bool]:
+    """Return the condition that an entry of the sealed log names a person."""
+    actor, subject, facts = LOG
+    here = or_(
+        actor.startswith(f"{person.tenant}:", autoescape=True),
+        subject.contains(person.tenant, autoescape=True),
+    )
+    return or_(
+        actor == person.key,
+        subject == person.key,
+        facts.contains(person.key, autoescape=True),
+        and_(here, facts.contains(person.user, autoescape=True)),
+    )
+
+
+def _readable(table: Table) -> list[Column[Any]]:
+    hidden = _SECRETS | _WORK
+    return [each for each in table.c if not isinstance(each.type, LargeBinary) and each.name not in hidden]
+
+
+async def _rows(connection: Connection, query: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any SELECT
+    """Return rows as JSON shows them, without what is not set."""
+    found = (await connection.execute(query)).mappings().all()
+    return [{key: _plain(each) for key, each in row.items() if each is not None} for row in found]
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
+    return value if isinstance(value, bool | int | str) else str(value)
