@@ -60,8 +60,9 @@ class World:
         if path.startswith("/slack/"):
             return self._slack(path.removeprefix("/slack/"), body)
         self.calls[path] += 1
-        if path == "/api/billing/state":
-            return _json(_state(headers.get("authorization", "")))
+        if path.startswith("/api/"):
+            token = headers.get("authorization", "")
+            return _json(_account(token) if path == "/api/oauth/account" else _state(token))
         if path == "/report":
             return _json(self.report())
         if path == "/reset":
@@ -128,6 +129,16 @@ def _state(token: str) -> dict[str, Any]:
     """Return the state of the organization that a watcher's token names, `org_7`."""
     name = token.removeprefix("Bearer ")
     return STATE if not name.startswith("org_") else {**STATE, "org": {**STATE["org"], "id": name}}  # type: ignore[dict-item]
+
+
+def _account(token: str) -> dict[str, Any]:
+    """Return whose login this is: of the person who watches that organization."""
+    name = token.removeprefix("Bearer ")
+    return {
+        "user": {"email": None, "privy_did": f"did:W{name.removeprefix('org_').zfill(5)}"},
+        "organisation": {"id": name, "name": name},
+        "paid_service_access": {"allowed": True},
+    }
 
 
 def _json(body: object, form: bytes = OK) -> bytes:
