@@ -7,7 +7,7 @@ SECONDS ?= 60
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick prove check chaos bench fuzz audit screens golden format lock base-images clean
+.PHONY: help setup demo test test-quick prove check docs chaos bench fuzz audit screens golden format lock base-images clean
 
 help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,7 +49,10 @@ check: $(READY)  ## format, lint, types, architecture, deployment files, docs an
 		compose.yaml docs/deploy
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 	$(BIN)/kubernetes-validate --strict --quiet --kubernetes-version 1.30 docs/deploy/kubernetes/*.yaml
-	$(MAKE) --no-print-directory test
+	$(MAKE) --no-print-directory docs test
+
+docs: $(READY)  ## build the documentation as a site in .site, strict about links
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 chaos: $(READY)  ## 200 purchases over three replicas in a storm of three minutes; prints the table
 	$(BIN)/python -m tests.chaos $(CHAOS)
@@ -98,5 +101,5 @@ base-images:  ## pin the newest digests of the base images (needs Docker and the
 	done
 
 clean:  ## remove everything that was made
-	rm -rf .venv .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .site .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

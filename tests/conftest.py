@@ -30,6 +30,7 @@ SAMPLED = {
     "test_told_to_stop_there_it_ends_with_0_and_then_it_is_the_same": 24,
     "test_a_purchase_under_way_in_the_copy_is_followed_up_with_its_own_key": 2,
     "test_a_purchase_after_the_copy_is_not_made_again": 2,
+    "test_installed_from_its_wheel_the_demo_settles_a_purchase": 3,
     "test_the_audit_log_of_a_copy_ends_before_what_was_noted_later": 2,
     **dict.fromkeys(
         (
@@ -51,6 +52,7 @@ LONGEST = frozenset(
     {
         "browser/test_screens.py",
         "chaos/test_chaos.py",
+        "deploy/test_pythons.py",
         "deploy/test_wheel.py",
         "outages/test_clock.py",
         "replicas/test_replicas.py",
