@@ -52,7 +52,7 @@ check: $(READY)  ## format, lint, types, architecture, deployment files, docs an
 	$(MAKE) --no-print-directory docs test
 
 docs: $(READY)  ## build the documentation as a site in .site, strict about links
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 chaos: $(READY)  ## 200 purchases over three replicas in a storm of three minutes; prints the table
 	$(BIN)/python -m tests.chaos $(CHAOS)

@@ -24,6 +24,7 @@ from tests.benchmarks.databases import Place
 from tests.benchmarks.engine_rows import engine_rows
 from tests.benchmarks.growth_rows import growth_rows
 from tests.benchmarks.http_rows import confirm_rows, help_rows
+from tests.benchmarks.model_rows import model_rows
 from tests.benchmarks.process_rows import idle_rows, start_rows
 from tests.benchmarks.request_rows import request_rows
 from tests.benchmarks.table import Row, markdown
@@ -138,6 +139,7 @@ def _measurements(folder: Path, places: list[Place]) -> list[tuple[str, Callable
         *_each("idle", places, lambda place: idle_rows(folder, place)),
         *_each("engine", places, lambda place: engine_rows(folder, place)),
         *_each("growth", places, lambda place: growth_rows(folder, place)),
+        *_each("growth-model", places[1:], lambda place: model_rows(folder, place)),
         *_each("requests", places, lambda place: request_rows(folder, place)),
         *_each("watch", places, lambda place: watch_rows(folder, place)),
     ]

@@ -144,11 +144,11 @@ async def main(plan_file: Path) -> None:
             runtime = app.runtime
             for pace in (runtime.person_rate, runtime.workspace_rate):
                 pace.__init__(burst=1e12, per_second=1e12)  # type: ignore[misc]
-            if "watches" in plan:
+            if plan.get("watches"):
                 await fill_watches(
                     runtime, plan["watches"], plan["past"], token_seconds=plan["token_seconds"]
                 )
-            elif plan.get("fill", True):
+            if plan.get("fill", "proposals" in plan or "watches" not in plan):
                 one = plan.get("one_account", False)
                 proposals = [
                     charge(runtime, n, ChargeState.PROPOSED, one_account=one)

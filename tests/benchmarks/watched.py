@@ -24,14 +24,18 @@ AT_ONCE = 100
 
 
 async def fill_watches(runtime: Runtime, count: int, past: int, *, token_seconds: float) -> None:
-    """Store so many watches, due over their pace, with so many readings each: 12 minutes apart, then hours.
+    """Store so many watches, each of a workspace of its own, due over their pace.
+
+    Each has so many readings, 12 minutes apart, then hours.
 
     Their people's access tokens end after `token_seconds`.
     """
     now, pace = runtime.clock.now(), runtime.settings.pace().most
     links = LinkStore(runtime.database, Cipher(runtime.settings.keys()))
     base_url = str(runtime.settings.portal_base_url)
-    people = [Identity(enterprise="", team="T0ACME", user=f"W{number:05}") for number in range(count)]
+    people = [
+        Identity(enterprise="", team=f"T{number:05}", user=f"W{number:05}") for number in range(count)
+    ]
     for first in range(0, count, AT_ONCE):
         some = list(enumerate(people))[first : first + AT_ONCE]
         async with runtime.database.transaction() as transaction:
