@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.sandbox.portal.models import Card
 from tests.support.asking import (
     agree,
     ask,
@@ -26,9 +25,7 @@ from tests.support.steps import modal, money_requests, shown_in_modal
 if TYPE_CHECKING:
     from tests.support.house import House
 
-SASHA = "U0SASHA"
 OMAR = "U0OMAR"
-MASTERCARD = Card(brand="Mastercard", last4="4444")
 
 
 async def test_below_the_line_one_person_pays(house: House) -> None:

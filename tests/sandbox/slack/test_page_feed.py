@@ -13,25 +13,6 @@ from bot.sandbox.slack import SlackSandbox
 from tests.sandbox.slack.page_client import Page, events_of, next_of
 
 Json = dict[str, Any]
-MODAL: Json = {
-    "type": "modal",
-    "callback_id": "buy",
-    "title": {"type": "plain_text", "text": "Add funds"},
-    "submit": {"type": "plain_text", "text": "Pay"},
-    "blocks": [
-        {
-            "type": "input",
-            "block_id": "amount",
-            "label": {"type": "plain_text", "text": "Amount"},
-            "element": {"type": "plain_text_input", "action_id": "typed"},
-        }
-    ],
-}
-GO: Json = {
-    "type": "actions",
-    "block_id": "buttons",
-    "elements": [{"type": "button", "action_id": "go", "text": {"type": "plain_text", "text": "Go"}}],
-}
 
 
 @pytest.mark.usefixtures("app")
