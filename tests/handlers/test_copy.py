@@ -19,6 +19,7 @@ FOR_OPERATORS = {
     "background",
     "check",
     "cli",
+    "person_commands",
     "record_commands",
     "terminal",
     "health",
