@@ -61,11 +61,8 @@ async def ready(house: House) -> bool:
 
 
 async def test_a_portal_that_is_away_is_named_and_does_not_make_us_unready(house: House) -> None:
-    async def is_ready() -> bool:
-        return bool((await house.readyz())[0] == 200)
-
     await house.link()
-    await house.until_async(is_ready)
+    await house.until_async(lambda: ready(house))
     house.portal.fail("/api/", Fault(status=502, body="bad gateway"), times=1000)
     await house.slack.command(ADA, "/billing")
     await house.until(lambda: "did not answer" in house.last_ephemeral()["text"])
