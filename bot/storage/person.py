@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import LargeBinary, and_, delete, func, or_, select, update
+from sqlalchemy import LargeBinary, and_, delete, or_, select, update
 
 from bot.domain.audit import Action
 from bot.domain.charge import ChargeState
@@ -86,7 +87,7 @@ async def show_person(database: Database, team: str, user: str) -> dict[str, Any
         for name, table, condition in _places(person):
             if rows := await _rows(connection, select(*_readable(table)).where(condition)):
                 shown[name] = rows
-        if rows := await _rows(connection, select(audit).where(_in_log(person)).order_by(audit.c.id)):
+        if rows := await _entries(connection, person):
             shown["audit"] = rows
     return shown
 
@@ -113,7 +114,7 @@ async def forget_person(database: Database, cipher: Cipher, team: str, user: str
             await transaction.record(
                 Action.PURGE, actor="operator", subject=person.key, result="person forgotten"
             )
-        entries = await transaction.scalar(select(func.count()).where(_in_log(person))) or 0
+        entries = len(await _entries(transaction, person))
     if waiting:
         raise UnderWayError([f"request {each}" for each in waiting])
     return is_known, entries
@@ -203,19 +204,20 @@ def _names(column: Column[Any], person: Identity) -> ColumnElement[bool]:
     return and_(column.contains(f'"{person.user}"', autoescape=True), row.tenant == person.tenant)
 
 
-def _in_log(person: Identity) -> ColumnElement[bool]:
-    """Return the condition that an entry of the sealed log names a person."""
-    actor, subject, facts = LOG
-    here = or_(
-        actor.startswith(f"{person.tenant}:", autoescape=True),
-        subject.contains(person.tenant, autoescape=True),
-    )
-    return or_(
-        actor == person.key,
-        subject == person.key,
-        facts.contains(person.key, autoescape=True),
-        and_(here, facts.contains(person.user, autoescape=True)),
-    )
+async def _entries(connection: Connection, person: Identity) -> list[dict[str, Any]]:
+    """Return the entries of the sealed log that name a person of this workspace or grid."""
+    found = or_(*(column.contains(person.user, autoescape=True) for column in LOG))
+    rows = await _rows(connection, select(audit).where(found).order_by(audit.c.id))
+    whole = re.compile(rf"\b{re.escape(person.user)}\b")  # and not the beginning of another id
+    return [row for row in rows if _is_of(row, person) and whole.search(_words(row))]
+
+
+def _is_of(row: dict[str, Any], person: Identity) -> bool:
+    return bool(re.search(rf"\b{re.escape(person.tenant)}\b", _words(row)))
+
+
+def _words(row: dict[str, Any]) -> str:
+    return f"{row['actor']} {row['subject']} {row['facts']}"
 
 
 def _readable(table: Table) -> list[Column[Any]]:

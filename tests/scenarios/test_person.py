@@ -106,6 +106,7 @@ async def test_a_person_who_has_done_everything_is_forgotten(house: House) -> No
     assert {"links", "charges", "deliveries", "audit", "watch_consents"} <= shown.keys()
     assert {"requests, decided_by", "policies, facts", "locks, locked_by", "away, delegate"} <= shown.keys()
     assert not {"sealed", "idempotency", "signature"} & set(json.dumps(shown).split("_"))
+    assert (await show(house, ADA[:-1])).keys() == {"person"}  # an id that begins as hers does
     was_known, entries = await forget(house)
     assert was_known
     assert entries == len(shown["audit"]) + 2  # that they were disconnected, and forgotten
