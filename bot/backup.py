@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
@@ -29,10 +30,9 @@ def copy_ledger(ledger: Path, copy: Path) -> int:
     """
     if not ledger.is_file():
         raise BackupError(f"there is no ledger at {ledger}")
-    if copy.exists():
-        raise BackupError(f"{copy} exists; nothing was written")
-    partial = copy.with_name(f"{copy.name}.partial")
+    partial = copy.with_name(f".billing-bot-{secrets.token_hex(8)}")
     try:
+        _require_absent(copy)
         _write(ledger, partial)
         # A link does not replace a file that has appeared meanwhile.
         os.link(partial, copy)
@@ -46,9 +46,13 @@ def copy_ledger(ledger: Path, copy: Path) -> int:
     return copy.stat().st_size
 
 
+def _require_absent(copy: Path) -> None:
+    if copy.exists():
+        raise FileExistsError
+
+
 def _write(ledger: Path, partial: Path) -> None:
     """Write the copy, and wait until it is on the disk."""
-    partial.unlink(missing_ok=True)
     made = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ALONE)
     try:
         with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as connection:

@@ -195,7 +195,8 @@ async def _check_database(settings: Settings, audit_head: AuditHead | None) -> l
     folder = database.backend.folder
     try:
         if folder is not None and not database.backend.exists():
-            return [_check_folder(folder)]
+            absent = _wrong("Audit log: there is no database that could have the entry")
+            return [_check_folder(folder), *([] if audit_head is None else [absent])]
         found = await _look_into(database, Cipher(settings.keys()))
         if audit_head is not None:
             found.append(await _check_audit(AuditStore(database), audit_head))

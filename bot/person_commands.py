@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.storage.cipher import Cipher
-from bot.storage.person import UnderWayError, forget_person, show_person
+from bot.storage.person import NotForgottenError, forget_person, show_person
 from bot.terminal import FAULTY_SETTINGS, NOT_NOW, NOT_THERE, configured, say, with_database
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def show_command(team: Team, user: User) -> None:
         return await show_person(database, team, user)
 
     shown = with_database(show)
-    if len(shown) == 1:
+    if not shown:
         _nothing(team, user)
     typer.echo(json.dumps(shown, indent=2))
 
@@ -46,8 +47,8 @@ def forget_command(team: Team, user: User) -> None:
 
     try:
         was_known, entries = with_database(forget)
-    except UnderWayError as error:
-        say(f"not forgotten: {error} is under way; run this again when it has ended", err=True)
+    except NotForgottenError as error:
+        say(str(error), err=True)
         sys.exit(NOT_NOW)
     if not was_known and not entries:
         _nothing(team, user)
@@ -56,7 +57,7 @@ def forget_command(team: Team, user: User) -> None:
 
 def _require_ids(team: str, user: str) -> None:
     for name, given, starts in (("TEAM", team, "TE"), ("USER", user, "UW")):
-        if given[:1] not in starts or not given.isalnum() or not given.isupper():
+        if re.fullmatch(f"[{starts}][A-Z0-9]+", given) is None:
             say(f"{name}: not a Slack id that begins with {' or '.join(starts)}", err=True)
             sys.exit(FAULTY_SETTINGS)
 

@@ -113,7 +113,8 @@ def with_database(use: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
         if not database.backend.exists():
             raise StoreUnavailableError("there is none yet")
         try:
-            return await use(database)
+            with acting("command line"):
+                return await use(database)
         finally:
             await database.aclose()
 

@@ -14,7 +14,7 @@ from bot.domain.request import GOING_ON, RequestState
 from bot.storage.charges.purge import forget_charges
 from bot.storage.columns import lease_columns, metadata
 from bot.storage.links import LinkStore
-from bot.storage.policies import forget_in_policies
+from bot.storage.policies import forget_in_policies, not_verified
 from bot.storage.requests.leaving import withdraw_left
 from bot.storage.requests.rows import REQUEST
 from bot.storage.tables import audit, away, charges, deliveries, installations, locks, messages, requests
@@ -58,37 +58,42 @@ _SECRETS = {"idempotency_key", "offer_signature", "confirmation_signature", "sig
 _WORK = {column.name for column in lease_columns()}
 
 
-class UnderWayError(Exception):
-    """A purchase or request of theirs is under way: `what` says which ones."""
-
-    def __init__(self, what: Sequence[str]) -> None:
-        super().__init__(", ".join(what))
-        self.what = what
+class NotForgottenError(Exception):
+    """Why a person cannot be forgotten now, in words for the operator."""
 
 
-async def find_person(connection: Connection, team: str, user: str) -> Identity:
-    """Return the person of a workspace or grid; in a grid they may be stored under another workspace."""
-    for table in OWNED:
-        if "enterprise" not in table.c:
+async def people_of(connection: Connection, team: str, user: str) -> list[Identity]:
+    """Return the names under which a person may be stored: the workspace's and the grid's.
+
+    `team` may be either; a workspace that has joined a grid may have left rows of its own.
+    """
+    tenants = {team}
+    for table in (*OWNED, installations, watches):
+        if not {"enterprise", "team"} <= set(table.c.keys()):
             continue
         row = table.c
-        theirs = (row.user == user, or_(row.team == team, row.enterprise == team))
-        found = (await connection.execute(select(row.enterprise, row.team).where(*theirs).limit(1))).first()
-        if found is not None:
-            return Identity(enterprise=found.enterprise, team=found.team, user=user)
-    return Identity(enterprise="", team=team, user=user)
+        here = or_(row.team == team, row.enterprise == team)
+        found = await connection.execute(select(row.enterprise, row.team).where(here).distinct())
+        tenants |= {name for each in found for name in each if name}
+    return [
+        Identity(enterprise="" if each.startswith("T") else each, team=each, user=user)
+        for each in sorted(tenants)
+    ]
 
 
 async def show_person(database: Database, team: str, user: str) -> dict[str, Any]:
-    """Return all that is stored about a person, without secrets; only their key if nothing is."""
+    """Return all that is stored about a person, by place and without secrets; empty if nothing is.
+
+    Of others' rows that name the person, only which ones they are.
+    """
+    shown: dict[str, Any] = {}
     async with database.read() as connection:
-        person = await find_person(connection, team, user)
-        shown: dict[str, Any] = {"person": person.key}
-        for name, table, condition in _places(person):
-            if rows := await _rows(connection, select(*_readable(table)).where(condition)):
-                shown[name] = rows
-        if rows := await _entries(connection, person):
-            shown["audit"] = rows
+        for person in await people_of(connection, team, user):
+            for name, columns, condition in _places(person):
+                if rows := await _rows(connection, select(*columns).where(condition)):
+                    shown[name] = shown.get(name, []) + rows
+            if rows := await _entries(connection, person):
+                shown["audit"] = shown.get("audit", []) + rows
     return shown
 
 
@@ -98,25 +103,37 @@ async def forget_person(database: Database, cipher: Cipher, team: str, user: str
     Return whether anything was stored about them besides, and how many entries of the log name them.
 
     Raises:
-        UnderWayError: what is under way has to end first. Nothing was changed, except that open requests of
-            theirs were taken back with their connection: others have to be told of that first.
+        NotForgottenError: something has to end first, or a policy that names them is not what was stored.
+            Nothing was changed, unless the words say that their connection has ended.
     """
+    is_known, entries, waiting = False, 0, set()
     async with database.transaction() as transaction:
-        person = await find_person(transaction, team, user)
-        await _require_ended(transaction, person)
-        is_known = await _is_known(transaction, person)
-        if is_known:
+        people = await people_of(transaction, team, user)
+        for person in people:
+            await _require_ended(transaction, person)
+            if broken := await not_verified(transaction, cipher, person):
+                raise NotForgottenError(
+                    f"not forgotten: {broken} names them and is not what the app stored"
+                )
+        for person in people:
+            if not await _is_known(transaction, person):
+                continue
+            is_known = True
             await LinkStore(database, cipher).remove_within(transaction, person.key, why="forgotten")
             await withdraw_left(transaction, person.key)
-        waiting = await _told_to_others(transaction, person)
-        if is_known and not waiting:
-            await _forget(transaction, cipher, person)
-            await transaction.record(
-                Action.PURGE, actor="operator", subject=person.key, result="person forgotten"
-            )
-        entries = len(await _entries(transaction, person))
+            waiting |= set(await _told_to_others(transaction, person))
+        for person in people:
+            if is_known and not waiting and await _is_known(transaction, person):
+                await _forget(transaction, cipher, person)
+                await transaction.record(
+                    Action.PURGE, actor="operator", subject=person.key, result="person forgotten"
+                )
+            entries += len(await _entries(transaction, person))
     if waiting:
-        raise UnderWayError([f"request {each}" for each in waiting])
+        raise NotForgottenError(
+            f"not forgotten yet: their connection has ended and request {', '.join(sorted(waiting))} was "
+            "taken back; run this again when the app has told the others"
+        )
     return is_known, entries
 
 
@@ -131,12 +148,14 @@ async def _require_ended(transaction: Transaction, person: Identity) -> None:
     what = [f"purchase {each}" for each in (await transaction.execute(going)).scalars()]
     what += [f"request {each}" for each in (await transaction.execute(paid)).scalars()]
     if what:
-        raise UnderWayError(what)
+        raise NotForgottenError(
+            f"not forgotten: {', '.join(what)} is under way; run this again when it has ended"
+        )
 
 
 async def _is_known(transaction: Transaction, person: Identity) -> bool:
-    for _, table, condition in _places(person):
-        if (await transaction.execute(select(table).where(condition).limit(1))).first() is not None:
+    for _, columns, condition in _places(person):
+        if (await transaction.execute(select(*columns).where(condition).limit(1))).first() is not None:
             return True
     return False
 
@@ -181,11 +200,11 @@ async def _forget(transaction: Transaction, cipher: Cipher, person: Identity) ->
         await transaction.execute(changed)
 
 
-def _places(person: Identity) -> list[tuple[str, Table, ColumnElement[bool]]]:
-    """Return where a person may be named: how to call it, the table, and which rows name them."""
-    own = [(table.name, table, table.c.owner == person.key) for table in OWNED]
+def _places(person: Identity) -> list[tuple[str, list[Column[Any]], ColumnElement[bool]]]:
+    """Return where a person may be named: how to call it, what to show of it, and which rows name them."""
+    own = [(table.name, _readable(table), table.c.owner == person.key) for table in OWNED]
     named = [
-        (f"{column.table.name}, {column.name}", column.table, _names(column, person))
+        (f"{column.table.name}, {column.name}", list(column.table.primary_key), _names(column, person))
         for column in (*KEYS, *USERS, *TEXTS)
     ]
     return [*own, *named]
@@ -199,7 +218,7 @@ def _names(column: Column[Any], person: Identity) -> ColumnElement[bool]:
     if column is away.c.delegate:
         return and_(column == person.user, row.owner.startswith(f"{person.tenant}:", autoescape=True))
     if column is installations.c.installed_by:
-        of = or_(row.team == person.team, row.enterprise == person.tenant)
+        of = or_(row.team == person.tenant, row.enterprise == person.tenant)
         return and_(column == person.user, of)
     return and_(column.contains(f'"{person.user}"', autoescape=True), row.tenant == person.tenant)
 

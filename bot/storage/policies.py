@@ -271,10 +271,20 @@ async def sign_policies_again(transaction: Transaction, cipher: Cipher) -> None:
             await transaction.execute(signed.values(signature=cipher.sign(*facts)))
 
 
+async def not_verified(transaction: Transaction, cipher: Cipher, identity: Identity) -> str | None:
+    """Return which policy or change names a person and is not what this app stored; None if all are."""
+    for table, facts_of in ((policies, _facts_of), (policy_changes, _change_facts)):
+        query = select(table).where(table.c.tenant == identity.tenant)
+        for row in (await transaction.execute(query)).all():
+            if identity.user in str(tuple(row)) and not cipher.is_signed(row.signature, *facts_of(row)):
+                return f"{table.name} {row.id}"
+    return None
+
+
 async def forget_in_policies(transaction: Transaction, cipher: Cipher, identity: Identity) -> int:
     """Take a person out of every policy and proposed change of their workspace or grid; return of how many.
 
-    What verifies is signed again. Proposals of their own are deleted.
+    They are signed again; `not_verified` says whether they may be. Proposals of their own are deleted.
     """
     changed = 0
     mine = policy_changes.c.owner == identity.key
@@ -289,8 +299,7 @@ async def forget_in_policies(transaction: Transaction, cipher: Cipher, identity:
                 after["facts"] = policy.without(identity.user).to_text()
             if after == before:
                 continue
-            if cipher.is_signed(row.signature, *facts_of(row)):
-                after["signature"] = cipher.sign(*facts_of(SimpleNamespace(**after)))
+            after["signature"] = cipher.sign(*facts_of(SimpleNamespace(**after)))
             await transaction.execute(update(table).where(table.c.id == row.id).values(after))
             changed += 1
     return changed

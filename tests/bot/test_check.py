@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from bot.check import check
+from bot.check import AuditHead, check
 from bot.runtime import open_runtime
 from bot.sandbox.portal import Fault, PortalSandbox
 from bot.sandbox.serving import serve
@@ -166,3 +166,13 @@ async def test_scopes_that_a_proxy_has_taken_from_the_answer_are_unknown_and_not
 
     async with serve(behind_proxy) as url:
         assert await wrong(settings, slack_api_url=f"{url}/api/") == []
+
+
+async def test_an_audit_head_cannot_be_in_a_database_that_is_not_there(
+    settings: Settings, tmp_path: Path
+) -> None:
+    absent = settings.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'absent.db'}"})
+    found = await check(absent, AuditHead.read(f"7:{'ab' * 32}"))
+    assert [each.words for each in found if not each.good] == [
+        "Audit log: there is no database that could have the entry"
+    ]

@@ -211,6 +211,14 @@ def test_who_is_no_slack_id_is_one_line_and_exit_code_2(
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"{said}\n")
 
 
+def test_a_copy_with_a_name_that_no_folder_takes_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    environment = settings_of(tmp_path)
+    run(tmp_path, "migrate", **environment)
+    ended = run(tmp_path, "backup", "c" * 300, **environment)
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1), ended.stderr
+    assert [path.name for path in tmp_path.glob("*") if "backup" in path.name] == []
+
+
 @pytest.mark.parametrize("command", ["show", "forget"])
 def test_of_a_person_whom_the_app_never_met_it_says_so(tmp_path: Path, command: str) -> None:
     environment = settings_of(tmp_path)
