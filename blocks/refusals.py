@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from blocks.kit import escape, moment
-from blocks.words import SWITCH, reason_words, switch_off
+from blocks.words import SWITCH, mention, reason_words, switch_off
 from bot.domain.errors import DEFAULT_CEILING, WAIT, RefusalCode
 from bot.domain.money import CENT, parse_wire, show, whole_cents
 
@@ -233,7 +233,7 @@ def _cap_copy(copy: Copy, detail: str) -> Copy:
 def _stopped_copy(copy: Copy, detail: str) -> Copy:
     """Say who paused spending, and why."""
     by, _, reason = detail.partition(" ")
-    words = f"<@{escape(by)}> paused spending from Slack before this was sent to the portal."
+    words = f"{mention(by)} paused spending from Slack before this was sent to the portal."
     return replace(copy, words=words + reason_words(reason))
 
 

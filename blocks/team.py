@@ -26,6 +26,7 @@ from blocks.kit import (
 from blocks.request_words import deciders_words
 from blocks.words import MANAGERS, mention, organization, some
 from bot.domain.budget import Mode
+from bot.domain.identity import FORGOTTEN
 from bot.domain.money import show
 from bot.domain.policy import ChangeState, life_words
 from bot.domain.policy_views import ChannelProblem, PolicyProblem, PolicyProblemError, Saved
@@ -155,7 +156,7 @@ def _who(page: TeamPage, policy: Policy) -> list[Block | None]:
             "Who decides",
             block_id=ids.TEAM_PEOPLE,
             action_id=ids.TEAM_PEOPLE,
-            chosen=policy.approvers,
+            chosen=tuple(each for each in policy.approvers if each != FORGOTTEN),
             hint="Nobody named here, and no channel or group below: whoever the portal lets pay.",
         ),
         channel_select(

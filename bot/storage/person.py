@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import LargeBinary, and_, delete, or_, select, update
+from sqlalchemy import LargeBinary, String, and_, delete, literal, or_, select, update
 
 from bot.domain.audit import Action
 from bot.domain.charge import ChargeState
+from bot.domain.errors import RefusalCode
 from bot.domain.identity import FORGOTTEN, Identity
-from bot.domain.request import GOING_ON, RequestState
+from bot.domain.policy import Policy
+from bot.domain.request import RequestState
 from bot.storage.charges.purge import forget_charges
 from bot.storage.columns import lease_columns, metadata
 from bot.storage.links import LinkStore
-from bot.storage.policies import forget_in_policies, not_verified
+from bot.storage.policies import SIGNED
 from bot.storage.requests.leaving import withdraw_left
 from bot.storage.requests.rows import REQUEST
 from bot.storage.tables import audit, away, charges, deliveries, installations, locks, messages, requests
@@ -24,7 +28,7 @@ from bot.storage.watch_tables import watches
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Column, ColumnElement, Table
+    from sqlalchemy import Column, ColumnElement, Row, Select, Table
 
     from bot.storage.cipher import Cipher
     from bot.storage.connection import Connection, Transaction
@@ -106,35 +110,37 @@ async def forget_person(database: Database, cipher: Cipher, team: str, user: str
         NotForgottenError: something has to end first, or a policy that names them is not what was stored.
             Nothing was changed, unless the words say that their connection has ended.
     """
-    is_known, entries, waiting = False, 0, set()
+    waiting: set[str] = set()
     async with database.transaction() as transaction:
         people = await people_of(transaction, team, user)
         for person in people:
+            # As a confirmation does, so that none of theirs comes between the check and the end.
+            turn = select(literal(f"owner:{person.key}", String))
+            await transaction.execute(select(database.backend.take_turns(turn)))
             await _require_ended(transaction, person)
-            if broken := await not_verified(transaction, cipher, person):
-                raise NotForgottenError(
-                    f"not forgotten: {broken} names them and is not what the app stored"
-                )
-        for person in people:
-            if not await _is_known(transaction, person):
-                continue
-            is_known = True
+        if broken := await _not_verified(transaction, cipher, people):
+            words = f"not forgotten: {broken} names them and is not what the app stored"
+            raise NotForgottenError(words)
+        known = [person for person in people if await _is_known(transaction, person)]
+        for person in known:
             await LinkStore(database, cipher).remove_within(transaction, person.key, why="forgotten")
             await withdraw_left(transaction, person.key)
             waiting |= set(await _told_to_others(transaction, person))
-        for person in people:
-            if is_known and not waiting and await _is_known(transaction, person):
-                await _forget(transaction, cipher, person)
+        if known and not waiting:
+            await _forget_in_policies(database, transaction, cipher, people)
+            for person in known:
+                await _forget(transaction, person)
                 await transaction.record(
                     Action.PURGE, actor="operator", subject=person.key, result="person forgotten"
                 )
-            entries += len(await _entries(transaction, person))
     if waiting:
         raise NotForgottenError(
             f"not forgotten yet: their connection has ended and request {', '.join(sorted(waiting))} was "
             "taken back; run this again when the app has told the others"
         )
-    return is_known, entries
+    async with database.read() as connection:
+        entries = [len(await _entries(connection, person)) for person in people]
+    return bool(known), sum(entries)
 
 
 async def _require_ended(transaction: Transaction, person: Identity) -> None:
@@ -143,10 +149,14 @@ async def _require_ended(transaction: Transaction, person: Identity) -> None:
     going = select(row.id).where(row.owner == person.key, row.state != ChargeState.PROPOSED.value, works)
     paid = select(requests.c.id).where(
         requests.c.owner == person.key,
-        requests.c.state.in_([each.value for each in GOING_ON if each is not RequestState.OPEN]),
+        requests.c.state == RequestState.CHARGING.value,
     )
     what = [f"purchase {each}" for each in (await transaction.execute(going)).scalars()]
     what += [f"request {each}" for each in (await transaction.execute(paid)).scalars()]
+    sent = select(deliveries.c.id).where(
+        deliveries.c.owner == person.key, deliveries.c.lease_token.is_not(None)
+    )
+    what += ["a message to them" for _ in (await transaction.execute(sent.limit(1))).scalars()]
     if what:
         raise NotForgottenError(
             f"not forgotten: {', '.join(what)} is under way; run this again when it has ended"
@@ -170,14 +180,15 @@ async def _told_to_others(transaction: Transaction, person: Identity) -> Sequenc
         .where(
             requests.c.owner == person.key,
             deliveries.c.owner != person.key,
-            or_(deliveries.c.due_at.is_not(None), deliveries.c.lease_token.is_not(None)),
+            # One that Slack refuses is due again in an hour, for as long as it does.
+            or_(deliveries.c.due_at <= transaction.now(), deliveries.c.lease_token.is_not(None)),
         )
         .distinct()
     )
     return (await transaction.execute(query)).scalars().all()
 
 
-async def _forget(transaction: Transaction, cipher: Cipher, person: Identity) -> None:
+async def _forget(transaction: Transaction, person: Identity) -> None:
     row = charges.c
     theirs = select(row.id, row.confirmed_at).where(row.owner == person.key)
     found = (await transaction.execute(theirs)).all()
@@ -190,14 +201,82 @@ async def _forget(transaction: Transaction, cipher: Cipher, person: Identity) ->
     await transaction.execute(delete(votes).where(votes.c.request_id.in_(ids)))
     cards = (deliveries.c.subject_kind == REQUEST, deliveries.c.subject_id.in_(ids))
     await transaction.execute(delete(deliveries).where(*cards))
-    await forget_in_policies(transaction, cipher, person)
+    await _forget_who_paused(transaction, person)
     for table in OWNED:
         if table is not charges:
             await transaction.execute(delete(table).where(table.c.owner == person.key))
-    for column in (*KEYS, *USERS):
-        instead = None if column is away.c.delegate or column is watches.c.watcher else FORGOTTEN
+    for column, instead in (
+        (requests.c.decided_by, FORGOTTEN),
+        (locks.c.locked_by, f"{person.tenant}:{FORGOTTEN}"),
+        (watches.c.watcher, None),
+        (installations.c.installed_by, FORGOTTEN),
+        (away.c.delegate, None),
+    ):
         changed = update(column.table).where(_names(column, person)).values({column.key: instead})
         await transaction.execute(changed)
+
+
+async def _not_verified(transaction: Transaction, cipher: Cipher, people: Sequence[Identity]) -> str | None:
+    """Return which policy or change names a person and is not what this app stored; None if all are."""
+    for table, facts_of in SIGNED:
+        for row in (await transaction.execute(_of_tenants(table, people))).all():
+            try:
+                names_them = bool(_without(table, row, people))
+            except (ValueError, TypeError, LookupError):
+                names_them = people[0].user in row.facts
+            if names_them and not cipher.is_signed(row.signature, *facts_of(row)):
+                return f"{table.name} {row.id}"
+    return None
+
+
+async def _forget_in_policies(
+    database: Database, transaction: Transaction, cipher: Cipher, people: Sequence[Identity]
+) -> None:
+    """Take a person, by all their names, out of every policy and proposed change there.
+
+    They are signed again; `_not_verified` says whether they may be. Proposals of their own are deleted.
+    """
+    mine = policy_changes.c.owner.in_([each.key for each in people])
+    await transaction.execute(delete(policy_changes).where(mine))
+    for table, facts_of in SIGNED:
+        query = database.backend.locked(_of_tenants(table, people))
+        for row in (await transaction.execute(query)).all():
+            if changed := _without(table, row, people):
+                whole = {column.key: getattr(row, column.key) for column in table.c} | changed
+                signature = cipher.sign(*facts_of(SimpleNamespace(**whole)))
+                this = update(table).where(table.c.id == row.id)
+                await transaction.execute(this.values({**changed, "signature": signature}))
+
+
+def _of_tenants(table: Table, people: Sequence[Identity]) -> Select[Any]:
+    return select(table).where(table.c.tenant.in_([each.tenant for each in people]))
+
+
+def _without(table: Table, row: Row[Any], people: Sequence[Identity]) -> dict[str, Any]:
+    """Return what changes in a row when a person is taken out; fields of a later release stay."""
+    keys = {each.key for each in people}
+    changed: dict[str, Any] = {
+        column.key: FORGOTTEN for column in table.c if getattr(row, column.key) in keys
+    }
+    policy = Policy.from_text(row.facts, 0)
+    without = policy.without(people[0].user)
+    if without != policy:
+        facts = {**json.loads(row.facts), **json.loads(without.to_text())}
+        changed["facts"] = json.dumps(facts, sort_keys=True)
+    return changed
+
+
+async def _forget_who_paused(transaction: Transaction, person: Identity) -> None:
+    """Take out of others' stopped purchases who had paused spending: an id, and then the reason."""
+    row = charges.c
+    query = select(row.id, row.refusal_detail).where(
+        row.refusal == RefusalCode.SPENDING_STOPPED.value,
+        row.owner.startswith(f"{person.tenant}:", autoescape=True),
+        row.refusal_detail.startswith(f"{person.user} ", autoescape=True),
+    )
+    for found in (await transaction.execute(query)).all():
+        detail = f"{FORGOTTEN} {found.refusal_detail.partition(' ')[2]}"
+        await transaction.execute(update(charges).where(row.id == found.id).values(refusal_detail=detail))
 
 
 def _places(person: Identity) -> list[tuple[str, list[Column[Any]], ColumnElement[bool]]]:

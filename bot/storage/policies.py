@@ -12,11 +12,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, literal, select, update
+from sqlalchemy import func, insert, literal, select, update
 
 from bot.domain.audit import Action
 from bot.domain.delivery import Delivery, is_channel
-from bot.domain.identity import FORGOTTEN, Identity
+from bot.domain.identity import Identity
 from bot.domain.policy import ChangeState, Policy, PolicyChange, PolicyStep
 from bot.domain.request import OrganizationKey
 from bot.storage.deliveries import wake_subject
@@ -24,7 +24,7 @@ from bot.storage.tables import audit
 from bot.storage.team_tables import policies, policy_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Row, Table
@@ -271,40 +271,6 @@ async def sign_policies_again(transaction: Transaction, cipher: Cipher) -> None:
             await transaction.execute(signed.values(signature=cipher.sign(*facts)))
 
 
-async def not_verified(transaction: Transaction, cipher: Cipher, identity: Identity) -> str | None:
-    """Return which policy or change names a person and is not what this app stored; None if all are."""
-    for table, facts_of in ((policies, _facts_of), (policy_changes, _change_facts)):
-        query = select(table).where(table.c.tenant == identity.tenant)
-        for row in (await transaction.execute(query)).all():
-            if identity.user in str(tuple(row)) and not cipher.is_signed(row.signature, *facts_of(row)):
-                return f"{table.name} {row.id}"
-    return None
-
-
-async def forget_in_policies(transaction: Transaction, cipher: Cipher, identity: Identity) -> int:
-    """Take a person out of every policy and proposed change of their workspace or grid; return of how many.
-
-    They are signed again; `not_verified` says whether they may be. Proposals of their own are deleted.
-    """
-    changed = 0
-    mine = policy_changes.c.owner == identity.key
-    await transaction.execute(delete(policy_changes).where(mine))
-    for table, facts_of in ((policies, _facts_of), (policy_changes, _change_facts)):
-        query = select(table).where(table.c.tenant == identity.tenant)
-        for row in (await transaction.execute(query)).all():
-            before = {column.key: getattr(row, column.key) for column in table.c}
-            after = {name: FORGOTTEN if each == identity.key else each for name, each in before.items()}
-            policy = Policy.from_text(row.facts, 0)
-            if policy.without(identity.user) != policy:
-                after["facts"] = policy.without(identity.user).to_text()
-            if after == before:
-                continue
-            after["signature"] = cipher.sign(*facts_of(SimpleNamespace(**after)))
-            await transaction.execute(update(table).where(table.c.id == row.id).values(after))
-            changed += 1
-    return changed
-
-
 async def move_policies(transaction: Transaction, cipher: Cipher, team: str, enterprise: str) -> int:
     """Give a workspace's policies to its grid, unless that has some of its own; return how many."""
     row, waits = policies.c, policy_changes.c
@@ -385,3 +351,10 @@ def message_about(kind: str, subject: str, reader: Identity, now: datetime) -> D
         created_at=now,
         channel=reader.user if is_channel(reader) else None,
     )
+
+
+SIGNED: tuple[tuple[Table, Callable[[Any], tuple[str, ...]]], ...] = (
+    (policies, _facts_of),
+    (policy_changes, _change_facts),
+)
+"""The tables of signed rows, and what is signed of each."""
