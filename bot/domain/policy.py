@@ -121,6 +121,15 @@ class Policy:
         )
 
     @classmethod
+    def text_without(cls, text: str, user: str) -> str:
+        """Return a stored form without a person, by Slack id; fields of a later release stay."""
+        policy = cls.from_text(text, 0)
+        without = policy.without(user)
+        if without == policy:
+            return text
+        return json.dumps({**json.loads(text), **json.loads(without.to_text())}, sort_keys=True)
+
+    @classmethod
     def from_text(cls, text: str, version: int) -> Policy:
         """Read the stored form; fields of a later release are ignored."""
         known = {name: value for name, value in json.loads(text).items() if name in _STORED}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -253,16 +252,14 @@ def _of_tenants(table: Table, people: Sequence[Identity]) -> Select[Any]:
 
 
 def _without(table: Table, row: Row[Any], people: Sequence[Identity]) -> dict[str, Any]:
-    """Return what changes in a row when a person is taken out; fields of a later release stay."""
+    """Return what changes in a row when a person is taken out."""
     keys = {each.key for each in people}
     changed: dict[str, Any] = {
         column.key: FORGOTTEN for column in table.c if getattr(row, column.key) in keys
     }
-    policy = Policy.from_text(row.facts, 0)
-    without = policy.without(people[0].user)
-    if without != policy:
-        facts = {**json.loads(row.facts), **json.loads(without.to_text())}
-        changed["facts"] = json.dumps(facts, sort_keys=True)
+    facts = Policy.text_without(row.facts, people[0].user)
+    if facts != row.facts:
+        changed["facts"] = facts
     return changed
 
 
