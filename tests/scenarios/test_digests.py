@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tests.support.house import House
 
 
+SUNDAY = 6
+
+
 async def digests_of(house: House, user: str) -> list[dict[str, Any]]:
     return [
         each
@@ -26,7 +29,13 @@ async def digests_of(house: House, user: str) -> list[dict[str, Any]]:
 
 
 async def a_week_with_a_digest(house: House, clock: Any) -> datetime:
-    """Ada switches the digest on, and both she and Linus are told; return when it is due."""
+    """Ada switches the digest on, and both she and Linus are told; return when it is due.
+
+    It begins on a Sunday: the portal's time runs ten times as fast, and there a connection lasts 30 days.
+    """
+    now = house.app.runtime.clock.now()
+    until_sunday = timedelta(days=(SUNDAY - now.weekday()) % 7 or 7)
+    clock.move_to((now + until_sunday).replace(hour=12, minute=0))
     await connected(house)
     await watches(house)
     await tells(house, LINUS)
