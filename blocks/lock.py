@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks import ids, titles
-from blocks.kit import Json, Message, actions, button, context, escape, message, modal, moment, section
+from blocks.kit import Json, Message, actions, button, context, message, modal, moment, section
 from blocks.words import mention, reason_words
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def unlocked_message(lock: Lock | None, *, by: str) -> Message:
     if lock is None:
         return message(section("Spending was not paused. Nothing has changed."))
     return message(
-        section(f":unlock: *Spending resumed*\n<@{escape(by)}> resumed spending. {_was_paused(lock)}")
+        section(f":unlock: *Spending resumed*\n{mention(by)} resumed spending. {_was_paused(lock)}")
     )
 
 
@@ -52,7 +52,7 @@ def announcement(lock: Lock, unlock: Unlock | None) -> Message:
     """Make the message in the channel that the operator named."""
     if unlock is None:
         return message(section(f":lock: *Spending from Slack is paused*\n{lock_line(lock)} {STOPS}"))
-    by = f"<@{escape(unlock.by)}> {moment('resumed it', unlock.at)}."
+    by = f"{mention(unlock.by)} {moment('resumed it', unlock.at)}."
     return message(
         section(f":unlock: *Spending from Slack resumed*\n{by} {_was_paused(lock)}"),
     )
@@ -60,7 +60,7 @@ def announcement(lock: Lock, unlock: Unlock | None) -> Message:
 
 def resumed_reply(unlock: Unlock) -> Message:
     """Make the reply in the announcement's thread."""
-    return message(section(f":unlock: *Spending from Slack resumed* by <@{escape(unlock.by)}>"))
+    return message(section(f":unlock: *Spending from Slack resumed* by {mention(unlock.by)}"))
 
 
 def lock_line(lock: Lock) -> str:

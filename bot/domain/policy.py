@@ -107,7 +107,7 @@ class Policy:
         return json.dumps(kept, default=_plain, sort_keys=True)
 
     def without(self, user: str) -> Policy:
-        """Return the policy without a person, by Slack id. If only they decided, nobody does any more."""
+        """Return the policy without a person, by Slack id. Where they alone decided, nobody does then."""
         others = tuple(each for each in self.approvers if each != user)
         return replace(
             self,

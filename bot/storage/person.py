@@ -57,6 +57,9 @@ TEXTS: tuple[Column[Any], ...] = (policies.c.facts, policy_changes.c.facts)
 LOG = (audit.c.actor, audit.c.subject, audit.c.facts)
 """The sealed log names people, and stays as it is."""
 
+_SIGNED_TABLES = {table for table, _ in SIGNED}
+"""Their rows change only together with their signature."""
+
 _SECRETS = {"idempotency_key", "offer_signature", "confirmation_signature", "signature"}
 _WORK = {column.name for column in lease_columns()}
 
@@ -91,12 +94,13 @@ async def show_person(database: Database, team: str, user: str) -> dict[str, Any
     """
     shown: dict[str, Any] = {}
     async with database.read() as connection:
-        for person in await people_of(connection, team, user):
+        people = await people_of(connection, team, user)
+        for person in people:
             for name, columns, condition in _places(person):
                 if rows := await _rows(connection, select(*columns).where(condition)):
                     shown[name] = shown.get(name, []) + rows
-            if rows := await _entries(connection, person):
-                shown["audit"] = shown.get("audit", []) + rows
+        if rows := await _entries(connection, people):
+            shown["audit"] = rows
     return shown
 
 
@@ -138,8 +142,7 @@ async def forget_person(database: Database, cipher: Cipher, team: str, user: str
             "taken back; run this again when the app has told the others"
         )
     async with database.read() as connection:
-        entries = [len(await _entries(connection, person)) for person in people]
-    return bool(known), sum(entries)
+        return bool(known), len(await _entries(connection, people))
 
 
 async def _require_ended(transaction: Transaction, person: Identity) -> None:
@@ -170,7 +173,7 @@ async def _is_known(transaction: Transaction, person: Identity) -> bool:
 
 
 async def _told_to_others(transaction: Transaction, person: Identity) -> Sequence[str]:
-    """Return the person's requests of whose end others have still to be told."""
+    """Return those of the person's requests whose end has not been told to the others yet."""
     query = (
         select(requests.c.id)
         .join(
@@ -204,15 +207,17 @@ async def _forget(transaction: Transaction, person: Identity) -> None:
     for table in OWNED:
         if table is not charges:
             await transaction.execute(delete(table).where(table.c.owner == person.key))
-    for column, instead in (
-        (requests.c.decided_by, FORGOTTEN),
-        (locks.c.locked_by, f"{person.tenant}:{FORGOTTEN}"),
-        (watches.c.watcher, None),
-        (installations.c.installed_by, FORGOTTEN),
-        (away.c.delegate, None),
-    ):
-        changed = update(column.table).where(_names(column, person)).values({column.key: instead})
-        await transaction.execute(changed)
+    for column in (*KEYS, *USERS):
+        if column.table not in _SIGNED_TABLES:
+            changed = update(column.table).where(_names(column, person))
+            await transaction.execute(changed.values({column.key: _instead(column, person)}))
+
+
+def _instead(column: Column[Any], person: Identity) -> str | None:
+    """Return what stands in a column from now on, in place of a person."""
+    if column in {watches.c.watcher, away.c.delegate}:
+        return None
+    return f"{person.tenant}:{FORGOTTEN}" if column is locks.c.locked_by else FORGOTTEN
 
 
 async def _not_verified(transaction: Transaction, cipher: Cipher, people: Sequence[Identity]) -> str | None:
@@ -299,16 +304,15 @@ def _names(column: Column[Any], person: Identity) -> ColumnElement[bool]:
     return and_(column.contains(f'"{person.user}"', autoescape=True), row.tenant == person.tenant)
 
 
-async def _entries(connection: Connection, person: Identity) -> list[dict[str, Any]]:
-    """Return the entries of the sealed log that name a person of this workspace or grid."""
-    found = or_(*(column.contains(person.user, autoescape=True) for column in LOG))
+async def _entries(connection: Connection, people: Sequence[Identity]) -> list[dict[str, Any]]:
+    """Return the entries of the sealed log that name a person, by Slack id, in one of their tenants."""
+    user = people[0].user
+    found = or_(*(column.contains(user, autoescape=True) for column in LOG))
     rows = await _rows(connection, select(audit).where(found).order_by(audit.c.id))
-    whole = re.compile(rf"\b{re.escape(person.user)}\b")  # and not the beginning of another id
-    return [row for row in rows if _is_of(row, person) and whole.search(_words(row))]
-
-
-def _is_of(row: dict[str, Any], person: Identity) -> bool:
-    return bool(re.search(rf"\b{re.escape(person.tenant)}\b", _words(row)))
+    # Whole ids, and not the beginning of others.
+    theirs = re.compile(rf"\b{re.escape(user)}\b")
+    here = re.compile("|".join(rf"\b{re.escape(each.tenant)}\b" for each in people))
+    return [row for row in rows if theirs.search(_words(row)) and here.search(_words(row))]
 
 
 def _words(row: dict[str, Any]) -> str:

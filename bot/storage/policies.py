@@ -259,16 +259,12 @@ class PolicyStore:
 
 async def sign_policies_again(transaction: Transaction, cipher: Cipher) -> None:
     """Sign with the newest key what verifies with any, so that old keys may go."""
-    for row in (await transaction.execute(select(policies))).all():
-        facts = _facts_of(row)
-        if cipher.is_signed(row.signature, *facts):
-            signed = update(policies).where(policies.c.id == row.id)
-            await transaction.execute(signed.values(signature=cipher.sign(*facts)))
-    for row in (await transaction.execute(select(policy_changes))).all():
-        facts = _change_facts(row)
-        if cipher.is_signed(row.signature, *facts):
-            signed = update(policy_changes).where(policy_changes.c.id == row.id)
-            await transaction.execute(signed.values(signature=cipher.sign(*facts)))
+    for table, facts_of in SIGNED:
+        for row in (await transaction.execute(select(table))).all():
+            facts = facts_of(row)
+            if cipher.is_signed(row.signature, *facts):
+                signed = update(table).where(table.c.id == row.id)
+                await transaction.execute(signed.values(signature=cipher.sign(*facts)))
 
 
 async def move_policies(transaction: Transaction, cipher: Cipher, team: str, enterprise: str) -> int:

@@ -6,8 +6,9 @@ MkDocs calls these functions (https://www.mkdocs.org/dev-guide/plugins/#events).
 
 from __future__ import annotations
 
+import posixpath
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mkdocs.structure.files import File
@@ -44,18 +45,19 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - MkDocs passes it
     """Lead links to where the page is in the site; one to a file of the repository becomes its name."""
     here = next((name for name, place in BESIDE.items() if place == page.file.src_uri), None)
-    folder = PurePosixPath(here or f"docs/{page.file.src_uri}").parent
+    folder = posixpath.dirname(here or f"docs/{page.file.src_uri}") or "."
+    start = posixpath.dirname(page.file.src_uri) or "."
 
     def led(found: re.Match[str]) -> str:
         picture, words, target = found.groups()
         path, mark, anchor = target.partition("#")
         if "://" in target or not path:
             return found[0]
-        whole = _resolved(folder / path)
+        whole = posixpath.normpath(f"{folder}/{path}")
         place = BESIDE.get(whole) or whole.removeprefix("docs/")
         if place not in files.src_uris:
             return words if (ROOT / whole).exists() else found[0]
-        return f"{picture}[{words}]({_seen_from(page.file.src_uri, place)}{mark}{anchor})"
+        return f"{picture}[{words}]({posixpath.relpath(place, start)}{mark}{anchor})"
 
     return LINK.sub(led, markdown)
 
@@ -80,17 +82,3 @@ def _pictures(name: str, caption: str) -> list[str]:
     shown = " ".join(f"![{alt}]({path}){{ width=46% loading=lazy }}" for path in there)
     words = caption or name.replace("-", " ")
     return [f"**{words[:1].upper()}{words[1:]}** `{name}`", "", shown, ""]
-
-
-def _resolved(path: PurePosixPath) -> str:
-    parts: list[str] = []
-    for part in path.parts:
-        if part == "..":
-            parts = parts[:-1]
-        elif part != ".":
-            parts.append(part)
-    return "/".join(parts)
-
-
-def _seen_from(page: str, place: str) -> str:
-    return "../" * page.count("/") + place

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import asyncpg  # type: ignore[import-untyped]
 
 from tests.benchmarks import processes
 from tests.benchmarks.table import Row
-from tests.benchmarks.worker_rows import SETTLE_SECONDS, buy_all
+from tests.benchmarks.worker_rows import SETTLE_SECONDS, buy_all, calls_of, cpu_of, replicated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -110,37 +109,31 @@ async def measured(
     """Let people buy and balances be read; return what it took of all the processes together."""
     plan: dict[str, Any] = {"proposals": purchases, "watches": watches, "past": 10, "token_seconds": 86_400}
     pace = {"minutes": watches * _pace(watches) / 60} if watches else {}
-    async with AsyncExitStack() as stack:
-        house = await stack.enter_async_context(
-            processes.house(place, folder, settle_seconds=SETTLE_SECONDS, **plan, **pace)
-        )
-        workers, ports = [house.process], [house.port]
-        for _ in range(replicas - 1):
-            more = processes.ours(house.wire, house.url, folder, fill=False, **pace)
-            port, _, process = await stack.enter_async_context(more)
-            workers.append(process)
-            ports.append(port)
+    async with replicated(place, folder, replicas, settle_seconds=SETTLE_SECONDS, pace=pace, **plan) as (
+        house,
+        workers,
+        ports,
+    ):
         await asyncio.sleep(WARM_SECONDS)
         await processes.reset(house.wire)
-        before, cpu = await _counted(house.url), _cpu(workers)
+        before, cpu = await _counted(house.url), cpu_of(workers)
         started = time.perf_counter()
         if purchases:
             await buy_all(house, workers, ports)
         else:
             await asyncio.sleep(WATCH_SECONDS)
-        seconds, used = time.perf_counter() - started, _cpu(workers) - cpu
-        calls = (await processes.report(house.wire))["calls"]
+        seconds, used = time.perf_counter() - started, cpu_of(workers) - cpu
+        report = await processes.report(house.wire)
         await asyncio.sleep(FLUSH_SECONDS)
         after = await _counted(house.url)
-    slack = sum(times for name, times in calls.items() if "." in name)
-    portal = sum(times for name, times in calls.items() if name.endswith("charge") or "/api/" in name)
+    portal, slack = calls_of(report)
     # What the wait for the counters has committed is as much as before, a second.
     share = seconds / (seconds + FLUSH_SECONDS) if not purchases else 1.0
     commits, rows = ((one - other) * share for one, other in zip(after, before, strict=True))
     return Measured(
         cost=Cost(cpu=used, commits=commits, rows=rows, portal=portal, slack=slack),
         seconds=seconds,
-        readings=calls.get("/api/billing/state", 0),
+        readings=report["calls"].get("/api/billing/state", 0),
     )
 
 
@@ -151,10 +144,6 @@ def _pace(watches: int) -> float:
 
 def _without(found: Measured, a_second: Cost, share: float) -> Cost:
     return Cost().plus(found.cost.plus(a_second, -found.seconds), share)
-
-
-def _cpu(workers: list[Any]) -> float:
-    return float(sum(sum(each.cpu_times()[:2]) for each in workers))
 
 
 async def _counted(url: str) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -157,7 +157,7 @@ async def buy_all(
     """Confirm the proposals, so many going on at a time, and wait until each end is told."""
     ports = ports or [house.port]
     gate = asyncio.Semaphore(GOING_ON)
-    before = sum(sum(each.cpu_times()[:2]) for each in workers)
+    before = cpu_of(workers)
     started = time.time()
     requests = [load.pay_request(charge, user) for charge, user, _ in house.plan["ids"]]
     shares = [requests[number :: len(ports)] for number in range(len(ports))]
@@ -175,14 +175,44 @@ async def buy_all(
             raise RuntimeError(f"only {told} of {len(requests)} were told")
     await sending
     found = await processes.report(house.wire)
-    used = sum(sum(each.cpu_times()[:2]) for each in workers) - before
-    calls, made = found["calls"], len(requests)
-    slack = sum(times for name, times in calls.items() if "." in name and name != "auth.test")
-    portal = sum(times for name, times in calls.items() if name.endswith("charge") or "/api/" in name)
+    used = cpu_of(workers) - before
+    made = len(requests)
+    portal, slack = calls_of(found)
     return sustained(list(found["told_at"].values())), {
         "cpu_ms": 1000 * used / made,
         "calls": {"portal": portal / made, "Slack": slack / made},
     }
+
+
+def calls_of(report: dict[str, Any]) -> tuple[int, int]:
+    """Return how often the portal and Slack were asked; how an app begins with Slack is left out."""
+    calls = report["calls"]
+    slack = sum(times for name, times in calls.items() if "." in name and name != "auth.test")
+    portal = sum(times for name, times in calls.items() if name.endswith("charge") or "/api/" in name)
+    return portal, slack
+
+
+def cpu_of(workers: Sequence[psutil.Process]) -> float:
+    """Return the seconds of CPU that they have used so far."""
+    return float(sum(sum(each.cpu_times()[:2]) for each in workers))
+
+
+@asynccontextmanager
+async def replicated(
+    place: Place, folder: Path, replicas: int, *, settle_seconds: float, pace: dict[str, Any], **plan: Any
+) -> AsyncIterator[tuple[processes.House, list[psutil.Process], list[int]]]:
+    """Run so many replicas of the app beside one another; yield the first, all processes and all ports."""
+    async with AsyncExitStack() as stack:
+        house = await stack.enter_async_context(
+            processes.house(place, folder, settle_seconds=settle_seconds, **plan, **pace)
+        )
+        workers, ports = [house.process], [house.port]
+        for _ in range(replicas - 1):
+            more = processes.ours(house.wire, house.url, folder, fill=False, **pace)
+            port, _, process = await stack.enter_async_context(more)
+            workers.append(process)
+            ports.append(port)
+        yield house, workers, ports
 
 
 async def latency_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
@@ -219,16 +249,9 @@ async def replica_rows(folder: Path, place: Place) -> AsyncIterator[Row]:
     rates: dict[int, list[float]] = {1: [], 3: []}
     for _ in range(RUNS):
         for replicas in (1, 3):
-            async with AsyncExitStack() as stack:
-                house = await stack.enter_async_context(
-                    processes.house(place, folder, settle_seconds=SETTLE_SECONDS, proposals=PURCHASES)
-                )
-                workers, ports = [house.process], [house.port]
-                for _ in range(replicas - 1):
-                    more = processes.ours(house.wire, house.url, folder, fill=False)
-                    port, _, process = await stack.enter_async_context(more)
-                    workers.append(process)
-                    ports.append(port)
+            async with replicated(
+                place, folder, replicas, settle_seconds=SETTLE_SECONDS, pace={}, proposals=PURCHASES
+            ) as (house, workers, ports):
                 rate, cost = await buy_all(house, workers, ports)
                 costs[replicas].append(cost["cpu_ms"])
                 rates[replicas].append(rate)

@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.deploy.deployment import PROJECT, ROOT
+from tests.deploy.deployment import PYTHONS, ROOT
 from tests.deploy.test_wheel import READY_SECONDS, demo, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 ADA, CHANNEL = "U0ADA", "C0GENERAL"
-NAMED = "Programming Language :: Python :: 3."
-VERSIONS = [f"3.{each.removeprefix(NAMED)}" for each in PROJECT["project"]["classifiers"] if NAMED in each]
 
 
 def interpreter(version: str) -> str | None:
@@ -64,7 +62,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / made[1]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", PYTHONS)
 def test_installed_from_its_wheel_the_demo_settles_a_purchase(
     version: str, wheel: Path, tmp_path: Path
 ) -> None:
@@ -119,14 +117,9 @@ def asks_to_pay(http: httpx.Client) -> dict[str, Any] | None:
 
 def until(found: Callable[[], Any]) -> Any:
     """Wait for something; return it."""
-    for _ in waiting():
-        if value := found():
-            return value
-    raise AssertionError("it did not come")
-
-
-def waiting() -> Iterator[None]:
     give_up_at = time.monotonic() + READY_SECONDS
     while time.monotonic() < give_up_at:
-        yield
+        if value := found():
+            return value
         time.sleep(0.1)
+    raise AssertionError("it did not come")

@@ -11,25 +11,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack import SlackSandbox
 from tests.sandbox.slack.installing import client_of
+from tests.sandbox.slack.page_client import MODAL
 from tests.sandbox.slack.socket_client import socket_mode_sandbox
 
 Json = dict[str, Any]
-
-
-MODAL: Json = {
-    "type": "modal",
-    "callback_id": "buy",
-    "title": {"type": "plain_text", "text": "Add funds"},
-    "submit": {"type": "plain_text", "text": "Pay"},
-    "blocks": [
-        {
-            "type": "input",
-            "block_id": "amount",
-            "label": {"type": "plain_text", "text": "Amount"},
-            "element": {"type": "plain_text_input", "action_id": "typed"},
-        }
-    ],
-}
 
 
 GO: Json = {
