@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,8 +59,13 @@ def _revision(connection: Connection) -> str | None:
 
 def _is_current(connection: Connection) -> bool:
     revision = _revision(connection)
-    known = [script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
-    return revision is not None and revision not in known[1:]
+    return revision is not None and revision not in _older_revisions()
+
+
+@cache
+def _older_revisions() -> frozenset[str]:
+    _, *older = ScriptDirectory.from_config(alembic_config()).walk_revisions()
+    return frozenset(script.revision for script in older)
 
 
 def _upgrade(connection: Connection) -> None:

@@ -54,13 +54,18 @@ NAME_NOBODY = {
 
 async def forget(house: House, user: str = ADA) -> tuple[bool, int]:
     """Forget a person, once no message is on its way to them."""
-    while True:
-        await house.until(lambda: house.app.engine.in_flight == 0)
+    forgotten: list[tuple[bool, int]] = []
+
+    async def tried() -> bool:
         try:
-            return await forget_now(house, user)
+            forgotten.append(await forget_now(house, user))
         except NotForgottenError as error:
             if "a message to them" not in str(error):
                 raise
+        return bool(forgotten)
+
+    await house.until_async(tried)
+    return forgotten[0]
 
 
 async def forget_now(house: House, user: str = ADA) -> tuple[bool, int]:
