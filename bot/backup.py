@@ -26,10 +26,8 @@ def copy_ledger(ledger: Path, copy: Path) -> int:
     is whole.
 
     Raises:
-        BackupError: there is no ledger, the file exists, or it cannot be written.
+        BackupError: the file exists, or it cannot be written.
     """
-    if not ledger.is_file():
-        raise BackupError(f"there is no ledger at {ledger}")
     partial = copy.with_name(f".billing-bot-{secrets.token_hex(8)}")
     try:
         _require_absent(copy)

@@ -11,7 +11,7 @@ import typer
 
 from bot.check import AuditHead, check
 from bot.domain.audit import Action
-from bot.domain.errors import ChargeNotFoundError, SeveralChargesError, StoreUnavailableError
+from bot.domain.errors import ChargeNotFoundError, SeveralChargesError
 from bot.environment import SettingsError, load_manifest_settings, load_settings
 from bot.log import configure_logging
 from bot.person_commands import person_app
@@ -21,11 +21,21 @@ from bot.storage.audit import AuditStore
 from bot.storage.cipher import Cipher, generate_key
 from bot.storage.database import Database
 from bot.storage.restored import mark_restored
-from bot.storage.rotation import rotate
+from bot.storage.rotation import Rotation, rotate
 from bot.storage.schema import migrate
 from bot.storage.signatures import sign_again
 from bot.system_clock import SystemClock
-from bot.terminal import FAULTY_SETTINGS, NOT_NOW, NOT_THERE, SOMETHING_WRONG, configured, read, run, say
+from bot.terminal import (
+    FAULTY_SETTINGS,
+    NOT_THERE,
+    SOMETHING_WRONG,
+    configured,
+    failed,
+    read,
+    run,
+    say,
+    with_database,
+)
 from bot.trace import trace
 from handlers.manifest import make_manifest
 
@@ -139,7 +149,7 @@ def migrate_command() -> None:
         # A migration may take any time, so statements have no timeout.
         database = Database(settings.database_url, SystemClock(), statement_seconds=None)
         try:
-            database.backend.make_folder()
+            database.backend.make_file()
             await migrate(database, Cipher(settings.keys()))
         finally:
             await database.aclose()
@@ -153,12 +163,12 @@ def trace_command(
     charge: Annotated[str, typer.Argument(help="our id of it, the portal's, or the beginning of either")],
 ) -> None:
     """Tell one charge's whole story, without secrets."""
-    settings = configured()
+
+    async def tell(database: Database) -> str:
+        return await trace(database, charge)
+
     try:
-        story = asyncio.run(trace(settings.database_url, charge))
-    except StoreUnavailableError as error:
-        say(f"DATABASE_URL: the database cannot be read ({error})", err=True)
-        sys.exit(NOT_NOW)
+        story = with_database(tell)
     except ChargeNotFoundError:
         say(f"There is no purchase {charge}.", err=True)
         sys.exit(NOT_THERE)
@@ -184,7 +194,7 @@ def check_command(
     try:
         head = None if audit_head is None else AuditHead.read(audit_head)
     except ValueError:
-        say("--audit-head: not NUMBER:DIGEST, as `billing-bot audit export` has both", err=True)
+        say("--audit-head: not NUMBER:DIGEST (64 hex digits), as `billing-bot audit export` has both", err=True)
         sys.exit(FAULTY_SETTINGS)
     try:
         settings = load_settings()
@@ -203,54 +213,53 @@ def check_command(
 @app.command("restored")
 def restored_command() -> None:
     """Tell the app that the database was restored from a backup; run it before the app starts."""
-    settings = configured()
 
-    async def go(_stop: asyncio.Event) -> None:
-        database = Database(settings.database_url, SystemClock())
-        try:
-            marked, ended = await mark_restored(database)
-        finally:
-            await database.aclose()
-        say(f"{marked} may have been sent before the restore; {ended} proposals and requests were ended.")
+    async def mark(database: Database) -> tuple[int, int]:
+        found = await mark_restored(database)
+        await AuditStore(database).seal()
+        return found
 
-    run(go)
+    marked, ended = with_database(mark, alone=True)
+    say(f"{marked} may have been sent before the restore; {ended} proposals and requests were ended.")
 
 
 @app.command("rotate-keys")
 def rotate_keys_command() -> None:
     """Re-encrypt every stored token with the newest key of BILLING_BOT_KEYS; the app may run."""
-    settings = configured()
+    cipher = Cipher(configured().keys())
 
-    async def go(_stop: asyncio.Event) -> None:
-        database = Database(settings.database_url, SystemClock())
-        try:
-            audit = AuditStore(database)
-            await audit.record(Action.KEYS, actor="operator", subject="stored tokens", result="asked")
-            cipher = Cipher(settings.keys())
-            done = await rotate(database, cipher)
-            failing = await sign_again(database, cipher)
-            await audit.record(
-                Action.KEYS,
-                actor="operator",
-                subject="stored tokens",
-                result="rotated",
-                resealed=done.resealed,
-                broken=done.broken,
-            )
-        finally:
-            await database.aclose()
-        say(f"{done.resealed} sealed with the newest key.")
-        if failing:
-            say(f"{failing} purchases are not what was confirmed; they are never sent.", err=True)
-        if done.broken:
-            say(f"{done.broken} are opened by none of the keys: those people connect again.", err=True)
+    async def re_encrypt(database: Database) -> tuple[Rotation, int]:
+        audit = AuditStore(database)
+        await audit.record(Action.KEYS, actor="operator", subject="stored tokens", result="asked")
+        done = await rotate(database, cipher)
+        failing = await sign_again(database, cipher)
+        await audit.record(
+            Action.KEYS,
+            actor="operator",
+            subject="stored tokens",
+            result="rotated",
+            resealed=done.resealed,
+            broken=done.broken,
+        )
+        await audit.seal()
+        return done, failing
 
-    run(go)
+    done, failing = with_database(re_encrypt)
+    say(f"{done.resealed} sealed with the newest key.")
+    if failing:
+        say(f"{failing} purchases are not what was confirmed; they are never sent.", err=True)
+    if done.broken:
+        say(f"{done.broken} are opened by none of the keys: those people connect again.", err=True)
 
 
 def main() -> None:
-    """Run the program."""
-    app()
+    """Run the program; whatever goes wrong is one line on standard error."""
+    try:
+        sys.exit(app(standalone_mode=False, prog_name="billing-bot"))
+    except typer.Abort:
+        sys.exit(SOMETHING_WRONG)
+    except Exception as error:  # noqa: BLE001 - the boundary
+        sys.exit(failed(error))
 
 
 def _chosen(host: str | None, port: int | None) -> dict[str, Any]:

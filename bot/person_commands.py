@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.storage.audit import AuditStore
 from bot.storage.cipher import Cipher
 from bot.storage.person import NotForgottenError, forget_person, show_person
 from bot.terminal import FAULTY_SETTINGS, NOT_NOW, NOT_THERE, configured, say, with_database
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 Team = Annotated[str, typer.Argument(help="the workspace's id, T…, or the grid's, E…")]
 User = Annotated[str, typer.Argument(help="the person's Slack id, U… or W…")]
 
-person_app = typer.Typer(help="One person's data: print it, or forget it.", no_args_is_help=True)
+person_app = typer.Typer(help="One person's data: print it, or forget it.")
 
 
 @person_app.command("show")
@@ -43,7 +44,9 @@ def forget_command(team: Team, user: User) -> None:
     cipher = Cipher(configured().keys())
 
     async def forget(database: Database) -> tuple[bool, int]:
-        return await forget_person(database, cipher, team, user)
+        found = await forget_person(database, cipher, team, user)
+        await AuditStore(database).seal()
+        return found
 
     try:
         was_known, entries = with_database(forget)

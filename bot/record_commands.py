@@ -17,7 +17,8 @@ from bot.backup import BackupError, copy_ledger
 from bot.domain.audit import Action
 from bot.storage.audit import AuditStore
 from bot.storage.exports import Span, is_known, purchases_in, sealed_in
-from bot.terminal import FAULTY_SETTINGS, MOMENTS, NOT_WHOLE, configured, say, utc, with_database
+from bot.storage.schema import is_current
+from bot.terminal import FAULTY_SETTINGS, MOMENTS, NOT_NOW, NOT_WHOLE, configured, say, utc, with_database
 
 if TYPE_CHECKING:
     from bot.storage.audit import Verification
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 DAYS = ["%Y-%m-%d"]
 
-audit_app = typer.Typer(help="The audit log: check it, or take it out.", no_args_is_help=True)
+audit_app = typer.Typer(help="The audit log: check it, or take it out.")
 
 
 @audit_app.command("verify")
@@ -39,11 +40,16 @@ def audit_verify_command(
 
     found = with_database(verify)
     verdict = "whole" if found.broken is None else f"BROKEN: {found.broken}"
+    if found.late_since is not None:
+        since = f"{found.late_since:%Y-%m-%d %H:%M} UTC"
+        say(f"entries have waited for their seal since {since}; a running worker seals them", err=True)
     say(f"{verdict}: {found.sealed} entries, {found.waiting} not sealed yet, head {found.head}")
     for charge in found.unknown:
         say(f"NOT IN THE LOG: purchase {charge}")
     if found.broken is not None or found.unknown:
         sys.exit(NOT_WHOLE)
+    if found.late_since is not None:
+        sys.exit(NOT_NOW)
 
 
 @audit_app.command("export")
@@ -72,6 +78,7 @@ def backup_command(
     if url.get_backend_name() != "sqlite":
         say("DATABASE_URL: PostgreSQL is copied by its own pg_dump", err=True)
         sys.exit(FAULTY_SETTINGS)
+    with_database(is_current, any_schema=True)
     try:
         size = copy_ledger(Path(url.database or ""), file)
     except BackupError as error:
@@ -97,7 +104,8 @@ def export_command(
         if not await is_known(database, organization):
             return None
         purchases = await purchases_in(database, span)
-        await AuditStore(database).record(
+        audit = AuditStore(database)
+        await audit.record(
             Action.EXPORT,
             actor="operator",
             subject=organization,
@@ -106,6 +114,7 @@ def export_command(
             until=span.until.date().isoformat(),
             purchases=len(purchases),
         )
+        await audit.seal()
         return csv_of(purchases, await sealed_in(database, span))
 
     written = with_database(export)

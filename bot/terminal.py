@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import structlog
 import typer
 
 from bot.domain.audit import acting
@@ -18,6 +20,7 @@ from bot.log import configure_logging, one_line
 from bot.startup import StartError
 from bot.storage.connection import SecondProcessError
 from bot.storage.database import Database
+from bot.storage.schema import is_current
 from bot.system_clock import SystemClock
 from bot.timing import STOP_WITHIN_SECONDS
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from bot.settings import Settings
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
@@ -104,15 +108,25 @@ def utc(name: str, moment: datetime | None) -> datetime | None:
         sys.exit(FAULTY_SETTINGS)
 
 
-def with_database(use: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
-    """Run with the database as it is; if it cannot be read, print one line and exit."""
+def with_database(
+    use: Callable[[Database], Coroutine[Any, Any, T]], *, alone: bool = False, any_schema: bool = False
+) -> T:
+    """Run with the database as it is; if there is none or it cannot be used, print one line and exit.
+
+    `alone`: an embedded database must not be used by another process meanwhile. `any_schema`: an earlier
+    release's schema will do.
+    """
     settings = configured()
 
     async def go() -> T:
         database = Database(settings.database_url, SystemClock())
         if not database.backend.exists():
             raise StoreUnavailableError("there is none yet")
+        if alone:
+            database.backend.claim_alone()
         try:
+            if not any_schema and not await is_current(database):
+                raise StoreUnavailableError("it has not the newest schema; run `billing-bot migrate`")
             with acting("command line"):
                 return await use(database)
         finally:
@@ -121,5 +135,24 @@ def with_database(use: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
     try:
         return asyncio.run(go())
     except StoreUnavailableError as error:
-        say(f"DATABASE_URL: the database cannot be read ({error})", err=True)
+        say(f"DATABASE_URL: the database cannot be used ({error})", err=True)
         sys.exit(NOT_NOW)
+    except SecondProcessError as error:
+        say(f"DATABASE_URL: another process works on {error}; stop it first", err=True)
+        sys.exit(NOT_NOW)
+
+
+def failed(error: Exception) -> int:
+    """Print one line about what ended a command, and return the exit code.
+
+    What nobody expected has a short id; the log's entry with that id has its whole story.
+    """
+    if isinstance(error, typer.TyperException):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "billing-bot"
+        say(f"{error.format_message().rstrip('.')}; see {command} --help", err=True)
+        return error.exit_code
+    incident = secrets.token_hex(4)
+    log.error("command.failed", incident=incident, exc_info=error)
+    say(f"Unexpected: {type(error).__name__}; the log says more at incident {incident}", err=True)
+    return SOMETHING_WRONG

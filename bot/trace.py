@@ -12,37 +12,32 @@ from bot.domain.text import CHARGE_ID, clean
 from bot.log import fingerprint, one_line
 from bot.storage.charges.store import ChargeStore
 from bot.storage.cipher import Cipher, generate_key
-from bot.storage.database import Database
 from bot.storage.deliveries import DeliveryStore, delivery_of
 from bot.storage.requests.store import RequestStore
 from bot.storage.requests.votes import Votes
-from bot.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from bot.domain.charge import Charge
     from bot.domain.delivery import Delivery
+    from bot.storage.database import Database
 
 
-async def trace(database_url: str, named: str) -> str:
+async def trace(database: Database, named: str) -> str:
     """Return the trace, one fact per line, times in UTC. `named` is our id, the portal's, or its beginning.
 
     Raises:
         ChargeNotFoundError, SeveralChargesError: no charge, or more than one, matches.
         StoreUnavailableError: the database cannot be read.
     """
-    database = Database(database_url, SystemClock())
-    try:
-        beginning = clean(named, CHARGE_ID)
-        cipher = Cipher((generate_key(),))  # nothing is decrypted
-        charges = ChargeStore(
-            database, cipher, RequestStore(database, DeliveryStore(database, cipher), Votes(cipher))
-        )
-        if not beginning:
-            raise ChargeNotFoundError
-        charge = await charges.find(None, beginning)
-        delivery = await delivery_of(database, charge.id)
-    finally:
-        await database.aclose()
+    beginning = clean(named, CHARGE_ID)
+    cipher = Cipher((generate_key(),))  # nothing is decrypted
+    charges = ChargeStore(
+        database, cipher, RequestStore(database, DeliveryStore(database, cipher), Votes(cipher))
+    )
+    if not beginning:
+        raise ChargeNotFoundError
+    charge = await charges.find(None, beginning)
+    delivery = await delivery_of(database, charge.id)
     return "\n".join(map(one_line, [*_facts(charge, delivery), "", *_steps(charge, delivery)]))
 
 

@@ -56,6 +56,9 @@ class Verification:
     head: str
     waiting: int
     broken: str | None = None
+    late_since: datetime | None = None
+    """Since when entries have waited longer for their seal than they do while a worker runs (UTC)."""
+
     unknown: tuple[str, ...] = ()
     """Ids of confirmed charges in the ledger that the log does not know."""
 
@@ -117,10 +120,15 @@ class AuditStore:
         if broken is None and not seen:
             broken = "the expected head is not in the log"
         waiting, since = await self._waiting()
-        if broken is None and since is not None and self._database.clock.now() - since > SEAL_WITHIN:
-            broken = f"entries wait for their seal since {since.isoformat(timespec='seconds')}"
-        unknown = await self._unknown()
-        return Verification(sealed=number, head=head, waiting=waiting, broken=broken, unknown=unknown)
+        is_late = since is not None and self._database.clock.now() - since > SEAL_WITHIN
+        return Verification(
+            sealed=number,
+            head=head,
+            waiting=waiting,
+            broken=broken,
+            late_since=since if is_late else None,
+            unknown=await self._unknown(),
+        )
 
     async def _unknown(self) -> tuple[str, ...]:
         """Return confirmed charges without their entry, from the first entry on."""

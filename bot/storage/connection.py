@@ -135,8 +135,8 @@ class Backend(Protocol):
     def folder(self) -> Path | None:
         """The folder of the database's file; None if there is no such file."""
 
-    def make_folder(self) -> None:
-        """Create the folder of the database's file, if there is such a file."""
+    def make_file(self) -> None:
+        """Create an embedded database's file, which its owner alone can read, and its folder."""
 
     def claim_alone(self) -> None:
         """Make sure that no second process uses an embedded database.

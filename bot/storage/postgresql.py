@@ -226,7 +226,7 @@ class Postgresql:
         """None: there is no file of ours."""
         return
 
-    def make_folder(self) -> None:
+    def make_file(self) -> None:
         """Do nothing: there is no file of ours."""
 
     def claim_alone(self) -> None:

@@ -162,17 +162,21 @@ class Sqlite:
         """Return at once: there is only one process."""
 
     def exists(self) -> bool:
-        """Tell whether the file exists."""
-        return self._path.exists()
+        """Tell whether the file exists and has a schema, for a new one is empty."""
+        return self._path.is_file() and self._path.stat().st_size > 0
 
     @property
     def folder(self) -> Path:
         """The folder of the file."""
         return self._path.absolute().parent
 
-    def make_folder(self) -> None:
-        """Create the folder of the file, if it does not exist."""
+    def make_file(self) -> None:
+        """Create the file and its folder, if they do not exist; its owner alone can read the file."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._path.touch(mode=OWNERS_ALONE)
+        for suffix in ("", "-wal", "-shm", ".lock"):
+            with suppress(FileNotFoundError):
+                Path(f"{self._path.resolve()}{suffix}").chmod(OWNERS_ALONE)
 
     def claim_alone(self) -> None:
         """Make sure that no second process uses the file.
@@ -180,15 +184,11 @@ class Sqlite:
         Raises:
             SecondProcessError: another process uses it. The operating system frees the lock of a dead one.
         """
-        self.make_folder()
+        self.make_file()
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise SecondProcessError(str(self._path)) from None
-        self._path.touch(mode=OWNERS_ALONE)
-        for suffix in ("", "-wal", "-shm", ".lock"):
-            with suppress(FileNotFoundError):
-                Path(f"{self._path.resolve()}{suffix}").chmod(OWNERS_ALONE)
 
     async def aclose(self) -> None:
         """Close the connections and the thread, and free the lock."""

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from cryptography.fernet import Fernet
+from filelock import FileLock
 
 from bot.sandbox.slack import app_of
 from bot.storage.cipher import generate_key
@@ -108,8 +110,8 @@ def test_the_audit_log_is_verified_and_taken_out(tmp_path: Path) -> None:
     run(tmp_path, "rotate-keys", **environment)
     verified = run(tmp_path, "audit", "verify", **environment)
     assert verified.returncode == 0
-    assert verified.stdout.startswith("whole: 0 entries, 2 not sealed yet, head 0000")
-    assert run(tmp_path, "audit", "export", **environment).stdout == ""
+    assert verified.stdout.startswith("whole: 2 entries, 0 not sealed yet, head ")
+    assert len(run(tmp_path, "audit", "export", **environment).stdout.splitlines()) == 2
     wrong = run(tmp_path, "audit", "verify", "--expect", "ab12", **environment)
     assert wrong.returncode == 3
     assert wrong.stdout.startswith("BROKEN: the expected head is not in the log")
@@ -118,7 +120,7 @@ def test_the_audit_log_is_verified_and_taken_out(tmp_path: Path) -> None:
 def test_there_is_no_audit_log_without_a_database_and_looking_makes_none(tmp_path: Path) -> None:
     ended = run(tmp_path, "audit", "verify", **settings_of(tmp_path))
     assert ended.returncode == 1
-    assert ended.stderr == "DATABASE_URL: the database cannot be read (there is none yet)\n"
+    assert ended.stderr == "DATABASE_URL: the database cannot be used (there is none yet)\n"
     assert not (tmp_path / "made.db").exists()
 
 
@@ -247,3 +249,91 @@ def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
     ended = run(tmp_path, command, "--help")
     assert ended.returncode == 0
     assert len(ended.stdout.splitlines()) > 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("person",), "Missing command"),
+        (("audit",), "Missing command"),
+        (("person", "show", "T0ACME"), "Missing argument 'user'"),
+        (("trace",), "Missing argument 'charge'"),
+        (("backup", "one.db", "two.db"), "unexpected extra argument(s) (two.db)"),
+        (("export", "--since", "yesterday"), "'yesterday'"),
+        (("serve", "--port", "many"), "--port"),
+        (("restored", "--now"), "No such option: --now"),
+        (("refund",), "No such command 'refund'"),
+    ],
+)
+def test_what_a_command_does_not_take_is_one_line_and_exit_code_2(
+    tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    ended = run(tmp_path, *arguments, **settings_of(tmp_path))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert said in ended.stderr
+    assert ended.stderr.endswith(" --help\n")
+    assert len(ended.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+NEEDS_A_DATABASE = [
+    ("trace", "x"),
+    ("restored",),
+    ("rotate-keys",),
+    ("backup", "copy.db"),
+    ("audit", "export"),
+    ("person", "show", "T0ACME", "U0ADA"),
+    ("person", "forget", "T0ACME", "U0ADA"),
+    ("export", "--organization", "x", "--since", "2026-11-01", "--until", "2026-12-01"),
+]
+
+
+@pytest.mark.parametrize("command", NEEDS_A_DATABASE, ids=" ".join)
+def test_without_a_ledger_no_command_makes_one(tmp_path: Path, command: tuple[str, ...]) -> None:
+    ended = run(tmp_path, *command, **settings_of(tmp_path))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "DATABASE_URL: the database cannot be used (there is none yet)\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", NEEDS_A_DATABASE, ids=" ".join)
+def test_a_file_that_is_no_ledger_is_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "made.db").write_text("no ledger, but long enough for its first page" * 99)
+    ended = run(tmp_path, *command, **settings_of(tmp_path))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "DATABASE_URL: the database cannot be used (the file cannot be used)\n"
+
+
+def test_a_ledger_is_readable_by_its_owner_alone_from_the_first_moment(tmp_path: Path) -> None:
+    assert run(tmp_path, "migrate", **settings_of(tmp_path)).returncode == 0
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("made.db*")} == {0o600}
+
+
+def test_what_a_command_records_is_sealed_by_it(tmp_path: Path) -> None:
+    environment = settings_of(tmp_path)
+    run(tmp_path, "migrate", **environment)
+    run(tmp_path, "restored", **environment)
+    verified = run(tmp_path, "audit", "verify", **environment)
+    assert verified.stdout.startswith("whole: 1 entries, 0 not sealed yet"), verified.stderr
+
+
+def test_while_another_process_works_on_the_ledger_it_is_not_marked_as_restored(tmp_path: Path) -> None:
+    environment = settings_of(tmp_path)
+    run(tmp_path, "migrate", **environment)
+    with FileLock(tmp_path / "made.db.lock"):
+        ended = run(tmp_path, "restored", **environment)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"DATABASE_URL: another process works on {tmp_path}/made.db; stop it first\n"
+
+
+def test_what_nobody_expected_is_one_line_whose_id_the_log_has_too(tmp_path: Path) -> None:
+    environment = settings_of(tmp_path)
+    run(tmp_path, "migrate", **environment)
+    with sqlite3.connect(tmp_path / "made.db") as ledger:
+        ledger.execute("INSERT INTO away VALUES ('T0ACME:U0ADA', 'no moment', NULL)")
+    ledger.close()
+    ended = run(tmp_path, "person", "show", "T0ACME", "U0ADA", **environment)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    logged, said = ended.stderr.splitlines()
+    incident = json.loads(logged)["incident"]
+    assert said == f"Unexpected: ValueError; the log says more at incident {incident}"

@@ -74,7 +74,10 @@ def test_other_commands_run_with_the_units_own_settings_and_rights() -> None:
         "DynamicUser",
         "User",
         "StateDirectory",
+        "StateDirectoryMode",
+        "UMask",
         "WorkingDirectory",
+        "ProtectSystem",
         "Environment",
         "EnvironmentFile",
     ):
