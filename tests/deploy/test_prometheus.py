@@ -49,7 +49,8 @@ ONLY_AFTER_FAULTS = {
 
 
 def test_each_alert_has_a_test_in_which_it_is_quiet_and_fires_and_ends() -> None:
-    alerts = [each["alert"] for each in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]]
+    groups = yaml.safe_load(RULES.read_text())["groups"]
+    alerts = [each["alert"] for group in groups for each in group["rules"]]
     tests = yaml.safe_load(RULE_TESTS.read_text())["tests"]
     fires = {each["name"]: [bool(step["exp_alerts"]) for step in each["alert_rule_test"]] for each in tests}
     assert fires == {alert: [False, True, False] for alert in alerts}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -166,6 +167,30 @@ async def test_while_a_purchase_is_under_way_nothing_is_forgotten(house: House) 
     await house.told("$50 added to your balance")
     assert money_requests(house) == 1
     assert (await forget(house))[0]
+
+
+@pytest.mark.parametrize("ahead", [0, 4, 12, 20, 28, 40])
+async def test_of_a_confirmation_and_forgetting_at_once_one_waits_for_the_other(
+    house: House, ahead: int
+) -> None:
+    await house.link()
+    await house.slack.command(ADA, "/billing buy 50")
+    await house.confirm_shown()
+    confirming = asyncio.create_task(house.slack.submit(ADA))
+    for _ in range(ahead):
+        await asyncio.sleep(0)
+    was_forgotten = False
+    try:
+        was_forgotten, _ = await forget_now(house)
+    except NotForgottenError as error:
+        assert "purchase" in str(error) or "a message to them" in str(error)  # noqa: PT017 - either is right
+    await confirming
+    if was_forgotten:
+        await house.until(lambda: house.app.engine.in_flight == 0)
+        assert money_requests(house) == 0
+    else:
+        await house.told("$50 added to your balance")
+        assert money_requests(house) == 1
 
 
 async def _has_charge(house: House, state: ChargeState) -> bool:
