@@ -194,7 +194,10 @@ def check_command(
     try:
         head = None if audit_head is None else AuditHead.read(audit_head)
     except ValueError:
-        say("--audit-head: not NUMBER:DIGEST (64 hex digits), as `billing-bot audit export` has both", err=True)
+        say(
+            "--audit-head: not NUMBER:DIGEST (64 hex digits), from `billing-bot audit export`",
+            err=True,
+        )
         sys.exit(FAULTY_SETTINGS)
     try:
         settings = load_settings()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -66,8 +65,7 @@ def _readings(now: datetime) -> Iterator[Reading]:
     for _ in range(DAYS * 24):
         yield reading
         balance = reading.balance + (WORKING if office_hours(reading.at) > 1 else RESTING)
-        reading = replace(
-            reading,
+        reading = reading._replace(
             at=reading.at - timedelta(hours=1),
             balance=balance - TOPPED_UP if balance > MOST else balance,
         )

@@ -37,9 +37,8 @@ class Reload:
     up_to: Decimal | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
-    """One answer of the portal. Money is US dollars, times are UTC.
+class Reading(NamedTuple):
+    """One answer of the portal. Money is US dollars, times are UTC. A tuple, as a look reads hundreds.
 
     `sees_all`: it was read by somebody to whom the portal shows cap, auto-reload and payment method;
     otherwise those are not known. `method` is the payment method as people see it. `credit` is what our own

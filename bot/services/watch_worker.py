@@ -156,7 +156,8 @@ class WatchWorker:
                 return await self._watches.save(
                     transaction, current, current.doubted(now), due_at=now + READ_AGAIN, lease=lease
                 )
-            await self._watches.readings.add(transaction, watch.id, reading)
+            before = history[-1] if history else None
+            await self._watches.readings.add(transaction, watch.id, reading, after=before)
             if by is not None:
                 await self._watches.sees(transaction, by, sees_all=reading.sees_all)
             look = Look(
@@ -186,7 +187,7 @@ class WatchWorker:
         reading = Reading.of(state, self._clock.now(), method=method, source=source)
         assert reading is not None  # noqa: S101 - a state without a balance is not read
         if watch.credit:
-            return replace(reading, credit=watch.credit, source=Source.SETTLED)
+            return reading._replace(credit=watch.credit, source=Source.SETTLED)
         return reading
 
     def _is_doubted(self, watch: Watch, history: Sequence[Reading], reading: Reading) -> bool:

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import bindparam, delete, exists, insert, select, update
 
 from bot.domain.audit import Action
 from bot.domain.episode import Episode, EpisodeKind
@@ -61,6 +61,10 @@ class Snooze:
         return episode.level <= self.level and (self.until is None or now < self.until)
 
 
+_OPEN_OF = select(episodes).where(episodes.c.watch_id == bindparam("watch"), episodes.c.closed_at.is_(None))
+"""Made once: it is executed for each reading."""
+
+
 class EpisodeStore:
     """The episodes of all watches."""
 
@@ -69,9 +73,7 @@ class EpisodeStore:
 
     async def open_of(self, connection: Connection, watch_id: str) -> dict[EpisodeKind, StoredEpisode]:
         """Return a watch's open episodes."""
-        row = episodes.c
-        query = select(episodes).where(row.watch_id == watch_id, row.closed_at.is_(None))
-        found = [_episode(each) for each in await connection.execute(query)]
+        found = [_episode(each) for each in await connection.execute(_OPEN_OF, {"watch": watch_id})]
         return {each.kind: each for each in found}
 
     async def get(self, episode_id: str) -> StoredEpisode | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, false
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, false, true
 
 from bot.storage.columns import Dollars, Moment, lease_columns, metadata
 from bot.storage.team_tables import organization
@@ -66,6 +66,7 @@ readings = Table(
     Column("method", Text),
     Column("credit", Dollars, nullable=False),
     Column("source", String(16), nullable=False),
+    Column("stands", Boolean, nullable=False, server_default=true()),
 )
 
 episodes = Table(

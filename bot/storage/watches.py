@@ -7,7 +7,7 @@ from datetime import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import bindparam, delete, exists, func, select, update
 
 from bot.domain.audit import Action
 from bot.domain.episode import Lines, Look
@@ -52,6 +52,22 @@ _STATES = (
 )
 """What a reading changes."""
 
+_WATCHERS = (
+    select(watch_consents)
+    .where(
+        watch_consents.c.watch_id == bindparam("watch"),
+        watch_consents.c.watches,
+        exists().where(
+            links.c.owner == watch_consents.c.owner,
+            links.c.base_url == bindparam("base_url"),
+            links.c.organization_id == bindparam("organization"),
+            *IS_LIVE,
+        ),
+    )
+    .order_by(watch_consents.c.sees_all.desc(), watch_consents.c.since.desc(), watch_consents.c.owner)
+)
+"""Made once, as those of the readings: a statement that is made anew costs more than to execute it."""
+
 
 class WatchStore:
     """The watches of all organizations, with their readings and episodes."""
@@ -62,6 +78,7 @@ class WatchStore:
         self.readings = ReadingStore(database, days=days)
         self.episodes = EpisodeStore(database)
         self.leases = LeaseStore(database, watches, _loaders)
+        self._held = database.backend.locked(select(watches).where(watches.c.id == bindparam("watch")))
 
     async def get(self, watch_id: str) -> Watch | None:
         """Return a watch by its id."""
@@ -99,8 +116,7 @@ class WatchStore:
 
     async def held(self, transaction: Transaction, watch_id: str) -> Watch | None:
         """Return a watch, and keep others from changing it until the transaction ends."""
-        query = self._database.backend.locked(select(watches).where(watches.c.id == watch_id))
-        row = (await transaction.execute(query)).one_or_none()
+        row = (await transaction.execute(self._held, {"watch": watch_id})).one_or_none()
         return None if row is None else watch_of(row)
 
     async def put(self, transaction: Transaction, watch: Watch) -> None:
@@ -229,20 +245,13 @@ class WatchStore:
 
     async def watchers(self, watch: Watch) -> Sequence[Consent]:
         """Return those whose connection can read it now: who sees all first, the newest first."""
-        row = watch_consents.c
-        is_linked = exists().where(
-            links.c.owner == row.owner,
-            links.c.base_url == watch.key.base_url,
-            links.c.organization_id == watch.key.organization_id,
-            *IS_LIVE,
-        )
-        query = (
-            select(watch_consents)
-            .where(row.watch_id == watch.id, row.watches, is_linked)
-            .order_by(row.sees_all.desc(), row.since.desc(), row.owner)
-        )
+        facts = {
+            "watch": watch.id,
+            "base_url": watch.key.base_url,
+            "organization": watch.key.organization_id,
+        }
         async with self._database.read() as connection:
-            return [_consent(each) for each in await connection.execute(query)]
+            return [_consent(each) for each in await connection.execute(_WATCHERS, facts)]
 
     async def others(self, watch_id: str, *, since: datetime) -> tuple[int, int]:
         """Return how many other watches there are, and how many of them were read since then."""

@@ -112,6 +112,7 @@ def _past(number: int, count: int, now: datetime) -> list[dict[str, Any]]:
                 "sees_all": True,
                 "credit": Decimal(0),
                 "source": Source.POLL.value,
+                "stands": at.minute < 12 or now - at > timedelta(hours=48),
             }
         )
         at -= timedelta(minutes=12) if now - at < timedelta(hours=48) else timedelta(hours=1)

@@ -18,6 +18,7 @@ from bot.app import Listener, open_app
 from bot.domain.episode import Episode, Lines, Look, judge
 from bot.sandbox.portal import Fault
 from bot.storage.watch_tables import episodes
+from bot.storage.watch_tables import readings as read_table
 from tests.support.asking import connected
 from tests.support.house import ADA, LINUS
 from tests.support.steps import ask as typed
@@ -87,13 +88,13 @@ async def beside(house: House) -> AsyncIterator[Sequence[BillingApp]]:
         ]
 
 
-def modeled(readings: Sequence[Reading]) -> Counter[tuple[str, int, bool]]:
-    """The episodes that follow from the readings: kind, worst level, and whether it is over."""
+def modeled(seen: Sequence[Sequence[Reading]]) -> Counter[tuple[str, int, bool]]:
+    """The episodes that follow from what was seen at each reading: kind, worst level, and if it is over."""
     opened: dict[EpisodeKind, Episode] = {}
     ended: Counter[tuple[str, int, bool]] = Counter()
     lines = Lines(low=Decimal(60), critical=Decimal(20))
-    for count in range(1, len(readings) + 1):
-        look = Look(readings=readings[:count], now=readings[count - 1].at, lines=lines)
+    for readings in seen:
+        look = Look(readings=readings, now=readings[-1].at, lines=lines)
         for kind, level in judge(look, opened).items():
             if level == 0:
                 ended[kind.value, opened.pop(kind).level, True] += 1
@@ -101,6 +102,14 @@ def modeled(readings: Sequence[Reading]) -> Counter[tuple[str, int, bool]]:
                 since = opened[kind].opened_at if kind in opened else look.now
                 opened[kind] = Episode(kind=kind, level=level, opened_at=since)
     return ended + Counter((each.kind.value, each.level, False) for each in opened.values())
+
+
+async def seen(house: House) -> list[Sequence[Reading]]:
+    """What there was to see at each reading."""
+    watch, store = await the_watch(house), house.app.runtime.watches.readings
+    async with house.app.runtime.database.read() as connection:
+        moments = await connection.execute(select(read_table.c.at).order_by(read_table.c.at))
+        return [await store.until(connection, watch.id, at) for at in moments.scalars().all()]
 
 
 async def stored(house: House) -> Counter[tuple[str, int, bool]]:
@@ -121,9 +130,6 @@ async def test_the_episodes_are_those_of_the_model_and_each_is_told_once(house: 
         for _ in range(STEPS):
             await step(house, others, clock, random)
         await looks(house, others, clock, 13)
-        watch = await the_watch(house)
-        async with house.app.runtime.database.read() as connection:
-            readings = await house.app.runtime.watches.readings.history(connection, watch.id)
         found = await stored(house)
-        assert found == modeled(readings)
+        assert found == modeled(await seen(house))
         await house.until(lambda: len(alerts(house, ADA)) == found.total())
