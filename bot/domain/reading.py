@@ -97,7 +97,7 @@ class Interval(NamedTuple):
 
 
 def intervals(readings: Sequence[Reading]) -> list[Interval]:
-    """Return what was used between readings, oldest first."""
+    """Return one interval for each two readings that follow each other; oldest first."""
     found = []
     for before, after in pairwise(readings):
         used = before.balance + after.credit - after.balance

@@ -92,7 +92,7 @@ class Watch:
 
     @property
     def channel(self) -> Identity | None:
-        """The channel in a reader's place; None if people are told directly."""
+        """The channel that gets a message instead of people; None if people get it themselves."""
         if self.post_to is None:
             return None
         return Identity(enterprise=self.enterprise, team=self.team, user=self.post_to)
