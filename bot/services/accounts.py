@@ -128,12 +128,15 @@ class Accounts:
         *,
         recent: bool = False,
         follows: bool = False,
+        only_reads: bool = False,
     ) -> tuple[Account, PortalClient]:
         """Return the account of the person's link, and a client for this account only.
 
         `gate` is called just before each request that spends or lets spend. With `recent`, a link read
         within the last 30 seconds is used, so that polling does not read the database. With `follows`, a
-        person who waits to be let in is served too: what was sent is followed to its end.
+        person who waits to be let in is served too: what was sent is followed to its end. With
+        `only_reads`, nobody asks whose a new token is: for a call that changes nothing, and whose answer
+        says of which organization it is.
 
         Raises:
             NotLinkedError, RelinkRequiredError, RuleError: as `link`.
@@ -147,7 +150,7 @@ class Accounts:
             account, base = link.account, self._base(link)
             if link.access is not None and link.is_verified and self._is_good(link, None):
                 self._remember(link, link.access, forgotten)
-        tokens = _GrantTokens(self, identity, account)
+        tokens = _GrantTokens(self, identity, account, only_reads=only_reads)
         return account, PortalClient(self._transport, base, tokens, gate)
 
     async def connected(self, identity: Identity) -> tuple[Connection, PortalClient]:
@@ -184,11 +187,17 @@ class Accounts:
         self._forgotten += 1
 
     async def access_token(
-        self, identity: Identity, *, rejected: str | None = None, account: Account | None = None
+        self,
+        identity: Identity,
+        *,
+        rejected: str | None = None,
+        account: Account | None = None,
+        only_reads: bool = False,
     ) -> str:
         """Return a token that is valid for at least two minutes, never the `rejected` one.
 
         Only one refresh per person runs at a time. With `account`, another account is an error.
+        `only_reads` as in `portal`.
 
         Raises:
             NotLinkedError, RelinkRequiredError, PortalUnavailableError.
@@ -198,7 +207,7 @@ class Accounts:
         # Another process may have stored another account's link since.
         other = cached is not None and account is not None and account.grant != cached.account.grant
         if cached is None or other or cached.token == rejected or self._clock.now() >= cached.until:
-            cached = await self._fresh(identity, rejected)
+            cached = await self._fresh(identity, rejected, only_reads=only_reads)
         if account is not None and account.grant != cached.account.grant:
             raise PortalRefusalError(RefusalCode.ORG_ACCESS_DENIED)
         return cached.token
@@ -208,10 +217,10 @@ class Accounts:
         if self._refreshes:
             await asyncio.wait(set(self._refreshes), timeout=grace_seconds)
 
-    async def _fresh(self, identity: Identity, rejected: str | None) -> _Cached:
+    async def _fresh(self, identity: Identity, rejected: str | None, *, only_reads: bool) -> _Cached:
         forgotten = self._forgotten
         # The answer to a sent refresh must be stored, even if the caller is canceled.
-        refresh = asyncio.ensure_future(self._good_link(identity, rejected))
+        refresh = asyncio.ensure_future(self._good_link(identity, rejected, only_reads=only_reads))
         self._refreshes.add(refresh)
         refresh.add_done_callback(self._refreshes.discard)
         link = await asyncio.shield(refresh)
@@ -220,7 +229,7 @@ class Accounts:
         return self._remember(link, link.access, forgotten)
 
     def _remember(self, link: Link, access: str, forgotten: int) -> _Cached:
-        """Cache a link's token, unless a token was dropped since `forgotten` was read."""
+        """Cache a link's token, unless nobody knows whose it is, or one was dropped since `forgotten`."""
         # Random, so that links that were read together do not expire together.
         seconds = CACHE_SECONDS * random.uniform(0.5, 1)  # noqa: S311 - spreads load
         until = min(
@@ -228,18 +237,18 @@ class Accounts:
             link.expires_at - timedelta(seconds=EXPIRY_SKEW_SECONDS),
         )
         fresh = _Cached(token=access, account=link.account, base=self._base(link), until=until)
-        if forgotten == self._forgotten:
+        if link.is_verified and forgotten == self._forgotten:
             self._cache[link.identity.key] = fresh
         return fresh
 
-    async def _good_link(self, identity: Identity, rejected: str | None) -> Link:
+    async def _good_link(self, identity: Identity, rejected: str | None, *, only_reads: bool) -> Link:
         lock = self._locks.setdefault(identity.key, asyncio.Lock())
         async with lock:
             link = await self._live_link(identity)
             if not self._is_good(link, rejected):
                 link = await self._renewed(link, rejected)
             for _ in range(VERIFY_TRIES):
-                if link.dead or link.is_verified:
+                if link.dead or link.is_verified or only_reads:
                     return link
                 link = await self._verified(link)
             raise PortalUnavailableError("whose the new token is stays unknown")
@@ -327,13 +336,18 @@ def _with_tokens(link: Link, tokens: Tokens | None) -> Link:
 class _GrantTokens:
     """The tokens of a stored link, in the form that the portal client needs."""
 
-    def __init__(self, accounts: Accounts, identity: Identity, account: Account) -> None:
+    def __init__(
+        self, accounts: Accounts, identity: Identity, account: Account, *, only_reads: bool = False
+    ) -> None:
         self._accounts = accounts
         self._identity = identity
         self._account = account
+        self._only_reads = only_reads
 
     async def access_token(self, *, rejected: str | None = None) -> str:
-        return await self._accounts.access_token(self._identity, rejected=rejected, account=self._account)
+        return await self._accounts.access_token(
+            self._identity, rejected=rejected, account=self._account, only_reads=self._only_reads
+        )
 
 
 class _FixedToken:

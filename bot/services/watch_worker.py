@@ -119,7 +119,7 @@ class WatchWorker:
             PortalUnavailableError, PortalRefusalError: nothing was read.
         """
         try:
-            _, portal = await self._accounts.portal(consent.person)
+            _, portal = await self._accounts.portal(consent.person, only_reads=True)
             state = await portal.state(in_background=True)
         except (NotLinkedError, RelinkRequiredError):
             return None

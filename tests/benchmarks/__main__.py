@@ -57,8 +57,8 @@ NOTES = """\
   aiosqlite, `synchronous=FULL`). *On our engine* are as many inserts in one transaction as a confirmation
   has statements, with our shared commits: what remains between those two rows is the handler.
 - **The plain loop** (`plain.py`) uses our portal client and keeps nothing: what it has in flight is lost
-  with it. It also acknowledges nothing, stores no confirmation, asks for no lock and writes no log. Its garbage
-  collector is told to leave alone what ours leaves alone.
+  with it. It also acknowledges nothing, stores no confirmation, asks for no lock and writes no log. Its
+  garbage collector is told to leave alone what ours leaves alone.
 - **In flight at the cadence**: of the waits between two questions about a charge, 95 % are within a tenth
   of two seconds. The steps are 500 charges wide; the first run looks for the highest, the others confirm it
   or find a lower one.
@@ -77,9 +77,9 @@ NOTES = """\
   and the last word in the open modal. App Home is brought up to date too for whoever has ever opened it.
 - **Rows: 8.** The charge, its message, three entries in the audit log (confirmed, submitted, settled) and
   their seals.
-- **Commits: 6 of its own.** The proposal, the confirmation, "submitted", "posted", "settled" and "edited": each
-  stands between two things that must not be done twice. Claims, renewals and seals are shared with
-  whatever else is going on.
+- **Commits: 6 of its own.** The proposal, the confirmation, "submitted", "posted", "settled" and
+  "edited": each stands between two things that must not be done twice. Claims, renewals and seals are
+  shared with whatever else is going on.
 - **Bytes.** SQLite writes each changed page twice, first to its log and then to its file, and pages have
   4 KB.
 

@@ -135,6 +135,7 @@ async def a_day(folder: Path, place: Place, minutes: int) -> tuple[int, list[flo
     random, late = Random(minutes), []  # noqa: S311 - to be repeated, not to be secret
     pace: dict[str, Any] = {"watch_min_minutes": Decimal(minutes), "watch_max_minutes": Decimal(minutes)}
     async with place.database(folder) as url, open_house(folder, database_url=url, **pace) as running:
+        running.portal_clock.speed = 1  # tokens live as long as at the live portal
         with freeze_time(real_asyncio=True, tick=True) as clock:
             await connected(running)
             await watches(running)
@@ -145,7 +146,8 @@ async def a_day(folder: Path, place: Place, minutes: int) -> tuple[int, list[flo
                 falls = await _low_since(running) is None and random.random() < FALLS
                 fell_at = now + random.random() * until_next
                 running.portal.organizations["acme"].balance = LOW if falls else HIGH
-                clock.tick(until_next + timedelta(milliseconds=1))
+                # To tick would lose the time that has passed since the last tick.
+                clock.move_to(now + until_next + timedelta(milliseconds=1))
                 running.app.engine.wake("watch")
                 await running.until_async(partial(_was_read_after, running, now))
                 opened_at = await _low_since(running)

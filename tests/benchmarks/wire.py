@@ -27,7 +27,9 @@ STATE = {
     "card": {"brand": "visa", "last4": "4242", "resolvedVia": "subPin"},
     "portalUrl": "/billing?topup=open",
 }
-TOKENS = {"token_type": "Bearer", "expires_in": 900, "scope": "inference:invoke billing:manage"}
+TOKENS = {"token_type": "Bearer", "expires_in": 100, "scope": "inference:invoke billing:manage"}
+"""So short-lived that each use needs new ones: who measures use starts with others."""
+
 AUTH = {
     "ok": True,
     "url": "https://acme.slack.com/",

@@ -21,6 +21,7 @@ from bot.sandbox.portal import Fault
 from bot.services.accounts import Accounts
 from tests.support.house import ADA, GRACE, House
 from tests.support.steps import token_requests
+from tests.support.watching import read, watches
 
 if TYPE_CHECKING:
     from bot.domain.identity import Identity
@@ -170,6 +171,25 @@ async def test_a_rotated_token_waits_until_the_portal_says_whose_it_is(house: Ho
     assert token_requests(house) == 1
     house.portal.clear_faults()
     assert await accounts.access_token(house.identity())
+    assert token_requests(house) == 1
+
+
+async def test_a_watch_reads_with_a_new_token_and_a_person_asks_first_whose_it_is(house: House) -> None:
+    await house.link()
+    await watches(house)
+    await read(house)
+    async with house.app.runtime.database.transaction() as transaction:
+        await transaction.execute(text("UPDATE links SET expires_at = linked_at"))
+    house.app.runtime.accounts.forget_cached(house.identity().key)
+    before = len(house.portal.requests)
+    await read(house)
+    await read(house)
+    asked = [each.path for each in house.portal.requests[before:]]
+    assert asked == ["/api/oauth/token", "/api/billing/state", "/api/billing/state"]
+    before = len(house.portal.requests)
+    await house.buy("50")
+    await house.told("$50 added to your balance")
+    assert house.portal.requests[before].path == "/api/oauth/account"
     assert token_requests(house) == 1
 
 
