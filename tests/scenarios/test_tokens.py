@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,12 +17,13 @@ from bot.domain.errors import (
     PortalUnavailableError,
     RelinkRequiredError,
 )
+from bot.domain.watch import WatchState
 from bot.portal.hosts import HostRules
 from bot.sandbox.portal import Fault
 from bot.services.accounts import Accounts
 from tests.support.house import ADA, GRACE, House
 from tests.support.steps import token_requests
-from tests.support.watching import read, watches
+from tests.support.watching import alerts, read, the_watch, watches
 
 if TYPE_CHECKING:
     from bot.domain.identity import Identity
@@ -174,13 +176,17 @@ async def test_a_rotated_token_waits_until_the_portal_says_whose_it_is(house: Ho
     assert token_requests(house) == 1
 
 
+async def expire_token(house: House) -> None:
+    async with house.app.runtime.database.transaction() as transaction:
+        await transaction.execute(text("UPDATE links SET expires_at = linked_at"))
+    house.app.runtime.accounts.forget_cached(house.identity().key)
+
+
 async def test_a_watch_reads_with_a_new_token_and_a_person_asks_first_whose_it_is(house: House) -> None:
     await house.link()
     await watches(house)
     await read(house)
-    async with house.app.runtime.database.transaction() as transaction:
-        await transaction.execute(text("UPDATE links SET expires_at = linked_at"))
-    house.app.runtime.accounts.forget_cached(house.identity().key)
+    await expire_token(house)
     before = len(house.portal.requests)
     await read(house)
     await read(house)
@@ -191,6 +197,25 @@ async def test_a_watch_reads_with_a_new_token_and_a_person_asks_first_whose_it_i
     await house.told("$50 added to your balance")
     assert house.portal.requests[before].path == "/api/oauth/account"
     assert token_requests(house) == 1
+
+
+async def test_what_a_new_token_reads_of_another_organization_is_dropped(house: House) -> None:
+    await house.link()
+    await watches(house)
+    await read(house)
+    before = await the_watch(house)
+    await expire_token(house)
+    house.portal.people["ada"].organization = "plus-rollover"
+    house.portal.organizations["plus-rollover"].balance = Decimal(0)
+    async with house.app.runtime.database.transaction() as transaction:
+        await house.app.runtime.watches.wake(transaction)
+    await house.until_async(lambda: is_stale(house))
+    assert (await the_watch(house)).read_at == before.read_at
+    assert alerts(house) == []
+
+
+async def is_stale(house: House) -> bool:
+    return (await the_watch(house)).state is WatchState.STALE
 
 
 async def test_slow_refreshes_of_others_delay_nobody(house: House) -> None:
