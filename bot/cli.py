@@ -216,13 +216,7 @@ def check_command(
 @app.command("restored")
 def restored_command() -> None:
     """Tell the app that the database was restored from a backup; run it before the app starts."""
-
-    async def mark(database: Database) -> tuple[int, int]:
-        found = await mark_restored(database)
-        await AuditStore(database).seal()
-        return found
-
-    marked, ended = with_database(mark, alone=True)
+    marked, ended = with_database(mark_restored, alone=True, records=True)
     say(f"{marked} may have been sent before the restore; {ended} proposals and requests were ended.")
 
 
@@ -244,10 +238,9 @@ def rotate_keys_command() -> None:
             resealed=done.resealed,
             broken=done.broken,
         )
-        await audit.seal()
         return done, failing
 
-    done, failing = with_database(re_encrypt)
+    done, failing = with_database(re_encrypt, records=True)
     say(f"{done.resealed} sealed with the newest key.")
     if failing:
         say(f"{failing} purchases are not what was confirmed; they are never sent.", err=True)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.storage.audit import AuditStore
 from bot.storage.cipher import Cipher
 from bot.storage.person import NotForgottenError, forget_person, show_person
 from bot.terminal import FAULTY_SETTINGS, NOT_NOW, NOT_THERE, configured, say, with_database
@@ -44,12 +43,10 @@ def forget_command(team: Team, user: User) -> None:
     cipher = Cipher(configured().keys())
 
     async def forget(database: Database) -> tuple[bool, int]:
-        found = await forget_person(database, cipher, team, user)
-        await AuditStore(database).seal()
-        return found
+        return await forget_person(database, cipher, team, user)
 
     try:
-        was_known, entries = with_database(forget)
+        was_known, entries = with_database(forget, records=True)
     except NotForgottenError as error:
         say(str(error), err=True)
         sys.exit(NOT_NOW)

@@ -104,8 +104,7 @@ def export_command(
         if not await is_known(database, organization):
             return None
         purchases = await purchases_in(database, span)
-        audit = AuditStore(database)
-        await audit.record(
+        await AuditStore(database).record(
             Action.EXPORT,
             actor="operator",
             subject=organization,
@@ -114,10 +113,9 @@ def export_command(
             until=span.until.date().isoformat(),
             purchases=len(purchases),
         )
-        await audit.seal()
         return csv_of(purchases, await sealed_in(database, span))
 
-    written = with_database(export)
+    written = with_database(export, records=True)
     if written is None:
         say(f"--organization: the app knows none with the id {organization}", err=True)
         sys.exit(FAULTY_SETTINGS)

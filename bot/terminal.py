@@ -18,6 +18,7 @@ from bot.domain.errors import StoreUnavailableError
 from bot.environment import SettingsError, load_settings
 from bot.log import configure_logging, one_line
 from bot.startup import StartError
+from bot.storage.audit import AuditStore
 from bot.storage.connection import SecondProcessError
 from bot.storage.database import Database
 from bot.storage.schema import is_current
@@ -109,12 +110,16 @@ def utc(name: str, moment: datetime | None) -> datetime | None:
 
 
 def with_database(
-    use: Callable[[Database], Coroutine[Any, Any, T]], *, alone: bool = False, any_schema: bool = False
+    use: Callable[[Database], Coroutine[Any, Any, T]],
+    *,
+    alone: bool = False,
+    any_schema: bool = False,
+    records: bool = False,
 ) -> T:
     """Run with the database as it is; if there is none or it cannot be used, print one line and exit.
 
     `alone`: an embedded database must not be used by another process meanwhile. `any_schema`: an earlier
-    release's schema will do.
+    release's schema will do. `records`: seal in the end what was written to the audit log.
     """
     settings = configured()
 
@@ -128,7 +133,7 @@ def with_database(
             if not any_schema and not await is_current(database):
                 raise StoreUnavailableError("it has not the newest schema; run `billing-bot migrate`")
             with acting("command line"):
-                return await use(database)
+                return await _sealed(database, use) if records else await use(database)
         finally:
             await database.aclose()
 
@@ -142,10 +147,17 @@ def with_database(
         sys.exit(NOT_NOW)
 
 
+async def _sealed(database: Database, use: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+    try:
+        return await use(database)
+    finally:
+        await AuditStore(database).seal()
+
+
 def failed(error: Exception) -> int:
     """Print one line about what ended a command, and return the exit code.
 
-    What nobody expected has a short id; the log's entry with that id has its whole story.
+    An unexpected error gets a short id; the log entry with that id has the traceback.
     """
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)

@@ -135,19 +135,13 @@ def hours_of(found: Sequence[Interval], now: datetime) -> Hours:
     """Spread what was used evenly over the hours of its interval; intervals are ordered, oldest first."""
     used: defaultdict[int, Decimal] = defaultdict(Decimal)
     known: defaultdict[int, int] = defaultdict(int)
-    started_at, start = now, 0
     for each in reversed(found):
         # Whole microseconds before now: this runs for each reading over eight days of them.
-        end = start if each.end is started_at else (now - each.end) // _MICROSECOND
-        started_at, start = each.start, (now - each.start) // _MICROSECOND
+        start, end = (now - each.start) // _MICROSECOND, (now - each.end) // _MICROSECOND
         first, last = max(1, end // _HOUR + 1), min(HISTORY_HOURS, start // _HOUR + 1)
         if first > HISTORY_HOURS:
             break
         if each.used is None or start <= end:
-            continue
-        if first == last and end >= (last - 1) * _HOUR and start <= last * _HOUR:
-            used[first] += each.used
-            known[first] += start - end
             continue
         for hour in range(first, last + 1):
             part = min(start, hour * _HOUR) - max(end, (hour - 1) * _HOUR)

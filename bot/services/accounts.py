@@ -135,8 +135,8 @@ class Accounts:
         `gate` is called just before each request that spends or lets spend. With `recent`, a link read
         within the last 30 seconds is used, so that polling does not read the database. With `follows`, a
         person who waits to be let in is served too: what was sent is followed to its end. With
-        `only_reads`, nobody asks whose a new token is: for a call that changes nothing, and whose answer
-        says of which organization it is.
+        `only_reads`, a new token is used before the portal has said whose account it belongs to: only for a
+        call that changes nothing and whose answer names its organization.
 
         Raises:
             NotLinkedError, RelinkRequiredError, RuleError: as `link`.
@@ -229,7 +229,7 @@ class Accounts:
         return self._remember(link, link.access, forgotten)
 
     def _remember(self, link: Link, access: str, forgotten: int) -> _Cached:
-        """Cache a link's token, unless nobody knows whose it is, or one was dropped since `forgotten`."""
+        """Cache a link's token if its account is known and no token was dropped since `forgotten`."""
         # Random, so that links that were read together do not expire together.
         seconds = CACHE_SECONDS * random.uniform(0.5, 1)  # noqa: S311 - spreads load
         until = min(

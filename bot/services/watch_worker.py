@@ -31,7 +31,7 @@ from bot.storage.episodes import EPISODE
 from bot.storage.policies import message_about
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from bot.domain.billing import BillingState
@@ -149,14 +149,14 @@ class WatchWorker:
         async with self._database.transaction() as transaction:
             current = await self._watches.held(transaction, watch.id) or watch
             history = await self._watches.readings.history(transaction, watch.id)
+            before = history[-1] if history else None
             reading = self._reading(current, state, by)
             now = reading.at
-            if self._is_doubted(current, history, reading):
+            if self._is_doubted(current, before, reading):
                 self._metrics.watch_read("doubted")
                 return await self._watches.save(
                     transaction, current, current.doubted(now), due_at=now + READ_AGAIN, lease=lease
                 )
-            before = history[-1] if history else None
             await self._watches.readings.add(transaction, watch.id, reading, after=before)
             if by is not None:
                 await self._watches.sees(transaction, by, sees_all=reading.sees_all)
@@ -190,9 +190,8 @@ class WatchWorker:
             return reading._replace(credit=watch.credit, source=Source.SETTLED)
         return reading
 
-    def _is_doubted(self, watch: Watch, history: Sequence[Reading], reading: Reading) -> bool:
+    def _is_doubted(self, watch: Watch, before: Reading | None, reading: Reading) -> bool:
         """Tell whether a balance is read again before it counts."""
-        before = history[-1] if history else None
         if before is None or not is_doubtful(before, reading.balance, watch.lines):
             return False
         return watch.doubted_at is None or reading.at - watch.doubted_at < READ_AGAIN

@@ -162,7 +162,7 @@ class Sqlite:
         """Return at once: there is only one process."""
 
     def exists(self) -> bool:
-        """Tell whether the file exists and has a schema, for a new one is empty."""
+        """Tell whether the file exists and is not empty, as a new one is."""
         return self._path.is_file() and self._path.stat().st_size > 0
 
     @property

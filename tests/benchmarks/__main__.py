@@ -58,7 +58,7 @@ NOTES = """\
   has statements, with our shared commits: what remains between those two rows is the handler.
 - **The plain loop** (`plain.py`) uses our portal client and keeps nothing: what it has in flight is lost
   with it. It also acknowledges nothing, stores no confirmation, asks for no lock and writes no log. Its
-  garbage collector is told to leave alone what ours leaves alone.
+  garbage collector has the same settings as ours.
 - **In flight at the cadence**: of the waits between two questions about a charge, 95 % are within a tenth
   of two seconds. The steps are 500 charges wide; the first run looks for the highest, the others confirm it
   or find a lower one.
