@@ -7,12 +7,11 @@ false alarm.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from bot.domain.reading import ZERO
 
@@ -33,11 +32,11 @@ MOST_HOURS = 90 * DAY_HOURS
 """Further than this nobody looks ahead."""
 
 LEAST_PACE, MOST_PACE = Decimal(1), Decimal(8)
-LEAST_KNOWN = Decimal("0.05")
-"""The least part of an hour from which its rate is taken."""
 
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR = HOUR // _MICROSECOND
+LEAST_KNOWN = _HOUR // 20
+"""The least part of an hour from which its rate is taken, in microseconds."""
 
 
 class Unknown(Enum):
@@ -78,21 +77,28 @@ class Lasts:
 Runway: TypeAlias = "Unknown | NoUse | Lasts"
 
 
-class _Hour(NamedTuple):
-    """One hour: what was used in the part of it that is known."""
+class Hours:
+    """What was used in each of the last hours, as far as it is known; hour 1 is the one that ends now."""
 
-    used: Decimal = ZERO
-    known: Decimal = ZERO
-    """The known part, from 0 to 1."""
+    def __init__(self) -> None:
+        self.used = [ZERO] * (HISTORY_HOURS + 1)
+        """US dollars."""
+        self.known = [0] * (HISTORY_HOURS + 1)
+        """Of how much of the hour it is known, in microseconds."""
 
-    @property
-    def rate(self) -> Decimal | None:
-        """Dollars an hour; None if too little is known."""
-        return None if self.known < LEAST_KNOWN else self.used / self.known
+    def rate(self, hour: int) -> Decimal | None:
+        """Return dollars an hour; None if too little is known."""
+        known = self.known[hour]
+        return None if known < LEAST_KNOWN else self.used[hour] * _HOUR / known
 
+    def used_in(self, after: int, until: int) -> Decimal:
+        """Return what is known to have been used in the hours after `after`, up to `until`."""
+        return sum(self.used[after + 1 : until + 1], ZERO)
 
-Hours: TypeAlias = "dict[int, _Hour]"
-"""The hours of eight days of which something is known; hour 1 is the one that ends now."""
+    def rate_of_last(self, count: int) -> Decimal:
+        """Return dollars an hour over the known part of so many hours."""
+        known = sum(self.known[1 : count + 1])
+        return self.used_in(0, count) * _HOUR / known if known else ZERO
 
 
 def runway(readings: Sequence[Reading], found: Sequence[Interval], hours: Hours, now: datetime) -> Runway:
@@ -102,12 +108,12 @@ def runway(readings: Sequence[Reading], found: Sequence[Interval], hours: Hours,
     """
     if not readings:
         return Unknown.NOT_ENOUGH
-    used_today = _used(hours, 0, DAY_HOURS)
+    used_today = hours.used_in(0, DAY_HOURS)
     history = now - readings[0].at
     if used_today == 0:
         return _without_use(found, readings, now)
     too_few = history < DAY_HOURS * HOUR or len(readings) < LEAST_READINGS
-    if too_few or _used(hours, 0, HISTORY_HOURS) < LEAST_USE:
+    if too_few or hours.used_in(0, HISTORY_HOURS) < LEAST_USE:
         return Unknown.NOT_ENOUGH
     balance = max(readings[-1].balance, ZERO)
     if history < HISTORY_HOURS * HOUR:
@@ -118,7 +124,7 @@ def runway(readings: Sequence[Reading], found: Sequence[Interval], hours: Hours,
     week = [filled[hour] for hour in range(WEEK_HOURS, 0, -1)]
     pace = _pace(hours, used_today)
     likely, scaled = _replay(balance, week, Decimal(1)), _replay(balance, week, pace)
-    rate = max(_rate(hours, DAY_HOURS), sum(week, ZERO) / WEEK_HOURS)
+    rate = max(hours.rate_of_last(DAY_HOURS), sum(week, ZERO) / WEEK_HOURS)
     return Lasts(near=min(likely, scaled), far=max(likely, scaled), by_rate=_hours(balance, rate))
 
 
@@ -132,37 +138,32 @@ def _without_use(found: Sequence[Interval], readings: Sequence[Reading], now: da
 
 
 def hours_of(found: Sequence[Interval], now: datetime) -> Hours:
-    """Spread what was used evenly over the hours of its interval; intervals are ordered, oldest first."""
-    used: defaultdict[int, Decimal] = defaultdict(Decimal)
-    known: defaultdict[int, int] = defaultdict(int)
+    """Spread what was used evenly over the hours of its interval; intervals are ordered, oldest first.
+
+    Whole microseconds before now, and no more than is needed: a look spreads hundreds of intervals.
+    """
+    hours = Hours()
+    used, known = hours.used, hours.known
     for each in reversed(found):
-        # Whole microseconds before now: this runs for each reading over eight days of them.
-        start, end = (now - each.start) // _MICROSECOND, (now - each.end) // _MICROSECOND
-        first, last = max(1, end // _HOUR + 1), min(HISTORY_HOURS, start // _HOUR + 1)
-        if first > HISTORY_HOURS:
+        end = (now - each.end) // _MICROSECOND
+        hour = end // _HOUR + 1
+        if hour > HISTORY_HOURS:
             break
+        start = (now - each.start) // _MICROSECOND
         if each.used is None or start <= end:
             continue
-        for hour in range(first, last + 1):
-            part = min(start, hour * _HOUR) - max(end, (hour - 1) * _HOUR)
-            if part > 0:
-                is_whole = part == start - end
-                used[hour] += each.used if is_whole else each.used * part / (start - end)
-                known[hour] += part
-    return {
-        hour: _Hour(used=used[hour], known=min(Decimal(1), Decimal(known[hour]) / _HOUR)) for hour in used
-    }
-
-
-def _used(hours: Hours, after: int, until: int) -> Decimal:
-    """Return what is known to have been used in these hours."""
-    return sum((hours[hour].used for hour in range(after + 1, until + 1) if hour in hours), ZERO)
-
-
-def _rate(hours: Hours, count: int) -> Decimal:
-    """Return dollars an hour over the known part of the last hours."""
-    known = sum((hours[hour].known for hour in range(1, count + 1) if hour in hours), ZERO)
-    return _used(hours, 0, count) / known if known else ZERO
+        if start <= hour * _HOUR:
+            used[hour] += each.used
+            known[hour] += start - end
+            continue
+        rate = each.used / (start - end)
+        while end < start and hour <= HISTORY_HOURS:
+            part = min(start, hour * _HOUR) - end
+            used[hour] += rate * part
+            known[hour] += part
+            end += part
+            hour += 1
+    return hours
 
 
 def _filled(hours: Hours) -> dict[int, Decimal] | None:
@@ -170,8 +171,7 @@ def _filled(hours: Hours) -> dict[int, Decimal] | None:
 
     An hour that is not known takes the mean of the same hour on the other days.
     """
-    rates = {hour: each.rate for hour in range(1, WEEK_HOURS + 1) if (each := hours.get(hour)) is not None}
-    known = {hour: rate for hour, rate in rates.items() if rate is not None}
+    known = {hour: rate for hour in range(1, WEEK_HOURS + 1) if (rate := hours.rate(hour)) is not None}
     if 3 * (WEEK_HOURS - len(known)) > WEEK_HOURS:
         return None
     mean = sum(known.values(), ZERO) / len(known)
@@ -191,7 +191,7 @@ def _like_other_days(known: dict[int, Decimal], hour: int, mean: Decimal) -> Dec
 
 def _pace(hours: Hours, used_today: Decimal) -> Decimal:
     """Return today's use beside that of the same 24 hours a week before."""
-    then = _used(hours, WEEK_HOURS, HISTORY_HOURS)
+    then = hours.used_in(WEEK_HOURS, HISTORY_HOURS)
     if then <= 0:
         return MOST_PACE
     return min(MOST_PACE, max(LEAST_PACE, used_today / then))
@@ -217,7 +217,7 @@ def _replay(balance: Decimal, week: Sequence[Decimal], pace: Decimal) -> Decimal
 
 def _early(hours: Hours, balance: Decimal, used_today: Decimal) -> Lasts:
     """Return an estimate by the larger of today's rate and all that was seen."""
-    rate = max(used_today / DAY_HOURS, _rate(hours, HISTORY_HOURS))
+    rate = max(used_today / DAY_HOURS, hours.rate_of_last(HISTORY_HOURS))
     left = _hours(balance, rate)
     return Lasts(near=left, far=left, by_rate=left, is_early=True)
 
@@ -228,10 +228,10 @@ def _hours(balance: Decimal, rate: Decimal) -> Decimal:
 
 def busiest_hour(hours: Hours) -> Decimal:
     """Return the most that was used in one hour of the last week before the last hour."""
-    rates = (hours[hour].rate for hour in range(2, WEEK_HOURS + 1) if hour in hours)
+    rates = (hours.rate(hour) for hour in range(2, WEEK_HOURS + 1))
     return max((rate for rate in rates if rate is not None), default=ZERO)
 
 
 def last_hour(hours: Hours) -> Decimal:
     """Return what is known to have been used in the last hour."""
-    return _used(hours, 0, 1)
+    return hours.used_in(0, 1)

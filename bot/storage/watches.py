@@ -79,6 +79,7 @@ class WatchStore:
         self.episodes = EpisodeStore(database)
         self.leases = LeaseStore(database, watches, _loaders)
         self._held = database.backend.locked(select(watches).where(watches.c.id == bindparam("watch")))
+        self._given_back = self.leases.held.values(**self.leases.given_back).returning(watches.c.due_at)
 
     async def get(self, watch_id: str) -> Watch | None:
         """Return a watch by its id."""
@@ -175,8 +176,7 @@ class WatchStore:
             await transaction.execute(update(watches).where(watches.c.id == before.id).values(**values))
             return Released(due_at)
         facts = {"this": lease.id, "token": lease.token, **self.leases.when_given_back(lease.claim, due_at)}
-        statement = self.leases.held.values(**changed, **self.leases.given_back).returning(watches.c.due_at)
-        row = (await transaction.execute(statement, facts)).one_or_none()
+        row = (await transaction.execute(self._given_back, facts | changed)).one_or_none()
         if row is None:
             raise LeaseLostError(lease.id)
         return Released(row.due_at)
