@@ -234,7 +234,9 @@ class WatchWorker:
         is_for_all = episode.kind in FOR_ALL
         channel = watch.channel if is_for_all else None
         readers = (
-            [channel] if channel is not None else await self._watches.readers(watch, for_all=is_for_all)
+            [channel]
+            if channel is not None
+            else await self._watches.readers(transaction, watch, for_all=is_for_all)
         )
         for reader in readers:
             await self._deliveries.add(transaction, message_about(EPISODE, episode.id, reader, look.now))
@@ -248,14 +250,16 @@ class WatchWorker:
         if now - due <= LATE:
             subject = f"{watch.id} {week_of(due, watch.zone)}"
             channel = watch.channel
-            for reader in [channel] if channel is not None else await self._watches.readers(watch):
+            for reader in (
+                [channel] if channel is not None else await self._watches.readers(transaction, watch)
+            ):
                 await self._deliveries.add(transaction, message_about(DIGEST, subject, reader, now))
         return replace(watch, digest_at=next_digest(now, watch.zone))
 
     async def tell_directly(self, watch: Watch, kind: str, subject: str) -> None:
         """Tell people what a channel does not get: an episode or a digest, by its kind of subject."""
         async with self._database.transaction() as transaction:
-            for reader in await self._watches.readers(watch):
+            for reader in await self._watches.readers(transaction, watch):
                 notice = message_about(kind, subject, reader, transaction.now())
                 await self._deliveries.add(transaction, notice)
         log.info("watch_worker.told_directly", watch=watch.id, kind=kind)
@@ -266,18 +270,18 @@ class WatchWorker:
         async with self._database.transaction() as transaction:
             current = await self._watches.held(transaction, watch.id) or watch
             after = current.failed(now)
-            if await self._is_stale(after, now):
+            if await self._is_stale(transaction, after, now):
                 after = await self._tell_stale(transaction, after.abandoned(now), now)
             wait = max(self._pace.usual, timedelta(seconds=retry_after or 0))
             released = await self._watches.save(transaction, current, after, due_at=now + wait, lease=lease)
         self._metrics.watch_read("failed")
         return released
 
-    async def _is_stale(self, watch: Watch, now: datetime) -> bool:
+    async def _is_stale(self, transaction: Transaction, watch: Watch, now: datetime) -> bool:
         """Tell whether so much was tried in vain that it is not the portal that is away."""
         if watch.failed_since is None or now - watch.failed_since < STALE_AFTER:
             return False
-        others, working = await self._watches.others(watch.id, since=now - AN_HOUR)
+        others, working = await self._watches.others(transaction, watch.id, since=now - AN_HOUR)
         if others < OTHERS_NEEDED:
             return now - watch.failed_since >= ALONE_STALE_AFTER
         return 2 * working > others
@@ -298,7 +302,7 @@ class WatchWorker:
         if at is None or now < at:
             return watch
         subject = stale_subject(watch)
-        for reader in await self._watches.could_help(watch):
+        for reader in await self._watches.could_help(transaction, watch):
             await self._deliveries.add(transaction, message_about(STALE, subject, reader, now))
         log.warning("watch_worker.stale", watch=watch.id, told=watch.stale_told + 1)
         return watch.told_stale()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sqlite3
+import warnings
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,7 @@ class Database:
             _AUDIT_ENTRY, self.backend.insert(seen_requests).on_conflict_do_nothing()
         )
         self._notifies_others = not embedded and not works
+        self._holders: set[asyncio.Task[Any] | None] = set()
         self._unannounced: set[str] = set()
         self._notifying: asyncio.Task[None] | None = None
 
@@ -121,7 +123,7 @@ class Database:
         kinds: set[str] = set()
         stored_for: list[SignedRequest] = []
         try:
-            with _unavailable():
+            with _unavailable(), self._one_for_each_task():
                 async with self.backend.begin() as connection:
                     yield _Transaction(connection, self.clock, kinds, stored_for, self._first_entry)
         except BaseException:
@@ -140,7 +142,7 @@ class Database:
         Raises:
             StoreUnavailableError: as `transaction`.
         """
-        with _unavailable():
+        with _unavailable(), self._one_for_each_task():
             async with self.backend.connect() as connection:
                 yield connection
 
@@ -151,9 +153,28 @@ class Database:
         Raises:
             StoreUnavailableError: as `transaction`.
         """
-        with _unavailable():
+        with _unavailable(), self._one_for_each_task():
             async with self.backend.autocommit() as connection:
                 yield connection
+
+    @contextmanager
+    def _one_for_each_task(self) -> Iterator[None]:
+        """Warn of a task that asks for a second connection while it holds one.
+
+        If all connections are held by such tasks, each waits for the others. Tests fail with the warning.
+        """
+        task = asyncio.current_task()
+        if task in self._holders:
+            warnings.warn(
+                "a second connection is asked for while one is held", ResourceWarning, stacklevel=4
+            )
+            yield
+            return
+        self._holders.add(task)
+        try:
+            yield
+        finally:
+            self._holders.discard(task)
 
     async def connect(self) -> None:
         """Open a connection and close it; raises whatever the driver raises."""

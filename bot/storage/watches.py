@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from bot.domain.identity import Account
     from bot.domain.past import Part
     from bot.engine import Lease
-    from bot.storage.connection import Backend, Transaction
+    from bot.storage.connection import Backend, Connection, Transaction
     from bot.storage.database import Database
 
 _STATES = (
@@ -223,23 +223,27 @@ class WatchStore:
 
     async def consents(self, watch_id: str) -> Sequence[Consent]:
         """Return who wants something of a watch, newest first."""
+        async with self._database.read() as connection:
+            return await self._consents(connection, watch_id)
+
+    async def _consents(self, connection: Connection, watch_id: str) -> Sequence[Consent]:
         row = watch_consents.c
         query = select(watch_consents).where(row.watch_id == watch_id).order_by(row.since.desc(), row.owner)
-        async with self._database.read() as connection:
-            return [_consent(each) for each in await connection.execute(query)]
+        return [_consent(each) for each in await connection.execute(query)]
 
-    async def readers(self, watch: Watch, *, for_all: bool = True) -> Sequence[Identity]:
+    async def readers(
+        self, connection: Connection, watch: Watch, *, for_all: bool = True
+    ) -> Sequence[Identity]:
         """Return who is told; without `for_all` only those to whom the portal shows everything."""
-        found = await self.consents(watch.id)
+        found = await self._consents(connection, watch.id)
         return [each.person for each in found if each.tells and (for_all or each.sees_all)]
 
-    async def could_help(self, watch: Watch) -> Sequence[Identity]:
+    async def could_help(self, connection: Connection, watch: Watch) -> Sequence[Identity]:
         """Return who is to know that nobody watches: who was told so far, and who may charge there."""
-        told = [each.person for each in await self.consents(watch.id)]
+        told = [each.person for each in await self._consents(connection, watch.id)]
         row = links.c
         query = select(row.enterprise, row.team, row.user).where(*live_in(watch.key), row.may_charge)
-        async with self._database.read() as connection:
-            found = (await connection.execute(query)).all()
+        found = (await connection.execute(query)).all()
         may = [Identity(enterprise=each.enterprise, team=each.team, user=each.user) for each in found]
         return list({each.key: each for each in (*told, *may)}.values())
 
@@ -253,13 +257,12 @@ class WatchStore:
         async with self._database.read() as connection:
             return [_consent(each) for each in await connection.execute(_WATCHERS, facts)]
 
-    async def others(self, watch_id: str, *, since: datetime) -> tuple[int, int]:
+    async def others(self, connection: Connection, watch_id: str, *, since: datetime) -> tuple[int, int]:
         """Return how many other watches there are, and how many of them were read since then."""
         row = watches.c
         read = func.count().filter(row.read_at > since)
         query = select(func.count(), read).where(row.id != watch_id, row.state != WatchState.OFF.value)
-        async with self._database.read() as connection:
-            count, working = (await connection.execute(query)).one()
+        count, working = (await connection.execute(query)).one()
         return count, working
 
     async def changed_here(self, tenant: str, organization_id: str) -> None:

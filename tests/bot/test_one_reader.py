@@ -18,6 +18,7 @@ READERS = {
             "bot/portal/schemas/fields.py",
             "bot/portal/transport.py",  # Retry-After, the only other form of a date
             "blocks/purchase.py",  # what this app has written into its own modal
+            "bot/storage/columns.py",  # what this app has stored
         },
     ),
     "numbers of the wire and of people": (

@@ -205,9 +205,9 @@ async def test_a_charge_that_does_not_pay_its_request_is_not_sent(house: House) 
 
 def _knows_no_requests(store: RequestStore) -> Callable[..., Awaitable[FundsRequest | None]]:
     async def pay(
-        _transaction: Transaction, charge: Charge, _memberships: object, **_named: object
+        transaction: Transaction, charge: Charge, _memberships: object, **_named: object
     ) -> FundsRequest | None:
-        return await store.get(charge.request_id or "")
+        return await store.read(transaction, charge.request_id or "")
 
     return pay
 

@@ -155,8 +155,9 @@ async def test_an_outcome_that_the_open_modal_shows_is_not_told_again_in_the_thr
     await house.until(lambda: house.modal().title == "Not paid")
     await house.until(lambda: house.app.engine.in_flight == 0)
     await house.restart()
-    async with house.app.runtime.database.transaction() as connection:
-        await wake(connection, deliveries, (await house.charges())[0].id)
+    (charge,) = await house.charges()
+    async with house.app.runtime.database.transaction() as transaction:
+        assert await wake(transaction, deliveries, charge.id)
     await house.until(lambda: house.app.engine.in_flight == 0)
     assert house.replies() == []
 

@@ -267,7 +267,7 @@ class Deciding:
         demand = await self._allowed(transaction, charge, memberships)
         if demand is None:
             return False
-        request = await self.requests.get(charge.request_id or "")
+        request = await self.requests.read(transaction, charge.request_id or "")
         is_two = demand.people == TWO or (request is not None and request.needed == TWO)
         return not is_two or await self.vote_for(transaction, charge) is not None
 

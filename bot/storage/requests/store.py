@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from bot.domain.identity import Identity
     from bot.domain.vote import Vote
     from bot.engine import Lease
-    from bot.storage.connection import Transaction
+    from bot.storage.connection import Connection, Transaction
     from bot.storage.database import Database
     from bot.storage.deliveries import DeliveryStore
     from bot.storage.requests.votes import Votes
@@ -101,10 +101,13 @@ class RequestStore:
     async def get(self, request_id: str, *, tenant: str | None = None) -> FundsRequest | None:
         """Return a request; with `tenant`, only if it belongs to this workspace or grid."""
         async with self._database.read() as connection:
-            row = (await connection.execute(select(requests).where(_THIS), {"this": request_id})).first()
-        if row is None or tenant not in {None, row.tenant}:
-            return None
-        return request_of(row)
+            found = await self.read(connection, request_id)
+        return None if found is None or tenant not in {None, found.key.tenant} else found
+
+    async def read(self, connection: Connection, request_id: str) -> FundsRequest | None:
+        """Return a request."""
+        row = (await connection.execute(select(requests).where(_THIS), {"this": request_id})).first()
+        return None if row is None else request_of(row)
 
     # Asking.
 

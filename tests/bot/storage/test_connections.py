@@ -7,6 +7,7 @@ from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import text
 
 if TYPE_CHECKING:
@@ -30,3 +31,12 @@ async def test_connections_are_shared_fairly(database: Database) -> None:
     await asyncio.gather(*map(ask, PEOPLE))
     # The median: a connection that is being opened may keep one person waiting for some rounds.
     assert median(ahead) <= ROUNDS // 3
+
+
+async def test_a_task_that_holds_a_connection_is_warned_of_a_second(database: Database) -> None:
+    async with database.transaction():
+        with pytest.warns(ResourceWarning, match="a second connection"):
+            async with database.read() as connection:
+                await connection.execute(text("SELECT 1"))
+    async with database.read() as connection:
+        await connection.execute(text("SELECT 1"))
