@@ -47,8 +47,8 @@ SAMPLED = {
 }
 """Tests of many cases, of which every second, twelfth … runs; `make prove` runs all of them."""
 
-SAMPLED_SCENARIOS = 60 if QUICK else 20
-"""The same for scenarios and installations on PostgreSQL: on SQLite each of them runs."""
+ON_POSTGRESQL = {"scenarios": 60, "installs": 60, "storage": 8} if QUICK else {"scenarios": 20, "installs": 20}
+"""The same for what runs on PostgreSQL in these folders: on SQLite each of them runs."""
 
 LONGEST = frozenset(
     {
@@ -81,8 +81,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         name, _, case = item.name.partition("[")
         every = SAMPLED.get(name, 1)
-        if {"scenarios", "installs"} & set(item.path.parts) and case.startswith("postgresql"):
-            name, every = "scenarios on PostgreSQL", max(every, SAMPLED_SCENARIOS)
+        folder = item.path.parent.name
+        if folder in ON_POSTGRESQL and "postgresql" in case:
+            name, every = f"{folder} on PostgreSQL", max(every, ON_POSTGRESQL[folder])
         seen[name] += 1
         if seen[name] % every:
             left_out.append(item)

@@ -9,7 +9,7 @@ import html
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.domain.errors import StaleError
 from bot.domain.identity import Identity
@@ -58,7 +58,7 @@ class Block(_Loose):
 class View(_Loose):
     """A modal or an App Home."""
 
-    id: str
+    id: str = Field(min_length=1)
     hash: str | None = None
     type: str | None = None
     callback_id: str | None = None

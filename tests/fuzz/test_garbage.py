@@ -125,6 +125,7 @@ async def test_whatever_is_typed_is_answered_and_spends_nothing(house: House, te
 @slow
 @given(action=st.sampled_from(ACTIONS), path=paths, value=json_values)
 @example(action="amount_preset", path=[5], value=None)
+@example(action="add_funds", path=[12, 0], value="")
 async def test_a_click_with_a_strange_payload_is_harmless(
     house: House, action: str, path: list[int], value: Any
 ) -> None:

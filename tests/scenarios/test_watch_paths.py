@@ -42,7 +42,7 @@ PROVING = bool(os.environ.get("PROVE"))
 AT_ONCE = 50 if PROVING else 10
 """How many paths there are in a house."""
 
-HOUSES = {"sqlite": 140, "postgresql": 60} if PROVING else {"sqlite": 1, "postgresql": 1}
+HOUSES = {"sqlite": 160, "postgresql": 40} if PROVING else {"sqlite": 1, "postgresql": 1}
 """How many houses there are on each database: ten thousand paths where all are drawn."""
 
 STEPS = 14
