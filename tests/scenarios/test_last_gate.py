@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bot.domain.charge import Charge, ChargeState
 from bot.domain.errors import StoreUnavailableError
 from bot.portal.transport import CONCURRENT_REQUESTS
-from bot.sandbox.portal import Fault
 from tests.support.house import ADA, GRACE, House
 from tests.support.steps import answered, money_requests
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
-async def slow_token_then(house: House, **rules: Any) -> None:
-    """Buy with a token that must be refreshed, which takes a while; the rules change meanwhile."""
+
+@asynccontextmanager
+async def confirmed_and_not_sent(house: House) -> AsyncIterator[None]:
+    """Buy, and keep every request to the portal waiting for a free connection until the block ends."""
     await house.link()
     await house.slack.command(ADA, "/billing buy 50")
     await house.confirm_shown()
     house.portal.expire_access_tokens()
-    house.portal.fail("/api/oauth/token", Fault(seconds=0.6), times=1)
+    places = house.app.runtime.accounts._transport._places
+    for _ in range(CONCURRENT_REQUESTS):
+        await places.acquire()
     await house.slack.submit(ADA)
     await house.state(ChargeState.CONFIRMED)
-    house.app.runtime.permission.rules = replace(house.app.runtime.permission.rules, **rules)
+    yield
+    for _ in range(CONCURRENT_REQUESTS):
+        places.release()
 
 
 @pytest.mark.parametrize(
@@ -40,25 +48,17 @@ async def slow_token_then(house: House, **rules: Any) -> None:
 async def test_a_rule_that_came_after_the_confirmation_stops_the_request(
     house: House, rules: dict[str, Any], words: str
 ) -> None:
-    await slow_token_then(house, **rules)
+    async with confirmed_and_not_sent(house):
+        house.app.runtime.permission.rules = replace(house.app.runtime.permission.rules, **rules)
     await house.told(words)
     assert money_requests(house) == 0
 
 
 async def test_a_lock_while_a_request_waits_for_a_free_connection_stops_it(house: House) -> None:
     await house.restart(lock_users=(GRACE,))
-    await house.link()
-    await house.slack.command(ADA, "/billing buy 50")
-    await house.confirm_shown()
-    places = house.app.runtime.accounts._transport._places
-    for _ in range(CONCURRENT_REQUESTS):
-        await places.acquire()
-    await house.slack.submit(ADA)
-    await house.state(ChargeState.CONFIRMED)
-    await house.slack.command(GRACE, "/billing lock Audit week")
-    await answered(house, "Spending is paused", GRACE)
-    for _ in range(CONCURRENT_REQUESTS):
-        places.release()
+    async with confirmed_and_not_sent(house):
+        await house.slack.command(GRACE, "/billing lock Audit week")
+        await answered(house, "Spending is paused", GRACE)
     await house.told("paused spending from Slack before this was sent")
     assert money_requests(house) == 0
 
