@@ -33,7 +33,7 @@ test: $(READY)  ## run all tests (Chromium's too where it is there or can be ins
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-quick: $(READY)  ## the tests that need no killed, paused or replicated process, no browser and no image
-	QUICK=1 $(BIN)/python -m pytest -n 4 --dist worksteal --ignore tests/crash --ignore tests/replicas --ignore tests/chaos \
+	QUICK=1 $(BIN)/python -m pytest -n 5 --dist worksteal --ignore tests/crash --ignore tests/replicas --ignore tests/chaos \
 		--ignore tests/outages --ignore tests/browser --ignore tests/deploy -m "not terminal_client"
 
 prove: $(READY)  ## what draws many cases, with all of them; `make check` runs a sample

@@ -47,8 +47,13 @@ SAMPLED = {
 }
 """Tests of many cases, of which every second, twelfth … runs; `make prove` runs all of them."""
 
-ON_POSTGRESQL = {"scenarios": 60, "installs": 60, "storage": 8} if QUICK else {"scenarios": 20, "installs": 20}
+ON_POSTGRESQL = (
+    {"scenarios": 60, "installs": 60, "storage": 8} if QUICK else {"scenarios": 20, "installs": 20}
+)
 """The same for what runs on PostgreSQL in these folders: on SQLite each of them runs."""
+
+CASES_APART = 3
+"""Of a scenario with several cases, a quick run takes the first, the fourth …"""
 
 LONGEST = frozenset(
     {
@@ -85,7 +90,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if folder in ON_POSTGRESQL and "postgresql" in case:
             name, every = f"{folder} on PostgreSQL", max(every, ON_POSTGRESQL[folder])
         seen[name] += 1
-        if seen[name] % every:
+        if seen[name] % every or (QUICK and case.startswith("sqlite-") and seen[name] % CASES_APART != 1):
             left_out.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -40,6 +40,22 @@ EPISODES_FOR = timedelta(days=60)
 log = structlog.get_logger(__name__)
 
 
+NOTICES = (
+    CONNECTION,
+    SECOND_PERSON,
+    WAITING,
+    LOCK,
+    POLICY,
+    POLICY_CHANGE,
+    POLICY_CHANNEL,
+    STALE,
+    DIGEST,
+    EXPORTED,
+    BUDGET,
+)
+"""The kinds of subject of messages about what has no table of its own."""
+
+
 class Retention:
     """Deletes expired data. The ledger keeps amounts, outcomes and times; the audit log is unchanged."""
 
@@ -70,20 +86,7 @@ class Retention:
         now = self._clock.now()
         await self._ended.delete_old()
         await self._ended.delete_seen_requests(before=now - SIGNATURES_FOR)
-        for kind in (
-            CONNECTION,
-            SECOND_PERSON,
-            WAITING,
-            LOCK,
-            POLICY,
-            POLICY_CHANGE,
-            POLICY_CHANNEL,
-            STALE,
-            DIGEST,
-            EXPORTED,
-            BUDGET,
-        ):
-            await self._ended.delete_notices(kind, before=now - GRANT_LIFE)
+        await self._ended.delete_notices(NOTICES, before=now - GRANT_LIFE)
         await self._watches.forget(before=now - EPISODES_FOR)
         await self._pending.delete_old(before=now - PENDING_LIFE)
         await self._overviews.delete_old()

@@ -10,6 +10,7 @@ from bot.storage.columns import metadata
 from bot.storage.tables import deliveries, seen_requests
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import Table
@@ -36,13 +37,13 @@ class EndedWork:
         async with self._database.transaction() as transaction:
             await transaction.execute(delete(seen_requests).where(seen_requests.c.at < before))
 
-    async def delete_notices(self, subject_kind: str, *, before: datetime) -> None:
-        """Delete delivered messages about something that has no table of its own."""
+    async def delete_notices(self, subject_kinds: Sequence[str], *, before: datetime) -> None:
+        """Delete delivered messages about what has no table of its own."""
         row = deliveries.c
         async with self._database.transaction() as transaction:
             await transaction.execute(
                 delete(deliveries).where(
-                    row.subject_kind == subject_kind, row.created_at < before, row.due_at.is_(None)
+                    row.subject_kind.in_(subject_kinds), row.created_at < before, row.due_at.is_(None)
                 )
             )
 

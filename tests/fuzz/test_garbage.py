@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -33,7 +34,7 @@ named = st.sampled_from(NAMES)
 objects = st.dictionaries(named | st.text(max_size=12), json_values, max_size=6)
 slow = settings(
     deadline=None,
-    max_examples=60,
+    max_examples=10 if os.environ.get("QUICK") else 60,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 people = count()

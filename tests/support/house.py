@@ -20,12 +20,12 @@ from bot.domain.identity import Identity
 from bot.sandbox.portal import PortalSandbox
 from bot.sandbox.serving import serve
 from bot.sandbox.slack import Delivery, Directory, SlackSandbox, app_of
-from bot.settings import Settings
 from bot.storage.charges.permits import permit
 from bot.storage.cipher import generate_key
 from bot.storage.links import Link
 from bot.system_clock import SystemClock
 from handlers.manifest import make_manifest
+from tests.support.given_settings import GivenSettings
 from tests.support.lengths import too_long
 from tests.support.shown import Shown
 from tests.support.sqlite import new_ledger
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from bot.domain.charge import Charge, ChargeState
     from bot.runtime import Runtime
+    from bot.settings import Settings
 
 ADA = "U0ADA"
 GRACE = "U0GRACE"
@@ -346,7 +347,7 @@ def make_settings(
         "poll_cap_seconds": 300,
         **changed,
     }
-    return Settings(_env_file=None, **values)
+    return GivenSettings(**values)
 
 
 @asynccontextmanager
