@@ -45,6 +45,9 @@ HIGH, LOW = Decimal(30), Decimal(15)
 FALLS = 0.3
 """How likely it is that the balance falls before the next reading."""
 
+GOLDEN = (5**0.5 - 1) / 2
+"""The balance falls at each part of the wait between two readings equally often, in steps of this part."""
+
 DAYS = {"60 minutes": 60, "12 minutes": 12, "3 minutes": 3}
 CALLS = {"60 minutes": 48, "12 minutes": 180, "3 minutes": 576}
 
@@ -141,10 +144,13 @@ async def a_day(folder: Path, place: Place, minutes: int) -> tuple[int, list[flo
             await watches(running)
             await running.until_async(lambda: _was_read_after(running, None))
             begins, asked = running.app.runtime.clock.now(), len(running.portal.requests)
+            part = 0.5
             while (now := running.app.runtime.clock.now()) < begins + A_DAY:
                 until_next = max(await _due_at(running) - now, NO_TIME)
                 falls = await _low_since(running) is None and random.random() < FALLS
-                fell_at = now + random.random() * until_next
+                if falls:
+                    part = (part + GOLDEN) % 1
+                fell_at = now + part * until_next
                 running.portal.organizations["acme"].balance = LOW if falls else HIGH
                 # To tick would lose the time that has passed since the last tick.
                 clock.move_to(now + until_next + timedelta(milliseconds=1))
