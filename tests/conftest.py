@@ -90,7 +90,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if folder in ON_POSTGRESQL and "postgresql" in case:
             name, every = f"{folder} on PostgreSQL", max(every, ON_POSTGRESQL[folder])
         seen[name] += 1
-        if seen[name] % every or (QUICK and case.startswith("sqlite-") and seen[name] % CASES_APART != 1):
+        is_one_of_many = QUICK and name not in SAMPLED and case.startswith("sqlite-")
+        if seen[name] % every or (is_one_of_many and seen[name] % CASES_APART != 1):
             left_out.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)

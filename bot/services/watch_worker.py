@@ -31,7 +31,7 @@ from bot.storage.episodes import EPISODE
 from bot.storage.policies import message_about
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from bot.domain.billing import BillingState
@@ -232,13 +232,7 @@ class WatchWorker:
         if is_quiet and (episode.kind, episode.level) in QUIET:
             return
         is_for_all = episode.kind in FOR_ALL
-        channel = watch.channel if is_for_all else None
-        readers = (
-            [channel]
-            if channel is not None
-            else await self._watches.readers(transaction, watch, for_all=is_for_all)
-        )
-        for reader in readers:
+        for reader in await self._recipients(transaction, watch, for_all=is_for_all):
             await self._deliveries.add(transaction, message_about(EPISODE, episode.id, reader, look.now))
         await self._watches.episodes.told(transaction, episode)
 
@@ -249,12 +243,17 @@ class WatchWorker:
             return watch
         if now - due <= LATE:
             subject = f"{watch.id} {week_of(due, watch.zone)}"
-            channel = watch.channel
-            for reader in (
-                [channel] if channel is not None else await self._watches.readers(transaction, watch)
-            ):
+            for reader in await self._recipients(transaction, watch):
                 await self._deliveries.add(transaction, message_about(DIGEST, subject, reader, now))
         return replace(watch, digest_at=next_digest(now, watch.zone))
+
+    async def _recipients(
+        self, transaction: Transaction, watch: Watch, *, for_all: bool = True
+    ) -> Sequence[Identity]:
+        """Return who gets a message: the channel, if there is one and all may read it, or else people."""
+        if for_all and watch.channel is not None:
+            return [watch.channel]
+        return await self._watches.readers(transaction, watch, for_all=for_all)
 
     async def tell_directly(self, watch: Watch, kind: str, subject: str) -> None:
         """Tell people what a channel does not get: an episode or a digest, by its kind of subject."""

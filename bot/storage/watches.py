@@ -240,12 +240,12 @@ class WatchStore:
 
     async def could_help(self, connection: Connection, watch: Watch) -> Sequence[Identity]:
         """Return who is to know that nobody watches: who was told so far, and who may charge there."""
-        told = [each.person for each in await self._consents(connection, watch.id)]
+        consenting = [each.person for each in await self._consents(connection, watch.id)]
         row = links.c
         query = select(row.enterprise, row.team, row.user).where(*live_in(watch.key), row.may_charge)
         found = (await connection.execute(query)).all()
         may = [Identity(enterprise=each.enterprise, team=each.team, user=each.user) for each in found]
-        return list({each.key: each for each in (*told, *may)}.values())
+        return list({each.key: each for each in (*consenting, *may)}.values())
 
     async def watchers(self, watch: Watch) -> Sequence[Consent]:
         """Return those whose connection can read it now: who sees all first, the newest first."""

@@ -1,4 +1,4 @@
-"""Random paths of balances, read by the app: the episodes are those of the model, each told once."""
+"""Random paths of balances: the app opens the episodes of the model, and sends one message about each."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def user_of(name: str) -> str:
 
 @pytest_asyncio.fixture
 async def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
-    """A house with an organization for each path, and somebody in it who watches."""
+    """A house with one organization for each path, and in each a person who watches its balance."""
     people = tuple(Person(id=user_of(name), name=name, real_name=name) for name in NAMES)
     general, *others = DIRECTORY.channels
     everybody = general.members | {each.id for each in people}
@@ -83,7 +83,7 @@ async def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 async def watched(house: House, name: str) -> None:
-    """Have somebody of a new organization connected, who watches and is told."""
+    """Add an organization and connect a person of it, who watches its balance and gets the alerts."""
     account = f"did:{name}"
     house.portal.organizations[name] = Organization(
         slug=name, id=f"org_{name}", name=name, balance=Decimal("142.5")

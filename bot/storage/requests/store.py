@@ -105,7 +105,7 @@ class RequestStore:
         return None if found is None or tenant not in {None, found.key.tenant} else found
 
     async def read(self, connection: Connection, request_id: str) -> FundsRequest | None:
-        """Return a request."""
+        """Return a request; None if there is none with this id."""
         row = (await connection.execute(select(requests).where(_THIS), {"this": request_id})).first()
         return None if row is None else request_of(row)
 
