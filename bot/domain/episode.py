@@ -140,7 +140,7 @@ class Look:
     @cached_property
     def runway(self) -> Runway:
         """How long the balance lasts."""
-        return runway(self.readings, self.intervals, self.hours, self.now)
+        return runway(self.readings, self.hours, self.now)
 
     @cached_property
     def intervals(self) -> list[Interval]:
@@ -150,7 +150,7 @@ class Look:
     @cached_property
     def hours(self) -> Hours:
         """What was used in each of the last hours."""
-        return hours_of(self.intervals, self.now)
+        return hours_of(self.readings, self.now)
 
     @cached_property
     def whole(self) -> list[Reading]:

@@ -96,11 +96,16 @@ class Interval(NamedTuple):
     """The balance at its end."""
 
 
+def used_between(before: Reading, after: Reading) -> Decimal:
+    """Return what was used between two readings that follow each other; below 0 if more came in."""
+    return before.balance + after.credit - after.balance
+
+
 def intervals(readings: Sequence[Reading]) -> list[Interval]:
     """Return one interval for each two readings that follow each other; oldest first."""
     found = []
     for before, after in pairwise(readings):
-        used = before.balance + after.credit - after.balance
+        used = used_between(before, after)
         if used >= 0:
             found.append(Interval(before.at, after.at, used, ZERO, after.balance))
         else:

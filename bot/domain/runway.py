@@ -7,18 +7,21 @@ false alarm.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
+from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, TypeAlias
 
-from bot.domain.reading import ZERO
+from bot.domain.reading import ZERO, intervals, used_between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bot.domain.reading import Interval, Reading
+    from bot.domain.reading import Reading
 
 HOUR = timedelta(hours=1)
 DAY_HOURS = 24
@@ -29,6 +32,7 @@ HISTORY_HOURS = WEEK_HOURS + DAY_HOURS
 LEAST_READINGS = 6
 LEAST_USE = Decimal(1)
 MOST_HOURS = 90 * DAY_HOURS
+MOST_WEEKS = Decimal(MOST_HOURS) / WEEK_HOURS
 """Further than this nobody looks ahead."""
 
 LEAST_PACE, MOST_PACE = Decimal(1), Decimal(8)
@@ -86,10 +90,28 @@ class Hours:
         self.known = [0] * (HISTORY_HOURS + 1)
         """Of how much of the hour it is known, in microseconds."""
 
-    def rate(self, hour: int) -> Decimal | None:
-        """Return dollars an hour; None if too little is known."""
-        known = self.known[hour]
-        return None if known < LEAST_KNOWN else self.used[hour] * _HOUR / known
+    def spread(self, used: Decimal, start: int, end: int) -> None:
+        """Add what was used from `start` to `end`, in microseconds before now."""
+        length, left = start - end, used
+        for hour in range(end // _HOUR + 1, HISTORY_HOURS + 1):
+            part = hour * _HOUR - end
+            if start - end <= part:
+                self.used[hour] += left
+                self.known[hour] += start - end
+                return
+            share = used * part / length
+            self.used[hour] += share
+            self.known[hour] += part
+            left -= share
+            end += part
+
+    @cached_property
+    def rates(self) -> list[Decimal | None]:
+        """Dollars an hour in each of the hours; None if too little is known."""
+        return [
+            None if known < LEAST_KNOWN else used * _HOUR / known
+            for used, known in zip(self.used, self.known, strict=True)
+        ]
 
     def used_in(self, after: int, until: int) -> Decimal:
         """Return what is known to have been used in the hours after `after`, up to `until`."""
@@ -101,17 +123,17 @@ class Hours:
         return self.used_in(0, count) * _HOUR / known if known else ZERO
 
 
-def runway(readings: Sequence[Reading], found: Sequence[Interval], hours: Hours, now: datetime) -> Runway:
+def runway(readings: Sequence[Reading], hours: Hours, now: datetime) -> Runway:
     """Return how long the balance of the newest reading lasts; readings are ordered, oldest first.
 
-    `found` and `hours` are what follows from the readings.
+    `hours` is what follows from the readings.
     """
     if not readings:
         return Unknown.NOT_ENOUGH
     used_today = hours.used_in(0, DAY_HOURS)
     history = now - readings[0].at
     if used_today == 0:
-        return _without_use(found, readings, now)
+        return _without_use(readings, now)
     too_few = history < DAY_HOURS * HOUR or len(readings) < LEAST_READINGS
     if too_few or hours.used_in(0, HISTORY_HOURS) < LEAST_USE:
         return Unknown.NOT_ENOUGH
@@ -121,15 +143,15 @@ def runway(readings: Sequence[Reading], found: Sequence[Interval], hours: Hours,
     filled = _filled(hours)
     if filled is None:
         return Unknown.NOT_ENOUGH
-    week = [filled[hour] for hour in range(WEEK_HOURS, 0, -1)]
-    pace = _pace(hours, used_today)
-    likely, scaled = _replay(balance, week, Decimal(1)), _replay(balance, week, pace)
-    rate = max(hours.rate_of_last(DAY_HOURS), sum(week, ZERO) / WEEK_HOURS)
+    week = list(accumulate(reversed(filled)))
+    likely, scaled = _replay(balance, week), _replay(balance / _pace(hours, used_today), week)
+    rate = max(hours.rate_of_last(DAY_HOURS), week[-1] / WEEK_HOURS)
     return Lasts(near=min(likely, scaled), far=max(likely, scaled), by_rate=_hours(balance, rate))
 
 
-def _without_use(found: Sequence[Interval], readings: Sequence[Reading], now: datetime) -> Runway:
+def _without_use(readings: Sequence[Reading], now: datetime) -> Runway:
     """Return the answer where nothing is known to have been used in 24 hours."""
+    found = intervals(readings)
     is_known = any(each.used is not None and each.end > now - DAY_HOURS * HOUR for each in found)
     if not is_known or now - readings[0].at < DAY_HOURS * HOUR:
         return Unknown.NOT_ENOUGH
@@ -137,55 +159,46 @@ def _without_use(found: Sequence[Interval], readings: Sequence[Reading], now: da
     return NoUse(since=used[-1] if used else None)
 
 
-def hours_of(found: Sequence[Interval], now: datetime) -> Hours:
-    """Spread what was used evenly over the hours of its interval; intervals are ordered, oldest first.
+def hours_of(readings: Sequence[Reading], now: datetime) -> Hours:
+    """Spread what was used between two readings evenly over the hours between them; readings are ordered.
 
-    Whole microseconds before now, and no more than is needed: a look spreads hundreds of intervals.
+    Whole microseconds before now, and no more than is needed: a look spreads hundreds.
     """
     hours = Hours()
-    used, known = hours.used, hours.known
-    for each in reversed(found):
-        end = (now - each.end) // _MICROSECOND
-        hour = end // _HOUR + 1
-        if hour > HISTORY_HOURS:
+    newest_first = reversed(readings)
+    later = next(newest_first, None)
+    if later is None:
+        return hours
+    end = (now - later.at) // _MICROSECOND
+    for earlier in newest_first:
+        if end >= HISTORY_HOURS * _HOUR:
             break
-        start = (now - each.start) // _MICROSECOND
-        if each.used is None or start <= end:
-            continue
-        if start <= hour * _HOUR:
-            used[hour] += each.used
-            known[hour] += start - end
-            continue
-        rate = each.used / (start - end)
-        while end < start and hour <= HISTORY_HOURS:
-            part = min(start, hour * _HOUR) - end
-            used[hour] += rate * part
-            known[hour] += part
-            end += part
-            hour += 1
+        start = (now - earlier.at) // _MICROSECOND
+        used = used_between(earlier, later)
+        if used >= 0 and start > end:
+            hours.spread(used, start, end)
+        later, end = earlier, start
     return hours
 
 
-def _filled(hours: Hours) -> dict[int, Decimal] | None:
-    """Return the rate of each hour of the week; None if more than a third of them is not known.
+def _filled(hours: Hours) -> list[Decimal] | None:
+    """Return the rates of the week, its last hour first; None if more than a third of them is not known.
 
     An hour that is not known takes the mean of the same hour on the other days.
     """
-    known = {hour: rate for hour in range(1, WEEK_HOURS + 1) if (rate := hours.rate(hour)) is not None}
+    rates = hours.rates[1 : WEEK_HOURS + 1]
+    known = [rate for rate in rates if rate is not None]
     if 3 * (WEEK_HOURS - len(known)) > WEEK_HOURS:
         return None
-    mean = sum(known.values(), ZERO) / len(known)
-    filled = {}
-    for hour in range(1, WEEK_HOURS + 1):
-        rate = known.get(hour)
-        filled[hour] = _like_other_days(known, hour, mean) if rate is None else rate
-    return filled
+    mean = sum(known, ZERO) / len(known)
+    return [
+        _like_other_days(rates, hour, mean) if rate is None else rate for hour, rate in enumerate(rates)
+    ]
 
 
-def _like_other_days(known: dict[int, Decimal], hour: int, mean: Decimal) -> Decimal:
+def _like_other_days(rates: Sequence[Decimal | None], hour: int, mean: Decimal) -> Decimal:
     """Return the mean of the same hour on the other days; `mean` if none of them is known."""
-    others = range(hour % DAY_HOURS or DAY_HOURS, WEEK_HOURS + 1, DAY_HOURS)
-    same = [known[other] for other in others if other in known]
+    same = [rate for rate in rates[hour % DAY_HOURS :: DAY_HOURS] if rate is not None]
     return sum(same, ZERO) / len(same) if same else mean
 
 
@@ -197,22 +210,20 @@ def _pace(hours: Hours, used_today: Decimal) -> Decimal:
     return min(MOST_PACE, max(LEAST_PACE, used_today / then))
 
 
-def _replay(balance: Decimal, week: Sequence[Decimal], pace: Decimal) -> Decimal:
-    """Return after how many hours the balance is gone if the week is played again and again."""
-    total = sum(week, ZERO) * pace
-    if total <= 0:
+def _replay(balance: Decimal, used: Sequence[Decimal]) -> Decimal:
+    """Return after how many hours the balance is gone if the week is played again and again.
+
+    `used` is what the week had used by the end of each of its hours.
+    """
+    total = used[-1]
+    if total <= 0 or balance / total >= MOST_WEEKS:
         return Decimal(MOST_HOURS)
     weeks = int(balance / total)
-    if weeks * WEEK_HOURS >= MOST_HOURS:
-        return Decimal(MOST_HOURS)
-    left, passed = balance - weeks * total, Decimal(weeks * WEEK_HOURS)
-    for rate in week:
-        use = rate * pace
-        if use > 0 and use >= left:
-            return min(Decimal(MOST_HOURS), passed + left / use)
-        left -= use
-        passed += 1
-    return min(Decimal(MOST_HOURS), passed)
+    left = balance - weeks * total
+    hour = bisect_left(used, left, hi=WEEK_HOURS - 1)
+    before = used[hour - 1] if hour else ZERO
+    part = (left - before) / (used[hour] - before) if left > before else ZERO
+    return min(Decimal(MOST_HOURS), weeks * WEEK_HOURS + hour + part)
 
 
 def _early(hours: Hours, balance: Decimal, used_today: Decimal) -> Lasts:
@@ -228,8 +239,7 @@ def _hours(balance: Decimal, rate: Decimal) -> Decimal:
 
 def busiest_hour(hours: Hours) -> Decimal:
     """Return the most that was used in one hour of the last week before the last hour."""
-    rates = (hours.rate(hour) for hour in range(2, WEEK_HOURS + 1))
-    return max((rate for rate in rates if rate is not None), default=ZERO)
+    return max((rate for rate in hours.rates[2 : WEEK_HOURS + 1] if rate is not None), default=ZERO)
 
 
 def last_hour(hours: Hours) -> Decimal:

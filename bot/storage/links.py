@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Row, Update
+    from sqlalchemy import ColumnElement, Row
 
     from bot.domain.delivery import Delivery
     from bot.domain.request import OrganizationKey
@@ -77,14 +77,20 @@ class Link:
 
 
 _OF_OWNERS = select(links).where(links.c.owner.in_(bindparam("owners", expanding=True)))
+_THIS_VERSION = update(links).where(
+    links.c.owner == bindparam("this_owner"),
+    links.c.grant_id == bindparam("this_grant"),
+    links.c.generation == bindparam("this_generation"),
+)
+"""The same grant, unchanged since it was read. Made once: to make it anew costs more than to execute it."""
 
 
-def _version(link: Link) -> Update:
-    """Return an update of this version of the link: the same grant, unchanged since it was read."""
-    row = links.c
-    return update(links).where(
-        row.owner == link.identity.key, row.grant_id == link.grant_id, row.generation == link.generation
-    )
+def _this_version(link: Link) -> dict[str, Any]:
+    return {
+        "this_owner": link.identity.key,
+        "this_grant": link.grant_id,
+        "this_generation": link.generation,
+    }
 
 
 class LinkStore:
@@ -248,35 +254,35 @@ class LinkStore:
             return True
         backend = self._database.backend
         until = links.c.refreshing_until
-        statement = (
-            _version(link)
-            .where(or_(until.is_(None), until < backend.lease_now()))
-            .values(refreshing_until=backend.lease_end())
+        statement = _THIS_VERSION.where(or_(until.is_(None), until < backend.lease_now())).values(
+            refreshing_until=backend.lease_end()
         )
         async with self._database.autocommit() as connection:
-            return bool((await connection.execute(statement, backend.lease_facts(seconds))).rowcount)
+            facts = backend.lease_facts(seconds) | _this_version(link)
+            return bool((await connection.execute(statement, facts)).rowcount)
 
     async def end_refresh(self, link: Link) -> None:
         """Let others refresh the link, because this refresh brought no tokens."""
         if not self._database.is_embedded:
             async with self._database.autocommit() as connection:
-                await connection.execute(_version(link).values(refreshing_until=None))
+                freed = _THIS_VERSION.values(refreshing_until=None)
+                await connection.execute(freed, _this_version(link))
 
     async def replace_tokens(self, link: Link) -> Link | None:
         """Store the link's rotated tokens (None: the grant is dead); return the link as it is stored.
 
         Return None if the link is another grant's by now, or has changed since it was read.
         """
-        statement = _version(link).values(
-            sealed_tokens=self._sealed(link),
-            expires_at=link.expires_at,
-            scope=link.scope,
-            is_verified=link.is_verified,
-            refreshing_until=None,
-            generation=link.generation + 1,
-        )
+        values = {
+            "sealed_tokens": self._sealed(link),
+            "expires_at": link.expires_at,
+            "scope": link.scope,
+            "is_verified": link.is_verified,
+            "refreshing_until": None,
+            "generation": link.generation + 1,
+        }
         async with self._database.transaction() as transaction:
-            if not (await transaction.execute(statement)).rowcount:
+            if not (await transaction.execute(_THIS_VERSION, _this_version(link) | values)).rowcount:
                 return None
             if link.dead:
                 owner = link.identity.key

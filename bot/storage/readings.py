@@ -128,7 +128,7 @@ def _hour(reading: Reading) -> datetime:
 
 
 def _bare(at: datetime, balance: str, credit: str) -> Reading:
-    return Reading(at=at, balance=Decimal(balance), credit=NONE if credit == "0" else Decimal(credit))
+    return Reading(at, Decimal(balance), credit=NONE if credit == "0" else Decimal(credit))
 
 
 def _reading(row: Row[Any]) -> Reading:

@@ -23,8 +23,7 @@ START = datetime(2026, 11, 2, tzinfo=UTC)  # a Monday
 
 
 def lasts(readings: Sequence[Reading], now: datetime) -> Runway:
-    found = intervals(readings)
-    return runway(readings, found, hours_of(found, now), now)
+    return runway(readings, hours_of(readings, now), now)
 
 
 def growing(at: datetime) -> float:
