@@ -39,6 +39,8 @@ def clean(text: str, most: int) -> str | None:
     Unicode white space become one space. Half of a surrogate pair becomes U+FFFD. Text that is too long
     ends in an ellipsis.
     """
+    if text.isascii() and text.isprintable():
+        return shortened(" ".join(text.split()), most) or None  # nothing to remove, and most texts are so
     paired = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     visible = "".join(
         sign

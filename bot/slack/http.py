@@ -22,6 +22,8 @@ from bot.slack.reply import acknowledgement_sent
 from bot.timing import NOTICE_END_SECONDS, READ_BODY_SECONDS, SLACK_WAITS_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from slack_bolt.app.async_app import AsyncApp
     from slack_sdk.signature import SignatureVerifier
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,7 +37,8 @@ FRESH_SECONDS = 300
 """How old a request may be; Slack's own advice, and slack-sdk's limit."""
 _CLOSE = {"Connection": "close"}
 """For an answer that is sent before the body was read: the rest of the body is no new request."""
-_SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
+_TIMESTAMP, _SIGNATURE = "x-slack-request-timestamp", "x-slack-signature"
+_SIGNED = re.compile(r"v0=[0-9a-f]{64}")
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -63,13 +66,14 @@ def events_route(bolt: AsyncApp, verifier: SignatureVerifier, metrics: Metrics) 
     bodies = Bodies()
 
     async def answer(request: Request, waited_for: Acknowledgement) -> Response:
-        body = _refused_by_headers(request) or await bodies.read(request)
+        headers = dict(request.headers.items())
+        body = _refused_by_headers(headers) or await bodies.read(request)
         if isinstance(body, Response):
             return body
-        if not _is_signed(request, body, verifier):
+        if not verifier.is_valid(body, headers[_TIMESTAMP], headers[_SIGNATURE]):
             log.info("http.bad_signature")
             return PlainTextResponse("not signed by Slack, or not just now", 401)
-        signed = SignedRequest(request.headers["x-slack-signature"])
+        signed = SignedRequest(headers[_SIGNATURE])
         signed_request.set(signed)
         try:
             parsed = to_async_bolt_request(request, body)
@@ -154,18 +158,18 @@ class Bodies:
                 oldest.reschedule(asyncio.get_running_loop().time())
 
 
-def _refused_by_headers(request: Request) -> Response | None:
+def _refused_by_headers(headers: Mapping[str, str]) -> Response | None:
     """Refuse, before the body is read, what no body could make good; None if the body decides."""
-    timestamp = request.headers.get("x-slack-request-timestamp", "")
+    timestamp = headers.get(_TIMESTAMP, "")
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= MAX_TIMESTAMP_DIGITS):
         return PlainTextResponse("bad timestamp", 400)
-    signature = request.headers.get("x-slack-signature", "")
+    signature = headers.get(_SIGNATURE, "")
     if not signature.isascii():
         return PlainTextResponse("bad signature", 400)
     is_fresh = abs(time.time() - int(timestamp)) <= FRESH_SECONDS
-    if not is_fresh or not _SIGNATURE.fullmatch(signature):
+    if not is_fresh or not _SIGNED.fullmatch(signature):
         return PlainTextResponse("not signed by Slack, or not just now", 401)
-    length = request.headers.get("content-length", "0")
+    length = headers.get("content-length", "0")
     if length.isascii() and length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
         return PlainTextResponse("too large", 413, _CLOSE)
     return None
@@ -177,7 +181,7 @@ async def _came_too_late(request: Request) -> bool:
     Slack has then told the person that their submission failed, and they may have done it again by another
     form. Its clock alone does not tell: this machine's may differ. So the connection must be gone too.
     """
-    if time.time() - int(request.headers["x-slack-request-timestamp"]) < SLACK_WAITS_SECONDS:
+    if time.time() - int(request.headers[_TIMESTAMP]) < SLACK_WAITS_SECONDS:
         return False
     with suppress(TimeoutError):
         async with asyncio.timeout(NOTICE_END_SECONDS):
@@ -192,14 +196,6 @@ def _is_text(body: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _is_signed(request: Request, body: bytes, verifier: SignatureVerifier) -> bool:
-    return verifier.is_valid(
-        body,
-        request.headers.get("x-slack-request-timestamp"),
-        request.headers.get("x-slack-signature"),
-    )
 
 
 class SecurityHeaders:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -115,7 +116,7 @@ class MessagePlace:
     ts: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class SlackRequest:
     """A request, parsed once. `is_well_made` is False if the payload is malformed."""
 
@@ -132,12 +133,12 @@ class SlackRequest:
         except ValidationError:
             return cls(body=body, payload=Payload(), is_well_made=False)
 
-    @property
+    @cached_property
     def place(self) -> Place:
         """The ids by which the request names its installation."""
         return place_of(self.body)
 
-    @property
+    @cached_property
     def identity(self) -> Identity:
         """The acting person, as the request says; in a shared channel it may be an outsider."""
         return identity_of(self.body)
@@ -152,7 +153,7 @@ class SlackRequest:
         """Whether a modal was submitted; then the acknowledgement can change the modal."""
         return self.body.get("type") == "view_submission"
 
-    @property
+    @cached_property
     def typed_text(self) -> str:
         """The text after the command."""
         return clean(html.unescape(self.payload.text or ""), TYPED) or ""
